@@ -1,0 +1,1 @@
+"""What crosses a boundary: contracts, and the dialects of the field (`links/`, `drivers/`)."""

@@ -1,0 +1,1 @@
+"""One folder per field protocol; none knows another."""

@@ -1,0 +1,116 @@
+"""Every error raised on purpose, in one tree.
+
+    EmsError
+    ├── ConfigError                  a person must act; never retried
+    │   └── KeyFileError             a key is missing, unreadable or readable by others
+    ├── ContractError                a peer broke the contract; dropped and counted
+    │   └── SignatureError           the bytes were not signed by the key they name
+    ├── DeviceError                  one device fails, the others go on
+    │   ├── DeviceUnreachableError   no answer or no link; retried with back-off
+    │   ├── DeviceRefusedError       the device answered "no" (exception code, error, status)
+    │   ├── BadAnswerError           an answer that does not fit the question; dropped
+    │   └── PointUnreadableError     the device answered, but not with this point
+    ├── BusError                     the bus refused or is away; the journal keeps the data
+    ├── StoreError                   the store cannot take or give data; the bus keeps it
+    │   └── StoreLockedError         another process holds the state folder
+    └── SolveError                   no plan that may be used; the last good plan stays in force
+
+Subclasses add no `__init__`: that keeps every error picklable, so that it
+survives a process pool with its message and its context.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from typing_extensions import override
+
+
+class EmsError(Exception):
+    """Root of the tree.
+
+    Attributes:
+        retry: Whether the same call may succeed later with nothing changed.
+        context: Where it happened, ready to be log fields.
+    """
+
+    retry: ClassVar[bool] = False
+
+    def __init__(self, message: str, **context: object) -> None:
+        super().__init__(message)
+        self.context = context
+
+    @override
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), str(self.args[0]), self.context))
+
+    @override
+    def __str__(self) -> str:
+        where = " ".join(f"{key}={value}" for key, value in self.context.items())
+        return f"{self.args[0]} [{where}]" if where else str(self.args[0])
+
+
+def _rebuild(kind: type[EmsError], message: str, context: dict[str, object]) -> EmsError:
+    return kind(message, **context)
+
+
+class ConfigError(EmsError):
+    """The configuration contradicts itself or the plant; the message says where and what to do."""
+
+
+class KeyFileError(ConfigError):
+    """A key file is missing, unreadable or open to other users."""
+
+
+class ContractError(EmsError):
+    """A message does not follow the contract it claims."""
+
+
+class SignatureError(ContractError):
+    """The signature does not match, or the key is unknown or revoked."""
+
+
+class DeviceError(EmsError):
+    """One device cannot be read or commanded."""
+
+
+class DeviceUnreachableError(DeviceError):
+    """No answer in time, or the link is down."""
+
+    retry = True
+
+
+class DeviceRefusedError(DeviceError):
+    """The device answered with a refusal of its protocol."""
+
+
+class BadAnswerError(DeviceError):
+    """The answer has another length, unit, function or identity than the question asked for."""
+
+    retry = True
+
+
+class PointUnreadableError(DeviceError):
+    """The device answered, but not with this point."""
+
+
+class BusError(EmsError):
+    """The bus refused a message or cannot be reached."""
+
+    retry = True
+
+
+class StoreError(EmsError):
+    """The store cannot take or give data now."""
+
+    retry = True
+
+
+class StoreLockedError(StoreError):
+    """Another process holds the lock on the state folder."""
+
+    retry = False
+
+
+class SolveError(EmsError):
+    """The optimiser returned no plan that may be used."""

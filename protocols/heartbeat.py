@@ -1,0 +1,66 @@
+"""Heartbeats go up once a second: the edge's clock to echo, its fence, its leases and how its links are."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Final
+
+import msgpack
+
+from protocols.errors import ContractError
+
+VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """State of one edge.
+
+    Attributes:
+        edge: The edge.
+        site: Its site.
+        agent_epoch: Counts up with each start of the agent.
+        boot: Kernel boot id.
+        reading_ms: CLOCK_BOOTTIME. [ms]
+        wall_ms: Wall clock, so that the hub can show its offset. [ms]
+        fence: Highest leader epoch seen.
+        leases: Ids of live leases, hex.
+        links: Device id to `up` or `down`.
+        polled: Samples journalled since the journal was made.
+        pending: Journal rows the hub has not covered.
+        cap_hashes: Device id to the hash of its accepted write block, hex; only proven ones.
+        journal: Id of the journal in use.
+    """
+
+    edge: str
+    site: str
+    agent_epoch: int
+    boot: str
+    reading_ms: int
+    wall_ms: int
+    fence: int
+    leases: list[str] = field(default_factory=list)
+    links: dict[str, str] = field(default_factory=dict)
+    polled: int = 0
+    pending: int = 0
+    cap_hashes: dict[str, str] = field(default_factory=dict)
+    journal: str = ""
+
+    def encode(self) -> bytes:
+        """Pack it."""
+        return bytes(msgpack.packb({"v": VERSION, **asdict(self)}))
+
+
+def decode_heartbeat(data: bytes) -> Heartbeat:
+    """Read a heartbeat back.
+
+    Raises:
+        ContractError: Unknown version or fields.
+    """
+    try:
+        row = msgpack.unpackb(data)
+        if row.pop("v") != VERSION:
+            raise ContractError("a heartbeat of an unknown version")
+        return Heartbeat(**row)
+    except (ValueError, TypeError, KeyError, AttributeError, msgpack.exceptions.UnpackException) as error:
+        raise ContractError("not a heartbeat") from error

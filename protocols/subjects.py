@@ -1,0 +1,82 @@
+"""Subjects and streams of the bus: the only place where their names are made.
+
+up     tel.<edge>.<journal>       telemetry bundles            stream TEL
+       rcpt.<edge>.<journal>      receipts and events          stream TEL
+       cat.<edge>.<hash>          catalogues, newest kept      stream CAT
+       hb.<edge>                  heartbeats                   no stream
+down   cmd.<edge>                 commands                     stream CMD (memory)
+       ren.<edge>                 renewals                     no stream
+       cov.<edge>                 committed ranges             no stream
+both   ask.<edge>                 read-only request and reply  no stream
+hub    evt.<site>.<kind>          what the hub's roles tell each other: values, plan, command
+
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+STREAM_TELEMETRY: Final = "TEL"
+STREAM_CATALOGUE: Final = "CAT"
+STREAM_COMMAND: Final = "CMD"
+
+STREAM_SUBJECTS: Final[dict[str, tuple[str, ...]]] = {
+    STREAM_TELEMETRY: ("tel.*.*", "rcpt.*.*"),
+    STREAM_CATALOGUE: ("cat.*.*",),
+    STREAM_COMMAND: ("cmd.*",),
+}
+
+
+def telemetry(edge: str, journal: str) -> str:
+    """Bundles of frames."""
+    return f"tel.{edge}.{journal}"
+
+
+def receipts(edge: str, journal: str) -> str:
+    """Receipts, by the same journal."""
+    return f"rcpt.{edge}.{journal}"
+
+
+def catalogue(edge: str, hash_hex: str) -> str:
+    """One catalogue of an edge."""
+    return f"cat.{edge}.{hash_hex}"
+
+
+def heartbeat(edge: str) -> str:
+    """Heartbeats of an edge."""
+    return f"hb.{edge}"
+
+
+def command(edge: str) -> str:
+    """Commands to an edge."""
+    return f"cmd.{edge}"
+
+
+def renewal(edge: str) -> str:
+    """Renewals to an edge."""
+    return f"ren.{edge}"
+
+
+def coverage(edge: str) -> str:
+    """Committed ranges, told to the edge."""
+    return f"cov.{edge}"
+
+
+def ask(edge: str) -> str:
+    """Read-only questions to an edge."""
+    return f"ask.{edge}"
+
+
+def event(site: str, kind: str) -> str:
+    """What a role of the hub tells the others."""
+    return f"evt.{site}.{kind}"
+
+
+def edge_of(subject: str) -> str:
+    """The edge a subject is about: its second part."""
+    return subject.split(".")[1]
+
+
+def message_id(journal: str, seq: int) -> str:
+    """Value of the `Nats-Msg-Id` header of a journal row."""
+    return f"{journal}:{seq}"
