@@ -1,0 +1,1 @@
+"""One module a protocol: a `FieldDevice` shown on its wire by the library's own server side."""
