@@ -61,6 +61,12 @@ class StageThermostat(Config):
     anti_recycle_s: Seconds = 600.0
     """Least standstill before the next start."""
 
+    permitted_start_k: Kelvins = 0.5
+    """Start difference of a machine that was given a permit: it no longer waits for its place in the row."""
+
+    permitted_stop_k: Kelvins = 1.2
+    """Stop difference of a machine that was given a permit."""
+
     min_run_s: Seconds = 600.0
     """Least running time; freeze protection stops earlier."""
 
