@@ -12,7 +12,6 @@ from plant.control.setpoints import Setpoints
 from plant.state import Loads, Orders, Plant, PlantState
 from plant.units.compressor import CompressorOrder
 from plant.units.cooling import ChillerOrder
-from plant.units.heat import ChpOrder
 
 
 class ControlMemory(NamedTuple):
@@ -47,7 +46,7 @@ def decide(
     orders = Orders(
         machines,
         coolers,
-        _chp(plant, state, loads, setpoints),
+        heat_led.decide(plant.chp, state.chp, loads.heat_kw, (setpoints.chp_permit, setpoints.chp_kw)),
         0.0 if setpoints.battery_kw is None else setpoints.battery_kw,
         1.0 if setpoints.pv_limit_frac is None else setpoints.pv_limit_frac,
     )
@@ -79,11 +78,3 @@ def _chillers(
         warm.append(now_s)
         orders.append(thermostat.order(unit, loop, machine, setpoint, (state.loop_c, now_s)))
     return tuple(warm), tuple(orders)
-
-
-def _chp(plant: Plant, state: PlantState, loads: Loads, setpoints: Setpoints) -> ChpOrder:
-    if plant.chp is None or setpoints.chp_permit is False:
-        return ChpOrder()
-    if setpoints.chp_permit and setpoints.chp_kw is not None:
-        return ChpOrder(run=True, generation_kw=-setpoints.chp_kw)
-    return heat_led.order(plant.chp, state.chp, loads.heat_kw)

@@ -20,3 +20,18 @@ def order(unit: Chp, state: ChpState, heat_kw: float) -> ChpOrder:
     least_kw = unit.heat_kw[0]
     run = heat_kw > (_STOP_FRAC if state.running else _START_FRAC) * least_kw
     return ChpOrder(run, unit.generation_for_heat_kw(heat_kw) if run else 0.0)
+
+
+def decide(
+    unit: Chp | None, state: ChpState, heat_kw: float, told: tuple[bool | None, float | None]
+) -> ChpOrder:
+    """Order of the engine: what it was told (permit; power on its bus, negative), else heat-led.
+
+    A permit without a power leaves the engine heat-led.
+    """
+    permit, power_kw = told
+    if unit is None or permit is False:
+        return ChpOrder()
+    if permit and power_kw is not None:
+        return ChpOrder(run=True, generation_kw=-power_kw)
+    return order(unit, state, heat_kw)

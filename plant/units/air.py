@@ -140,9 +140,7 @@ def balance(
         demand_m3_min: Demand of the users at the rated pressure. [m³/min]
         dt_s: Step; the explicit Euler step is good for a few seconds. [s]
     """
-    rise = (header_bar_g + GAUGE_OFFSET_BAR) / (unit.rated_bar_g + GAUGE_OFFSET_BAR)
-    wanted = demand_m3_min * (1.0 + unit.unregulated_frac * (rise - 1.0))
-    leak = unit.leak_m3_min * rise
+    wanted, leak = drawn(unit, header_bar_g, demand_m3_min)
     per_bar = unit.volume_m3 / ATMOSPHERE_BAR_A * 60.0 / dt_s
     most_out = inflow_m3_min + max(header_bar_g, 0.0) * per_bar
     out = wanted + leak
@@ -152,3 +150,9 @@ def balance(
     return AirBalance(
         min(header, unit.max_bar_g), wanted * share, leak * share, wanted * (1.0 - share), blown
     )
+
+
+def drawn(unit: Receiver, header_bar_g: float, demand_m3_min: float) -> tuple[float, float]:
+    """Air the users draw and air the leaks lose at a header pressure [m³/min]."""
+    rise = (header_bar_g + GAUGE_OFFSET_BAR) / (unit.rated_bar_g + GAUGE_OFFSET_BAR)
+    return demand_m3_min * (1.0 + unit.unregulated_frac * (rise - 1.0)), unit.leak_m3_min * rise
