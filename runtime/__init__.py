@@ -1,0 +1,1 @@
+"""Plumbing that edge, hub and simulator share."""

@@ -1,0 +1,173 @@
+"""A connection to the bus with the defaults that matter, and publishing that knows when it failed.
+
+nats-py gives up after 60 reconnects and pings every 2 minutes unless told otherwise; a refused publish shows
+only in `error_cb`; a time-out does not mean "not stored", so a row is sent again with the same message id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import APIError, NotFoundError
+
+from protocols.errors import BusError
+from protocols.subjects import STREAM_CATALOGUE, STREAM_COMMAND, STREAM_SUBJECTS, STREAM_TELEMETRY
+
+LinkState = Literal["up", "down"]
+OnState = Callable[[LinkState], None]
+
+_log = logging.getLogger(__name__)
+_PING_S: Final = 5
+_RETRY_S: Final = 1.0
+_TELEMETRY_BYTES: Final = 1_000_000_000
+_DUPLICATE_WINDOW_S: Final = 120.0
+_COMMAND_AGE_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class BusLogin:
+    """Who connects where.
+
+    Attributes:
+        url: `nats://host:port`.
+        name: `hub` or the edge's id; also names the inbox prefix.
+        seed_file: nkey seed; None on a server without authorisation.
+    """
+
+    url: str
+    name: str
+    seed_file: Path | None = None
+
+
+def inbox_prefix(name: str) -> str:
+    """Private inbox prefix: nobody else may subscribe below it."""
+    return f"_INBOX_{name}"
+
+
+async def connect(login: BusLogin, on_state: OnState | None = None) -> Client:
+    """Connect, waiting as long as it takes; says once that it waits and once that it is there.
+
+    Args:
+        login: Who and where.
+        on_state: Called at each (re)connect and each loss.
+    """
+    waiting = False
+    while True:
+        try:
+            client = await _connect_once(login, on_state)
+        except (OSError, NatsError, TimeoutError) as error:
+            if not waiting:
+                _log.warning("the bus at %s does not answer (%s); waiting for it", login.url, error)
+            waiting = True
+            await asyncio.sleep(_RETRY_S)
+            continue
+        _log.info("connected to the bus at %s as %s", login.url, login.name)
+        if on_state is not None:
+            on_state("up")
+        return client
+
+
+async def _connect_once(login: BusLogin, on_state: OnState | None) -> Client:
+    async def lost() -> None:
+        if client.is_draining or client.is_closed:
+            return
+        _log.warning("the bus is away")
+        if on_state is not None:
+            on_state("down")
+
+    async def back() -> None:
+        _log.info("the bus is back")
+        if on_state is not None:
+            on_state("up")
+
+    async def failed(error: Exception) -> None:
+        _log.debug("bus: %s", error)
+        if "permissions violation" in str(error).lower():
+            _log.error("the bus refused: %s", error)
+
+    client = Client()
+    await client.connect(
+        login.url,
+        name=login.name,
+        nkeys_seed=None if login.seed_file is None else str(login.seed_file),
+        inbox_prefix=inbox_prefix(login.name).encode(),
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=0.5,  # type: ignore[arg-type]  # seconds; the annotation says int, fractions work
+        ping_interval=_PING_S,
+        max_outstanding_pings=2,
+        allow_reconnect=True,
+        connect_timeout=2,
+        disconnected_cb=lost,
+        reconnected_cb=back,
+        error_cb=failed,
+    )
+    return client
+
+
+def stream_configs() -> tuple[StreamConfig, ...]:
+    """The streams of the plant bus; bounded, and refusing when full."""
+    return (
+        StreamConfig(
+            name=STREAM_TELEMETRY,
+            subjects=list(STREAM_SUBJECTS[STREAM_TELEMETRY]),
+            retention=RetentionPolicy.WORK_QUEUE,
+            storage=StorageType.FILE,
+            discard=DiscardPolicy.NEW,
+            max_bytes=_TELEMETRY_BYTES,
+            duplicate_window=_DUPLICATE_WINDOW_S,
+        ),
+        StreamConfig(
+            name=STREAM_CATALOGUE,
+            subjects=list(STREAM_SUBJECTS[STREAM_CATALOGUE]),
+            storage=StorageType.FILE,
+            max_msgs_per_subject=1,
+            max_bytes=64_000_000,
+        ),
+        StreamConfig(
+            name=STREAM_COMMAND,
+            subjects=list(STREAM_SUBJECTS[STREAM_COMMAND]),
+            storage=StorageType.MEMORY,
+            max_age=_COMMAND_AGE_S,
+            max_bytes=16_000_000,
+        ),
+    )
+
+
+async def ensure_streams(js: JetStreamContext) -> None:
+    """Make the streams, or bring them to the wanted settings.
+
+    Raises:
+        BusError: The server refused.
+    """
+    for config in stream_configs():
+        try:
+            try:
+                await js.stream_info(str(config.name))
+                await js.update_stream(config)
+            except NotFoundError:
+                await js.add_stream(config)
+        except (APIError, NatsError, TimeoutError) as error:
+            raise BusError(f"the stream {config.name} cannot be made: {error}") from error
+
+
+async def publish_row(
+    js: JetStreamContext, subject: str, payload: bytes, message_id: str, timeout_s: float = 5.0
+) -> None:
+    """Publish one journal row and wait until the bus has it on disk.
+
+    Raises:
+        BusError: Refused, or no answer in time; send the same row again with the same id.
+    """
+    try:
+        await js.publish(subject, payload, timeout=timeout_s, headers={"Nats-Msg-Id": message_id})
+    except (NatsError, APIError, TimeoutError) as error:
+        raise BusError(f"the bus did not take {subject}: {error}", id=message_id) from error

@@ -1,0 +1,86 @@
+"""Ed25519 keys as files: private ones readable by their owner only."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from protocols.errors import KeyFileError
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Create a file with mode 0600 and these bytes; never overwrites.
+
+    Raises:
+        KeyFileError: It is there already, or cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise KeyFileError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def read_private(path: Path) -> bytes:
+    """Read a secret file.
+
+    Raises:
+        KeyFileError: Missing, or readable by other users.
+    """
+    try:
+        mode = path.stat().st_mode
+        data = path.read_bytes()
+    except OSError as error:
+        raise KeyFileError(f"{path}: the key cannot be read: {error.strerror}") from error
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise KeyFileError(f"{path}: other users can read this key; run: chmod 600 {path}")
+    return data
+
+
+def create_signing_key(path: Path) -> Ed25519PrivateKey:
+    """Make a key pair: `path` and, beside it, the public half with suffix `.pub`.
+
+    Raises:
+        KeyFileError: One is there already, or cannot be written.
+    """
+    key = Ed25519PrivateKey.generate()
+    write_private(path, key.private_bytes_raw().hex().encode())
+    write_public_key(path.with_suffix(".pub"), key.public_key())
+    return key
+
+
+def load_signing_key(path: Path) -> Ed25519PrivateKey:
+    """Read a private key.
+
+    Raises:
+        KeyFileError: Missing, readable by others, or not a key.
+    """
+    try:
+        return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(read_private(path).decode()))
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise KeyFileError(f"{path}: this is no Ed25519 key") from error
+
+
+def write_public_key(path: Path, key: Ed25519PublicKey) -> None:
+    """Write the public half as hex."""
+    path.write_text(key.public_bytes_raw().hex() + "\n", encoding="ascii")
+
+
+def load_public_key(path: Path) -> Ed25519PublicKey:
+    """Read a public key.
+
+    Raises:
+        KeyFileError: Missing or not a key.
+    """
+    try:
+        return Ed25519PublicKey.from_public_bytes(bytes.fromhex(path.read_text(encoding="ascii").strip()))
+    except (OSError, ValueError, UnsupportedAlgorithm) as error:
+        raise KeyFileError(f"{path}: no public key can be read from it: {error}") from error

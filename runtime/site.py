@@ -1,0 +1,123 @@
+"""What one edge reads, as files: the device list of an edge and the profiles it names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from protocols.device import Device, EdgeDevices
+from protocols.errors import ConfigError
+from protocols.profile import Profile
+from protocols.write_block import WriteBlock
+from runtime.yaml_config import load_config
+
+
+@dataclass(frozen=True, slots=True)
+class SiteDevices:
+    """An edge's devices with their profiles.
+
+    Attributes:
+        edge: The device list.
+        profiles: Profile id to profile, only those in use.
+    """
+
+    edge: EdgeDevices
+    profiles: dict[str, Profile]
+
+    def device(self, device_id: str) -> Device:
+        """Find a device.
+
+        Raises:
+            KeyError: No such device.
+        """
+        for device in self.edge.devices:
+            if device.id == device_id:
+                return device
+        raise KeyError(device_id)
+
+    def profile_of(self, device_id: str) -> Profile:
+        """Profile of a device.
+
+        Raises:
+            KeyError: No such device.
+        """
+        return self.profiles[self.device(device_id).profile]
+
+
+def devices_file(config_dir: Path, site: str, edge: str) -> Path:
+    """Where an edge's device list stands."""
+    return config_dir / "sites" / site / f"{edge}.yaml"
+
+
+def load_devices(config_dir: Path, file: Path) -> SiteDevices:
+    """Read a device list and every profile it names.
+
+    Raises:
+        ConfigError: All faults of all files, one a line.
+    """
+    edge = load_config(file, EdgeDevices)
+    profiles: dict[str, Profile] = {}
+    faults: list[str] = []
+    for name in sorted({device.profile for device in edge.devices}):
+        try:
+            profiles[name] = _load_profile(config_dir / "devices" / f"{name}.yaml", name)
+        except ConfigError as error:
+            faults.append(str(error))
+    faults += [
+        f"{file}: device {device.id!r} has a {device.connection.kind} connection, "
+        f"its profile {device.profile!r} speaks {profiles[device.profile].protocol}"
+        for device in edge.devices
+        if device.profile in profiles and profiles[device.profile].protocol != device.connection.kind
+    ]
+    if faults:
+        raise ConfigError("\n".join(faults))
+    return SiteDevices(edge, profiles)
+
+
+def _load_profile(path: Path, name: str) -> Profile:
+    profile = load_config(path, Profile)
+    if profile.id != name:
+        raise ConfigError(f"{path}: id is {profile.id!r} but the file is named {name!r}")
+    return profile
+
+
+def load_write_blocks(config_dir: Path, site: str, devices: SiteDevices) -> dict[str, WriteBlock]:
+    """Read the unsigned write blocks of a site's devices; a device without a file is read-only.
+
+    Raises:
+        ConfigError: All faults of all files, one a line.
+    """
+    blocks: dict[str, WriteBlock] = {}
+    faults: list[str] = []
+    for device in devices.edge.devices:
+        path = config_dir / "sites" / site / "write" / f"{device.id}.yaml"
+        if not path.exists():
+            continue
+        try:
+            block = load_config(path, WriteBlock)
+            faults += _misfits(path, block, devices)
+        except ConfigError as error:
+            faults.append(str(error))
+        else:
+            blocks[device.id] = block
+    if faults:
+        raise ConfigError("\n".join(faults))
+    return blocks
+
+
+def _misfits(path: Path, block: WriteBlock, devices: SiteDevices) -> list[str]:
+    faults = []
+    if (block.site, block.edge, block.device) != (devices.edge.site, devices.edge.edge, path.stem):
+        faults.append(f"{path}: is for {block.site}/{block.edge}/{block.device}, not for this place")
+        return faults
+    specs = {spec.name: spec for spec in devices.profile_of(block.device).points}
+    for limits in block.points:
+        spec = specs.get(limits.point)
+        if spec is None or spec.kind != "setpoint":
+            profile = devices.device(block.device).profile
+            faults.append(f"{path}: {limits.point!r} is no set-point of profile {profile!r}")
+        elif spec.unit != limits.unit:
+            faults.append(
+                f"{path}: {limits.point!r} has the unit {spec.unit!r}, the limits say {limits.unit!r}"
+            )
+    return faults

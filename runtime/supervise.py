@@ -1,0 +1,61 @@
+"""Run work again when it fails, and decode what strangers send: the only blind excepts (ADR 0004)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from protocols.units import Seconds
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+undecodable: Counter[str] = Counter()
+"""How many messages of each kind could not be decoded since the start; read by health."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Doubles from `first_s` to `most_s`."""
+
+    first_s: Seconds = 1.0
+    most_s: Seconds = 60.0
+
+    def delay_s(self, failures: int) -> Seconds:
+        """Wait after the given number of failures in a row, from 1 on."""
+        return min(self.first_s * 2.0 ** min(failures - 1, 30), self.most_s)
+
+
+async def supervise(name: str, work: Callable[[], Awaitable[None]], backoff: Backoff | None = None) -> None:
+    """Await `work` until it returns; cancellation passes through untouched.
+
+    A run longer than `most_s` wipes the count of failures.
+    """
+    backoff = backoff or Backoff()
+    now_s = asyncio.get_running_loop().time
+    failures = 0
+    while True:
+        started_s = now_s()
+        try:
+            await work()
+        except Exception:  # noqa: BLE001  one piece of work must not end the process, ADR 0004
+            failures = 1 if now_s() - started_s > backoff.most_s else failures + 1
+            _log.exception("%s failed, %d in a row", name, failures)
+        else:
+            return
+        await asyncio.sleep(backoff.delay_s(failures))
+
+
+def guarded_decode(decode: Callable[[bytes], _T], data: bytes, what: str) -> _T | None:
+    """Decode a stranger's bytes; None, a log line and a count when it does not work."""
+    try:
+        return decode(data)
+    except Exception as error:  # noqa: BLE001  decoders of libraries leak any kind of error on hostile input, ADR 0004
+        undecodable[what] += 1
+        if undecodable[what] & (undecodable[what] - 1) == 0:
+            _log.warning("%s could not be decoded (%d so far): %s", what, undecodable[what], error)
+        return None

@@ -1,0 +1,113 @@
+"""YAML into models, with file, line and field in every complaint, and all complaints at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from protocols.config import Config
+from protocols.errors import ConfigError
+
+_C = TypeVar("_C", bound=Config)
+_MOST_BYTES = 4_000_000
+_Loc = tuple[int | str, ...]
+
+
+def load_yaml(path: Path) -> object:
+    """Read a file into plain lists and dicts.
+
+    Raises:
+        ConfigError: Missing, too large, not YAML, a key twice, or an alias (they can grow without bound).
+    """
+    return _plain(_compose(path), path)
+
+
+def load_config(path: Path, model: type[_C]) -> _C:
+    """Read a file into `model`.
+
+    Raises:
+        ConfigError: As `load_yaml`, or the content does not fit: each fault on its own line as
+            `file:line: field: what`.
+    """
+    root = _compose(path)
+    try:
+        return model.model_validate(_plain(root, path))
+    except ValidationError as error:
+        faults = [_complaint(path, root, fault) for fault in error.errors()]
+        raise ConfigError("\n".join(faults)) from error
+
+
+def _compose(path: Path) -> yaml.Node:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such file; create it or point to another one") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(data) > _MOST_BYTES:
+        raise ConfigError(f"{path}: {len(data)} bytes; a configuration has at most {_MOST_BYTES}")
+    try:
+        _refuse_aliases(path, data)
+        root = yaml.compose(data, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(f"{path}:{line}: not valid YAML: {error.problem}") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ConfigError(f"{path}: not valid YAML: {error}") from error
+    if root is None:
+        raise ConfigError(f"{path}: the file is empty")
+    return root
+
+
+def _refuse_aliases(path: Path, data: bytes) -> None:
+    for event in yaml.parse(data, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise ConfigError(f"{path}:{_line(event)}: aliases are not allowed; write the value out")
+
+
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 1
+
+
+def _plain(node: yaml.Node, path: Path) -> object:
+    if isinstance(node, yaml.MappingNode):
+        found: dict[object, object] = {}
+        for key_node, value_node in node.value:
+            key = _plain(key_node, path)
+            if isinstance(key, (dict, list)) or key in found:
+                raise ConfigError(
+                    f"{path}:{key_node.start_mark.line + 1}: {key}: this key cannot be used (twice?)"
+                )
+            found[key] = _plain(value_node, path)
+        return found
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(item, path) for item in node.value]
+    scalars = yaml.SafeLoader("")
+    try:
+        return scalars.construct_object(node, deep=True)
+    except (ValueError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}:{node.start_mark.line + 1}: {error}") from error
+
+
+def _complaint(path: Path, root: yaml.Node, fault: ErrorDetails) -> str:
+    where = ".".join(str(part) for part in fault["loc"]) or "the whole file"
+    what = fault["msg"].removeprefix("Value error, ")
+    return f"{path}:{_line_of(root, fault['loc'])}: {where}: {what}"
+
+
+def _line_of(node: yaml.Node, loc: _Loc) -> int:
+    """Line of the deepest part of `loc` that is in the file, from 1; pydantic's union tags are skipped."""
+    for part in loc:
+        if isinstance(node, yaml.MappingNode):
+            named = [(key, value) for key, value in node.value if key.value == str(part)]
+            if named:
+                key, node = named[0]
+                if isinstance(node, yaml.ScalarNode):
+                    return int(key.start_mark.line) + 1
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+    return int(node.start_mark.line) + 1
