@@ -1,0 +1,1 @@
+"""One module per component; each adds its columns and rows to the matrix and knows no other component."""
