@@ -1,0 +1,1 @@
+"""Steps of the business database's schema, run by `hub.database.upgrade`."""

@@ -1,0 +1,1 @@
+"""Wiring of the hub's processes, one module a role."""

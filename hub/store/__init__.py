@@ -1,0 +1,1 @@
+"""Series of the plant: one port, `SeriesStore`, and its engines."""

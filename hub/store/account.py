@@ -1,0 +1,56 @@
+"""What arrived, counted from the store itself: samples, doubles and latency of a range of a journal."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import NamedTuple
+
+import numpy as np
+
+from hub.store.body import unpack_frames
+from hub.store.port import Counts, Span
+from hub.store.reader import EmbeddedReader
+
+
+class Latency(NamedTuple):
+    """Time from the poll to the commit, over samples; None without samples."""
+
+    p50_s: float | None
+    p99_s: float | None
+
+
+def count(reader: EmbeddedReader, span: Span) -> Counts:
+    """Samples of any quality in the store, and those beyond one per (point, instant).
+
+    Raises:
+        StoreError: The database cannot be read now.
+    """
+    by_device: Counter[str] = Counter()
+    seen: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for _, catalogue, body in reader.rows_of(span):
+        for frame in unpack_frames(body):
+            by_device[catalogue.device] += len(frame.values)
+            for index in frame.where().tolist():
+                seen[catalogue.device, catalogue.points[index]].append(frame.wall_ns)
+    duplicates = sum(len(times) - len(set(times)) for times in seen.values())
+    return Counts(by_device.total(), duplicates, dict(by_device))
+
+
+def latency(reader: EmbeddedReader, span: Span, until_ns: int) -> Latency:
+    """Seconds from poll instant to store commit, of the samples committed before `until_ns`.
+
+    Raises:
+        StoreError: The database cannot be read now.
+    """
+    waits: list[float] = []
+    weights: list[int] = []
+    for done_ns, _, body in reader.rows_of(span):
+        if done_ns >= until_ns:
+            continue
+        for frame in unpack_frames(body):
+            waits.append((done_ns - frame.wall_ns) / 1e9)
+            weights.append(len(frame.values))
+    if not sum(weights):
+        return Latency(None, None)
+    p50_s, p99_s = np.percentile(np.repeat(waits, weights), [50, 99])
+    return Latency(float(p50_s), float(p99_s))
