@@ -1,0 +1,52 @@
+/** What one value is worth on the screen: its quality class, or that it is stale or missing. */
+import type { Value } from '@/api/types'
+
+/** data-q of the PV component. */
+export type DataQ = 'good' | 'uncertain' | 'bad' | 'stale' | 'missing'
+
+/** A value and the moment (page monotonic, seconds) at which its `age_s` was true. */
+export interface Held {
+  value: Value
+  heardS: number
+}
+
+export interface Reading {
+  q: DataQ
+  /** null when there is no number to show. */
+  value: number | null
+  /** Seconds since the source measured it; null when never heard. */
+  ageS: number | null
+  /** Source time, ISO 8601; null when never heard. */
+  time: string | null
+  /** The quality byte of the sample; null when never heard. */
+  quality: number | null
+}
+
+/** Oldest age shown as fresh. Slow polling classes are 5 s to 15 s; three missed polls are too many. */
+const MAX_AGE_S: Record<string, number> = { counter: 120, setpoint: 60, set_point: 60 }
+const MAX_AGE_DEFAULT_S = 45
+const UNCERTAIN_STALE = 67
+
+export const NOTHING: Reading = { q: 'missing', value: null, ageS: null, time: null, quality: null }
+
+/** Oldest age in seconds at which a point of this kind still counts as fresh. */
+export function maxAgeS(kind: string): number {
+  return MAX_AGE_S[kind] ?? MAX_AGE_DEFAULT_S
+}
+
+/**
+ * Judge a held value at `nowS` (page monotonic).
+ *
+ * Order: nothing heard or no number → missing, unless the sample itself is bad; bad; lost link, too old or marked stale →
+ * stale; uncertain; good. A bad sample keeps no number: a failed read is never a number.
+ */
+export function read(held: Held | undefined, nowS: number, kind: string, linkLost: boolean): Reading {
+  if (held === undefined) return NOTHING
+  const { value } = held
+  const ageS = Math.max(0, value.age_s + nowS - held.heardS)
+  const base = { ageS, time: value.time, quality: value.quality }
+  if (value.quality_class === 'bad') return { ...base, q: 'bad', value: null }
+  if (value.value === null || !Number.isFinite(value.value)) return { ...base, q: 'missing', value: null }
+  const old = ageS > maxAgeS(kind) || value.quality === UNCERTAIN_STALE
+  return { ...base, q: linkLost || old ? 'stale' : value.quality_class, value: value.value }
+}
