@@ -1,0 +1,1 @@
+"""Set-points on their way down: which leases are wanted, which are held, what is sent next."""

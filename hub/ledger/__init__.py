@@ -1,0 +1,1 @@
+"""What was ordered and what became of it: a row is committed before its command is published."""
