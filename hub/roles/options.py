@@ -1,0 +1,65 @@
+"""What every role of the hub is told at its start."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from hub import database
+from hub.store import schema
+from runtime.bus import BusLogin
+from runtime.nats_server import HUB, seed_file
+
+ROLES: Final = ("ingest", "api", "dispatch")
+"""In order of start; `hub.roles.<name>` has `async def run(options: RoleOptions) -> None`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoleOptions:
+    """Command line of `ems hub run`, handed on to each role.
+
+    Attributes:
+        config: Folder with sites/, devices/, tariffs/, emissions/.
+        site: The site.
+        state: The hub's own folder.
+        bus: `nats://host:port`.
+        keys: Folder of keys and nkey seeds.
+        port: Port of the page and the API.
+        host: Address the API listens on.
+    """
+
+    config: Path
+    site: str
+    state: Path
+    bus: str
+    keys: Path
+    port: int
+    host: str = "127.0.0.1"
+
+    @property
+    def login(self) -> BusLogin:
+        """The hub's credentials on the bus; without a seed where the keys folder has none."""
+        seed = seed_file(self.keys, HUB)
+        return BusLogin(self.bus, HUB, seed if seed.exists() else None)
+
+    @property
+    def series_path(self) -> Path:
+        """The series database."""
+        return self.state / schema.FILE
+
+    @property
+    def business_url(self) -> str:
+        """The business database."""
+        return database.embedded_url(self.state)
+
+    def arguments(self) -> list[str]:
+        """The same options as a command line."""
+        return [
+            f"--config={self.config}", f"--site={self.site}", f"--state={self.state}", f"--bus={self.bus}",
+            f"--keys={self.keys}", f"--port={self.port}", f"--host={self.host}",
+        ]  # fmt: skip
+
+
+Role = Callable[[RoleOptions], Awaitable[None]]
