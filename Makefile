@@ -1,0 +1,53 @@
+# Every target may be repeated; it does only what is missing and prints little.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+FOR ?=
+OUT ?=
+CASE ?=
+
+.PHONY: help setup demo test check bench nightly web clean
+
+help:
+	@echo "make demo [FOR=90 OUT=demo.json] | test | check | bench [CASE=name] | nightly | web | setup | clean"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say which: make PYTHON=python3.12 …"; exit 2; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run-stamp: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing the Python packages …"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[edge,hub,sim]'
+	@touch $@
+
+$(VENV)/.dev-stamp: $(VENV)/.run-stamp
+	@echo "installing the development packages …"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[edge,hub,sim,dev]'
+	@touch $@
+
+setup: $(VENV)/.dev-stamp web
+
+web: $(VENV)/.run-stamp
+	@PYTHON=$(BIN)/python sh web/build.sh
+
+demo: $(VENV)/.run-stamp web
+	@$(BIN)/ems demo $(if $(FOR),--for $(FOR)) $(if $(OUT),--out $(OUT))
+
+test: $(VENV)/.dev-stamp
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.dev-stamp
+	@$(BIN)/ruff format -q --check . && $(BIN)/ruff check -q .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --cache-dir $(VENV)/.import-linter > $(VENV)/.imports.log || { cat $(VENV)/.imports.log; exit 1; }
+	@PYTHON=$(BIN)/python sh web/build.sh check
+	@echo "check: clean"
+
+bench: $(VENV)/.dev-stamp
+	@$(BIN)/python -m benchmarks.run $(if $(CASE),--case $(CASE))
+
+nightly: $(VENV)/.dev-stamp
+	@EMS_NIGHTLY=1 $(BIN)/python -m pytest -m "nightly" --timeout 3600
+
+clean:
+	@rm -rf $(VENV) web/node_modules web/dist hub/static .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,142 @@
+"""Where the demo keeps things, and what it prepares before the first process starts."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from protocols.errors import ConfigError
+from runtime.children import free_port
+from runtime.keys import create_signing_key
+from runtime.yaml_config import load_yaml
+
+SITE: Final = "demo"
+EDGE: Final = "edge1"
+SIGNING_KEYS: Final = ("commissioning", "hub_sign")
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Ports of the bus and of the page, kept over restarts."""
+
+    bus: int
+    page: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Folders of one demo.
+
+    Attributes:
+        root: Git-ignored state folder, `./var`.
+        source: Folder of the shipped configuration.
+    """
+
+    root: Path
+    source: Path
+
+    @property
+    def config(self) -> Path:
+        """Copy of the configuration, with ports that are free here."""
+        return self.root / "config"
+
+    @property
+    def keys(self) -> Path:
+        """Signing keys and bus seeds, readable by the owner only."""
+        return self.root / "keys"
+
+    @property
+    def logs(self) -> Path:
+        """One log file a process."""
+        return self.root / "log"
+
+    def state(self, part: str) -> Path:
+        """State folder of one process."""
+        return self.root / part
+
+
+def prepare(layout: Layout) -> Ports:
+    """Make folders, keys and the configuration with free ports; what is there stays.
+
+    Raises:
+        ConfigError: The shipped configuration is missing or broken.
+        KeyFileError: A key cannot be written.
+    """
+    if not (layout.source / "sites" / SITE).is_dir():
+        raise ConfigError(f"{layout.source} holds no site {SITE!r}; start in the repository's root")
+    layout.logs.mkdir(parents=True, exist_ok=True)
+    for name in SIGNING_KEYS:
+        if not (layout.keys / f"{name}.key").exists():
+            create_signing_key(layout.keys / f"{name}.key")
+    _copy_config(layout)
+    return _ports(layout)
+
+
+def _copy_config(layout: Layout) -> None:
+    shutil.copytree(layout.source, layout.config, dirs_exist_ok=True)
+    target = layout.config / "sites" / SITE / f"{EDGE}.yaml"
+    remembered = layout.root / "devices.yaml"
+    if remembered.exists():
+        shutil.copy(remembered, target)
+    document = load_yaml(target)
+    moved = _move_taken_ports(document)
+    if moved:
+        remembered.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        shutil.copy(remembered, target)
+
+
+def _move_taken_ports(document: object) -> int:
+    """Give every device address whose port is taken another one; addresses that were one stay one."""
+    if not isinstance(document, dict):
+        raise ConfigError("the device list is no mapping")
+    instead: dict[tuple[str, int], int] = {}
+    for device in document["devices"]:
+        connection = device["connection"]
+        kind = socket.SOCK_DGRAM if connection["kind"] == "bacnet" else socket.SOCK_STREAM
+        if connection["kind"] == "opcua":
+            host, _, tail = connection["url"].removeprefix("opc.tcp://").partition(":")
+            port_text, _, path = tail.partition("/")
+            port = _same_or_other(instead, (host, int(port_text)), kind)
+            connection["url"] = f"opc.tcp://{host}:{port}/{path}"
+        else:
+            connection["port"] = _same_or_other(instead, (connection["host"], connection["port"]), kind)
+    return sum(old[1] != new for old, new in instead.items())
+
+
+def _same_or_other(
+    instead: dict[tuple[str, int], int], address: tuple[str, int], kind: socket.SocketKind
+) -> int:
+    if address not in instead:
+        instead[address] = address[1] if _is_free(address, kind) else free_port(kind)
+    return instead[address]
+
+
+def _is_free(address: tuple[str, int], kind: socket.SocketKind) -> bool:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        if kind == socket.SOCK_STREAM:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError:
+            return False
+    return True
+
+
+def _ports(layout: Layout) -> Ports:
+    path = layout.root / "ports.yaml"
+    wanted = {"bus": 4222, "page": 8080}
+    if path.exists():
+        found = load_yaml(path)
+        if isinstance(found, dict):
+            wanted |= {name: int(found[name]) for name in wanted if name in found}
+    chosen = {
+        name: port if _is_free(("127.0.0.1", port), socket.SOCK_STREAM) else free_port()
+        for name, port in wanted.items()
+    }
+    path.write_text(yaml.safe_dump(chosen), encoding="utf-8")
+    return Ports(**chosen)

@@ -1,0 +1,135 @@
+"""The processes of the demo: started in order, started again when they die, ended with their parent."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from protocols.errors import ConfigError
+
+RESTART_AFTER_S: Final = 1.0
+_STOP_WAIT_S: Final = 25.0
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Part:
+    """One process of the demo.
+
+    Attributes:
+        name: Also names the log file.
+        arguments: Arguments of `ems`.
+        log: File that takes both output streams.
+        held: While True a dead part is not started again.
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    log: Path
+    held: bool = False
+    _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    _died_at_s: float | None = field(default=None, init=False)
+    restarts: int = field(default=0, init=False)
+
+    @property
+    def pid(self) -> int | None:
+        """Process id while it runs."""
+        process = self._process
+        return process.pid if process is not None and process.poll() is None else None
+
+    def start(self) -> None:
+        """Start the process; it ends when this one does."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603  our own command line
+                [sys.executable, "-m", "ems.main", *self.arguments],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, "EMS_DIE_WITH_PARENT": "1"},
+                start_new_session=True,
+            )
+        self._died_at_s = None
+
+    def look_after(self, now_s: float) -> None:
+        """Start it again one second after it died."""
+        if self.pid is not None or self.held or self._process is None:
+            return
+        if self._died_at_s is None:
+            self._died_at_s = now_s
+        elif now_s - self._died_at_s >= RESTART_AFTER_S:
+            self.restarts += 1
+            self.start()
+
+    def kill(self) -> None:
+        """SIGKILL to the process itself; what it started dies by the kernel's hand."""
+        self.signal(signal.SIGKILL)
+        self.wait(_STOP_WAIT_S)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal if it runs."""
+        if self.pid is not None and self._process is not None:
+            self._process.send_signal(number)
+
+    def wait(self, most_s: float) -> int | None:
+        """Exit code, or None when it still runs after `most_s`."""
+        if self._process is None:
+            return 0
+        try:
+            return self._process.wait(most_s)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def stop(self) -> None:
+        """End it in order, by force after 25 s."""
+        self.held = True
+        self.signal(signal.SIGTERM)
+        if self.wait(_STOP_WAIT_S) is None:
+            self.kill()
+
+    def last_words(self, lines: int = 3) -> str:
+        """The end of its log."""
+        if not self.log.exists():
+            return ""
+        return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+
+
+def run_to_end(part: Part, most_s: float) -> None:
+    """Run a part that ends by itself.
+
+    Raises:
+        ConfigError: It failed or did not end in time; the message is its last words.
+    """
+    part.start()
+    code = part.wait(most_s)
+    if code is None:
+        part.kill()
+        raise ConfigError(
+            f"{part.name} did not end within {most_s:.0f} s; see {part.log}\n{part.last_words()}"
+        )
+    if code != 0:
+        raise ConfigError(f"{part.name} failed; see {part.log}\n{part.last_words()}")
+
+
+def wait_until(what: str, ready: Callable[[], bool], parts: list[Part], most_s: float) -> None:
+    """Wait for a condition while looking after the parts.
+
+    Raises:
+        ConfigError: Not true after `most_s`.
+    """
+    until_s = time.monotonic() + most_s
+    while not ready():
+        now_s = time.monotonic()
+        if now_s > until_s:
+            words = "\n".join(f"{part.name}: {part.last_words(1)}" for part in parts)
+            raise ConfigError(f"{what} is not there after {most_s:.0f} s\n{words}")
+        for part in parts:
+            part.look_after(now_s)
+        time.sleep(0.1)

@@ -1,0 +1,60 @@
+"""`ems`: one command; a package is imported only when one of its sub-commands is asked for.
+
+Bad input ends with one clear sentence on standard error and exit code 2.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import typer
+
+from protocols.errors import EmsError
+from runtime.children import die_with_parent
+
+DIE_WITH_PARENT: Final = "EMS_DIE_WITH_PARENT"
+"""Set by a parent that wants the kernel to end its children with it."""
+
+_COMMANDS: Final = {
+    "demo": ("ems.demo.cli", "A whole plant on this machine: simulated equipment, edge, bus, hub, page."),
+    "bus": ("ems.bus_cli", "The plant bus (NATS JetStream)."),
+    "edge": ("edge_agent.cli", "The agent beside the equipment."),
+    "hub": ("hub.cli", "The central hub: store, page, forecast, dispatch."),
+    "sim": ("simulator.cli", "A simulated plant that speaks the real protocols."),
+}
+
+
+def build_app(arguments: Sequence[str]) -> typer.Typer:
+    """The command tree; only the sub-command that `arguments` name is filled with its own commands."""
+    app = typer.Typer(
+        no_args_is_help=True, add_completion=False, help="Ai4Energy EMS.\n\nExample: ems demo --for 90"
+    )
+    for name, (module, text) in _COMMANDS.items():
+        if name in arguments[:1]:
+            app.add_typer(importlib.import_module(module).app, name=name, help=text)
+        else:
+            app.command(name, help=text)(_listed)
+    return app
+
+
+def _listed() -> None:
+    """Stands in the help for a package that was not imported; never runs, because a run imports it."""
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    if os.environ.get(DIE_WITH_PARENT):
+        die_with_parent()
+    try:
+        build_app(sys.argv[1:])()
+    except EmsError as error:
+        sys.stderr.write(f"ems: {error}\n")
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
