@@ -1,0 +1,1 @@
+"""What the plant will need: similar days, gated, with a named way out when they cannot be trusted."""

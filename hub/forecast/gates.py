@@ -1,0 +1,135 @@
+"""Nothing is planned on a forecast that cannot be true: range, age, numbers, continuity (fault H6).
+
+Measured quarters beyond the range of the rest do not count at all. A forecast that fails is replaced by
+yesterday's course; where only the age was wrong and yesterday is missing, by the similar days known. The plan
+names it as degraded. Where nothing is left there is no forecast, and so no plan: the leases run out and the
+plant goes on by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from hub.forecast.quarters import NAMES, QUARTER_NS, FloatArray, Quarters
+from hub.forecast.similar import Window, similar_days, yesterday
+from optimizer.problem import Forecasts
+from protocols.errors import SolveError
+
+_OLDEST_H: Final = 2.0
+_RANGE_FACTOR: Final = 1.5
+_JUMP_FACTOR: Final = 1.5
+_LEAST: Final = {
+    "electric_kw": 50.0, "air_m3_min": 10.0, "cooling_kw": 100.0, "heat_kw": 100.0, "pv_kw": 100.0,
+    "outdoor_c": 8.0,
+}  # fmt: skip
+"""Differences below this never count as out of range or as a jump, so that a quiet series passes."""
+_OUTDOOR_C: Final = (-50.0, 60.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Gated:
+    """Forecasts that passed their gates.
+
+    Attributes:
+        forecasts: All six series.
+        degraded: Series name to the reason why yesterday stands in for it; empty when all is well.
+    """
+
+    forecasts: Forecasts
+    degraded: dict[str, str]
+
+
+def forecast(past: Quarters, window: Window) -> Gated:
+    """Forecast every series, gate it, fall back where the gate says no.
+
+    Raises:
+        SolveError: A series has no usable forecast and no usable yesterday.
+    """
+    past = Quarters(past.start_ns, {name: _believable(name, values) for name, values in past.values.items()})
+    series: dict[str, FloatArray] = {}
+    degraded: dict[str, str] = {}
+    for name in NAMES:
+        first = similar_days(past, name, window)
+        reason = refusal(past, name, window, first)
+        if reason is None:
+            series[name] = first
+            continue
+        second = yesterday(past, name, window)
+        worse = not_numbers(second) or out_of_range(past, name, second)
+        if worse is not None and reason == too_old(past, name, window):
+            second, worse = first, not_numbers(first) or out_of_range(past, name, first)
+        if worse is not None:
+            raise SolveError(
+                f"no forecast of {name}: {reason}; yesterday cannot stand in: {worse}", series=name
+            )
+        series[name], degraded[name] = second, reason
+    return Gated(Forecasts(**series), degraded)
+
+
+def refusal(past: Quarters, name: str, window: Window, series: FloatArray) -> str | None:
+    """Why a forecast is not to be used, None when it is."""
+    return (
+        not_numbers(series)
+        or too_old(past, name, window)
+        or out_of_range(past, name, series)
+        or not_continuous(past, name, window, series)
+    )
+
+
+def not_numbers(series: FloatArray) -> str | None:
+    """Gaps and infinities."""
+    bad = np.flatnonzero(~np.isfinite(series))
+    return f"{len(bad)} quarters without a number, the first is {int(bad[0])}" if len(bad) else None
+
+
+def too_old(past: Quarters, name: str, window: Window) -> str | None:
+    """The newest measured quarter lies too far back."""
+    known = np.flatnonzero(np.isfinite(past.values[name]))
+    if not len(known):
+        return "nothing was ever measured"
+    age_h = (window.start_ns - past.start_ns - (int(known[-1]) + 1) * QUARTER_NS) / 3.6e12
+    return f"the newest measurement is {age_h:.1f} h old" if age_h > _OLDEST_H else None
+
+
+def out_of_range(past: Quarters, name: str, series: FloatArray) -> str | None:
+    """Values no past quarter comes near to."""
+    low, high = _range(name, past.values[name])
+    if not np.isfinite(high):
+        return "nothing was ever measured"
+    worst = float(series[np.argmax(np.abs(series - (low + high) / 2.0))])
+    if low <= worst <= high:
+        return None
+    return f"{worst:.1f} lies outside {low:.1f} … {high:.1f}"
+
+
+def not_continuous(past: Quarters, name: str, window: Window, series: FloatArray) -> str | None:
+    """A first value that cannot follow from the last measured one."""
+    known = past.values[name]
+    place = (window.start_ns - past.start_ns) // QUARTER_NS - 1
+    if not 0 <= place < len(known) or not np.isfinite(known[place]):
+        return None
+    jumps = np.abs(np.diff(known))
+    jumps = jumps[np.isfinite(jumps)]
+    most = _JUMP_FACTOR * float(np.quantile(jumps, 0.995)) + _LEAST[name] if len(jumps) else np.inf
+    jump = abs(float(series[0]) - float(known[place]))
+    return f"it begins {jump:.1f} away from the last measurement" if jump > most else None
+
+
+def _range(name: str, values: FloatArray) -> tuple[float, float]:
+    """Lowest and highest believable value; NaN where nothing was measured."""
+    if name == "outdoor_c":
+        return _OUTDOOR_C
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return np.nan, np.nan
+    # a single spike must not widen the range: the 97 % quantile of the past
+    return 0.0, _RANGE_FACTOR * float(np.quantile(known, 0.97)) + _LEAST[name]
+
+
+def _believable(name: str, values: FloatArray) -> FloatArray:
+    low, high = _range(name, values)
+    with np.errstate(invalid="ignore"):
+        return np.where((values >= low) & (values <= high), values, np.nan)
