@@ -68,12 +68,14 @@ export function usePlantParts(): PlantParts {
   })
 
   function standingOf(machine: Machine): ReturnType<PlantParts['standingOf']> {
-    const state = readingOf(machine.state)
-    const power = readingOf(machine.power)
-    const is = standing(state.value, power.value)
-    const words = machine.state === undefined ? undefined : codeWords(label(machine.state.label))
-    const word = state.value === null ? '' : (words?.get(state.value) ?? '')
-    return { is, word, local: readingOf(machine.local).value === 1 }
+    const code = readingOf(machine.state).value
+    const text = machine.state?.label
+    const word = (told: string | undefined): string | undefined => (told === undefined || code === null ? undefined : codeWords(told).get(code))
+    return {
+      is: standing(word(text?.en), readingOf(machine.power).value),
+      word: word(text === undefined ? undefined : label(text)) ?? '',
+      local: readingOf(machine.local).value === 1,
+    }
   }
 
   return { parts, derived, readingOf, standingOf }

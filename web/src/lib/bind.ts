@@ -126,16 +126,18 @@ export function bareLabel(text: string): string {
   return codeWords(text).size === 0 ? text : text.replace(/\s*[(（].*[)）]\s*$/, '')
 }
 
-/** How a machine stands, for its symbol. Codes: docs of the profiles, 0 off, 1 to 8 some way of running, 9 tripped. */
+/** How a machine stands, for its symbol. */
 export type Standing = 'on' | 'off' | 'tripped' | 'unknown'
 
-const TRIPPED = 9
 /** Less than this is the standing draw of electronics. */
 const RUNNING_KW = 1
 
-/** The standing from the state code, or from power where the machine tells no state. */
-export function standing(state: number | null, powerKw: number | null): Standing {
-  if (state !== null) return state >= TRIPPED ? 'tripped' : state > 0 ? 'on' : 'off'
+/**
+ * The standing from the word of the state code (in English, whatever language is shown), or from power where the machine
+ * tells no state. Each maker numbers its states in its own way, so the word decides.
+ */
+export function standing(word: string | undefined, powerKw: number | null): Standing {
+  if (word !== undefined) return /trip|fault|alarm/i.test(word) ? 'tripped' : /off|stand-?by|stop/i.test(word) ? 'off' : 'on'
   if (powerKw === null) return 'unknown'
   return Math.abs(powerKw) >= RUNNING_KW ? 'on' : 'off'
 }

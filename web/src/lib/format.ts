@@ -5,7 +5,7 @@ export const DASH = '–'
 
 const DIGITS: Record<string, number> = {
   kW: 1, kvar: 1, kVA: 1, W: 0, MW: 3, RT: 1, kWh: 0, MWh: 1, '°C': 1, K: 1,
-  'bar(g)': 2, 'bar(a)': 2, bar: 2, 'm³/min': 1, 'm³/h': 1, 'l/s': 1, 'Nm³/h': 1, 'm³': 0, '%': 0, '1': 2,
+  'bar(g)': 2, 'bar(a)': 2, bar: 2, 'm³/min': 1, 'm³/h': 1, 'l/s': 1, 'Nm³/h': 1, 'm³': 0, '%': 0, '1': 1,
   V: 0, A: 1, Hz: 2, rpm: 0, 'W/m²': 0, 'm/s': 1, s: 0, min: 0, h: 0, code: 0, '': 0, kg: 0, 'kg/h': 1,
 }
 
@@ -21,17 +21,18 @@ function numberFormat(locale: string, digits: number): Intl.NumberFormat {
   return format
 }
 
-/** A number in the digits its unit deserves; the dash for null or not finite; no minus before a rounded zero. */
+/** A number in the digits its unit deserves, a ratio in per cent; the dash for null or not finite; no minus before a rounded zero. */
 export function formatNumber(value: number | null | undefined, unit: string, locale: string, digits?: number): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return DASH
   const places = digits ?? DIGITS[unit] ?? 2
-  const text = numberFormat(locale, places).format(value)
+  const text = numberFormat(locale, places).format(unit === '1' ? 100 * value : value)
   return /[1-9]/.test(text) ? text : text.replace(/^[-−]/, '')
 }
 
-/** The unit as printed: a ratio has none. */
+/** The unit as printed: a ratio is shown in per cent, a code and a count have none. */
 export function formatUnit(unit: string): string {
-  return unit === '1' || unit === 'code' ? '' : unit
+  if (unit === '1') return '%'
+  return unit === 'code' ? '' : unit
 }
 
 export type Words = (key: string, named: Record<string, number>) => string

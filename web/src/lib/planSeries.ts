@@ -69,6 +69,11 @@ function fill(rows: [number, { plan?: number | null; actual?: number | null }][]
   return out
 }
 
+/** Index of the last time at or before `s`; 0 when all are later. */
+export function indexAt(times: readonly number[], s: number): number {
+  return Math.max(0, times.findLastIndex((time) => time <= s))
+}
+
 /** Consecutive steps of one machine in one role while on, as half-open index ranges. */
 export interface Run {
   from: number
