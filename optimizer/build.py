@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -197,12 +197,12 @@ class _Reader:
         capacity = np.array([machine.load_kw[:, -1] for machine in problem.chillers])
         need = problem.forecasts.cooling_kw + problem.limits.cooling_reserve_kw
         on = rounded_on(share, capacity, need, problem.binary_steps)
-        return {
-            machine.name: _plain(
-                "chiller", on[index], x[found[index].curve.power], x[found[index].curve.load]
-            )
-            for index, machine in enumerate(problem.chillers)
-        }
+        plans: dict[str, MachinePlan] = {}
+        for index, machine in enumerate(problem.chillers):
+            curve = found[index].curve
+            plan = _plain("chiller", on[index], x[curve.power], x[curve.load])
+            plans[machine.name] = replace(plan, supply_c=machine.supply_c)
+        return plans
 
     def _batteries(self) -> dict[str, MachinePlan]:
         plans: dict[str, MachinePlan] = {}

@@ -205,6 +205,10 @@ def _battery(problem: DispatchProblem, plan: Plan, battery: Battery) -> Iterator
     yield from _where(
         battery.soc_min_kwh - machine.level, _ENERGY_KWH, name, "content above its minimum [kWh]"
     )
+    if battery.taper_from_kwh is not None and battery.fixed_kw is None:
+        room = (battery.soc_max_kwh - machine.level) / (battery.soc_max_kwh - battery.taper_from_kwh)
+        most = battery.charge_max_kw * np.minimum(0.1 + 0.9 * room, 1.0)
+        yield from _where(machine.power_kw - most, _POWER_KW, name, "charging within its taper [kW]")
     content = min(max(battery.soc_kwh, battery.soc_min_kwh), battery.soc_max_kwh)
     for step in range(problem.steps):
         power = float(machine.power_kw[step])

@@ -164,6 +164,10 @@ def _refuse_battery(problem: DispatchProblem, battery: Battery) -> None:
         raise SolveError(f"the range or content of {battery.name} is not usable", machine=battery.name)
     if not (battery.charge_max_kw >= 0 and battery.discharge_max_kw >= 0):
         raise SolveError(f"{battery.name} has a negative power limit", machine=battery.name)
+    if battery.taper_from_kwh is not None and not battery.taper_from_kwh < battery.soc_max_kwh:
+        raise SolveError(
+            f"the taper of {battery.name} must begin below its highest content", machine=battery.name
+        )
     if not (0 < battery.charge_eff_frac <= 1 and 0 < battery.discharge_eff_frac <= 1):
         raise SolveError(f"the efficiencies of {battery.name} must lie in (0, 1]", machine=battery.name)
     if battery.fixed_kw is None:

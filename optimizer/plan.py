@@ -30,6 +30,8 @@ class MachinePlan:
     level: FloatArray
     """Compressor: flow [m³/min]; chiller and boiler: output [kW]; CHP and PV: power given [kW];
     battery: stored energy at the end of the step [kWh]."""
+    supply_c: float | None = None
+    """Chiller: set-point of the leaving water the plan is made for. [°C]"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +147,7 @@ def _machine(plain: dict[str, Any]) -> MachinePlan:
         role=tuple(plain["role"]),
         power_kw=np.asarray(plain["power_kw"], dtype=np.float64),
         level=np.asarray(plain["level"], dtype=np.float64),
+        supply_c=plain.get("supply_c"),
     )
 
 

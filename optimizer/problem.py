@@ -127,6 +127,8 @@ class Battery:
     soc_max_kwh: float
     charge_max_kw: float
     discharge_max_kw: float
+    taper_from_kwh: float | None = None
+    """From this content to `soc_max_kwh` the charging limit falls in a straight line to a tenth. [kWh]"""
     charge_eff_frac: float = 0.95
     discharge_eff_frac: float = 0.95
     wear_eur_kwh: float = 0.0

@@ -12,7 +12,7 @@ import numpy as np
 
 from optimizer.components.balance import Balances
 from optimizer.matrix import MatrixBuilder
-from optimizer.problem import Battery, DispatchProblem, FloatArray, IntArray
+from optimizer.problem import Battery, BoolArray, DispatchProblem, FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,22 @@ def _add_battery(
     down = builder.rows(f"{name}.discharge_only", count, -np.inf, battery.discharge_max_kw)
     builder.add(down, discharge, 1.0)
     builder.add(down, charging, battery.discharge_max_kw)
-    return BatteryColumns(charge, discharge, soc)
+    columns = BatteryColumns(charge, discharge, soc)
+    if battery.taper_from_kwh is not None:
+        _add_taper(builder, battery, battery.taper_from_kwh, (columns, np.isnan(held)))
+    return columns
+
+
+def _add_taper(
+    builder: MatrixBuilder, battery: Battery, begin_kwh: float, onto: tuple[BatteryColumns, BoolArray]
+) -> None:
+    """Charge at most 10 % + 90 % of the room left over the room at the taper's begin, by the end content."""
+    columns, free = onto
+    slope = 0.9 * battery.charge_max_kw / (battery.soc_max_kwh - begin_kwh)
+    most = 0.1 * battery.charge_max_kw + slope * battery.soc_max_kwh
+    taper = builder.rows(f"{battery.name}.taper", len(free), -np.inf, np.where(free, most, np.inf))
+    builder.add(taper, columns.charge, 1.0)
+    builder.add(taper, columns.soc, slope)
 
 
 def _bounds(held: FloatArray, most_kw: float) -> tuple[FloatArray, FloatArray]:

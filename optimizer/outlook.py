@@ -1,0 +1,85 @@
+"""What is expected of the coming window and how the plant stands now: the two things a plan is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from optimizer.problem import FREE, LONG_S, FloatArray
+from plant.state import Loads, Plant, Weather
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """Forecast of what meters measure, step means of shape (steps,)."""
+
+    start_ns: int
+    """Begin of the first step, UTC since the epoch."""
+    step_s: float = 900.0
+    process_kw: FloatArray
+    """Electric loads that are no machine of the flowsheet. [kW]"""
+    air_m3_min: FloatArray
+    """Sum of the compressors' flows, leaks included, at rated header pressure. [m³/min]"""
+    cooling_kw: FloatArray
+    """Sum of the chillers' outputs. [kW]"""
+    heat_kw: FloatArray
+    """Heat taken by the users. [kW]"""
+    outdoor_c: FloatArray
+    wet_bulb_c: FloatArray
+    irradiance_w_m2: FloatArray
+    """In the plane of the PV field. [W/m²]"""
+
+    @property
+    def steps(self) -> int:
+        """Number of steps."""
+        return len(self.process_kw)
+
+    def weather(self, step: int) -> Weather:
+        """Weather of a step as the plant model takes it."""
+        sun = max(float(self.irradiance_w_m2[step]), 0.0)
+        return Weather(float(self.outdoor_c[step]), float(self.wet_bulb_c[step]), sun)
+
+    def loads(self, plant: Plant, step: int) -> Loads:
+        """Loads of a step as the plant model takes them; its leaks are its own, so they are taken off."""
+        leak_m3_min = plant.receiver.leak_m3_min if plant.receiver else 0.0
+        return Loads(
+            electric_kw=float(self.process_kw[step]),
+            air_m3_min=max(float(self.air_m3_min[step]) - leak_m3_min, 0.0),
+            cooling_kw=float(self.cooling_kw[step]),
+            heat_kw=float(self.heat_kw[step]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MachineNow:
+    """A machine as it is seen when the window begins."""
+
+    on: bool = False
+    state_s: float = LONG_S
+    """Time in that state. [s]"""
+    lock: int = FREE
+    """OFF when tripped or in local mode and standing, ON in local mode and running, else FREE."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlantNow:
+    """The plant as it is seen when the window begins; machines not named stand still and are free."""
+
+    machines: dict[str, MachineNow] = field(default_factory=dict)
+    soc_frac: float = 0.5
+    battery_held_kw: float | None = None
+    """Power of the battery while it is in local mode, charging positive; None when it follows. [kW]"""
+    loop_c: float | None = None
+    """Chilled-water supply; None takes the chillers' own set-point. [°C]"""
+    month_peak_kw: float = 0.0
+    """Highest import of the billing month so far. [kW]"""
+
+    def of(self, machine: str) -> MachineNow:
+        """One machine."""
+        return self.machines.get(machine, MachineNow())
+
+    def lock_of(self, machine: str, steps: int) -> np.ndarray[tuple[int], np.dtype[np.int64]] | None:
+        """Lock over the whole window, None when free."""
+        lock = self.of(machine).lock
+        return None if lock == FREE else np.full(steps, lock, dtype=np.int64)

@@ -1,0 +1,69 @@
+"""What the machines are told in a step of a plan; the hub leases exactly this, the simulation follows it.
+
+A compressor on standby keeps its permit: its own low band lets it help when the plan was wrong. A chiller
+that is not planned loses its permit; its loop's emergency still overrules that.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from optimizer.plan import MachinePlan, Plan
+from plant.control.setpoints import ChillerSetpoint, CompressorSetpoint, Setpoints
+from plant.state import Plant
+from plant.units.compressor import ROLE_BASE, ROLE_STANDBY, ROLE_TRIM
+
+_ROLE_CODES: Final = {"base": ROLE_BASE, "trim": ROLE_TRIM, "standby": ROLE_STANDBY}
+_CURTAILED_KW: Final = 0.5
+"""PV planned this far below what the sky gives is curtailed; less is rounding. [kW]"""
+
+
+def setpoints_at(plant: Plant, plan: Plan, step: int, pv_available_kw: float | None = None) -> Setpoints:
+    """Set-points of one step.
+
+    Args:
+        plant: The plant the plan was made for.
+        plan: The plan.
+        step: Step of the plan, 0 the first.
+        pv_available_kw: What the sky was forecast to give; without it PV is never curtailed. [kW]
+    """
+    return Setpoints(
+        compressors=tuple(_compressor(plan.machines.get(name), step) for name in plant.compressor_ids),
+        chillers=tuple(_chiller(plan.machines.get(name), step) for name in plant.chiller_ids),
+        battery_kw=float(plan.battery_kw[step]) if plant.battery else None,
+        chp_permit=_chp_runs(plan, step) if plant.chp else None,
+        chp_kw=_chp_kw(plant, plan, step),
+        pv_limit_frac=_pv_limit(plant, plan, step, pv_available_kw),
+    )
+
+
+def _compressor(machine: MachinePlan | None, step: int) -> CompressorSetpoint:
+    if machine is None:
+        return CompressorSetpoint()
+    return CompressorSetpoint(role=_ROLE_CODES[machine.role[step]], permit=True)
+
+
+def _chiller(machine: MachinePlan | None, step: int) -> ChillerSetpoint:
+    if machine is None:
+        return ChillerSetpoint()
+    return ChillerSetpoint(permit=bool(machine.on[step]), supply_set_c=machine.supply_c)
+
+
+def _chp_runs(plan: Plan, step: int) -> bool:
+    return any(bool(machine.on[step]) for machine in plan.machines.values() if machine.kind == "chp")
+
+
+def _chp_kw(plant: Plant, plan: Plan, step: int) -> float | None:
+    """Beyond the binary steps a relaxed engine may lie below its least power; it is told that."""
+    if plant.chp is None or not _chp_runs(plan, step):
+        return None
+    return -float(np.clip(plan.chp_kw[step], plant.chp.generation_min_kw, plant.chp.generation_max_kw))
+
+
+def _pv_limit(plant: Plant, plan: Plan, step: int, available_kw: float | None) -> float | None:
+    planned = [machine.level[step] for machine in plan.machines.values() if machine.kind == "pv"]
+    if plant.pv is None or available_kw is None or not planned or planned[0] > available_kw - _CURTAILED_KW:
+        return None
+    return float(planned[0]) / plant.pv.inverter_kw
