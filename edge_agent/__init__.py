@@ -1,0 +1,1 @@
+"""The process beside the equipment; works for days without the hub."""

@@ -1,0 +1,34 @@
+"""The agent's epoch: counts up with each start, so that a command meant for an earlier run is refused."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from protocols.errors import StoreError
+
+
+def next_epoch(state: Path) -> int:
+    """Count the epoch in `state/epoch` up by one, durably, and return it; the first is 1.
+
+    Raises:
+        StoreError: The file cannot be read or written; without an epoch the agent must not start.
+    """
+    path = state / "epoch"
+    fresh = path.with_suffix(".new")
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        epoch = int(path.read_text(encoding="ascii")) + 1 if path.exists() else 1
+        with fresh.open("w", encoding="ascii") as file:
+            file.write(f"{epoch}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+        folder = os.open(state, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
+    except (OSError, ValueError) as error:
+        raise StoreError(
+            f"{path}: the agent's epoch cannot be counted up ({error}); the file holds one whole number"
+        ) from error
+    return epoch

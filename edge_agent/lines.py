@@ -1,0 +1,233 @@
+"""Lines: one queue for each physical bus, one request at a time, writes before reads.
+
+A line is what requests share: the TCP address of a Modbus gateway with all units behind it, otherwise the
+device itself. A device that is silent several times in a row is asked more and more rarely, and on a shared
+line with a short patience, so that a dead unit costs the living ones next to nothing. At most `MAX_WAITING`
+reads and as many writes wait at a line; one more is refused, none that waits is ever dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+from protocols.clock import Clock
+from protocols.device import Connection, Device, ModbusTcp, Mqtt
+from protocols.driver import Driver, Reading
+from protocols.errors import DeviceError, DeviceUnreachableError
+from protocols.profile import PointSpec
+from runtime.site import SiteDevices
+from runtime.supervise import Backoff
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+MAX_WAITING: Final = 32
+"""Requests that may wait at one line."""
+
+_PATIENT_FAILURES: Final = 2
+"""Failures in a row that are taken for a hiccup; from the next one on the device is asked more rarely."""
+
+_BACKOFF: Final = Backoff(first_s=1.0, most_s=4.0)
+_PROBE_S: Final = 0.3
+_FULL_PROBE_EACH: Final = 4
+_READS_ALLOWED: Final = 8
+"""One call may take several requests: this many time-outs of the device are its outer bound."""
+
+_MQTT_ANSWER_S: Final = 3.0
+
+
+class Turns:
+    """One turn at a time: urgent ones first, then first come, first served."""
+
+    def __init__(self, most_waiting: int = MAX_WAITING) -> None:
+        self._most = most_waiting
+        self._taken = False
+        self._urgent: deque[asyncio.Future[None]] = deque()
+        self._normal: deque[asyncio.Future[None]] = deque()
+
+    @asynccontextmanager
+    async def turn(self, *, urgent: bool) -> AsyncIterator[None]:
+        """Wait for the line and hold it.
+
+        Raises:
+            DeviceUnreachableError: Too many wait already.
+        """
+        await self._take(urgent=urgent)
+        try:
+            yield
+        finally:
+            self._hand_on()
+
+    async def _take(self, *, urgent: bool) -> None:
+        if not self._taken:
+            self._taken = True
+            return
+        queue = self._urgent if urgent else self._normal
+        if len(queue) >= self._most:
+            raise DeviceUnreachableError(f"{self._most} requests wait at this line already")
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        queue.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._hand_on()
+            raise
+
+    def _hand_on(self) -> None:
+        for queue in (self._urgent, self._normal):
+            while queue:
+                turn = queue.popleft()
+                if not turn.done():
+                    turn.set_result(None)
+                    return
+        self._taken = False
+
+
+@dataclass(slots=True)
+class _Station:
+    """One device at its line."""
+
+    device: Device
+    driver: Driver
+    turns: Turns
+    shared: bool
+    specs: Mapping[str, PointSpec]
+    failures: int = 0
+    next_try_s: float = field(default=0.0)
+
+    @property
+    def up(self) -> bool | None:
+        """Whether it answered last; None before the first answer or failure."""
+        return None if self.failures < 0 else self.failures == 0
+
+
+class Lines:
+    """Every request to a device goes through here; `async with` closes the connections at the end."""
+
+    def __init__(self, site: SiteDevices, drivers: Mapping[str, Driver], clock: Clock) -> None:
+        self._clock = clock
+        keys = {device.id: line_key(device) for device in site.edge.devices}
+        turns = {key: Turns() for key in keys.values()}
+        self._stations = {
+            device.id: _Station(
+                device,
+                drivers[device.id],
+                turns[keys[device.id]],
+                shared=list(keys.values()).count(keys[device.id]) > 1,
+                specs={spec.name: spec for spec in site.profile_of(device.id).points},
+                failures=-1,
+            )
+            for device in site.edge.devices
+        }
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for station in self._stations.values():
+            await station.driver.close()
+
+    async def read(self, device: str, points: Sequence[str]) -> Reading:
+        """Read points of one device.
+
+        Raises:
+            DeviceUnreachableError: No answer, or it is asked rarely because it did not answer.
+            BadAnswerError: The answer does not fit the question.
+        """
+        station = self._stations[device]
+        specs = [station.specs[name] for name in points]
+        return await self._ask(station, lambda driver: driver.read(specs), urgent=False)
+
+    async def write(self, device: str, point: str, value: float | None) -> None:
+        """Write a set-point once, before any waiting read; None gives it back.
+
+        Raises:
+            DeviceUnreachableError: No answer; it is not known whether the write happened.
+            DeviceRefusedError: The device said no.
+            BadAnswerError: The answer does not fit; it is not known whether the write happened.
+        """
+        station = self._stations[device]
+        spec = station.specs[point]
+        await self._ask(station, lambda driver: driver.write(spec, value), urgent=True)
+
+    async def read_back(self, device: str, point: str) -> float | None:
+        """Read a set-point by a request of its own, before any waiting read; None: our slot is empty.
+
+        Raises:
+            DeviceUnreachableError: No answer.
+            PointUnreadableError: The device does not give this point.
+        """
+        station = self._stations[device]
+        spec = station.specs[point]
+        return await self._ask(station, lambda driver: driver.read_back(spec), urgent=True)
+
+    def links(self) -> dict[str, str]:
+        """Device id to `up` or `down`; a device never asked is down."""
+        return {name: "up" if station.up else "down" for name, station in self._stations.items()}
+
+    async def _ask(self, station: _Station, ask: Callable[[Driver], Awaitable[_T]], *, urgent: bool) -> _T:
+        self._refuse_early(station)
+        async with station.turns.turn(urgent=urgent):
+            self._refuse_early(station)  # it may have gone down while this one waited
+            try:
+                async with asyncio.timeout(_patience_s(station)):
+                    await station.driver.open()
+                    answer = await ask(station.driver)
+            except TimeoutError as error:
+                silent = DeviceUnreachableError("no answer in time", device=station.device.id)
+                self._note_failure(station, silent)
+                raise silent from error
+            except DeviceUnreachableError as error:
+                self._note_failure(station, error)
+                raise
+            except DeviceError:
+                self._note_answer(station)  # it said something, so the link is up
+                raise
+            self._note_answer(station)
+            return answer
+
+    def _refuse_early(self, station: _Station) -> None:
+        if station.failures > _PATIENT_FAILURES and self._clock.mono_s() < station.next_try_s:
+            raise DeviceUnreachableError("is down and asked rarely", device=station.device.id)
+
+    def _note_failure(self, station: _Station, error: DeviceError) -> None:
+        if station.failures <= 0:
+            _log.warning("%s is down: %s", station.device.id, error)
+        station.failures = max(station.failures, 0) + 1
+        wait_s = _BACKOFF.delay_s(max(1, station.failures - _PATIENT_FAILURES))
+        station.next_try_s = self._clock.mono_s() + wait_s
+
+    def _note_answer(self, station: _Station) -> None:
+        if station.failures:
+            _log.info("%s is up", station.device.id)
+        station.failures = 0
+
+
+def line_key(device: Device) -> str:
+    """Name of the line a device hangs on: the address for Modbus, the device itself otherwise."""
+    at = device.connection
+    if isinstance(at, ModbusTcp):
+        return f"modbus {at.host}:{at.port}"
+    return device.id
+
+
+def _patience_s(station: _Station) -> float:
+    usual_s = _timeout_s(station.device.connection) * _READS_ALLOWED
+    probing = station.failures > _PATIENT_FAILURES
+    if probing and station.shared and station.failures % _FULL_PROBE_EACH:
+        return min(usual_s, _PROBE_S)
+    return usual_s
+
+
+def _timeout_s(connection: Connection) -> float:
+    return _MQTT_ANSWER_S / _READS_ALLOWED if isinstance(connection, Mqtt) else connection.timeout_s

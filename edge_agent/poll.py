@@ -1,0 +1,120 @@
+"""Polling: each device and polling class on its own fixed grid, one frame a poll, good or bad."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import numpy as np
+
+from edge_agent.image import Image
+from edge_agent.lines import Lines
+from protocols.clock import Clock, Instant
+from protocols.driver import Reading
+from protocols.errors import BadAnswerError, DeviceError, DeviceRefusedError
+from protocols.frame import Catalogue, Frame
+from protocols.profile import PointSpec
+from protocols.quality import Quality
+from runtime.clock import NS
+from runtime.site import SiteDevices
+from runtime.supervise import supervise
+
+HandOn = Callable[[Frame, str], None]
+"""Takes a frame and the protocol it came by; must not wait."""
+
+_SPREAD_S: Final = 0.05
+"""Shift of the grids of neighbouring devices, so that they do not all ask at one instant."""
+
+
+@dataclass(frozen=True, slots=True)
+class PollGroup:
+    """Points of one device that are read together.
+
+    Attributes:
+        device: Device id.
+        protocol: Kind of its connection.
+        every_s: Period of the grid.
+        points: Names, in the order of the catalogue.
+        catalogue: What the frames refer to.
+        hash: Hash of the catalogue.
+    """
+
+    device: str
+    protocol: str
+    every_s: float
+    points: tuple[str, ...]
+    catalogue: Catalogue
+    hash: bytes
+
+
+def poll_groups(site: SiteDevices) -> tuple[PollGroup, ...]:
+    """Every device and polling class, in the order of the device list."""
+    groups = []
+    for device in site.edge.devices:
+        points = sorted(site.profile_of(device.id).points, key=lambda spec: spec.every_s)
+        for every_s, specs in itertools.groupby(points, key=lambda spec: spec.every_s):
+            groups.append(_group(site, device.id, device.connection.kind, every_s, tuple(specs)))
+    return tuple(groups)
+
+
+def _group(
+    site: SiteDevices, device: str, protocol: str, every_s: float, specs: tuple[PointSpec, ...]
+) -> PollGroup:
+    catalogue = Catalogue(
+        site=site.edge.site,
+        device=device,
+        points=tuple(spec.name for spec in specs),
+        units=tuple(spec.unit for spec in specs),
+        kinds=tuple(str(spec.kind) for spec in specs),
+    )
+    return PollGroup(device, protocol, every_s, catalogue.points, catalogue, catalogue.hash())
+
+
+class Poller:
+    """Owns one task a poll group; they live exactly as long as `run`."""
+
+    def __init__(
+        self, groups: tuple[PollGroup, ...], lines: Lines, image: Image, hand_on: HandOn, clock: Clock
+    ) -> None:
+        self._groups = groups
+        self._lines = lines
+        self._image = image
+        self._hand_on = hand_on
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Poll until cancelled; a group that crashes is restarted alone."""
+        async with asyncio.TaskGroup() as tasks:
+            for order, group in enumerate(self._groups):
+                name = f"poll {group.device} each {group.every_s:g} s"
+                work = partial(self._poll, group, phase_s=(order * _SPREAD_S) % group.every_s)
+                tasks.create_task(supervise(name, work), name=name)
+
+    async def _poll(self, group: PollGroup, *, phase_s: float) -> None:
+        async for at in self._clock.ticks(group.every_s, phase_s=phase_s):
+            await self.poll_once(group, at)
+
+    async def poll_once(self, group: PollGroup, at: Instant) -> None:
+        """Read one group and hand the frame on; a failed read is a frame without a number."""
+        try:
+            reading = await self._lines.read(group.device, group.points)
+        except DeviceError as error:
+            reading = _failed(len(group.points), _quality_of(error))
+        self._image.update(group.device, group.points, reading, at.mono_ns / NS)
+        self._hand_on(Frame(group.hash, at, reading.values, reading.qualities), group.protocol)
+
+
+def _quality_of(error: DeviceError) -> Quality:
+    if isinstance(error, BadAnswerError):
+        return Quality.BAD_ANSWER
+    if isinstance(error, DeviceRefusedError):
+        return Quality.BAD_REFUSED
+    return Quality.BAD_UNREACHABLE
+
+
+def _failed(count: int, quality: Quality) -> Reading:
+    return Reading(np.full(count, np.nan), np.full(count, quality, np.uint8))
