@@ -245,7 +245,8 @@ def _id(value: object) -> bytes:
 _COMMAND: Final[dict[str, _Reader]] = {
     "v": _version, "id": _id, "issuer": _text, "key_id": _text, "site": _text, "edge": _text,
     "agent_epoch": _whole, "point": _text, "kind": lambda v: CommandKind(_text(v)),
-    "value": _or_none(_number), "unit": _or_none(_text), "level": lambda v: Level(_text(v)), "start_in_s": _number, "lease_s": _number,
+    "value": _or_none(_number), "unit": _or_none(_text), "level": lambda v: Level(_text(v)),
+    "start_in_s": _number, "lease_s": _number,
     "echo": _echo, "epoch": _whole, "seq": _whole, "revision": _whole, "expect": _or_none(_number),
     "cap_hash": _raw, "reason": _text, "actor": _text, "confirm": _or_none(_text), "steps": _steps,
     "valid_for_s": _or_none(_number), "group": _or_none(_raw), "group_size": _whole,

@@ -155,10 +155,7 @@ def decode_bundle(data: bytes) -> Bundle:
     Raises:
         ContractError: Not zstd, not msgpack, unknown schema, or columns of unequal length.
     """
-    try:
-        raw = zstandard.ZstdDecompressor().decompress(data, max_output_size=_MAX_DECODED_BYTES)
-    except zstandard.ZstdError as error:
-        raise ContractError("a bundle is not zstd or unpacks beyond its bound") from error
+    raw = _decompress(data)
     try:
         schema, edge, journal, seq, sent_unix_ns, rows = _unpack(raw)
         _known(schema)
@@ -166,6 +163,17 @@ def decode_bundle(data: bytes) -> Bundle:
         return Bundle(str(edge), str(journal), int(seq), int(sent_unix_ns), frames)
     except (TypeError, ValueError) as error:
         raise ContractError("a bundle does not follow its schema") from error
+
+
+def _decompress(data: bytes) -> bytes:
+    # the library ignores `max_output_size` where the frame itself states a size, so a stated one is checked here
+    try:
+        stated = zstandard.get_frame_parameters(data).content_size
+        if stated != zstandard.CONTENTSIZE_UNKNOWN and stated > _MAX_DECODED_BYTES:
+            raise ContractError("a bundle unpacks beyond its bound")
+        return zstandard.ZstdDecompressor().decompress(data, max_output_size=_MAX_DECODED_BYTES)
+    except zstandard.ZstdError as error:
+        raise ContractError("a bundle is not zstd or unpacks beyond its bound") from error
 
 
 def _unpack_frame(row: Sequence[object]) -> Frame:

@@ -157,7 +157,7 @@ class ProofReading(Config):
     by: Literal["device_watchdog", "relinquish", "write_back"]
     """Who brought the point back: the device itself, or the edge."""
 
-    seconds: Seconds
+    fallback_s: Seconds
     """From the last refresh to the fallback seen."""
 
 
