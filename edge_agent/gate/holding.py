@@ -1,0 +1,158 @@
+"""Bring a lease's value onto a point: intent, write, separate read-back, refresh of its watchdog."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Final
+
+from edge_agent.gate import fallback, foreign, ladder
+from edge_agent.gate.draft import Draft
+from edge_agent.gate.events import PointRead, SaveIntent, SaveLease
+from edge_agent.gate.lease import after_ns, end
+from edge_agent.gate.state import Holding, Intent, Lease, Seen, Stage
+from protocols.receipt import Mismatch, Overridden, Verified, Written
+from protocols.write_block import WriteLimits
+
+_TRIES: Final = 2
+_FEEDS_A_WATCHDOG: Final = 3
+_WRITTEN: Final = (Stage.SETTLING, Stage.READING, Stage.DONE)
+
+
+def pursue(draft: Draft, name: str) -> None:
+    """See who has the point now, and begin what that asks for."""
+    point = draft.point(name)
+    won = ladder.winner(point.leases, draft.now_ns)
+    if won is not None:
+        if not (isinstance(point.act, Holding) and point.act.id == won.id) and draft.writable(name):
+            begin(draft, name, won)
+    elif isinstance(point.act, Holding):
+        fallback.begin(draft, name, careful=point.act.resumed)
+    elif point.act is None and point.intent is not None and draft.writable(name):
+        fallback.begin(draft, name, careful=True)
+
+
+def begin(draft: Draft, name: str, lease: Lease, tries: int = 0) -> None:
+    """Write a lease's value; the intent is durable before."""
+    fallback.settle_owed(draft, name)
+    intent = Intent(lease.id, lease.value, lease.until_ns)
+    draft.persist(SaveIntent(name, draft.now.boot, intent))
+    ticket = draft.write(name, lease.value, lease.level.value)
+    act = Holding(lease.id, ticket, Stage.WRITING, draft.now_ns, tries=tries)
+    draft.put(name, replace(draft.point(name), act=act, intent=intent, ended=None, foreign=None))
+
+
+def write_done(draft: Draft, name: str, act: Holding, lease: Lease) -> None:
+    """The device took the write: give it its time, then read."""
+    if not lease.verified:
+        draft.emit(Written(lease.id, draft.rules.edge, name, draft.now, lease.value))
+    now_ns = draft.now_ns
+    _set(draft, name, replace(act, stage=Stage.SETTLING, since_ns=now_ns, fed_ns=now_ns))
+    tick(draft, name)
+
+
+def failed(draft: Draft, name: str, act: Holding, lease: Lease) -> None:
+    """Write or read-back without an answer; one that was taken over waits for the device to come back."""
+    if act.resumed:
+        _set(draft, name, replace(act, stage=Stage.WAITING, since_ns=draft.now_ns))
+    else:
+        _missed(draft, name, act, lease, math.nan)
+
+
+def read(draft: Draft, name: str, act: Holding, lease: Lease, value: float | None) -> None:
+    """Judge the read-back."""
+    rules, point = draft.rule(name), draft.point(name)
+    if value is not None and rules.same(value, lease.value):
+        _verified(draft, name, act, value)
+    elif not act.resumed:
+        _missed(draft, name, act, lease, math.nan if value is None else value)
+    elif not foreign.explained(rules, point, value):
+        foreign.take(draft, name, "a value that is not ours")
+    elif draft.writable(name):
+        begin(draft, name, lease)
+    else:
+        failed(draft, name, act, lease)
+
+
+def polled(draft: Draft, event: PointRead) -> None:
+    """Compare a poll with what was read back."""
+    name = event.point
+    before = draft.point(name).seen
+    if before is not None and event.at_ns <= before.at_ns:
+        return
+    draft.put(name, replace(draft.point(name), seen=Seen(event.value, event.good, event.at_ns)))
+    act = draft.point(name).act
+    lease = draft.point(name).lease(act.id) if isinstance(act, Holding) else None
+    if not isinstance(act, Holding) or lease is None or act.stage is not Stage.DONE:
+        return
+    if not event.good or event.at_ns <= act.since_ns or act.feeding is not None:
+        return
+    if not foreign.seems_foreign(draft, name, lease, event.value):
+        return
+    if foreign.dropped_by_device(draft.rule(name), act, event.value, draft.now_ns):
+        begin(draft, name, lease)
+    else:
+        foreign.take(draft, name, f"the value {event.value:g}")
+
+
+def tick(draft: Draft, name: str) -> None:
+    """Go on with what waits for time to pass: read-back after settling, watchdog refresh."""
+    act = draft.point(name).act
+    if not isinstance(act, Holding):
+        return
+    settled_ns = after_ns(act.since_ns, draft.rule(name).limits.settle_s)
+    if act.stage is Stage.WAITING or (act.stage is Stage.SETTLING and draft.now_ns >= settled_ns):
+        ticket = draft.read_back(name, _source(draft.rule(name).limits))
+        act = replace(act, ticket=ticket, stage=Stage.READING, since_ns=draft.now_ns)
+        _set(draft, name, act)
+    _feed(draft, name, act)
+
+
+def fed(draft: Draft, name: str, act: Holding, *, taken: bool) -> None:
+    """A refresh came back; one that failed is tried again at the next tick."""
+    _set(draft, name, replace(act, feeding=None, fed_ns=draft.now_ns if taken else act.fed_ns))
+
+
+def _feed(draft: Draft, name: str, act: Holding) -> None:
+    rules, point = draft.rule(name), draft.point(name)
+    lease = point.lease(act.id)
+    if rules.watchdog_s is None or lease is None or act.resumed or act.stage not in _WRITTEN:
+        return
+    if act.feeding is not None or point.foreign is not None or not draft.writable(name):
+        return
+    if act.fed_ns is None or draft.now_ns >= after_ns(act.fed_ns, rules.watchdog_s / _FEEDS_A_WATCHDOG):
+        ticket = draft.write(name, lease.value, "refresh")
+        _set(draft, name, replace(act, feeding=ticket))
+
+
+def _verified(draft: Draft, name: str, act: Holding, value: float) -> None:
+    now_ns = draft.now_ns
+    _set(draft, name, replace(act, stage=Stage.DONE, since_ns=now_ns, tries=0, resumed=False))
+    point = draft.point(name)
+    lease = point.lease(act.id)
+    if lease is None or lease.verified:
+        return
+    seen = replace(lease, verified=True)
+    draft.put(name, replace(point, leases=ladder.placed(point.leases, seen)))
+    draft.persist(SaveLease(name, draft.now.boot, seen))
+    draft.emit(Verified(lease.id, draft.rules.edge, name, draft.now, value))
+
+
+def _missed(draft: Draft, name: str, act: Holding, lease: Lease, got: float) -> None:
+    if act.tries + 1 < _TRIES and draft.writable(name):
+        begin(draft, name, lease, act.tries + 1)
+        return
+    at, edge = draft.now, draft.rules.edge
+    draft.emit(Mismatch(lease.id, edge, name, at, lease.value, got))
+    end(draft, name, lease, Overridden(lease.id, edge, name, at, "mismatch"))
+    pursue(draft, name)
+
+
+def _source(limits: WriteLimits) -> str:
+    if limits.readback == "effective" and limits.effective_point is not None:
+        return limits.effective_point
+    return limits.point
+
+
+def _set(draft: Draft, name: str, act: Holding) -> None:
+    draft.put(name, replace(draft.point(name), act=act))

@@ -1,0 +1,111 @@
+"""After a restart: leases of this boot go on once read back, everything else goes to its fallback.
+
+Nothing is written before the device was read; a value that is not ours is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from edge_agent.gate import fallback, ladder
+from edge_agent.gate.draft import Draft
+from edge_agent.gate.events import DropLease, SaveCoolDown, SavedIntent, SavedLease, Started
+from edge_agent.gate.state import Ended, Fence, GateState, Holding, PointState, Stage
+from protocols.receipt import Expired, Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What the store kept.
+
+    Attributes:
+        fences: Issuer to its fence.
+        answers: First receipts, oldest first.
+        leases: Leases whose last receipt is not out.
+        intents: What may be on devices.
+        cool_downs: Points somebody else had.
+    """
+
+    fences: dict[str, Fence]
+    answers: tuple[tuple[bytes, Receipt], ...]
+    leases: tuple[SavedLease, ...]
+    intents: tuple[SavedIntent, ...]
+    cool_downs: tuple[SaveCoolDown, ...]
+
+
+def restored(saved: Saved, boot: str) -> GateState:
+    """The state to begin with; leases and intents follow as the event `Started`."""
+    state = GateState()
+    for issuer, fence in saved.fences.items():
+        state = replace(state, fences=state.fences.put(issuer, fence))
+    for order, (ident, receipt) in enumerate(saved.answers):
+        state = replace(
+            state,
+            answers=state.answers.put(ident, receipt),
+            order=state.order.put(order, ident),
+            next_order=order + 1,
+        )
+    for cool in saved.cool_downs:
+        if cool.boot == boot:
+            point = PointState(cool_until_ns=cool.until_ns)
+            state = replace(state, points=state.points.put(cool.point, point))
+    return state
+
+
+def started(draft: Draft, event: Started) -> None:
+    """Take over what an earlier run left; points that may no longer be written stay as they are."""
+    for saved in event.leases:
+        if saved.point in draft.rules.points:
+            _lease(draft, saved)
+        else:
+            _expired(draft, saved)
+    for intent in event.intents:
+        if intent.point in draft.rules.points:
+            _intent(draft, intent)
+    for name in _touched(event.leases):
+        if name in draft.rules.points:
+            _resume(draft, name)
+
+
+def _touched(leases: Iterable[SavedLease]) -> list[str]:
+    return sorted({saved.point for saved in leases})
+
+
+def _lease(draft: Draft, saved: SavedLease) -> None:
+    rules, lease = draft.rule(saved.point), saved.lease
+    lives = saved.boot == draft.now.boot and lease.lives(draft.now_ns)
+    point = draft.point(saved.point)
+    if lives and rules.proven and rules.limits.low <= lease.value <= rules.limits.high:
+        draft.put(saved.point, replace(point, leases=ladder.placed(point.leases, lease)))
+    elif point.owed is None:
+        draft.put(saved.point, replace(point, owed=lease))
+    else:
+        _expired(draft, saved)
+
+
+def _intent(draft: Draft, saved: SavedIntent) -> None:
+    point, intent = draft.point(saved.point), saved.intent
+    draft.put(saved.point, replace(point, intent=intent))
+    if ladder.winner(point.leases, draft.now_ns) is None:
+        same_boot = saved.boot == draft.now.boot
+        at_ns = min(intent.until_ns, draft.now_ns) if same_boot else draft.now_ns
+        draft.put(saved.point, replace(draft.point(saved.point), ended=Ended(intent.id, at_ns)))
+        fallback.begin(draft, saved.point, careful=True)
+
+
+def _resume(draft: Draft, name: str) -> None:
+    """Read before anything is written; a lease that never reached the device owes no fallback."""
+    point = draft.point(name)
+    won = ladder.winner(point.leases, draft.now_ns)
+    if won is not None:
+        ticket = draft.read_back(name, draft.rule(name).name)
+        act = Holding(won.id, ticket, Stage.READING, draft.now_ns, resumed=True)
+        draft.put(name, replace(draft.point(name), act=act))
+    if won is not None or point.intent is None:
+        fallback.settle_owed(draft, name)
+
+
+def _expired(draft: Draft, saved: SavedLease) -> None:
+    draft.persist(DropLease(saved.point, saved.lease.id))
+    draft.emit(Expired(saved.lease.id, draft.rules.edge, saved.point, draft.now))
