@@ -89,8 +89,11 @@ async def _connect_once(login: BusLogin, on_state: OnState | None) -> Client:
         if on_state is not None:
             on_state("up")
 
+    first = _FirstConnect(login.url)
+
     async def failed(error: Exception) -> None:
         _log.debug("bus: %s", error)
+        first.failed(error)
         if "permissions violation" in str(error).lower():
             _log.error("the bus refused: %s", error)
 
@@ -110,7 +113,22 @@ async def _connect_once(login: BusLogin, on_state: OnState | None) -> Client:
         reconnected_cb=back,
         error_cb=failed,
     )
+    first.said = True
     return client
+
+
+class _FirstConnect:
+    """Says once that the bus is waited for; nats-py itself retries the first connect for ever, in silence."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.said = False
+
+    def failed(self, error: Exception) -> None:
+        """Log the first failure; nothing once connected."""
+        if not self.said:
+            _log.warning("the bus at %s does not answer (%s); waiting for it", self._url, error)
+        self.said = True
 
 
 def stream_configs() -> tuple[StreamConfig, ...]:
