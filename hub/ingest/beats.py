@@ -1,0 +1,61 @@
+"""Heartbeats of the edges: the newest one is kept in the store and handed on at once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+from typing import Final
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from hub.ingest.news import News
+from hub.store.embedded import EmbeddedStore
+from protocols.clock import Clock
+from protocols.heartbeat import decode_heartbeat
+from protocols.subjects import edge_of, heartbeat
+from runtime.supervise import guarded_decode
+
+_log = logging.getLogger(__name__)
+_QUEUE: Final = 1000
+_KEEP_S: Final = 1.0
+
+
+class Beats:
+    """Listens to `hb.*`; a full queue drops heartbeats, the next one says the same."""
+
+    def __init__(self, bus: Client, store: EmbeddedStore, news: News, clock: Clock, site: str) -> None:
+        self._bus = bus
+        self._store = store
+        self._news = news
+        self._clock = clock
+        self._site = site
+        self._newest: dict[str, tuple[int, bytes]] = {}
+
+    async def run(self) -> None:
+        """Listen and keep until cancelled."""
+        subscription = await self._bus.subscribe(heartbeat("*"), pending_msgs_limit=_QUEUE)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._keep(), name="beats:keep")
+                async for message in subscription.messages:
+                    await self._hear(message)
+        finally:
+            await subscription.unsubscribe()
+
+    async def _hear(self, message: Msg) -> None:
+        beat = guarded_decode(decode_heartbeat, message.data, "heartbeat")
+        if beat is None:
+            return
+        if beat.edge != edge_of(message.subject) or beat.site != self._site:
+            _log.warning("a heartbeat on %s says it is of %s/%s", message.subject, beat.site, beat.edge)
+            return
+        self._newest[beat.edge] = (self._clock.now().wall_ns, message.data)
+        await self._news.tell_heartbeat(beat, message.data)
+
+    async def _keep(self) -> None:
+        async for _ in self._clock.ticks(_KEEP_S):
+            newest, self._newest = self._newest, {}
+            if newest:
+                await self._news.with_store(partial(self._store.keep_heartbeats, newest))

@@ -1,0 +1,71 @@
+"""A message of the bus becomes a row for the store; what cannot be read is kept apart and covered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from hub.store.port import Received
+from protocols.frame import Bundle, Catalogue, Frame, decode_bundle
+from protocols.subjects import message_id
+from runtime.supervise import guarded_decode
+
+_MOST: Final = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a message came from, by its subject (the bus checked it) and its id."""
+
+    kind: str
+    edge: str
+    journal: str
+    seq: int
+
+
+def origin_of(subject: str, ident: str | None) -> Origin | None:
+    """Read `tel.<edge>.<journal>` and `<journal>:<seq>`; None when they do not fit together.
+
+    Example:
+        >>> origin_of("tel.edge1.ab", "ab:7")
+        Origin(kind='tel', edge='edge1', journal='ab', seq=7)
+        >>> origin_of("tel.edge1.ab", "cd:7") is None
+        True
+    """
+    kind, _, rest = subject.partition(".")
+    edge, _, journal = rest.partition(".")
+    digits = (ident or "").rpartition(":")[2]
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 19):  # noqa: PLR2004  digits of 2**62
+        return None
+    seq = int(digits)
+    if ident != message_id(journal, seq):
+        return None
+    return Origin(kind, edge, journal, seq)
+
+
+def row_of(origin: Origin, data: bytes) -> Received:
+    """Decode one message; a bundle that lies about its origin or cannot be read is a rejected row."""
+    if origin.kind == "rcpt":
+        return Received(origin.edge, origin.journal, origin.seq, receipt=data)
+    bundle = guarded_decode(decode_bundle, data, "bundle")
+    if bundle is None or not _honest(bundle, origin):
+        return rejected(origin, data)
+    return Received(origin.edge, origin.journal, origin.seq, frames=bundle.frames)
+
+
+def rejected(origin: Origin, data: bytes) -> Received:
+    """A row nobody can use; its bytes stay for a person."""
+    return Received(origin.edge, origin.journal, origin.seq, rejected=data)
+
+
+def fits(frame: Frame, catalogue: Catalogue) -> bool:
+    """Whether every sample of the frame has its point."""
+    count = len(catalogue.points)
+    if frame.indices is None:
+        return len(frame.values) == count
+    return len(frame.indices) == 0 or int(frame.indices.max()) < count
+
+
+def _honest(bundle: Bundle, origin: Origin) -> bool:
+    same = (bundle.edge, bundle.journal, bundle.seq) == (origin.edge, origin.journal, origin.seq)
+    return same and all(0 < frame.at.wall_ns < _MOST for frame in bundle.frames)

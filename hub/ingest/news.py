@@ -1,0 +1,77 @@
+"""What ingest tells the others after a commit: coverage to the edges, values and receipts to the roles."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, TypeVar
+
+import msgpack
+from nats.aio.client import Client
+
+from hub.store.embedded import EmbeddedStore
+from hub.store.port import Received
+from protocols.coverage import Coverage
+from protocols.frame import Frame
+from protocols.heartbeat import Heartbeat
+from protocols.quality import is_bad
+from protocols.subjects import coverage as coverage_subject
+from protocols.subjects import event
+
+_T = TypeVar("_T")
+_POINTS_A_MESSAGE: Final = 1000
+
+
+class News:
+    """Core messages only: who misses one reads the store, or gets the next."""
+
+    def __init__(self, bus: Client, store: EmbeddedStore, site: str) -> None:
+        self._bus = bus
+        self._store = store
+        self._site = site
+        self._lock = asyncio.Lock()
+        self._told_ns: dict[str, int] = {}
+
+    async def with_store(self, work: Callable[[], _T]) -> _T:
+        """Run work on the store in a thread, one at a time; the loop never waits for a disk."""
+        async with self._lock:
+            return await asyncio.to_thread(work)
+
+    async def tell(self, rows: Sequence[Received], coverage: Iterable[Coverage]) -> None:
+        """Publish what a commit brought; call it after the commit."""
+        for ranges in coverage:
+            await self._bus.publish(coverage_subject(ranges.edge), ranges.encode())
+        newest = self._newest(frame for row in rows for frame in row.frames)
+        for start in range(0, len(newest), _POINTS_A_MESSAGE):
+            part = newest[start : start + _POINTS_A_MESSAGE]
+            await self._bus.publish(event(self._site, "values"), bytes(msgpack.packb(part)))
+        receipts = [row.receipt for row in rows if row.receipt is not None]
+        if receipts:
+            await self._bus.publish(event(self._site, "receipt"), bytes(msgpack.packb(receipts)))
+
+    async def tell_heartbeat(self, beat: Heartbeat, body: bytes) -> None:
+        """Hand a heartbeat on; an edge that waits for coverage gets it again."""
+        await self._bus.publish(event(self._site, "heartbeat"), body)
+        if beat.pending and beat.journal:
+            ranges = await self.with_store(lambda: self._store.ranges(beat.edge, beat.journal))
+            message = Coverage(beat.edge, beat.journal, tuple(ranges))
+            await self._bus.publish(coverage_subject(beat.edge), message.encode())
+
+    def _newest(self, frames: Iterable[Frame]) -> list[list[object]]:
+        """`[point, value or nil, quality, time_ns]`, one row a point; nothing older than was told before."""
+        found: dict[str, list[object]] = {}
+        for frame in sorted(frames, key=lambda frame: frame.at.wall_ns):
+            catalogue = self._store.catalogue(frame.catalogue)
+            names = catalogue.points
+            if frame.indices is not None:
+                names = tuple(names[index] for index in frame.indices.tolist())
+            values = zip(names, frame.values.tolist(), frame.qualities.tolist(), strict=True)
+            for name, value, quality in values:
+                point = f"{catalogue.site}/{catalogue.device}/{name}"
+                if frame.at.wall_ns <= self._told_ns.get(point, 0):
+                    continue
+                self._told_ns[point] = frame.at.wall_ns
+                shown = value if math.isfinite(value) and not is_bad(quality) else None
+                found[point] = [point, shown, quality, frame.at.wall_ns]
+        return list(found.values())

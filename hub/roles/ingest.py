@@ -1,0 +1,43 @@
+"""The role that takes in: the only writer of `series.db`."""
+
+from __future__ import annotations
+
+import asyncio
+
+from nats.aio.client import Client
+
+from hub.ingest.beats import Beats
+from hub.ingest.intake import Intake
+from hub.ingest.news import News
+from hub.roles.options import RoleOptions
+from hub.store.embedded import EmbeddedStore
+from runtime.bus import connect
+from runtime.clock import SystemClock
+from runtime.supervise import Backoff, supervise
+
+
+async def run(options: RoleOptions) -> None:
+    """Take in until cancelled; waits for the bus and says so once.
+
+    Raises:
+        StoreError: `series.db` cannot be opened.
+    """
+    store = EmbeddedStore(options.series_path, SystemClock())
+    try:
+        bus = await connect(options.login)
+        try:
+            await _work(bus, store, options.site)
+        finally:
+            await bus.close()
+    finally:
+        store.close()
+
+
+async def _work(bus: Client, store: EmbeddedStore, site: str) -> None:
+    news = News(bus, store, site)
+    intake = Intake(bus, store, site, news)
+    beats = Beats(bus, store, news, SystemClock(), site)
+    backoff = Backoff(first_s=0.5, most_s=5.0)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(supervise("ingest:intake", intake.run, backoff), name="intake")
+        group.create_task(supervise("ingest:beats", beats.run, backoff), name="beats")
