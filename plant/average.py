@@ -33,6 +33,9 @@ from protocols.errors import ConfigError
 LONGEST_STEP_S: Final = 900.0
 _BISECTIONS: Final = 24
 _DROP_STAGE_BELOW_PLR: Final = 0.3
+_STAYS_ABOVE_FRAC: Final = 0.2
+"""A loaded fixed machine stays while this part of the least flow of the regulating machines is left for them:
+their pressure switches then reload it before it stops (seen in one-second runs of the demo plant)."""
 
 
 def average_step(
@@ -83,7 +86,8 @@ def _air(
         return (), AirBalance(0.0, 0.0, 0.0, 0.0, 0.0), []
     header_bar_g = _header(plant, receiver, setpoints)
     wanted, leak = drawn(receiver, header_bar_g, loads.air_m3_min)
-    flows = share_air(plant.compressors, setpoints, wanted + leak)
+    loaded = frozenset(i for i, machine in enumerate(state.compressors) if machine.mode == LOADED)
+    flows = share_air(plant.compressors, setpoints, wanted + leak, loaded)
     short = max(wanted + leak - sum(flows), 0.0)
     if short > 1e-9:  # noqa: PLR2004  rounding of a sum
         header_bar_g = receiver.emergency_bar_g
@@ -107,42 +111,69 @@ def _header(plant: Plant, receiver: Receiver, setpoints: Setpoints) -> float:
     return receiver.rated_bar_g
 
 
-def share_air(units: tuple[Compressor, ...], setpoints: Setpoints, need_m3_min: float) -> list[float]:
+def share_air(
+    units: tuple[Compressor, ...],
+    setpoints: Setpoints,
+    need_m3_min: float,
+    loaded: frozenset[int] = frozenset(),
+) -> list[float]:
     """Mean flow of each machine, as the pressure bands would share the need.
 
     Base machines take what they can; the variable-speed machines regulate; fixed machines come in, in the
-    order of the file, when those are full; machines on standby or without permit come last.
+    order of the file, when those are full, and stay while something is left for those; machines on standby or
+    without permit come last.
+
+    Args:
+        units: In the order of `Plant.compressors`.
+        setpoints: What they were told.
+        need_m3_min: Users and leaks.
+        loaded: Places of the machines that gave air before.
 
     Returns:
         Flows in m³/min in the order of `units`; their sum is the need or, if that is less, all machines.
     """
-    rows = list(zip(range(len(units)), units, setpoints.compressors, strict=True))
-    held = [i for i, _, told in rows if told.permit is False]
-    base = [
-        i
-        for i, u, told in rows
-        if told.role == ROLE_BASE and i not in held and isinstance(u, FixedCompressor)
-    ]
-    late = [i for i, _, told in rows if told.role == ROLE_STANDBY and i not in held]
-    trim = [i for i, u, _ in rows if i not in {*held, *late} and not isinstance(u, FixedCompressor)]
-    rest = [i for i, _, _ in rows if i not in {*held, *late, *base, *trim}]
+    base, rest, trim, last = _groups(units, setpoints)
     flows = [0.0] * len(units)
-    left = _fill(units, flows, base, need_m3_min, 0.0)
-    left = _fill(units, flows, rest, left, sum(units[i].flow_max_m3_min for i in trim))
-    left = _fill(units, flows, trim, left, 0.0)
-    _fill(units, flows, [*late, *held], left, 0.0)
+    most = sum(units[i].flow_max_m3_min for i in trim)
+    least = sum(units[i].flow_min_m3_min for i in trim)
+    left = need_m3_min
+    for i in base:
+        left -= _give(units, flows, i, left)
+    for i in rest:
+        stays = i in loaded and left >= units[i].flow_max_m3_min + _STAYS_ABOVE_FRAC * least
+        if left > most or stays:
+            left -= _give(units, flows, i, left)
+    for i in (*trim, *last):
+        left -= _give(units, flows, i, left)
     return flows
 
 
-def _fill(
-    units: tuple[Compressor, ...], flows: list[float], which: list[int], need: float, reserve: float
-) -> float:
-    """Give `need` to the machines `which` in turn while it exceeds `reserve`; what is left."""
-    for i in which:
-        if need > reserve:
-            flows[i] = min(units[i].flow_max_m3_min, need)
-            need -= flows[i]
-    return need
+def _give(units: tuple[Compressor, ...], flows: list[float], place: int, need: float) -> float:
+    flows[place] = min(units[place].flow_max_m3_min, need)
+    return flows[place]
+
+
+def _groups(
+    units: tuple[Compressor, ...], setpoints: Setpoints
+) -> tuple[list[int], list[int], list[int], list[int]]:
+    """Places of fixed base machines, other fixed machines, regulating machines, standby or held machines."""
+    base: list[int] = []
+    rest: list[int] = []
+    trim: list[int] = []
+    standby: list[int] = []
+    held: list[int] = []
+    for i, (unit, told) in enumerate(zip(units, setpoints.compressors, strict=True)):
+        if told.permit is False:
+            held.append(i)
+        elif told.role == ROLE_STANDBY:
+            standby.append(i)
+        elif not isinstance(unit, FixedCompressor):
+            trim.append(i)
+        elif told.role == ROLE_BASE:
+            base.append(i)
+        else:
+            rest.append(i)
+    return base, rest, trim, [*standby, *held]
 
 
 def _mean_kw(unit: Compressor, receiver: Receiver, flow: float, at: tuple[float, float]) -> float:

@@ -172,7 +172,7 @@ def _sun(rng: np.random.Generator, climate: _Climate, hours: FloatArray, days: i
 def _production(rng: np.random.Generator, hours: FloatArray, days: int) -> FloatArray:
     table = [_day(day) for day in range(days + 1)]
     level = np.concatenate([np.asarray(day) * rng.normal(1.0, 0.03) for day in table])
-    return np.interp(hours, np.arange(len(level)), level)
+    return np.asarray(np.interp(hours, np.arange(len(level)), level), dtype=np.float64)
 
 
 def _day(day: int) -> Sequence[float]:

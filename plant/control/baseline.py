@@ -20,7 +20,7 @@ class ControlMemory(NamedTuple):
     calling: tuple[bool, ...]
     """Pressure switch of each compressor."""
     warm_s: tuple[float, ...]
-    """How long the loop has been too warm for each chiller. [s]"""
+    """`thermostat.warm_s` of each chiller. [s]"""
 
 
 def initial_memory(plant: Plant) -> ControlMemory:
@@ -74,7 +74,7 @@ def _chillers(
     for unit, machine, setpoint, before_s in zip(
         plant.chillers, state.chillers, setpoints.chillers, memory.warm_s, strict=True
     ):
-        now_s = thermostat.warm_s(unit, setpoint, state.loop_c, before_s, dt_s)
+        now_s = thermostat.warm_s(unit, loop, setpoint, state.loop_c, (before_s, dt_s))
         warm.append(now_s)
         orders.append(thermostat.order(unit, loop, machine, setpoint, (state.loop_c, now_s)))
     return tuple(warm), tuple(orders)

@@ -12,7 +12,11 @@ from typing import Final
 from plant.control.setpoints import ChillerSetpoint
 from plant.units.cooling import RUNNING, Chiller, ChillerOrder, ChillerState, CoolingLoop
 
-_EMERGENCY_BELOW_LIMIT_K: Final = 0.5
+_EMERGENCY_MARGIN_K: Final = 2.5
+"""A machine without permit is called this far, less its own start difference, before the supply limit: the
+margin covers its start at full load."""
+_CALLED: Final = -1.0
+"""In place of a time: a machine without permit was called in an emergency and runs it out."""
 
 
 def supply_set_c(unit: Chiller, setpoint: ChillerSetpoint) -> float:
@@ -22,15 +26,30 @@ def supply_set_c(unit: Chiller, setpoint: ChillerSetpoint) -> float:
     return min(max(setpoint.supply_set_c, unit.supply.low_c), unit.supply.high_c)
 
 
-def warm_s(unit: Chiller, setpoint: ChillerSetpoint, loop_c: float, before_s: float, dt_s: float) -> float:
+def warm_s(
+    unit: Chiller, loop: CoolingLoop, setpoint: ChillerSetpoint, loop_c: float, times_s: tuple[float, float]
+) -> float:
     """How long the loop has been above the start temperature [s].
 
-    A machine with a permit of its own is called early (`permitted_start_k`); one without set-points waits for
-    its place in the sequence.
+    A machine with a permit of its own is called early (`permitted_start_k`), one without set-points waits for
+    its place in the sequence, one whose permit is taken away is called only near the supply limit; then it
+    runs until its own thermostat is content, and the result is negative meanwhile.
+
+    Args:
+        unit: The machine.
+        loop: The loop, which owns the limits.
+        setpoint: What it was told.
+        loop_c: Loop temperature. [°C]
+        times_s: The last result, and the time since then. [s]
     """
-    thermostat = unit.thermostat
+    before_s, dt_s = times_s
+    set_c, thermostat = supply_set_c(unit, setpoint), unit.thermostat
+    if setpoint.permit is False:
+        limit_c = loop.supply_max_c - _EMERGENCY_MARGIN_K + thermostat.start_above_k
+        runs_out = before_s < 0.0 and loop_c >= set_c - thermostat.stop_below_k
+        return _CALLED if loop_c >= limit_c or runs_out else 0.0
     above_k = thermostat.start_above_k if setpoint.permit is None else thermostat.permitted_start_k
-    return before_s + dt_s if loop_c > supply_set_c(unit, setpoint) + above_k else 0.0
+    return max(before_s, 0.0) + dt_s if loop_c > set_c + above_k else 0.0
 
 
 def order(
@@ -52,27 +71,27 @@ def order(
     loop_c, warm = seen
     set_c = supply_set_c(unit, setpoint)
     if state.mode == RUNNING:
-        return ChillerOrder(not _stops(unit, loop, state, setpoint, loop_c), set_c)
+        return ChillerOrder(not _stops(unit, loop, state, setpoint, seen), set_c)
     rested = state.elapsed_s >= unit.thermostat.anti_recycle_s
-    emergency = loop_c >= loop.supply_max_c - _EMERGENCY_BELOW_LIMIT_K
-    wanted = emergency or (setpoint.permit is not False and warm >= _delay_s(unit, setpoint))
-    return ChillerOrder(rested and wanted, set_c)
-
-
-def _delay_s(unit: Chiller, setpoint: ChillerSetpoint) -> float:
-    return unit.thermostat.delay_s if setpoint.permit is None else 0.0
+    delay_s = unit.thermostat.delay_s if setpoint.permit is None else 0.0
+    wanted = warm < 0.0 if setpoint.permit is False else warm > 0.0 and warm >= delay_s
+    return ChillerOrder(rested and wanted and loop_c > loop.freeze_c, set_c)
 
 
 def _stops(
-    unit: Chiller, loop: CoolingLoop, state: ChillerState, setpoint: ChillerSetpoint, loop_c: float
+    unit: Chiller,
+    loop: CoolingLoop,
+    state: ChillerState,
+    setpoint: ChillerSetpoint,
+    seen: tuple[float, float],
 ) -> bool:
+    loop_c, warm = seen
+    thermostat = unit.thermostat
     if loop_c <= loop.freeze_c:
         return True
-    if state.elapsed_s < unit.thermostat.min_run_s:
+    if state.elapsed_s < thermostat.min_run_s:
         return False
-    set_c = supply_set_c(unit, setpoint)
     if setpoint.permit is False:
-        return loop_c < loop.supply_max_c - 2.0 * _EMERGENCY_BELOW_LIMIT_K
-    thermostat = unit.thermostat
+        return warm >= 0.0
     below_k = thermostat.stop_below_k if setpoint.permit is None else thermostat.permitted_stop_k
-    return loop_c < set_c - below_k
+    return loop_c < supply_set_c(unit, setpoint) - below_k

@@ -148,7 +148,7 @@ def balance(
     header = header_bar_g + (inflow_m3_min - out * share) / per_bar
     blown = max(header - unit.max_bar_g, 0.0) * per_bar
     return AirBalance(
-        min(header, unit.max_bar_g), wanted * share, leak * share, wanted * (1.0 - share), blown
+        min(max(header, 0.0), unit.max_bar_g), wanted * share, leak * share, wanted * (1.0 - share), blown
     )
 
 

@@ -162,7 +162,7 @@ class CoolingLoop(UnitBase):
     flow_m3_h: Annotated[float, Field(gt=0)]
     """Circulating flow; gives the return temperature."""
 
-    supply_max_c: Celsius = 12.0
+    supply_max_c: Celsius = 13.0
     """Supply limit: up to here the coils give the whole load."""
 
     room_c: Celsius = 24.0
