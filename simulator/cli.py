@@ -12,7 +12,6 @@ from typing import Annotated
 import typer
 
 from protocols.errors import EmsError
-from runtime.children import die_with_parent
 from runtime.clock import SystemClock
 from runtime.logs import setup_logging
 from simulator import faults
@@ -38,14 +37,11 @@ def run(
     config: Configs = Path("configs"),
     state: State = Path("var/sim"),
     seed: Seed = 1,
-    child: Annotated[bool, typer.Option("--child", help="End when the parent process ends.")] = False,  # noqa: FBT002  typer makes the flag of it
 ) -> None:
     """Serve every device of the site until Ctrl-C.
 
     Example: ems sim run --site demo --config configs --state var/sim
     """
-    if child:
-        die_with_parent()
     setup_logging("sim")
     with _clear_sentence():
         asyncio.run(_until_signal(SimulatorSettings(config, site, state, seed)))
@@ -90,21 +86,16 @@ def history(
 
 @contextmanager
 def _clear_sentence() -> Iterator[None]:
-    """Turn an error raised on purpose into one sentence and exit code 1."""
+    """Take an error raised on purpose out of the groups it comes in; `ems.main` prints it as one sentence."""
     try:
         yield
-    except* EmsError as errors:
-        for error in _leaves(errors):
-            typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
-
-
-def _leaves(errors: BaseException) -> Iterator[BaseException]:
-    if isinstance(errors, BaseExceptionGroup):
-        for error in errors.exceptions:
-            yield from _leaves(error)
-    else:
-        yield errors
+    except BaseExceptionGroup as group:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        if isinstance(error, EmsError):
+            raise error from None
+        raise
 
 
 async def _until_signal(settings: SimulatorSettings) -> None:
