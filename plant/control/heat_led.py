@@ -27,11 +27,11 @@ def decide(
 ) -> ChpOrder:
     """Order of the engine: what it was told (permit; power on its bus, negative), else heat-led.
 
-    A permit without a power leaves the engine heat-led.
+    A permit without a power, or with a power of 0, leaves the engine heat-led.
     """
     permit, power_kw = told
     if unit is None or permit is False:
         return ChpOrder()
-    if permit and power_kw is not None:
+    if permit and power_kw is not None and power_kw < 0.0:
         return ChpOrder(run=True, generation_kw=-power_kw)
     return order(unit, state, heat_kw)

@@ -37,7 +37,7 @@ class Setpoints(NamedTuple):
     chp_permit: bool | None = None
     """False: stop. True: run at `chp_kw`."""
     chp_kw: float | None = None
-    """Power of the engine as on its bus: negative. [kW]"""
+    """Power of the engine as on its bus: negative; 0 leaves it heat-led. [kW]"""
     pv_limit_frac: float | None = None
     """Upper limit of PV as a fraction of inverter power."""
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plant.control import heat_led
 from plant.units.heat import Chp, ChpOrder, ChpState, chp_advance
 from plant.units.power import Battery, Photovoltaics, battery_step
 
@@ -68,3 +69,12 @@ def test_the_engine_gives_no_more_than_its_fuel() -> None:
         out = generation_kw + CHP.heat_at_kw(generation_kw)
         assert 0.8 < out / CHP.fuel_at_kw(generation_kw) < 0.9
     assert CHP.generation_for_heat_kw(CHP.heat_at_kw(200.0)) == pytest.approx(200.0)
+
+
+def test_the_engine_follows_what_it_was_told_and_else_the_heat() -> None:
+    rest, warm = ChpState(), 300.0
+    assert heat_led.decide(CHP, rest, warm, (None, None)).run
+    assert heat_led.decide(CHP, rest, warm, (True, 0.0)) == heat_led.decide(CHP, rest, warm, (None, None))
+    assert heat_led.decide(CHP, rest, 0.0, (True, -200.0)) == ChpOrder(run=True, generation_kw=200.0)
+    assert not heat_led.decide(CHP, rest, warm, (False, -200.0)).run
+    assert not heat_led.decide(CHP, rest, 150.0, (None, None)).run
