@@ -166,7 +166,7 @@ def decode_bundle(data: bytes) -> Bundle:
 
 
 def _decompress(data: bytes) -> bytes:
-    # the library ignores `max_output_size` where the frame itself states a size, so a stated one is checked here
+    # the library ignores `max_output_size` where the frame states a size, so that one is checked here
     try:
         stated = zstandard.get_frame_parameters(data).content_size
         if stated != zstandard.CONTENTSIZE_UNKNOWN and stated > _MAX_DECODED_BYTES:

@@ -1,0 +1,57 @@
+"""`ems demo`: the command behind `make demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from protocols.errors import ConfigError
+from runtime.logs import setup_logging
+
+LEAST_S = 75.0
+
+app = typer.Typer(invoke_without_command=True)
+
+
+@app.callback()
+def demo(
+    context: typer.Context,
+    for_s: Annotated[
+        float | None, typer.Option("--for", help="End by itself after so many seconds, at least 75.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write what happened as JSON; needs --for.")] = None,
+    state: Annotated[Path, typer.Option(help="Folder of everything the demo keeps.")] = Path("var"),
+    config: Annotated[Path, typer.Option(help="Shipped configuration.")] = Path("configs"),
+) -> None:
+    """Run a whole plant on this machine until Ctrl-C.
+
+    Example: ems demo --for 90 --out demo.json
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if for_s is not None and for_s < LEAST_S:
+        raise ConfigError(
+            f"FOR={for_s:g} is too short: the hub is killed and comes back inside it; give at least 75"
+        )
+    if out is not None and for_s is None:
+        raise ConfigError("OUT needs FOR: without an end there is nothing to write")
+    from ems.demo.run import run_demo  # noqa: PLC0415  the help needs none of it
+
+    setup_logging("demo", "WARNING")
+    raise typer.Exit(run_demo(state, config, for_s, out))
+
+
+@app.command(hidden=True)
+def seed(
+    state: Annotated[Path, typer.Option(help="The demo's state folder.")] = Path("var"),
+) -> None:
+    """Simulate thirty days and keep their means; the demo runs this once in a process of its own."""
+    from ems.demo.history import seed_history  # noqa: PLC0415  a process of its own, so that its memory goes with it
+    from ems.demo.layout import Layout  # noqa: PLC0415  as above
+    from ems.demo.run import SEED  # noqa: PLC0415  as above
+
+    layout = Layout(state.resolve(), state.resolve())
+    points = seed_history(layout.config, layout.state("hub"), SEED)
+    typer.echo(f"{points} series have 30 days of past")
