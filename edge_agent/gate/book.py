@@ -80,7 +80,7 @@ def point_rules(
 
 
 def tolerance(limits: WriteLimits, spec: PointSpec) -> float:
-    """Largest difference of equal readings: as configured, at least half a register step or float rounding."""
+    """Largest difference of equal readings: as configured, at least half a register step or rounding."""
     step = abs(spec.scale) * _HALF if isinstance(spec.address, ModbusAddress) else 0.0
     rounding = _ROUNDING_FRAC * max(1.0, abs(limits.low), abs(limits.high))
     return max(limits.tolerance, rounding, step + rounding if _is_whole(spec) else 0.0)

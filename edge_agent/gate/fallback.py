@@ -54,6 +54,9 @@ def tick(draft: Draft, name: str) -> None:
     act = draft.point(name).act
     if not isinstance(act, Falling):
         return
+    if act.stage.overdue(act.since_ns, draft.now_ns):
+        failed(draft, name, act)
+        return
     settled_ns = after_ns(act.since_ns, draft.rule(name).limits.settle_s)
     if act.stage is Stage.WAITING or (act.stage is Stage.SETTLING and draft.now_ns >= settled_ns):
         ticket = draft.read_back(name, draft.rule(name).name)

@@ -100,6 +100,10 @@ def tick(draft: Draft, name: str) -> None:
     act = draft.point(name).act
     if not isinstance(act, Holding):
         return
+    lease = draft.point(name).lease(act.id)
+    if lease is not None and act.stage.overdue(act.since_ns, draft.now_ns):
+        failed(draft, name, act, lease)
+        return
     settled_ns = after_ns(act.since_ns, draft.rule(name).limits.settle_s)
     if act.stage is Stage.WAITING or (act.stage is Stage.SETTLING and draft.now_ns >= settled_ns):
         ticket = draft.read_back(name, _source(draft.rule(name).limits))

@@ -149,6 +149,10 @@ class Intent:
     until_ns: int
 
 
+ANSWER_S: Final = 30.0
+"""A request to a device without an answer for so long counts as failed, whatever became of it."""
+
+
 class Stage(Enum):
     """Where the way write → read-back stands."""
 
@@ -162,6 +166,10 @@ class Stage(Enum):
     """The last try failed; the next tick tries again."""
     DONE = auto()
     """Read back as wanted."""
+
+    def overdue(self, since_ns: int, now_ns: int) -> bool:
+        """Whether an answer is awaited that will not come."""
+        return self in (Stage.WRITING, Stage.READING) and now_ns - since_ns > ANSWER_S * NS
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, assert_never
+from typing import Final
 
 from edge_agent.gate.events import (
     Change,
@@ -126,29 +126,33 @@ class ControlStore:
 
 
 def _statement(change: Change) -> tuple[str, tuple[object, ...]]:
-    row: tuple[object, ...]
     match change:
         case SaveFence(issuer, fence):
-            sql, row = "INSERT OR REPLACE INTO fence VALUES (?, ?, ?)", (issuer, fence.epoch, fence.seq)
+            return "INSERT OR REPLACE INTO fence VALUES (?, ?, ?)", (issuer, fence.epoch, fence.seq)
         case SaveAnswer(ident, receipt):
-            sql, row = "INSERT INTO answer (id, receipt) VALUES (?, ?)", (ident, encode_receipt(receipt))
-        case SaveLease() | DropLease():
-            sql, row = _lease_statement(change)
-        case SaveIntent(point, boot, intent):
-            sql = "INSERT OR REPLACE INTO intent VALUES (?, ?, ?, ?, ?)"
-            row = (point, boot, intent.id, intent.value, intent.until_ns)
-        case DropIntent(point):
-            sql, row = "DELETE FROM intent WHERE point = ?", (point,)
+            return "INSERT INTO answer (id, receipt) VALUES (?, ?)", (ident, encode_receipt(receipt))
         case SaveCoolDown(point, boot, until_ns):
-            sql, row = "INSERT OR REPLACE INTO cool_down VALUES (?, ?, ?)", (point, boot, until_ns)
-        case _ as never:
-            assert_never(never)
-    return sql, row
+            return "INSERT OR REPLACE INTO cool_down VALUES (?, ?, ?)", (point, boot, until_ns)
+        case _:
+            return _point_statement(change)
 
 
-def _lease_statement(change: SaveLease | DropLease) -> tuple[str, tuple[object, ...]]:
-    if isinstance(change, DropLease):
-        return "DELETE FROM lease WHERE id = ?", (change.id,)
+def _point_statement(
+    change: SaveLease | DropLease | SaveIntent | DropIntent,
+) -> tuple[str, tuple[object, ...]]:
+    match change:
+        case DropLease(_, ident):
+            return "DELETE FROM lease WHERE id = ?", (ident,)
+        case DropIntent(point):
+            return "DELETE FROM intent WHERE point = ?", (point,)
+        case SaveIntent(point, boot, intent):
+            row = (point, boot, intent.id, intent.value, intent.until_ns)
+            return "INSERT OR REPLACE INTO intent VALUES (?, ?, ?, ?, ?)", row
+        case _:
+            return _lease_statement(change)
+
+
+def _lease_statement(change: SaveLease) -> tuple[str, tuple[object, ...]]:
     lease = change.lease
     row = (
         lease.id, change.point, change.boot, lease.issuer, lease.level.value,

@@ -1,0 +1,314 @@
+"""The command session: messages, polls and time go into the gate; its decisions are kept, then done.
+
+    bus, image, clock → feed → decide → control.db → hands (one a device) → lines
+                                            └ outbox → journal
+
+Nothing of a decision is carried out before its changes are on disk; a store that fails ends all leases.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final, Protocol
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.errors import APIError
+
+from edge_agent.apply import Hand, WriteLines
+from edge_agent.gate import core
+from edge_agent.gate.draft import Decision
+from edge_agent.gate.events import (
+    Change,
+    Dropped,
+    Emit,
+    Event,
+    LocalMode,
+    MessageReceived,
+    Persist,
+    PointRead,
+    ReadBackRequest,
+    ReleaseAll,
+    RenewalReceived,
+    SaveAnswer,
+    SaveIntent,
+    SaveLease,
+    Started,
+    Tick,
+    Write,
+)
+from edge_agent.gate.start import restored
+from edge_agent.gate.state import NS, Rules
+from edge_agent.gate.store import ControlStore
+from protocols import subjects
+from protocols.clock import Clock
+from protocols.errors import StoreError
+from protocols.quality import is_good
+from protocols.receipt import encode_receipt
+from runtime.supervise import supervise
+
+_log = logging.getLogger(__name__)
+
+TICK_S: Final = 0.25
+"""Period of the gate's tick; a lease ends at most so much late, plus the write."""
+
+_FETCH_S: Final = 5.0
+_RETRY_S: Final = 0.5
+_END_S: Final = 6.0
+_LOOSE_RECEIPTS: Final = 1000
+_NEEDS_THE_STORE: Final = (SaveIntent, SaveLease, SaveAnswer)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSettings:
+    """What the session goes by.
+
+    Attributes:
+        rules: Rules of the gate.
+        local_points: Device to the point that tells its local mode; absent: it has none.
+        store: Path of `control.db`.
+    """
+
+    rules: Rules
+    local_points: Mapping[str, str]
+    store: Path
+
+
+class Reading(Protocol):
+    """Last poll of one point."""
+
+    @property
+    def value(self) -> float:
+        """NaN where bad."""
+        ...
+
+    @property
+    def quality(self) -> int:
+        """Code of `protocols.quality.Quality`."""
+        ...
+
+    @property
+    def mono_s(self) -> float:
+        """Boot clock at the poll; minus infinity when never polled."""
+        ...
+
+
+class ImagePort(Protocol):
+    """The process image."""
+
+    def get(self, point: str) -> Reading:
+        """Last poll of `device/point`."""
+        ...
+
+
+class JournalPort(Protocol):
+    """Where receipts go."""
+
+    async def append_receipts(self, bodies: list[bytes]) -> list[int]:
+        """Journal receipts durably; raises StoreError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CommandPorts:
+    """What the session touches."""
+
+    lines: WriteLines
+    image: ImagePort
+    journal: JournalPort
+    clock: Clock
+
+
+class CommandService:
+    """Owns the gate's state; `run` once, `listen` once per bus connection."""
+
+    def __init__(self, settings: CommandSettings, ports: CommandPorts) -> None:
+        """Open the store.
+
+        Raises:
+            StoreError: It cannot be opened or read.
+        """
+        self._rules = settings.rules
+        self._local_points = settings.local_points
+        self._ports = ports
+        self._store = ControlStore(settings.store)
+        self._saved = self._store.load()
+        self._state = restored(self._saved, ports.clock.boot)
+        self._turn = asyncio.Lock()
+        self._hands = {device: Hand(ports.lines, self._wanted, self.feed) for device in self._rules.points_of}
+        self._outbox: deque[tuple[int, bytes]] = deque(self._store.outbox())
+        self._loose: deque[bytes] = deque(maxlen=_LOOSE_RECEIPTS)
+        self._mail = asyncio.Event()
+        self._sent = 0
+        self._unsaved: list[Change] = []
+        self._seen_s: dict[str, float] = {}
+        self._ready = asyncio.Event()
+
+    def leases(self) -> list[str]:
+        """Ids of the live leases, hex."""
+        now_ns = self._ports.clock.now().mono_ns
+        return [
+            held.id.hex()
+            for point in self._state.points.values()
+            for held in point.leases
+            if held.lives(now_ns)
+        ]
+
+    def fence(self) -> int:
+        """Highest leader epoch seen."""
+        return self._state.fence
+
+    async def run(self) -> None:
+        """Take over what an earlier run left, then tick and carry out until cancelled."""
+        await self.feed(Started(self._saved.leases, self._saved.intents))
+        self._mail.set()
+        self._ready.set()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(supervise("gate tick", self._tick))
+            tasks.create_task(supervise("receipts", self._deliver))
+            for device, hand in self._hands.items():
+                tasks.create_task(supervise(f"commands of {device}", hand.run))
+
+    async def listen(self, client: Client) -> None:
+        """Take commands and renewals from the bus until cancelled."""
+        await self._ready.wait()
+        await client.subscribe(subjects.renewal(self._rules.edge), cb=self._on_renewal)
+        await supervise("commands from the bus", partial(self._pull, client))
+
+    async def release_all(self) -> None:
+        """End all leases and wait until every point is read back on its fallback, at most some seconds."""
+        await self.feed(ReleaseAll())
+        try:
+            async with asyncio.timeout(_END_S):
+                while not core.settled(self._state) or self._outbox:
+                    await self._ports.clock.sleep(_RETRY_S / 10)
+        except TimeoutError:
+            _log.warning(
+                "not every set-point could be read back on its fallback; the next start goes on with it"
+            )
+
+    def close(self) -> None:
+        """Let the store go; `run` must have ended."""
+        self._store.close()
+
+    async def feed(self, event: Event) -> None:
+        """Let the gate judge one event and begin to carry out what it decided."""
+        async with self._turn:
+            decision = core.decide(self._rules, self._state, event, self._ports.clock.now())
+            if not await self._kept(decision):
+                decision = core.decide(self._rules, self._state, ReleaseAll(), self._ports.clock.now())
+                self._keep_in_memory(decision)
+            self._state = decision.state
+        for effect in decision.effects:
+            if isinstance(effect, Write | ReadBackRequest):
+                self._hands[self._rules.points[effect.point].device].put(effect)
+            elif isinstance(effect, Dropped):
+                _log.warning("a message was dropped: %s: %s", effect.code.value, effect.detail)
+
+    async def _kept(self, decision: Decision) -> bool:
+        """Whether what must be durable is; ends of leases are carried out all the same."""
+        changes = [effect.change for effect in decision.effects if isinstance(effect, Persist)]
+        receipts = [e.receipt for e in decision.effects if isinstance(e, Emit) and e.durable]
+        if changes or receipts:
+            try:
+                commit = partial(self._store.commit, [*self._unsaved, *changes], receipts, self._sent)
+                numbers = await asyncio.to_thread(commit)
+            except StoreError as error:
+                _log.error("%s; leases end", error)
+                if any(isinstance(change, _NEEDS_THE_STORE) for change in changes):
+                    return False
+                self._keep_in_memory(decision)
+                return True
+            self._unsaved.clear()
+            self._outbox.extend(zip(numbers, map(encode_receipt, receipts), strict=True))
+        self._loose.extend(
+            encode_receipt(e.receipt) for e in decision.effects if isinstance(e, Emit) and not e.durable
+        )
+        if self._outbox or self._loose:
+            self._mail.set()
+        return True
+
+    def _keep_in_memory(self, decision: Decision) -> None:
+        self._unsaved += [effect.change for effect in decision.effects if isinstance(effect, Persist)]
+        self._loose.extend(encode_receipt(e.receipt) for e in decision.effects if isinstance(e, Emit))
+        self._mail.set()
+
+    def _wanted(self, write: Write) -> bool:
+        return core.wanted(self._rules, self._state, write, self._ports.clock.now())
+
+    async def _tick(self) -> None:
+        async for _ in self._ports.clock.ticks(TICK_S):
+            await self._look_at_image()
+            await self.feed(Tick())
+
+    async def _look_at_image(self) -> None:
+        for device, name in self._local_points.items():
+            reading = self._fresh(f"{device}/{name}")
+            if reading is not None and is_good(reading.quality):
+                await self.feed(LocalMode(device, reading.value != 0))
+        for point, rules in self._rules.points.items():
+            reading = self._fresh(f"{rules.device}/{rules.name}")
+            if reading is not None:
+                at_ns = round(reading.mono_s * NS)
+                await self.feed(PointRead(point, reading.value, is_good(reading.quality), at_ns))
+
+    def _fresh(self, point: str) -> Reading | None:
+        reading = self._ports.image.get(point)
+        if reading.mono_s <= self._seen_s.get(point, float("-inf")):
+            return None
+        self._seen_s[point] = reading.mono_s
+        return reading
+
+    async def _deliver(self) -> None:
+        while True:
+            await self._mail.wait()
+            self._mail.clear()
+            while self._outbox or self._loose:
+                await self._deliver_once()
+
+    async def _deliver_once(self) -> None:
+        loose, numbered = list(self._loose), list(self._outbox)
+        try:
+            await self._ports.journal.append_receipts([*loose, *(body for _, body in numbered)])
+        except StoreError as error:
+            _log.warning("receipts wait for the journal: %s", error)
+            await self._ports.clock.sleep(_RETRY_S)
+            return
+        for _ in loose:
+            self._loose.popleft()
+        for number, _ in numbered:
+            self._outbox.popleft()
+            self._sent = max(self._sent, number)
+
+    async def _on_renewal(self, message: Msg) -> None:
+        await self.feed(RenewalReceived(message.data))
+
+    async def _pull(self, client: Client) -> None:
+        edge = self._rules.edge
+        pull = await client.jetstream().pull_subscribe_bind(f"CMD_{edge}", subjects.STREAM_COMMAND)
+        try:
+            while True:
+                await self._pull_once(pull)
+        finally:
+            await pull.unsubscribe()
+
+    async def _pull_once(self, pull: JetStreamContext.PullSubscription) -> None:
+        try:
+            messages = await pull.fetch(1, timeout=_FETCH_S)
+        except TimeoutError:
+            return
+        except (NatsError, APIError) as error:
+            _log.debug("no commands can be fetched yet: %s", error)
+            await self._ports.clock.sleep(_RETRY_S)
+            return
+        for message in messages:
+            await self.feed(MessageReceived(message.data))
+            await message.ack()
