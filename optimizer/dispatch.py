@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from optimizer.build import build, hint_from, read_plan
+from optimizer.build import build, hint_from
 from optimizer.inputs import notes, refuse
 from optimizer.plan import Plan
 from optimizer.problem import DispatchProblem
+from optimizer.read import read_plan
 from optimizer.solve import (
     Feasible,
     Infeasible,

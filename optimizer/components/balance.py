@@ -20,7 +20,7 @@ SLACK_EUR: Final = {
     "reserve_air": 0.5,
     "heat_surplus": 0.001,
     "cooling_surplus": 0.5,
-    "air_surplus": 5.0,
+    "air_surplus": 50.0,
     "export_over": 5.0,
     "import_over": 5.0,
     "heat_short": 10.0,

@@ -1,4 +1,4 @@
-"""Compressors: permitted ones run fully loaded (base) except at most one that follows the need (trim).
+"""A large compressor station, machine by machine: all that run are fully loaded except at most one (trim).
 
 Two machines at part load is what a badly set cascade does; a plan never asks for it. The receiver is
 seconds of need and no store at 15 min; its switching losses are in the trim curve.

@@ -1,21 +1,24 @@
 """Power as a piecewise linear curve of load, times an on-variable.
 
 Convex curves become cuts under the on-variable, power ≥ slope·load + intercept·on: the perspective form, no
-binaries. Any other curve becomes one (load, choice) pair per segment with Σ choice = on: the
-multiple-choice form, which is exact where the choices are whole and the convex hull where they are relaxed.
+binaries. Any other curve is split into its convex runs, one (choice, load, power) each with Σ choice = on:
+the multiple-choice form, exact where the choices are whole and the convex hull where they are relaxed.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from optimizer.matrix import MatrixBuilder
-from optimizer.problem import DispatchProblem, FloatArray, IntArray
+from optimizer.problem import BoolArray, DispatchProblem, FloatArray, IntArray
 
 _SLOPE_TOLERANCE = 1e-6
 """Slopes may fall by this share of the steepest and still count as convex."""
+_ENDS = 2
+"""Corners of a straight line, on which power is no bound but a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,9 @@ def add_curve(
     if is_convex(x, y) and not _waste_may_pay(problem):
         _add_cuts(builder, name, on, columns, corners)
     else:
-        _add_segments(builder, problem, name, (on, columns), corners)
+        whole = np.arange(problem.steps) < problem.binary_steps
+        pieces = _pieces(x, y, exact=_waste_may_pay(problem))
+        _add_pieces(builder, name, (on, columns), corners, (pieces, whole))
     return columns
 
 
@@ -83,39 +88,44 @@ def _add_cuts(
     builder.add(most, on, -x[:, -1])
     for k in range(x.shape[1] - 1):
         slope = (y[:, k + 1] - y[:, k]) / (x[:, k + 1] - x[:, k])
-        cut = builder.rows(f"{name}.cut{k}", count, 0.0, np.inf)
+        only = x.shape[1] == _ENDS
+        cut = builder.rows(f"{name}.cut{k}", count, 0.0, 0.0 if only else np.inf)
         builder.add(cut, columns.power, 1.0)
         builder.add(cut, columns.load, -slope)
         builder.add(cut, on, -(y[:, k] - slope * x[:, k]))
 
 
-def _add_segments(
+def _pieces(x: FloatArray, y: FloatArray, *, exact: bool) -> list[tuple[int, int]]:
+    """Corners (first, last) of the longest convex runs; single segments where the curve must be exact."""
+    slope = np.diff(y, axis=1) / np.diff(x, axis=1)
+    bends = np.any(np.diff(slope, axis=1) < -_SLOPE_TOLERANCE * np.abs(slope).max(), axis=0)
+    breaks = [k + 1 for k in range(len(bends)) if bends[k] or exact]
+    edges = [0, *breaks, x.shape[1] - 1]
+    return list(pairwise(edges))
+
+
+def _add_pieces(
     builder: MatrixBuilder,
-    problem: DispatchProblem,
     name: str,
     onto: tuple[IntArray, CurveColumns],
     corners: tuple[FloatArray, FloatArray],
+    how: tuple[list[tuple[int, int]], BoolArray],
 ) -> None:
     on, columns = onto
-    x, y = corners
-    count, pieces = x.shape[0], x.shape[1] - 1
-    whole = (np.arange(count) < problem.binary_steps)[:, None]
-    chosen = builder.columns(f"{name}.segment", (count, pieces), (0.0, 1.0), integer=whole)
-    part = builder.columns(f"{name}.part", (count, pieces))
-    one = builder.rows(f"{name}.one_segment", count, 0.0, 0.0)
-    builder.add(one[:, None], chosen, 1.0)
+    pieces, whole = how
+    count = len(on)
+    one = builder.rows(f"{name}.one_piece", count, 0.0, 0.0)
+    total = builder.rows(f"{name}.total_load", count, 0.0, 0.0)
+    along = builder.rows(f"{name}.total_power", count, 0.0, 0.0)
     builder.add(one, on, -1.0)
-    total = builder.rows(f"{name}.total", count, 0.0, 0.0)
-    builder.add(total[:, None], part, 1.0)
     builder.add(total, columns.load, -1.0)
-    along = builder.rows(f"{name}.along", count, 0.0, 0.0)
-    slope = np.diff(y, axis=1) / np.diff(x, axis=1)
-    builder.add(along[:, None], part, slope)
-    builder.add(along[:, None], chosen, y[:, :-1] - slope * x[:, :-1])
     builder.add(along, columns.power, -1.0)
-    least = builder.rows(f"{name}.least", count * pieces, 0.0, np.inf).reshape(count, pieces)
-    builder.add(least, part, 1.0)
-    builder.add(least, chosen, -x[:, :-1])
-    most = builder.rows(f"{name}.most", count * pieces, -np.inf, 0.0).reshape(count, pieces)
-    builder.add(most, part, 1.0)
-    builder.add(most, chosen, -x[:, 1:])
+    for k, (first, last) in enumerate(pieces):
+        x, y = (axis[:, first : last + 1] for axis in corners)
+        chosen = builder.columns(f"{name}.piece{k}", count, (0.0, 1.0), integer=whole)
+        load = builder.columns(f"{name}.load{k}", count, (0.0, x[:, -1]))
+        power = builder.columns(f"{name}.power{k}", count, (0.0, y.max(axis=1)))
+        builder.add(one, chosen, 1.0)
+        builder.add(total, load, 1.0)
+        builder.add(along, power, 1.0)
+        _add_cuts(builder, f"{name}.{k}", chosen, CurveColumns(load, power), (x, y))

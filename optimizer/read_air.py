@@ -1,0 +1,103 @@
+"""Roles, flows and powers of the compressors from the solver's columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from optimizer.build import Columns
+from optimizer.components.compressors import CompressorColumns
+from optimizer.components.station import StationColumns
+from optimizer.plan import MachinePlan, Role
+from optimizer.problem import DispatchProblem, FloatArray
+from optimizer.rounding import rounded_on, rounded_roles
+from optimizer.stations import best_path, capacity_m3_min, ways_of
+
+_HALF = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class AirPlan:
+    """The station's part of a plan.
+
+    Attributes:
+        machines: Per compressor.
+        extra_kw: Power above what the solver's columns say, shape (steps,). [kW]
+        slack: Air slacks that replace the solver's, each of shape (steps,). [m³/min]
+    """
+
+    machines: dict[str, MachinePlan]
+    extra_kw: FloatArray
+    slack: dict[str, FloatArray]
+
+
+def read_air(problem: DispatchProblem, columns: Columns, x: FloatArray) -> AirPlan:
+    """The station as it shall run; sets beyond the binary steps are chosen here, not rounded."""
+    if columns.station is not None:
+        return _small(problem, columns.station, x)
+    if columns.compressors:
+        return AirPlan(_large(problem, columns.compressors, x), np.zeros(problem.steps), {})
+    return AirPlan({}, np.zeros(problem.steps), {})
+
+
+def _small(problem: DispatchProblem, station: StationColumns, x: FloatArray) -> AirPlan:
+    decided = np.array(
+        [x[station.switches[c.name].on[: problem.binary_steps]] > _HALF for c in problem.compressors]
+    )
+    ways = ways_of(problem)
+    path = best_path(problem, ways, decided)
+    steps = np.arange(problem.steps)
+    flow, power = ways.flow[path, steps], ways.power[path, steps]
+    solved_kw = (x[station.share] * station.sets.power).sum(axis=0)
+    need, reserve = problem.forecasts.air_m3_min, problem.limits.air_reserve_m3_min
+    capacity = capacity_m3_min(problem, ways.on[path])
+    missing = np.maximum(need + reserve - capacity, 0.0) if reserve > 0 else np.zeros(problem.steps)
+    machines: dict[str, MachinePlan] = {}
+    for place, compressor in enumerate(problem.compressors):
+        on, trims = ways.on[path, place], ways.trim[path] == place
+        part = ways.trim_flow[path, steps]
+        part_kw = np.interp(part, compressor.flow_m3_min, compressor.power_kw)
+        machines[compressor.name] = MachinePlan(
+            kind="compressor",
+            on=on,
+            role=_roles(on.tolist(), trims.tolist()),
+            power_kw=np.where(trims, part_kw, on * compressor.full_power_kw),
+            level=np.where(trims, part, on * compressor.full_flow_m3_min),
+        )
+    slack = {
+        "air_short": np.maximum(need - flow, 0.0),
+        "air_surplus": np.maximum(flow - need, 0.0),
+        "reserve_air": missing,
+    }
+    return AirPlan(machines, power - solved_kw, slack)
+
+
+def _roles(on: list[bool], trims: list[bool]) -> tuple[Role, ...]:
+    return tuple(
+        "standby" if not runs else "trim" if follows else "base"
+        for runs, follows in zip(on, trims, strict=True)
+    )
+
+
+def _large(
+    problem: DispatchProblem, columns: dict[str, CompressorColumns], x: FloatArray
+) -> dict[str, MachinePlan]:
+    found = [columns[machine.name] for machine in problem.compressors]
+    share = np.array([x[c.switch.on] for c in found])
+    trim = np.array([x[c.trim] for c in found])
+    most = np.array([max(m.full_flow_m3_min, float(m.flow_m3_min[-1])) for m in problem.compressors])
+    need = problem.forecasts.air_m3_min + problem.limits.air_reserve_m3_min
+    on = rounded_on(share, np.tile(most[:, None], problem.steps), need, problem.binary_steps)
+    roles = rounded_roles(on, trim, problem.binary_steps)
+    plans: dict[str, MachinePlan] = {}
+    for index, machine in enumerate(problem.compressors):
+        base, curve = share[index] - trim[index], found[index].curve
+        plans[machine.name] = MachinePlan(
+            kind="compressor",
+            on=on[index],
+            role=roles[index],
+            power_kw=base * machine.full_power_kw + x[curve.power],
+            level=base * machine.full_flow_m3_min + x[curve.load],
+        )
+    return plans

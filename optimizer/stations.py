@@ -1,0 +1,159 @@
+"""Compressed air as a station: what each set of machines does in one step, worked out exactly.
+
+The need for air is given and cannot be stored over a step. So a set of running machines, all fully loaded
+but one that trims, has a power per step that is a number, not a curve. The MILP chooses among sets
+(`components.station`); the hull of a load/unload curve, the straight line from off to full and far too
+cheap, never enters it.
+
+After the solve, dynamic programming over the ways to run chooses the trim machine with few changes of role,
+and whole sets for the steps beyond the binary ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from optimizer.components.balance import SLACK_EUR
+from optimizer.problem import OFF, ON, BoolArray, DispatchProblem, FloatArray, IntArray, effective_lock
+
+_MOST_MACHINES: Final = 6
+"""Sets double with each machine; larger stations are modelled machine by machine."""
+_ROLE_CHANGE: Final = 0.5
+"""Price of moving the trim to another machine that runs: a write, a pressure swing. [money]"""
+_FORBIDDEN: Final = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """All ways to run the station: a set of machines and one of them trimming.
+
+    Attributes:
+        on: Which machines run, shape (ways, machines).
+        trim: Which of them trims, -1 for none running, shape (ways,).
+        trim_flow: Flow of the trimming machine, shape (ways, steps). [m³/min]
+        flow: Flow of the station, as near to the need as it can, shape (ways, steps). [m³/min]
+        power: Power of the station, shape (ways, steps). [kW]
+    """
+
+    on: BoolArray
+    trim: IntArray
+    trim_flow: FloatArray
+    flow: FloatArray
+    power: FloatArray
+
+    def pick(self, places: IntArray) -> Ways:
+        """Only some of them."""
+        return Ways(
+            self.on[places], self.trim[places], self.trim_flow[places], self.flow[places], self.power[places]
+        )
+
+
+def is_small(problem: DispatchProblem) -> bool:
+    """Whether the station has compressors, and few enough to look at every set."""
+    return 0 < len(problem.compressors) <= _MOST_MACHINES
+
+
+def ways_of(problem: DispatchProblem) -> Ways:
+    """All ways of a small station; the empty set comes first."""
+    machines, steps = problem.compressors, problem.steps
+    need = problem.forecasts.air_m3_min
+    full = np.array([machine.full_flow_m3_min for machine in machines])
+    full_kw = np.array([machine.full_power_kw for machine in machines])
+    codes = np.arange(2 ** len(machines))
+    sets = (codes[:, None] >> np.arange(len(machines)) & 1).astype(np.bool_)
+    pairs = [(row, int(place)) for row in sets[1:] for place in np.flatnonzero(row)]
+    on = np.array([sets[0], *(row for row, _ in pairs)])
+    trim = np.array([-1, *(place for _, place in pairs)], dtype=np.int64)
+    part, flow, power = (np.zeros((len(on), steps)) for _ in range(3))
+    for way, (row, place) in enumerate(pairs, start=1):
+        machine, base = machines[place], row.copy()
+        base[place] = False
+        loaded = float(full[base].sum())
+        part[way] = np.clip(need - loaded, machine.flow_m3_min[0], machine.flow_m3_min[-1])
+        flow[way] = loaded + part[way]
+        power[way] = float(full_kw[base].sum()) + np.interp(part[way], machine.flow_m3_min, machine.power_kw)
+    return Ways(on, trim, part, flow, power)
+
+
+def best_per_set(problem: DispatchProblem, ways: Ways) -> Ways:
+    """Per set and step the values of its cheapest trim machine; `trim` has no meaning in the result."""
+    cost = _cost(problem, ways)
+    names = ways.on @ (1 << np.arange(ways.on.shape[1]))
+    rows = [np.flatnonzero(names == name) for name in np.unique(names)]
+    steps = np.arange(problem.steps)
+    best = [places[cost[places].argmin(axis=0)] for places in rows]
+    return Ways(
+        on=np.array([ways.on[places[0]] for places in rows]),
+        trim=np.full(len(rows), -1, dtype=np.int64),
+        trim_flow=np.array([ways.trim_flow[row, steps] for row in best]),
+        flow=np.array([ways.flow[row, steps] for row in best]),
+        power=np.array([ways.power[row, steps] for row in best]),
+    )
+
+
+def best_path(problem: DispatchProblem, ways: Ways, decided: BoolArray) -> IntArray:
+    """Way of each step with the least cost over the window, shape (steps,).
+
+    Args:
+        problem: The problem.
+        ways: From `ways_of`.
+        decided: Which machines run in the first steps, shape (machines, decided steps); these are kept.
+    """
+    cost = np.where(_allowed(problem, ways.on), _cost(problem, ways), _FORBIDDEN)
+    count = decided.shape[1]
+    kept = (ways.on[:, None, :] == decided.T[None, :, :]).all(axis=2)
+    cost[:, :count] = np.where(kept, _cost(problem, ways)[:, :count], _FORBIDDEN)
+    starts = np.array([machine.commitment.start_eur for machine in problem.compressors])
+    before = np.array([machine.commitment.on for machine in problem.compressors])
+    moves = _move_cost(starts, ways)
+    total = cost[:, 0] + (ways.on & ~before) @ starts
+    came = np.zeros((problem.steps, len(total)), dtype=np.int64)
+    for step in range(1, problem.steps):
+        reached = total[:, None] + moves
+        came[step] = reached.argmin(axis=0)
+        total = reached.min(axis=0) + cost[:, step]
+    path = np.empty(problem.steps, dtype=np.int64)
+    path[-1] = int(total.argmin())
+    for step in range(problem.steps - 1, 0, -1):
+        path[step - 1] = came[step, path[step]]
+    return path
+
+
+def capacity_m3_min(problem: DispatchProblem, on: BoolArray) -> FloatArray:
+    """Most each set can give, shape (sets,). [m³/min]."""
+    most = np.array([max(m.full_flow_m3_min, float(m.flow_m3_min[-1])) for m in problem.compressors])
+    capacity: FloatArray = on @ most
+    return capacity
+
+
+def _allowed(problem: DispatchProblem, on: BoolArray) -> BoolArray:
+    """Whether locks permit a way, shape (ways, steps)."""
+    allowed = np.ones((len(on), problem.steps), dtype=np.bool_)
+    for i, machine in enumerate(problem.compressors):
+        lock = effective_lock(machine.commitment, problem.steps, problem.step_s)
+        allowed &= ~(on[:, i, None] & (lock == OFF)[None, :])
+        allowed &= ~(~on[:, i, None] & (lock == ON)[None, :])
+    return allowed
+
+
+def _cost(problem: DispatchProblem, ways: Ways) -> FloatArray:
+    """Power by price and what is missing or too much by its slack's price, shape (ways, steps)."""
+    need, reserve = problem.forecasts.air_m3_min, problem.limits.air_reserve_m3_min
+    over = ways.flow - need
+    slack = np.maximum(-over, 0.0) * SLACK_EUR["air_short"] + np.maximum(over, 0.0) * SLACK_EUR["air_surplus"]
+    if reserve > 0:
+        wanted = need + reserve - capacity_m3_min(problem, ways.on)[:, None]
+        slack += np.maximum(wanted, 0.0) * SLACK_EUR["reserve_air"]
+    cost: FloatArray = (ways.power * problem.import_marginal_eur_kwh + slack) * problem.step_h
+    return cost
+
+
+def _move_cost(starts: FloatArray, ways: Ways) -> FloatArray:
+    """Cost of going from one way (row) to another (column)."""
+    begun = ways.on[None, :, :] & ~ways.on[:, None, :]
+    changed = (ways.trim[:, None] != ways.trim[None, :]) & (ways.trim[:, None] >= 0)
+    cost: FloatArray = begun @ starts + changed * _ROLE_CHANGE
+    return cost
