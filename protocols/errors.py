@@ -13,6 +13,9 @@
     ├── BusError                     the bus refused or is away; the journal keeps the data
     ├── StoreError                   the store cannot take or give data; the bus keeps it
     │   └── StoreLockedError         another process holds the state folder
+    ├── AccessError                  a person may not do this (now)
+    │   ├── NotSignedInError         no token, or one that is not good (any more)
+    │   └── TooManyGuessesError      wait before the next password; `wait_s` says how long
     └── SolveError                   no plan that may be used; the last good plan stays in force
 
 Subclasses add no `__init__`: that keeps every error picklable, so that it
@@ -114,3 +117,17 @@ class StoreLockedError(StoreError):
 
 class SolveError(EmsError):
     """The optimiser returned no plan that may be used."""
+
+
+class AccessError(EmsError):
+    """A person may not do this, or not now."""
+
+
+class NotSignedInError(AccessError):
+    """No token, or one that is not good (any more); the person has to sign in."""
+
+
+class TooManyGuessesError(AccessError):
+    """Too many wrong passwords; the context says in `wait_s` how long to wait."""
+
+    retry = True
