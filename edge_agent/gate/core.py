@@ -163,7 +163,6 @@ def _renewal(draft: Draft, data: bytes) -> None:
 def _tick(draft: Draft) -> None:
     for name, point in draft.state.points.items():
         if point.leases or point.act or point.intent:
-            lease.expire(draft, name)
             holding.pursue(draft, name)
             holding.tick(draft, name)
             fallback.tick(draft, name)
@@ -173,7 +172,6 @@ def _answer_of_device(draft: Draft, event: WriteDone | WriteFailed | ReadBack | 
     name = event.point
     if name not in draft.rules.points:
         return
-    lease.expire(draft, name)
     holding.pursue(draft, name)
     if isinstance(event, PointRead):
         holding.polled(draft, event)

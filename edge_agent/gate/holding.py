@@ -9,7 +9,7 @@ from typing import Final
 from edge_agent.gate import fallback, foreign, ladder
 from edge_agent.gate.draft import Draft
 from edge_agent.gate.events import PointRead, SaveIntent, SaveLease
-from edge_agent.gate.lease import after_ns, end
+from edge_agent.gate.lease import after_ns, end, expire
 from edge_agent.gate.state import Holding, Intent, Lease, Seen, Stage
 from protocols.receipt import Mismatch, Overridden, Verified, Written
 from protocols.write_block import WriteLimits
@@ -20,7 +20,8 @@ _WRITTEN: Final = (Stage.SETTLING, Stage.READING, Stage.DONE)
 
 
 def pursue(draft: Draft, name: str) -> None:
-    """See who has the point now, and begin what that asks for."""
+    """End what has run out, see who has the point now, and begin what that asks for."""
+    expire(draft, name)
     point = draft.point(name)
     won = ladder.winner(point.leases, draft.now_ns)
     if won is not None:
