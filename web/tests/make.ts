@@ -16,7 +16,7 @@ export function point(device: string, name: string, unit: string, kind = 'measur
 export function command(over: Partial<Command> = {}): Command {
   return {
     id: 'c1', time: '2026-01-05T08:00:00Z', point: 'demo/battery1/power_set_kw', value: 50, unit: 'kW', state: 'verified', code: null,
-    text: { en: '', zh: '' }, level: 'optimizer', lease_until: '2026-01-05T08:00:10Z', readback: 50, readback_time: '2026-01-05T08:00:01Z', ...over,
+    text: { en: '', zh: '' }, level: 'optimiser', lease_until: '2026-01-05T08:00:10Z', readback: 50, readback_time: '2026-01-05T08:00:01Z', ...over,
   }
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import type { History } from '@/api/types'
+import type { Command, History } from '@/api/types'
 import { bareLabel, bind, codeWords, kindOf, standing } from '@/lib/bind'
 import { layout } from '@/lib/layout'
 import { actualOf, columns, firstSeries, indexAt, runs } from '@/lib/planSeries'
@@ -102,10 +102,14 @@ describe('the verdict of a set-point', () => {
   })
 
   it('tells a different read-back from no read-back', () => {
-    expect(verdict(command({ state: 'failed' }), AT)).toBe('notEqual')
-    expect(verdict(command({ state: 'failed', readback: null }), AT)).toBe('failed')
+    expect(verdict(command({ state: 'failed', code: 'mismatch' }), AT)).toBe('notEqual')
+    expect(verdict(command({ state: 'failed', code: 'no_answer', readback: null }), AT)).toBe('failed')
     expect(isAbnormal('refused')).toBe(true)
     expect(isAbnormal('over')).toBe(false)
+  })
+
+  it('is none for a release, which ends what ran on its point', () => {
+    expect(isCurrent({ ...command(), value: null } as unknown as Command, AT)).toBe(false)
   })
 
   it('leaves the list when it ended, and stays a while when it was refused', () => {

@@ -3,12 +3,16 @@ import type { Command } from '@/api/types'
 
 export type Verdict = 'equal' | 'waiting' | 'notEqual' | 'refused' | 'failed' | 'over'
 
+/** Code of the ledger for a device that shows another value than was written. */
+const MISMATCH: string = 'mismatch'
 const ENDED = new Set<string>(['released', 'expired'])
 
 /** The verdict at `nowMs` (hub time). Only "verified" is equal: written is not yet read back. */
 export function verdict(command: Command, nowMs: number): Verdict {
+  // A read-back that differs is told while the edge still tries; the ledger calls that state by the code's name.
+  if ((command.state as string) === MISMATCH) return 'notEqual'
   if (command.state === 'refused') return 'refused'
-  if (command.state === 'failed') return command.readback === null ? 'failed' : 'notEqual'
+  if (command.state === 'failed') return command.code === MISMATCH ? 'notEqual' : 'failed'
   if (ENDED.has(command.state) || leaseOver(command, nowMs)) return 'over'
   return command.state === 'verified' ? 'equal' : 'waiting'
 }

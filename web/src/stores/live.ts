@@ -147,7 +147,8 @@ const OVER_SHOWN_MS = 15_000
 
 /** Whether a set-point belongs on the list of running ones at `nowMs` (hub time). */
 export function isCurrent(command: Command, nowMs: number): boolean {
-  if (ENDED.has(command.state)) return false
+  // A release asks for no value; it ends what ran on its point.
+  if (ENDED.has(command.state) || command.value === null) return false
   if (FAILED.has(command.state)) return nowMs - Date.parse(command.time) < FAILED_SHOWN_MS
   return command.lease_until === null || nowMs - Date.parse(command.lease_until) < OVER_SHOWN_MS
 }
