@@ -56,7 +56,11 @@ def compile_problem(
         now: How the plant stands.
         supply: Tariff and emission factors.
         binary_steps: Steps with exact on/off.
+
+    Raises:
+        SolveError: The outlook has gaps.
     """
+    outlook.refuse_gaps()
     tariff, emissions = supply
     steps, rate = outlook.steps, tariff.cny_rate
     window = (outlook.start_ns, steps, outlook.step_s)

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
 from optimizer.problem import FREE, LONG_S, FloatArray
 from plant.state import Loads, Plant, Weather
+from protocols.errors import SolveError
+
+_SERIES: Final = (
+    "process_kw",
+    "air_m3_min",
+    "cooling_kw",
+    "heat_kw",
+    "outdoor_c",
+    "wet_bulb_c",
+    "irradiance_w_m2",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +46,26 @@ class Outlook:
     def steps(self) -> int:
         """Number of steps."""
         return len(self.process_kw)
+
+    def refuse_gaps(self) -> None:
+        """Refuse series with gaps before any curve sees them.
+
+        Raises:
+            SolveError: A series is not finite or shorter than the others; the message names it.
+        """
+        for name in _SERIES:
+            series: FloatArray = getattr(self, name)
+            if len(series) != self.steps:
+                raise SolveError(
+                    f"the forecast {name} has {len(series)} values, others {self.steps}", series=name
+                )
+            bad = np.flatnonzero(~np.isfinite(series))
+            if len(bad):
+                raise SolveError(
+                    f"the forecast {name} has no usable number in step {int(bad[0])} ({len(bad)} in "
+                    "all); fill it or shorten the window",
+                    series=name,
+                )
 
     def weather(self, step: int) -> Weather:
         """Weather of a step as the plant model takes it."""

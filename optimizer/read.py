@@ -11,7 +11,7 @@ from optimizer.components.balance import SLACK_EUR
 from optimizer.components.heat import line
 from optimizer.matrix import Matrix
 from optimizer.plan import SHORTAGE_TOLERANCE, Cost, Kind, MachinePlan, Plan, Role, Shortage
-from optimizer.problem import BoolArray, DispatchProblem, FloatArray
+from optimizer.problem import BoolArray, Chiller, DispatchProblem, FloatArray
 from optimizer.read_air import read_air
 from optimizer.rounding import rounded_on
 
@@ -20,7 +20,8 @@ def read_plan(problem: DispatchProblem, matrix: Matrix, columns: Columns, x: Flo
     """Turn the solution into a plan; on/off beyond the binary steps is rounded to enough capacity."""
     reader = _Reader(problem, columns, x)
     machines = reader.machines()
-    exchange = x[columns.grid.bought] - x[columns.grid.sold] + reader.air.extra_kw
+    # from the final powers: the solver's own exchange is only as exact as its gap
+    exchange = problem.forecasts.electric_kw + np.sum([m.power_kw for m in machines.values()], axis=0)
     bought, sold = np.maximum(exchange, 0.0), np.maximum(-exchange, 0.0)
     fuel = reader.fuel_kw()
     cost, co2_kg = price(problem, bought, sold, fuel, machines)
@@ -132,7 +133,9 @@ class _Reader:
         plans: dict[str, MachinePlan] = {}
         for index, machine in enumerate(problem.chillers):
             curve = found[index].curve
-            plan = _plain("chiller", on[index], x[curve.power], x[curve.load])
+            power = _on_curve(machine, x[curve.load], on[index])
+            power[problem.binary_steps :] = x[curve.power][problem.binary_steps :]
+            plan = _plain("chiller", on[index], power, x[curve.load])
             plans[machine.name] = replace(plan, supply_c=machine.supply_c)
         return plans
 
@@ -162,6 +165,13 @@ class _Reader:
             return {}
         power = self._x[self._columns.pv]
         return {self._problem.pv.name: _plain("pv", power > SHORTAGE_TOLERANCE, -power, power)}
+
+
+def _on_curve(chiller: Chiller, load_kw: FloatArray, on: BoolArray) -> FloatArray:
+    """Power on the curve of each step: within its gap the solver may stop above it, the machine does not."""
+    rows = zip(load_kw, chiller.load_kw, chiller.power_kw, strict=True)
+    power = np.array([np.interp(load, x, y) for load, x, y in rows])
+    return np.where(on, power, 0.0)
 
 
 def _plain(kind: Kind, on: BoolArray, power_kw: FloatArray, level: FloatArray) -> MachinePlan:

@@ -23,12 +23,10 @@ class AirPlan:
 
     Attributes:
         machines: Per compressor.
-        extra_kw: Power above what the solver's columns say, shape (steps,). [kW]
         slack: Air slacks that replace the solver's, each of shape (steps,). [m³/min]
     """
 
     machines: dict[str, MachinePlan]
-    extra_kw: FloatArray
     slack: dict[str, FloatArray]
 
 
@@ -37,8 +35,8 @@ def read_air(problem: DispatchProblem, columns: Columns, x: FloatArray) -> AirPl
     if columns.station is not None:
         return _small(problem, columns.station, x)
     if columns.compressors:
-        return AirPlan(_large(problem, columns.compressors, x), np.zeros(problem.steps), {})
-    return AirPlan({}, np.zeros(problem.steps), {})
+        return AirPlan(_large(problem, columns.compressors, x), {})
+    return AirPlan({}, {})
 
 
 def _small(problem: DispatchProblem, station: StationColumns, x: FloatArray) -> AirPlan:
@@ -48,8 +46,7 @@ def _small(problem: DispatchProblem, station: StationColumns, x: FloatArray) -> 
     ways = ways_of(problem)
     path = best_path(problem, ways, decided)
     steps = np.arange(problem.steps)
-    flow, power = ways.flow[path, steps], ways.power[path, steps]
-    solved_kw = (x[station.share] * station.sets.power).sum(axis=0)
+    flow = ways.flow[path, steps]
     need, reserve = problem.forecasts.air_m3_min, problem.limits.air_reserve_m3_min
     capacity = capacity_m3_min(problem, ways.on[path])
     missing = np.maximum(need + reserve - capacity, 0.0) if reserve > 0 else np.zeros(problem.steps)
@@ -70,7 +67,7 @@ def _small(problem: DispatchProblem, station: StationColumns, x: FloatArray) -> 
         "air_surplus": np.maximum(flow - need, 0.0),
         "reserve_air": missing,
     }
-    return AirPlan(machines, power - solved_kw, slack)
+    return AirPlan(machines, slack)
 
 
 def _roles(on: list[bool], trims: list[bool]) -> tuple[Role, ...]:

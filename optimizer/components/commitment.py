@@ -57,16 +57,15 @@ def add_on(builder: MatrixBuilder, problem: DispatchProblem, name: str, commitme
 
 
 def _windows(locked: BoolArray, length: int) -> IntArray:
-    """Steps of each look-back window, shape (windows, length), -1 before the start.
+    """Steps of each look-back window, shape (windows, length), -1 where a window is shorter.
 
-    Windows that touch a locked step are left out: a lock outranks minimum times, so the rows could
-    contradict it.
+    A lock outranks minimum times, so a window begins after the last locked step; a locked step has none.
     """
     last = np.arange(len(locked))
-    steps = np.maximum(last[:, None] - np.arange(length)[::-1], -1)
-    touched = ((steps >= 0) & locked[steps]).any(axis=1)
-    untouched: IntArray = steps[~touched]
-    return untouched
+    begins = np.maximum.accumulate(np.where(locked, last, -1)) + 1
+    steps = last[:, None] - np.arange(length)[::-1]
+    windows: IntArray = np.where(steps >= begins[:, None], steps, -1)[~locked]
+    return windows
 
 
 def _add_windows(builder: MatrixBuilder, rows: IntArray, windows: IntArray, columns: IntArray) -> None:
