@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +23,7 @@ from hub.store.reader import EmbeddedReader
 from protocols.errors import ConfigError, StoreError
 from runtime.lock import StateLock
 from runtime.nats_server import seed_file
-from runtime.site import devices_file, load_devices
+from runtime.site import SiteDevices, devices_file, load_devices
 
 KILL_BEFORE_END_S: Final = 30.0
 HUB_AWAY_S: Final = 15.0
@@ -104,7 +105,7 @@ class Demo:
         self.parts[name] = part
         part.start()
 
-    def _wait(self, name: str, ready: Any) -> None:  # noqa: ANN401  a callable without arguments
+    def _wait(self, name: str, ready: Callable[[], bool]) -> None:
         wait_until(name, ready, list(self.parts.values()), _HEALTH_WAIT_S)
 
     def _config(self) -> tuple[str, ...]:
@@ -165,10 +166,10 @@ class Demo:
         except (urllib.error.URLError, OSError, ValueError, KeyError):
             return False
 
-    def _devices(self) -> Any:  # noqa: ANN401  SiteDevices
+    def _devices(self) -> SiteDevices:
         return load_devices(self.layout.config, devices_file(self.layout.config, SITE, EDGE))
 
-    def _keep(self, done: Any) -> None:  # noqa: ANN401  a callable without arguments
+    def _keep(self, done: Callable[[], bool]) -> None:
         """Look after the parts until `done`."""
         while not done() and not self.stopping:
             now_s = time.monotonic()
