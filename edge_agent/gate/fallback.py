@@ -36,10 +36,9 @@ def failed(draft: Draft, name: str, act: Falling) -> None:
 def read(draft: Draft, name: str, act: Falling, value: float | None) -> None:
     """Judge what the device holds."""
     rules = draft.rule(name)
-    intent = draft.point(name).intent
     if rules.same(value, rules.fallback_value):
         _done(draft, name, value)
-    elif act.careful and not (intent is not None and rules.same(value, intent.value)):
+    elif act.careful and not rules.ours(value, draft.point(name).intent):
         leave(draft, name)
     elif act.written or not draft.writable(name):
         failed(draft, name, act)

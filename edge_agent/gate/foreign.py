@@ -63,8 +63,7 @@ def dropped_by_device(rules: PointRules, act: Holding, value: float, now_ns: int
 
 def explained(rules: PointRules, point: PointState, value: float | None) -> bool:
     """Whether a value found after a restart is our own doing: an intent, or the fallback."""
-    ours = point.intent is not None and rules.same(value, point.intent.value)
-    return ours or rules.same(value, rules.fallback_value)
+    return rules.ours(value, point.intent) or rules.same(value, rules.fallback_value)
 
 
 def _all_overridden(draft: Draft, name: str, by: str) -> None:

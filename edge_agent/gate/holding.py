@@ -16,6 +16,7 @@ from protocols.write_block import WriteLimits
 
 _TRIES: Final = 2
 _FEEDS_A_WATCHDOG: Final = 3
+_MOST_VALUES: Final = 16
 _WRITTEN: Final = (Stage.SETTLING, Stage.READING, Stage.DONE)
 
 
@@ -36,7 +37,9 @@ def pursue(draft: Draft, name: str) -> None:
 def begin(draft: Draft, name: str, lease: Lease, tries: int = 0) -> None:
     """Write a lease's value; the intent is durable before."""
     fallback.settle_owed(draft, name)
-    intent = Intent(lease.id, lease.value, lease.until_ns)
+    before = draft.point(name).intent
+    values = (*(before.values if before is not None else ()), lease.value)
+    intent = Intent(lease.id, values[-_MOST_VALUES:], lease.until_ns)
     draft.persist(SaveIntent(name, draft.now.boot, intent))
     ticket = draft.write(name, lease.value, lease.level.value)
     act = Holding(lease.id, ticket, Stage.WRITING, draft.now_ns, tries=tries)
@@ -133,6 +136,7 @@ def _feed(draft: Draft, name: str, act: Holding) -> None:
 def _verified(draft: Draft, name: str, act: Holding, value: float) -> None:
     now_ns = draft.now_ns
     _set(draft, name, replace(act, stage=Stage.DONE, since_ns=now_ns, tries=0, resumed=False))
+    _only_value_left(draft, name)
     point = draft.point(name)
     lease = point.lease(act.id)
     if lease is None or lease.verified:
@@ -141,6 +145,14 @@ def _verified(draft: Draft, name: str, act: Holding, value: float) -> None:
     draft.put(name, replace(point, leases=ladder.placed(point.leases, seen)))
     draft.persist(SaveLease(name, draft.now.boot, seen))
     draft.emit(Verified(lease.id, draft.rules.edge, name, draft.now, value))
+
+
+def _only_value_left(draft: Draft, name: str) -> None:
+    point = draft.point(name)
+    if point.intent is not None and len(point.intent.values) > 1:
+        intent = replace(point.intent, values=point.intent.values[-1:])
+        draft.put(name, replace(point, intent=intent))
+        draft.persist(SaveIntent(name, draft.now.boot, intent))
 
 
 def _missed(draft: Draft, name: str, act: Holding, lease: Lease, got: float) -> None:

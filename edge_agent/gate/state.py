@@ -24,6 +24,22 @@ FRESH_POLLS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
+class Intent:
+    """What we may have left on the device; kept until its fallback is read back.
+
+    Attributes:
+        id: Command that was written last.
+        values: What the device may show of ours, the newest last: a write that was never read back may have
+            been lost, then the one before still stands. [unit of the point]
+        until_ns: End of the lease as granted.
+    """
+
+    id: bytes
+    values: tuple[float, ...]
+    until_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class PointRules:
     """What may be done to one set-point.
 
@@ -54,6 +70,10 @@ class PointRules:
         if one is None or other is None:
             return one is other
         return abs(one - other) <= self.tolerance
+
+    def ours(self, value: float | None, intent: Intent | None) -> bool:
+        """Whether a value is one we may have written."""
+        return intent is not None and any(self.same(value, each) for each in intent.values)
 
     @property
     def fallback_value(self) -> float | None:
@@ -132,21 +152,6 @@ class Lease:
     def lives(self, at_ns: int) -> bool:
         """Whether it has not ended; it may not have begun."""
         return at_ns < self.until_ns
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """What we may have left on the device; kept until its fallback is read back.
-
-    Attributes:
-        id: Command it was written for.
-        value: The value. [unit of the point]
-        until_ns: End of its lease as granted.
-    """
-
-    id: bytes
-    value: float
-    until_ns: int
 
 
 ANSWER_S: Final = 30.0

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import msgpack
+
 from edge_agent.gate.events import (
     Change,
     DropIntent,
@@ -38,7 +40,7 @@ CREATE TABLE IF NOT EXISTS lease (
   value REAL NOT NULL, start_ns INTEGER NOT NULL, until_ns INTEGER NOT NULL, verified INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS intent (
   point TEXT PRIMARY KEY, boot TEXT NOT NULL,
-  id BLOB NOT NULL, value REAL NOT NULL, until_ns INTEGER NOT NULL);
+  id BLOB NOT NULL, vals BLOB NOT NULL, until_ns INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS cool_down (point TEXT PRIMARY KEY, boot TEXT NOT NULL, until_ns INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS outbox (n INTEGER PRIMARY KEY AUTOINCREMENT, receipt BLOB NOT NULL);
 """
@@ -104,13 +106,13 @@ class ControlStore:
             "SELECT point, boot, id, issuer, level, value, start_ns, until_ns, verified "
             "FROM lease ORDER BY rowid"
         )
-        intents = self._db.execute("SELECT point, boot, id, value, until_ns FROM intent")
+        intents = self._db.execute("SELECT point, boot, id, vals, until_ns FROM intent")
         cool_downs = self._db.execute("SELECT point, boot, until_ns FROM cool_down")
         return Saved(
             fences={issuer: Fence(epoch, seq) for issuer, epoch, seq in fences},
             answers=tuple((ident, decode_receipt(body)) for ident, body in answers),
             leases=tuple(_lease(row) for row in leases),
-            intents=tuple(SavedIntent(point, boot, Intent(*rest)) for point, boot, *rest in intents),
+            intents=tuple(_intent(row) for row in intents),
             cool_downs=tuple(SaveCoolDown(*row) for row in cool_downs),
         )
 
@@ -146,7 +148,7 @@ def _point_statement(
         case DropIntent(point):
             return "DELETE FROM intent WHERE point = ?", (point,)
         case SaveIntent(point, boot, intent):
-            row = (point, boot, intent.id, intent.value, intent.until_ns)
+            row = (point, boot, intent.id, msgpack.packb(intent.values), intent.until_ns)
             return "INSERT OR REPLACE INTO intent VALUES (?, ?, ?, ?, ?)", row
         case _:
             return _lease_statement(change)
@@ -165,3 +167,9 @@ def _lease(row: tuple[str, str, bytes, str, str, float, int, int, int]) -> Saved
     point, boot, ident, issuer, level, value, start_ns, until_ns, verified = row
     lease = Lease(ident, issuer, Level(level), value, start_ns, until_ns, bool(verified))
     return SavedLease(point, boot, lease)
+
+
+def _intent(row: tuple[str, str, bytes, bytes, int]) -> SavedIntent:
+    point, boot, ident, packed, until_ns = row
+    values = tuple(float(value) for value in msgpack.unpackb(packed))
+    return SavedIntent(point, boot, Intent(ident, values, until_ns))

@@ -114,6 +114,7 @@ class World:
     def start(self) -> None:
         self.feed(Started(self.saved.leases, self.saved.intents))
         self.poll()
+        self.feed(Tick())
 
     def restart(self, *, boot: str | None = None) -> None:
         self.store.close()
