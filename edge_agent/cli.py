@@ -1,0 +1,123 @@
+"""`ems edge`: the agent beside the equipment."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_agent.drivers import make_drivers
+from edge_agent.epoch import next_epoch
+from edge_agent.lines import Lines
+from edge_agent.prove import ProveJob, sign_blocks
+from edge_agent.prove import prove as prove_all
+from edge_agent.settings import Accepted, Place, load_accepted
+from protocols.errors import ConfigError
+from protocols.write_block import FallbackProof
+from runtime.clock import SystemClock
+from runtime.keys import load_signing_key
+from runtime.lock import StateLock
+from runtime.logs import setup_logging
+
+app = typer.Typer(no_args_is_help=True, help="The agent beside the equipment.")
+
+Configs = Annotated[Path, typer.Option("--config", help="Folder with sites/ and devices/.")]
+Site = Annotated[str, typer.Option(help="Site below the configuration.")]
+Edge = Annotated[str, typer.Option(help="Id of this edge.")]
+State = Annotated[Path, typer.Option(help="Folder of the agent's own state.")]
+Keys = Annotated[Path, typer.Option(help="Folder of the keys.")]
+Bus = Annotated[str, typer.Option(help="Address of the bus.")]
+
+
+@app.command()
+def run(  # noqa: PLR0913  one option each
+    *,
+    config: Configs = Path("configs"),
+    site: Site = "demo",
+    edge: Edge = "edge1",
+    state: State = Path("var/edge"),
+    keys: Keys = Path("var/keys"),
+    bus: Bus = "nats://127.0.0.1:4222",
+) -> None:
+    """Poll, journal, send and obey until Ctrl-C or SIGTERM.
+
+    Example: ems edge run --config configs --site demo --edge edge1 --state var/edge --keys var/keys
+    """
+    from edge_agent.service import run_agent  # noqa: PLC0415  `check` and `prove` need no bus
+
+    setup_logging("edge")
+    accepted = load_accepted(Place(config, site, edge, state, keys, bus))
+
+    async def until_signal() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await run_agent(accepted, next_epoch(state), stop)
+
+    with StateLock(state):
+        asyncio.run(until_signal())
+
+
+@app.command()
+def check(  # noqa: PLR0913  one option each
+    *,
+    config: Configs = Path("configs"),
+    site: Site = "demo",
+    edge: Edge = "edge1",
+    state: State = Path("var/edge"),
+    keys: Keys = Path("var/keys"),
+    bus: Bus = "nats://127.0.0.1:4222",
+) -> None:
+    """Check the configuration without touching a device; every fault is named with file and line.
+
+    Example: ems edge check --config configs --site demo --edge edge1
+    """
+    accepted = load_accepted(Place(config, site, edge, state, keys, bus))
+    devices = accepted.site.edge.devices
+    points = sum(len(accepted.site.profile_of(device.id).points) for device in devices)
+    typer.echo(
+        f"{site}/{edge}: {len(devices)} devices, {points} points; "
+        f"{len(accepted.blocks)} devices with limits, {len(accepted.cap_hashes)} of them proven"
+    )
+
+
+@app.command()
+def prove(  # noqa: PLR0913  one option each
+    *,
+    person: Annotated[str, typer.Option(help="Who stands beside the machines.")],
+    config: Configs = Path("configs"),
+    site: Site = "demo",
+    edge: Edge = "edge1",
+    state: State = Path("var/edge"),
+    keys: Keys = Path("var/keys"),
+    bus: Bus = "nats://127.0.0.1:4222",
+    sign: Annotated[
+        bool,
+        typer.Option("--sign", help="First sign the site's write blocks with commissioning.key."),
+    ] = False,
+    again: Annotated[bool, typer.Option("--again", help="Prove also what has a valid proof.")] = False,
+) -> None:
+    """Prove on the wire that every set-point comes back to its fallback; moves the machines for some seconds.
+
+    Example: ems edge prove --person "A. Smith" --state var/edge --keys var/keys
+    """
+    setup_logging("prove")
+    with StateLock(state):
+        if sign:
+            sign_blocks(config, site, edge, state, load_signing_key(keys / "commissioning.key"))
+        accepted = load_accepted(Place(config, site, edge, state, keys, bus))
+        outcomes = asyncio.run(_prove(accepted, person, again=again))
+    failed = [outcome for outcome in outcomes.values() if isinstance(outcome, str)]
+    typer.echo(f"{len(outcomes) - len(failed)} of {len(outcomes)} devices are proven")
+    if failed:
+        raise ConfigError("; ".join(failed))
+
+
+async def _prove(accepted: Accepted, person: str, *, again: bool) -> dict[str, FallbackProof | str]:
+    clock, site = SystemClock(), accepted.site
+    job = ProveJob(site, accepted.blocks, accepted.place.state, person, again)
+    async with Lines(site, make_drivers(site), clock) as lines:
+        return await prove_all(job, lines, clock)

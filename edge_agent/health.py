@@ -1,0 +1,73 @@
+"""Heartbeats: once a second the hub is told the edge's clock, leases, links and how much it still owes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from edge_agent.journal import Journal
+from edge_agent.settings import Accepted
+from protocols import subjects
+from protocols.clock import Clock
+from protocols.heartbeat import Heartbeat
+
+_log = logging.getLogger(__name__)
+
+BEAT_S: Final = 1.0
+_NS_PER_MS: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """Where the parts of a heartbeat come from; each call is cheap and never waits."""
+
+    agent_epoch: int
+    links: Callable[[], dict[str, str]]
+    leases: Callable[[], list[str]]
+    fence: Callable[[], int]
+
+
+class Health:
+    """Makes and sends heartbeats."""
+
+    def __init__(self, accepted: Accepted, vitals: Vitals, journal: Journal, clock: Clock) -> None:
+        self._accepted = accepted
+        self._vitals = vitals
+        self._journal = journal
+        self._clock = clock
+
+    async def heartbeat(self) -> Heartbeat:
+        """The state of this instant."""
+        pending = await self._journal.pending()
+        now = self._clock.now()
+        return Heartbeat(
+            edge=self._accepted.place.edge,
+            site=self._accepted.place.site,
+            agent_epoch=self._vitals.agent_epoch,
+            boot=now.boot,
+            reading_ms=now.mono_ns // _NS_PER_MS,
+            wall_ms=now.wall_ns // _NS_PER_MS,
+            fence=self._vitals.fence(),
+            leases=self._vitals.leases(),
+            links=self._vitals.links(),
+            polled=self._journal.polled,
+            pending=pending,
+            cap_hashes=dict(self._accepted.cap_hashes),
+            journal=self._journal.name,
+        )
+
+    async def run(self, client: Client) -> None:
+        """Send one each `BEAT_S` until cancelled; none is made while the bus is away."""
+        async for _ in self._clock.ticks(BEAT_S):
+            if not client.is_connected:
+                continue
+            beat = await self.heartbeat()
+            try:
+                await client.publish(subjects.heartbeat(beat.edge), beat.encode())
+            except (NatsError, OSError) as error:
+                _log.debug("a heartbeat was not sent: %s", error)

@@ -1,0 +1,120 @@
+"""Wiring: the stages of the edge meet here and nowhere else.
+
+driver → line → poll → image → gate → line → driver
+└→ journal → uplink → bus → commands → gate
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from edge_agent.commands import CommandPorts, CommandService, CommandSettings
+from edge_agent.drivers import make_drivers
+from edge_agent.health import Health, Vitals
+from edge_agent.image import Image
+from edge_agent.journal import Journal, JournalPlace
+from edge_agent.journal_store import Run
+from edge_agent.lines import Lines
+from edge_agent.poll import Poller, PollGroup, poll_groups
+from edge_agent.settings import Accepted, bus_login, gate_rules
+from edge_agent.uplink import Uplink
+from runtime.bus import BusLogin, connect
+from runtime.clock import SystemClock
+from runtime.supervise import supervise
+
+_log = logging.getLogger(__name__)
+
+DRAIN_S: Final = 15.0
+"""How long the end waits for the hub to have every row; what is left is sent at the next start."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stages:
+    """The parts of one run."""
+
+    groups: tuple[PollGroup, ...]
+    lines: Lines
+    journal: Journal
+    uplink: Uplink
+    commands: CommandService
+    poller: Poller
+    health: Health
+
+
+async def run_agent(accepted: Accepted, agent_epoch: int, stop: asyncio.Event) -> None:
+    """Poll, journal, send and obey until `stop`; then release all leases, drain and write `summary.json`.
+
+    Raises:
+        StoreError: The journal or the command store cannot be opened.
+        ConfigError: A key is missing, or a driver's package.
+    """
+    login = bus_login(accepted.place)
+    async with _stages(accepted, agent_epoch) as stages, asyncio.TaskGroup() as tasks:
+        lasting = [
+            tasks.create_task(supervise("journal", stages.journal.run)),
+            tasks.create_task(supervise("commands", stages.commands.run)),
+            tasks.create_task(supervise("bus", partial(_on_bus, stages, login))),
+        ]
+        polling = tasks.create_task(stages.poller.run())
+        _log.info("%s polls %d groups of points", accepted.place.edge, len(stages.groups))
+        await stop.wait()
+        polling.cancel()
+        await asyncio.wait({polling})
+        await stages.commands.release_all()
+        await stages.journal.flush()
+        if not await stages.uplink.drained(stages.journal, DRAIN_S):
+            _log.warning("some rows are not at the hub yet; the next start sends them")
+        write_summary(accepted.place.state / "summary.json", await stages.journal.runs())
+        for task in lasting:
+            task.cancel()
+
+
+@asynccontextmanager
+async def _stages(accepted: Accepted, agent_epoch: int) -> AsyncIterator[_Stages]:
+    clock, image, site, place = SystemClock(), Image(), accepted.site, accepted.place
+    groups = poll_groups(site)
+    uplink = Uplink(place.edge, [group.catalogue for group in groups], clock)
+    where = JournalPlace(place.state / "journal.db", place.edge)
+    rules = gate_rules(accepted, agent_epoch)
+    settings = CommandSettings(rules, accepted.local_points, place.state / "control.db")
+    async with (
+        Lines(site, make_drivers(site), clock) as lines,
+        Journal(where, clock, uplink.announce) as journal,
+    ):
+        commands = CommandService(settings, CommandPorts(lines, image, journal, clock))
+        vitals = Vitals(agent_epoch, lines.links, commands.leases, commands.fence)
+        poller = Poller(groups, lines, image, journal.put, clock)
+        health = Health(accepted, vitals, journal, clock)
+        try:
+            yield _Stages(groups, lines, journal, uplink, commands, poller, health)
+        finally:
+            commands.close()
+
+
+async def _on_bus(stages: _Stages, login: BusLogin) -> None:
+    client = await connect(login, stages.uplink.on_bus)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(stages.uplink.run(client, stages.journal))
+            tasks.create_task(stages.commands.listen(client))
+            tasks.create_task(supervise("heartbeats", partial(stages.health.run, client)))
+    finally:
+        await client.close()
+
+
+def write_summary(path: Path, runs: list[Run]) -> None:
+    """Write what this run polled, by its journal rows, and what earlier runs on the same file did."""
+    counted = [asdict(run) for run in runs if run.first_seq is not None]
+    this = [row for row in counted if row["started_wall_ns"] == runs[-1].started_wall_ns]
+    document = {**(this[-1] if this else {}), "runs": this, "earlier": counted[: len(counted) - len(this)]}
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    fresh.replace(path)

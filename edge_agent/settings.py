@@ -1,0 +1,118 @@
+"""The accepted configuration of one edge: devices, limits with their signatures, proofs, keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_agent.gate.book import load_blocks, load_proof, point_rules
+from edge_agent.gate.state import Issuer, Rules
+from protocols.errors import ConfigError
+from protocols.signing import key_id
+from protocols.write_block import WriteBlock
+from runtime.bus import BusLogin
+from runtime.keys import load_public_key
+from runtime.nats_server import seed_file
+from runtime.site import SiteDevices, devices_file, load_devices
+
+HUB: str = "hub"
+"""Name of the one issuer the demo's edge listens to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an agent finds its things.
+
+    Attributes:
+        config: Folder with `sites/` and `devices/`.
+        site: Site id.
+        edge: Edge id.
+        state: The agent's own folder.
+        keys: Folder of the keys.
+        bus: Address of the bus, `nats://host:port`.
+    """
+
+    config: Path
+    site: str
+    edge: str
+    state: Path
+    keys: Path
+    bus: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What the agent goes by in one run.
+
+    Attributes:
+        place: Where it came from.
+        site: Devices with their profiles.
+        blocks: Accepted write blocks by device; the other devices are read-only.
+        cap_hashes: Device to the hash of its block, hex; only where a proof for exactly that block exists.
+    """
+
+    place: Place
+    site: SiteDevices
+    blocks: Mapping[str, WriteBlock]
+    cap_hashes: Mapping[str, str]
+
+    @property
+    def local_points(self) -> dict[str, str]:
+        """Device to the point that tells its local mode."""
+        return {
+            device: block.local_mode_point
+            for device, block in self.blocks.items()
+            if block.local_mode_point is not None
+        }
+
+
+def load_accepted(place: Place) -> Accepted:
+    """Read and check everything; nothing is written.
+
+    Raises:
+        ConfigError: All faults of the files, or a write block that the commissioning key did not sign.
+    """
+    file = devices_file(place.config, place.site, place.edge)
+    if not file.exists():
+        raise ConfigError(f"{file} is missing; give --config, --site and --edge of a configured edge")
+    site = load_devices(place.config, file)
+    if (site.edge.site, site.edge.edge) != (place.site, place.edge):
+        raise ConfigError(f"{file}: is for {site.edge.site}/{site.edge.edge}, not {place.site}/{place.edge}")
+    blocks = _blocks(place, site)
+    proven = {name: block for name, block in blocks.items() if load_proof(place.state, block) is not None}
+    hashes = {name: block.cap_hash().hex() for name, block in proven.items()}
+    return Accepted(place, site, blocks, hashes)
+
+
+def _blocks(place: Place, site: SiteDevices) -> dict[str, WriteBlock]:
+    if not (place.state / "write").is_dir():
+        return {}
+    return load_blocks(place.state, site, load_public_key(place.keys / "commissioning.pub"))
+
+
+def gate_rules(accepted: Accepted, agent_epoch: int) -> Rules:
+    """What the gate goes by: the hub's signing key and the limits of each set-point.
+
+    Raises:
+        KeyFileError: The hub's public key is missing although there are set-points.
+    """
+    place = accepted.place
+    points = point_rules(place.state, accepted.site, accepted.blocks)
+    issuers = {}
+    if points:
+        key = load_public_key(place.keys / "hub_sign.pub")
+        issuers[HUB] = Issuer({key_id(key): key})
+    return Rules(place.site, place.edge, agent_epoch, issuers, points)
+
+
+def bus_login(place: Place) -> BusLogin:
+    """Credentials of this edge.
+
+    Raises:
+        ConfigError: The seed is missing.
+    """
+    seed = seed_file(place.keys, place.edge)
+    if not seed.exists():
+        raise ConfigError(f"{seed} is missing; `ems bus run --edge {place.edge}` makes it, copy it here")
+    return BusLogin(place.bus, place.edge, seed)
