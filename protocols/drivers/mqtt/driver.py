@@ -37,7 +37,7 @@ from protocols.quality import Quality, is_bad
 _QUEUE: Final = 1000
 _KEEPALIVE_S: Final = 5
 _FIRST_S: Final = 1.5
-"""How long a read waits for a message when there is no fresh one, as right after subscribing."""
+"""How long a read waits for messages right after subscribing, or when there is no fresh one."""
 
 _CONNECT_S: Final = 2.0
 _CLOSE_S: Final = 1.0
@@ -80,6 +80,7 @@ class MqttDriver(Driver):
         self._prefix = f"{place.prefix}/" if place.prefix else ""
         self._topics = sorted({self._prefix + mqtt_address(spec).topic for spec in points})
         self._client: aiomqtt.Client | None = None
+        self._new = True
         self._last: dict[str, _Message] = {}
         self._unproven: dict[str, float] = {}
 
@@ -99,7 +100,7 @@ class MqttDriver(Driver):
             await client.__aenter__()
         except (aiomqtt.MqttError, OSError, TimeoutError) as error:
             raise DeviceUnreachableError(f"no broker at {self._place.host}:{self._place.port}") from error
-        self._client = client
+        self._client, self._new = client, True
         try:
             await client.subscribe([(topic, 0) for topic in self._topics])
         except (aiomqtt.MqttError, OSError, TimeoutError) as error:
@@ -117,8 +118,8 @@ class MqttDriver(Driver):
     @override
     async def read(self, points: Sequence[PointSpec]) -> Reading:
         client = await self._drain()
-        if not self._fresh(points):
-            await self._first(client)
+        if self._new or not any(self._fresh(spec) for spec in points):
+            await self._first(client, points)
         judged = [self._judge(spec) for spec in points]
         values = np.array([value for value, _ in judged])
         return Reading(values, np.array([quality for _, quality in judged], np.uint8))
@@ -184,17 +185,19 @@ class MqttDriver(Driver):
         except BadAnswerError:
             return math.nan, Quality.BAD_ANSWER
 
-    def _fresh(self, points: Sequence[PointSpec]) -> bool:
-        return any(self._judge(spec)[1] is not Quality.BAD_UNREACHABLE for spec in points)
+    def _fresh(self, spec: PointSpec) -> bool:
+        return self._judge(spec)[1] is not Quality.BAD_UNREACHABLE
 
-    async def _first(self, client: aiomqtt.Client) -> None:
-        """Wait for one message, which also finds out whether the broker is still there."""
+    async def _first(self, client: aiomqtt.Client, points: Sequence[PointSpec]) -> None:
+        """Wait for each topic once, which also finds out whether the broker is still there."""
         try:
             async with asyncio.timeout(_FIRST_S):
-                await self._take_one(client)
+                while not all(self._fresh(spec) for spec in points):
+                    await self._take_one(client)
         except TimeoutError as error:
-            raise DeviceUnreachableError("the device publishes nothing") from error
-        await self._drain()
+            if not any(self._fresh(spec) for spec in points):
+                raise DeviceUnreachableError("the device publishes nothing") from error
+        self._new = False
 
     async def _drain(self) -> aiomqtt.Client:
         client = await self._opened()
