@@ -57,7 +57,7 @@ def payload(seq: int, value: float = 1.0) -> bytes:
 
 async def wait_for(true: Callable[[], bool], most_s: float = 10.0) -> None:
     async with asyncio.timeout(most_s):
-        while not true():  # noqa: ASYNC110  the condition lies in another process
+        while not true():
             await asyncio.sleep(0.02)
 
 
@@ -161,7 +161,7 @@ async def edge_past_filter(bus: RunningBus) -> AsyncIterator[Callable[[int], asy
     async def send(seq: int) -> None:
         subject = subjects.telemetry("edge1", JOURNAL)
         async with asyncio.timeout(5):
-            while (  # noqa: ASYNC110  the server forgets by its own clock
+            while (
                 await edge.jetstream().publish(
                     subject, payload(seq), headers={"Nats-Msg-Id": subjects.message_id(JOURNAL, seq)}
                 )

@@ -1,0 +1,55 @@
+"""The FastAPI application: routes, problems, page. `create_app(deps)` is all a role or a test needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, WebSocket
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from hub.api import auth_routes, problems, site_routes
+from hub.api.deps import ApiDeps
+from hub.api.live import LiveHub
+from hub.api.models import Problem
+from hub.api.static import Guard, page
+
+_PREFIX = "/api/v1"
+
+
+def create_app(deps: ApiDeps, live: LiveHub | None = None) -> FastAPI:
+    """The application; `live` is handed in by the role that feeds it."""
+    app = _with_routes()
+    app.state.deps = deps
+    hub = live or LiveHub(deps)
+
+    @app.websocket(f"{_PREFIX}/live")
+    async def follow(socket: WebSocket) -> None:
+        await hub.serve(socket)
+
+    @app.get("/{path:path}", include_in_schema=False)
+    def file(path: str) -> Response:
+        if path == "api" or path.startswith("api/"):
+            raise HTTPException(404, "there is no such route; see /api/v1")
+        return page(Path(deps.static), path)
+
+    app.add_middleware(Guard)
+    return app
+
+
+def openapi_document() -> dict[str, Any]:
+    """OpenAPI of the API, the same for the same version."""
+    app = _with_routes()
+    document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+    document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+    return document
+
+
+def _with_routes() -> FastAPI:
+    app = FastAPI(title="Ai4Energy EMS hub", version="1", openapi_url=None, docs_url=None, redoc_url=None)
+    app.include_router(auth_routes.router, prefix=_PREFIX)
+    app.include_router(site_routes.router, prefix=_PREFIX)
+    problems.install(app)
+    return app

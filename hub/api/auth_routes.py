@@ -1,0 +1,79 @@
+"""Sign in, go on, sign out, health: the only routes without a token."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Cookie, Depends, Request, Response
+
+from hub.api.deps import ApiDeps, Deps, maybe_caller, problems
+from hub.api.models import Health, HealthPart, LoginRequest, Session
+from hub.auth.sessions import REFRESH_LIFE_S, SignedIn
+from hub.auth.tokens import LIFE_S, Caller
+from protocols.errors import NotSignedInError
+
+COOKIE: Final = "ems_refresh"
+_PATH: Final = "/api/v1/auth"
+
+router = APIRouter()
+RefreshCookie = Annotated[str | None, Cookie(alias=COOKIE, include_in_schema=False)]
+
+
+@router.post("/auth/login", operation_id="login", responses=problems(401, 422, 429))
+async def login(body: LoginRequest, request: Request, response: Response, deps: Deps) -> Session:
+    """Sign in; sets the refresh cookie."""
+    address = request.client.host if request.client else ""
+    return _session(await deps.auth.login(body.username, body.password, address), request, response)
+
+
+@router.post("/auth/refresh", operation_id="refresh", responses=problems(401, 422))
+async def refresh(request: Request, response: Response, deps: Deps, token: RefreshCookie = None) -> Session:
+    """New access token from the refresh cookie."""
+    if token is None:
+        raise NotSignedInError("no session; sign in")
+    return _session(await deps.auth.refresh(token), request, response)
+
+
+@router.post(
+    "/auth/logout", operation_id="logout", status_code=204, response_class=Response, responses=problems(422)
+)
+async def logout(deps: Deps, token: RefreshCookie = None) -> Response:
+    """End the session."""
+    if token is not None:
+        await deps.auth.logout(token)
+    response = Response(status_code=204)
+    response.delete_cookie(COOKIE, path=_PATH, httponly=True, samesite="strict")
+    return response
+
+
+@router.get("/health", operation_id="health", response_model_exclude_none=True)
+async def health(deps: Deps, caller: Annotated[Caller | None, Depends(maybe_caller)]) -> Health:
+    """State of the hub; parts only for a signed-in caller."""
+    parts = await _parts(deps)
+    status = "ok" if all(part.status == "ok" for part in parts) else "degraded"
+    return Health(status=status, parts=None if caller is None else parts)
+
+
+async def _parts(deps: ApiDeps) -> list[HealthPart]:
+    age_s = deps.edges.age_s()
+    silent = "never heard" if age_s is None else f"silent for {age_s:.0f} s"
+    faults = {
+        "series": await deps.series_fault(),
+        "database": await deps.database_fault(),
+        "bus": None if deps.edges.bus == "up" else "the bus does not answer",
+        "edge": None if deps.edges.link() == "up" else f"the edge is {silent}",
+    }
+    return [
+        HealthPart(name=name, status="ok" if fault is None else "degraded", detail=fault or "works")
+        for name, fault in faults.items()
+    ]
+
+
+def _session(given: SignedIn, request: Request, response: Response) -> Session:
+    response.set_cookie(
+        COOKIE, given.refresh, max_age=REFRESH_LIFE_S, path=_PATH, httponly=True, samesite="strict",
+        secure=request.url.scheme == "https",
+    )  # fmt: skip
+    return Session(
+        access_token=given.access, expires_in_s=float(LIFE_S), username=given.name, role=given.role
+    )

@@ -1,0 +1,128 @@
+"""What the routes work with, handed in once by the role."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeVar
+
+from fastapi import Depends, HTTPException, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from hub.api.edges import EdgeWatch
+from hub.api.models import Problem
+from hub.auth.sessions import Auth
+from hub.auth.tokens import Caller
+from hub.database import Sessions
+from hub.registry.site import Registry
+from hub.store.port import SeriesReader
+from protocols.clock import Clock
+from protocols.errors import NotSignedInError, StoreError
+
+_T = TypeVar("_T")
+_BEARER: Final = HTTPBearer(auto_error=False, scheme_name="bearer")
+
+
+@dataclass(slots=True)
+class ApiDeps:
+    """Everything the API reads.
+
+    Attributes:
+        registry: The site.
+        series: Reads the series store; only ever called in a thread.
+        sessions: Business database.
+        auth: Sign-ins.
+        edges: Heartbeats of the edges and state of the bus.
+        clock: Time.
+        static: Folder of the built page; it may be missing.
+    """
+
+    registry: Registry
+    series: SeriesReader
+    sessions: Sessions
+    auth: Auth
+    edges: EdgeWatch
+    clock: Clock
+    static: Path = field(default=Path(__file__).parent.parent / "static")
+
+    async def ask_series(self, work: Callable[[SeriesReader], _T]) -> _T:
+        """Read the series store in a thread.
+
+        Raises:
+            StoreError: It cannot be read now.
+        """
+        return await asyncio.to_thread(work, self.series)
+
+    async def database_fault(self) -> str | None:
+        """Why the business database cannot be read; None when it can."""
+        try:
+            async with self.sessions() as session:
+                await session.execute(text("SELECT 1"))
+        except SQLAlchemyError as error:
+            return f"the business database cannot be read: {error}"
+        return None
+
+    async def series_fault(self) -> str | None:
+        """Why the series store cannot be read; None when it can."""
+        try:
+            await self.ask_series(lambda series: series.last([]))
+        except StoreError as error:
+            return str(error)
+        return None
+
+
+def deps_of(request: Request) -> ApiDeps:
+    """The dependencies of the running application."""
+    deps: ApiDeps = request.app.state.deps
+    return deps
+
+
+Deps = Annotated[ApiDeps, Depends(deps_of)]
+_Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
+
+
+async def require_caller(deps: Deps, bearer: _Bearer) -> Caller:
+    """Let only signed-in callers pass.
+
+    Raises:
+        NotSignedInError: No token, or one that is not good.
+    """
+    if bearer is None:
+        raise NotSignedInError("this needs a sign-in")
+    return await deps.auth.caller(bearer.credentials)
+
+
+async def maybe_caller(request: Request, deps: Deps) -> Caller | None:
+    """The caller when there is a good token; None otherwise."""
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    try:
+        return await deps.auth.caller(token) if kind.lower() == "bearer" else None
+    except NotSignedInError:
+        return None
+
+
+def require_site(site: str, deps: Deps) -> str:
+    """Let only sites of this hub pass.
+
+    Raises:
+        HTTPException: 404.
+    """
+    if site != deps.registry.site.id:
+        raise HTTPException(404, f"there is no site {site!r} here")
+    return site
+
+
+SiteId = Annotated[str, Depends(require_site)]
+
+
+def problems(*codes: int) -> dict[int | str, dict[str, Any]]:
+    """Entries of `responses=` for refusals."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {code: {"description": "Problem", "content": content} for code in codes}
+
+
+PROBLEM_MODEL: Final = Problem

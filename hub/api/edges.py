@@ -1,0 +1,65 @@
+"""What the API knows of the edges and the bus, from one moment to the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from hub.api.models import Link
+from hub.store.reader import HeartbeatRow
+from protocols.clock import Clock
+from protocols.heartbeat import Heartbeat, decode_heartbeat
+from runtime.supervise import guarded_decode
+
+SILENT_S: Final = 5.0
+"""An edge without a heartbeat for this long is down: it sends one a second. [s]"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    received_ns: int
+    beat: Heartbeat
+
+
+class EdgeWatch:
+    """Newest heartbeat of each edge, and whether the bus is connected."""
+
+    def __init__(self, edges: tuple[str, ...], clock: Clock) -> None:
+        self.bus: Literal["up", "down"] = "down"
+        self._edges = edges
+        self._clock = clock
+        self._heard: dict[str, _Heard] = {}
+
+    def seed(self, rows: list[HeartbeatRow]) -> None:
+        """Take what the store has kept, so that a new process does not start blind."""
+        for row in rows:
+            self._take(row.received_ns, row.body)
+
+    def hear(self, body: bytes) -> None:
+        """Take a heartbeat that came now."""
+        self._take(self._clock.now().wall_ns, body)
+
+    def age_s(self) -> float | None:
+        """Seconds since the heartbeat of the edge that is silent longest; None when one was never heard."""
+        if any(edge not in self._heard for edge in self._edges):
+            return None
+        oldest_ns = min(self._heard[edge].received_ns for edge in self._edges)
+        return max(self._clock.now().wall_ns - oldest_ns, 0) / 1e9
+
+    def link(self) -> Literal["up", "down"]:
+        """Whether all edges are heard."""
+        age_s = self.age_s()
+        return "up" if age_s is not None and age_s <= SILENT_S else "down"
+
+    def device_link(self, edge: str, device: str) -> Link:
+        """Whether the edge reaches the device; unknown while the edge is silent."""
+        heard = self._heard.get(edge)
+        if heard is None or (self._clock.now().wall_ns - heard.received_ns) / 1e9 > SILENT_S:
+            return "unknown"
+        state = heard.beat.links.get(device)
+        return "up" if state == "up" else "down" if state == "down" else "unknown"
+
+    def _take(self, received_ns: int, body: bytes) -> None:
+        beat = guarded_decode(decode_heartbeat, body, "heartbeat")
+        if beat is not None and beat.edge in self._edges:
+            self._heard[beat.edge] = _Heard(received_ns, beat)

@@ -1,0 +1,384 @@
+"""Answers of the API; their names and fields are the contract with the page (`web/openapi.json`)."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from hub.registry.site import ModeName
+from hub.store.port import LastValue
+from protocols.config import Config, Text
+from protocols.quality import is_bad, is_good
+
+Link = Literal["up", "down", "unknown"]
+QualityClass = Literal["good", "uncertain", "bad"]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Problem(Config):
+    """A refusal in words (RFC 9457)."""
+
+    type: str
+    """Always `about:blank`: the status says it all."""
+
+    title: str
+    """Name of the status."""
+
+    status: int
+    """HTTP status."""
+
+    detail: str
+    """What is wrong and what to do."""
+
+
+class LoginRequest(Config):
+    """Who wants in."""
+
+    username: str = Field(min_length=1, max_length=64)
+    """Name."""
+
+    password: str = Field(min_length=1, max_length=256)
+    """Password."""
+
+
+class Session(Config):
+    """A running sign-in; the refresh token is in the cookie, never here."""
+
+    access_token: str
+    """Send as `Authorization: Bearer …`; keep it in memory only."""
+
+    expires_in_s: Number
+    """How long it is good. [s]"""
+
+    username: str
+    """Who signed in."""
+
+    role: str
+    """What they may do."""
+
+
+class HealthPart(Config):
+    """One part of the hub."""
+
+    name: str
+    """Which."""
+
+    status: str
+    """`ok` or `degraded`."""
+
+    detail: str
+    """One sentence."""
+
+
+class Health(Config):
+    """State of the hub."""
+
+    status: Literal["ok", "degraded"]
+    """`ok` only when every part is."""
+
+    parts: list[HealthPart] | None = None
+    """Only for a signed-in caller."""
+
+
+class Site(Config):
+    """A site the caller may see."""
+
+    id: str
+    """Id part."""
+
+    label: Text
+    """What people call it."""
+
+    mode: ModeName
+    """What the hub may do there."""
+
+    time_zone: str
+    """IANA name."""
+
+    currency: str
+    """ISO 4217 code."""
+
+
+class Device(Config):
+    """A device of a site."""
+
+    id: str
+    """Id part."""
+
+    label: Text
+    """What people call it."""
+
+    kind: str
+    """Kind of equipment, by its profile."""
+
+    protocol: str
+    """What it speaks."""
+
+    link: Link
+    """Whether the edge reaches it; unknown while the edge is silent."""
+
+    mode: str
+    """What the hub may do with it."""
+
+
+class Point(Config):
+    """A point of a device."""
+
+    id: str
+    """`site/device/point`."""
+
+    device: str
+    """Id of the device."""
+
+    name: str
+    """Id of the point in the device."""
+
+    unit: str
+    """Symbol."""
+
+    kind: str
+    """measurement, counter, state or setpoint."""
+
+    label: Text
+    """What people call it."""
+
+    low: Number | None
+    """Lowest valid value. [unit]"""
+
+    high: Number | None
+    """Highest valid value. [unit]"""
+
+
+class Value(Config):
+    """Newest sample of a point."""
+
+    point: str
+    """`site/device/point`."""
+
+    value: Number | None
+    """None where the quality is bad. [unit of the point]"""
+
+    quality: int
+    """Code of the quality."""
+
+    quality_class: QualityClass
+    """good, uncertain or bad."""
+
+    time: datetime
+    """When the device was read."""
+
+    age_s: Number
+    """How long ago that was when this answer was made. [s]"""
+
+
+class History(Config):
+    """Time-weighted windows of a point; None where nothing is covered."""
+
+    point: str
+    """`site/device/point`."""
+
+    unit: str
+    """Symbol."""
+
+    window_s: int
+    """Length of a window. [s]"""
+
+    times: list[datetime]
+    """Starts of the windows."""
+
+    mean: list[Number | None]
+    """Time-weighted mean. [unit]"""
+
+    min: list[Number | None]
+    """Lowest held value. [unit]"""
+
+    max: list[Number | None]
+    """Highest held value. [unit]"""
+
+    completeness_pct: Number
+    """Covered part of the whole range. [%]"""
+
+
+class PlanSeries(Config):
+    """One line of a plan."""
+
+    name: str
+    """Which."""
+
+    unit: str
+    """Symbol."""
+
+    label: Text
+    """What people call it."""
+
+    values: list[Number | None]
+    """One a step. [unit]"""
+
+
+class PlanMachine(Config):
+    """What a machine does in a plan."""
+
+    device: str
+    """Id of the device."""
+
+    label: Text
+    """What people call it."""
+
+    on: list[int]
+    """1 where it may run, one a step."""
+
+    role: list[str]
+    """Role, one a step."""
+
+
+class Plan(Config):
+    """The plan accepted last; fourteen fields because it is one answer, not a thing one fills in."""
+
+    id: str
+    """Id."""
+
+    created: datetime
+    """When it was accepted."""
+
+    status: str
+    """How the solver ended."""
+
+    gap: Number | None
+    """Fraction between cost and bound."""
+
+    bound: Number | None
+    """Proven bound of the problem solved. [currency]"""
+
+    cost: Number
+    """Re-simulated cost. [currency]"""
+
+    baseline_cost: Number | None
+    """The plant's own control on the same forecast. [currency]"""
+
+    co2_kg: Number
+    """Emissions. [kg]"""
+
+    solve_s: Number
+    """Time to solve. [s]"""
+
+    currency: str
+    """ISO 4217 code."""
+
+    step_s: int
+    """Length of a step. [s]"""
+
+    times: list[datetime]
+    """Starts of the steps."""
+
+    series: list[PlanSeries]
+    """Lines."""
+
+    machines: list[PlanMachine]
+    """Machines."""
+
+
+CommandState = Literal[
+    "issued", "received", "written", "verified", "refused", "failed", "released", "expired"
+]
+
+
+class Command(Config):
+    """A set-point and what became of it."""
+
+    id: str
+    """Id, hex."""
+
+    time: datetime
+    """When it was issued."""
+
+    point: str
+    """`site/device/point`."""
+
+    value: Number
+    """Set-point. [unit]"""
+
+    unit: str
+    """Symbol."""
+
+    state: CommandState
+    """Where it is."""
+
+    code: str | None
+    """Why it was refused or failed."""
+
+    text: Text
+    """The same as a sentence."""
+
+    level: str
+    """Rung."""
+
+    lease_until: datetime | None
+    """End of the lease."""
+
+    readback: Number | None
+    """What a separate read saw. [unit]"""
+
+    readback_time: datetime | None
+    """When that was."""
+
+
+def from_ns(time_ns: int) -> datetime:
+    """Nanoseconds since the epoch as aware UTC, cut to microseconds.
+
+    Example:
+        >>> from_ns(1_500_000_000).isoformat()
+        '1970-01-01T00:00:01.500000+00:00'
+    """
+    return _EPOCH + timedelta(microseconds=time_ns // 1000)
+
+
+def to_ns(time: datetime) -> int:
+    """Aware time as nanoseconds since the epoch.
+
+    Example:
+        >>> to_ns(from_ns(1_500_000_000))
+        1500000000
+    """
+    return (time - _EPOCH) // timedelta(microseconds=1) * 1000
+
+
+def number(value: float) -> float | None:
+    """NaN and infinities become None: JSON has no word for them.
+
+    Example:
+        >>> number(float("nan")) is None, number(2.0)
+        (True, 2.0)
+    """
+    return value if math.isfinite(value) else None
+
+
+def quality_class(quality: int) -> QualityClass:
+    """Class of a quality code."""
+    if is_bad(quality):
+        return "bad"
+    return "good" if is_good(quality) else "uncertain"
+
+
+def value_of(point: str, last: LastValue, now_ns: int) -> Value:
+    """Newest sample as an answer."""
+    shown = None if is_bad(last.quality) else number(last.value)
+    age_s = max(now_ns - last.time_ns, 0) / 1e9
+    kind = quality_class(last.quality)
+    return Value(
+        point=point,
+        value=shown,
+        quality=last.quality,
+        quality_class=kind,
+        time=from_ns(last.time_ns),
+        age_s=age_s,
+    )
+
+
+def fit(model: type[Config], row: dict[str, Any]) -> dict[str, Any]:
+    """Only the fields a model has: the ledger may tell more than the page is promised."""
+    return {name: row[name] for name in model.model_fields if name in row}

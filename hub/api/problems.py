@@ -1,0 +1,75 @@
+"""Every refusal as `application/problem+json` with one clear sentence; never a stack trace."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+
+from protocols.errors import EmsError, NotSignedInError, StoreError, TooManyGuessesError
+
+_log = logging.getLogger(__name__)
+_STATUS: Final[tuple[tuple[type[EmsError], int], ...]] = (
+    (NotSignedInError, 401),
+    (TooManyGuessesError, 429),
+    (StoreError, 503),
+)
+
+
+def install(app: FastAPI) -> None:
+    """Turn every error of a route into a problem."""
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(EmsError, _ours)
+    app.add_exception_handler(SQLAlchemyError, _database)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    """One refusal."""
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    return JSONResponse(body, status, headers, media_type="application/problem+json")
+
+
+def _http(_request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HTTPException):
+        return _unexpected(_request, error)
+    return problem(error.status_code, str(error.detail), dict(error.headers or {}))
+
+
+def _invalid(_request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, RequestValidationError):
+        return _unexpected(_request, error)
+    faults = [f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()]
+    return problem(422, "; ".join(faults))
+
+
+def _ours(_request: Request, error: Exception) -> JSONResponse:
+    status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+    headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
+    if isinstance(error, TooManyGuessesError):
+        headers["Retry-After"] = str(error.context.get("wait_s", 60))
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.warning("%s", error)
+    sentence = (
+        str(error.args[0])
+        if status < HTTPStatus.INTERNAL_SERVER_ERROR
+        else "the store cannot answer now; try again"
+    )
+    return problem(status, sentence, headers)
+
+
+def _database(_request: Request, error: Exception) -> JSONResponse:
+    _log.warning("business database: %s", error)
+    return problem(503, "the database cannot answer now; try again")
+
+
+def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return problem(500, "the hub could not answer this; its log says why")

@@ -1,0 +1,136 @@
+"""`ems hub …`: start the hub, look after its first person, print its API."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hub.roles.options import ROLES, RoleOptions
+from protocols.errors import ConfigError, EmsError
+from runtime.logs import setup_logging
+
+app = typer.Typer(no_args_is_help=True, help="The central hub: store, page, forecast, dispatch.")
+admin = typer.Typer(no_args_is_help=True, help="The person `admin`.")
+app.add_typer(admin, name="admin")
+
+ConfigOption = Annotated[Path, typer.Option(help="Folder with sites/, devices/, tariffs/, emissions/.")]
+SiteOption = Annotated[str, typer.Option(help="Id of the site.")]
+StateOption = Annotated[Path, typer.Option(help="The hub's own folder.")]
+BusOption = Annotated[str, typer.Option(help="Address of the plant bus.")]
+KeysOption = Annotated[Path, typer.Option(help="Folder of keys and nkey seeds.")]
+PortOption = Annotated[int, typer.Option(help="Port of the page and the API.", min=1, max=65535)]
+HostOption = Annotated[str, typer.Option(help="Address the page and the API listen on.")]
+
+_CONFIG = Path("configs")
+_STATE = Path("var/hub")
+_BUS = "nats://127.0.0.1:4222"
+_KEYS = Path("var/keys")
+
+
+@app.command()
+def run(  # noqa: PLR0913, PLR0917  a command line
+    config: ConfigOption = _CONFIG,
+    site: SiteOption = "demo",
+    state: StateOption = _STATE,
+    bus: BusOption = _BUS,
+    keys: KeysOption = _KEYS,
+    port: PortOption = 8080,
+    host: HostOption = "127.0.0.1",
+    roles: Annotated[str, typer.Option(help="Roles to run, joined by commas.")] = ",".join(ROLES),
+) -> None:
+    """Run the hub until Ctrl-C; each role is a process of its own.
+
+    Example: ems hub run --site demo --state var/hub --port 8080
+    """
+    from hub.registry.site import load_registry  # noqa: PLC0415  the help needs none of it
+    from hub.service import run_hub  # noqa: PLC0415  as above
+
+    setup_logging("hub")
+    load_registry(config, site)
+    options = RoleOptions(config, site, state, bus, keys, port, host)
+    run_hub(options, _role_names(roles), typer.echo)
+
+
+@app.command()
+def init(
+    config: ConfigOption = _CONFIG,
+    site: SiteOption = "demo",
+    state: StateOption = _STATE,
+    bus: BusOption = _BUS,
+    keys: KeysOption = _KEYS,
+) -> None:
+    """Make the databases; prints the one-time admin password when there was nobody yet.
+
+    Example: ems hub init --site demo --state var/hub
+    """
+    from hub.registry.site import load_registry  # noqa: PLC0415  the help needs none of it
+    from hub.service import prepare  # noqa: PLC0415  as above
+    from runtime.lock import StateLock  # noqa: PLC0415  as above
+
+    setup_logging("hub", "WARNING")
+    load_registry(config, site)
+    with StateLock(state):
+        prepare(RoleOptions(config, site, state, bus, keys, 8080), typer.echo)
+
+
+@app.command(hidden=True)
+def role(  # noqa: PLR0913, PLR0917  a command line
+    name: str, config: ConfigOption, site: SiteOption, state: StateOption, bus: BusOption,
+    keys: KeysOption, port: PortOption, host: HostOption = "127.0.0.1",
+) -> None:  # fmt: skip
+    """Be one role; started by `ems hub run`."""
+    from hub.service import run_role  # noqa: PLC0415  the help needs none of it
+
+    setup_logging(f"hub.{name}")
+    run_role(_role_names(name)[0], RoleOptions(config, site, state, bus, keys, port, host))
+
+
+@admin.command()
+def reset(state: StateOption = _STATE) -> None:
+    """Give `admin` a new password, print it once and end all of its sessions.
+
+    Example: ems hub admin reset --state var/hub
+    """
+    from hub.auth.admin import reset_admin  # noqa: PLC0415  the help needs none of it
+    from hub.database import FILE, embedded_url  # noqa: PLC0415  as above
+    from runtime.clock import SystemClock  # noqa: PLC0415  as above
+
+    if not (state / FILE).exists():
+        raise ConfigError(f"there is no hub in {state}; run `ems hub init` first or give another --state")
+    typer.echo(f"admin password: {reset_admin(embedded_url(state), SystemClock())}")
+
+
+@admin.callback()
+def _admin() -> None:
+    """Keep `reset` a sub-command though it is the only one."""
+
+
+@app.command()
+def openapi() -> None:
+    """Print the API's OpenAPI document, the same bytes for the same version.
+
+    Example: ems hub openapi > web/openapi.json
+    """
+    from hub.api.app import openapi_document  # noqa: PLC0415  the help needs none of it
+
+    typer.echo(json.dumps(openapi_document(), indent=2, ensure_ascii=False, sort_keys=False))
+
+
+def _role_names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in ROLES]
+    if unknown or not names:
+        raise ConfigError(f"--roles {text!r}: known roles are {', '.join(ROLES)}")
+    return names
+
+
+if __name__ == "__main__":
+    try:
+        app()
+    except EmsError as error:
+        sys.stderr.write(f"ems: {error}\n")
+        sys.exit(2)

@@ -1,0 +1,1 @@
+"""Which site, edges, devices and points there are, by the configuration."""

@@ -1,0 +1,124 @@
+"""The site as configured: `sites/<site>/site.yaml`, its edges' device lists and their profiles."""
+
+from __future__ import annotations
+
+import zoneinfo
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from protocols.config import Config, IdPart, Text
+from protocols.device import Device
+from protocols.errors import ConfigError
+from protocols.point import PointId
+from protocols.profile import PointSpec, Profile
+from runtime.site import devices_file, load_devices
+from runtime.yaml_config import load_config
+
+ModeName = Literal["off", "advice", "approve", "auto"]
+
+
+class SiteFile(Config):
+    """`configs/sites/<site>/site.yaml`."""
+
+    id: IdPart
+    """Id of the site, also its folder."""
+
+    label: Text
+    """What people call it."""
+
+    time_zone: str
+    """IANA name; days and tariff windows are meant in it."""
+
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    """ISO 4217 code."""
+
+    latitude: float = Field(ge=-90, le=90)
+    """Degrees north."""
+
+    longitude: float = Field(ge=-180, le=180)
+    """Degrees east."""
+
+    mode: ModeName = "advice"
+    """What the hub may do on the whole site."""
+
+    edges: tuple[IdPart, ...] = Field(min_length=1)
+    """Its edges."""
+
+    machine_modes: dict[IdPart, ModeName] = Field(default_factory=dict)
+    """Machines that differ from the site's mode."""
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            zoneinfo.ZoneInfo(name)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
+            message = f"{name!r} is no IANA time zone, for example Europe/Berlin"
+            raise ValueError(message) from error
+        return name
+
+
+@dataclass(frozen=True, slots=True)
+class KnownDevice:
+    """A device with the edge that reads it and its profile."""
+
+    edge: str
+    device: Device
+    profile: Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Everything the hub knows of a site before the first message.
+
+    Attributes:
+        site: The site file.
+        devices: Device id to device, in the order of the files.
+        points: All points, in the order of the profiles.
+    """
+
+    site: SiteFile
+    devices: dict[str, KnownDevice]
+    points: dict[PointId, PointSpec]
+
+    def mode_of(self, device: str) -> ModeName:
+        """Mode of a machine: its own, or the site's."""
+        return self.site.machine_modes.get(device, self.site.mode)
+
+
+def load_registry(config_dir: Path, site: str) -> Registry:
+    """Read a site with all its edges.
+
+    Raises:
+        ConfigError: A file is missing or wrong, or a device id is used by two edges; all faults, one a line.
+    """
+    path = config_dir / "sites" / site / "site.yaml"
+    file = load_config(path, SiteFile)
+    faults = [] if file.id == site else [f"{path}: id is {file.id!r} but the folder is named {site!r}"]
+    devices: dict[str, KnownDevice] = {}
+    for edge in file.edges:
+        try:
+            found = load_devices(config_dir, devices_file(config_dir, site, edge))
+        except ConfigError as error:
+            faults.append(str(error))
+            continue
+        for device in found.edge.devices:
+            if device.id in devices:
+                faults.append(
+                    f"device {device.id!r} is on the edges {devices[device.id].edge!r} and {edge!r}"
+                )
+            devices[device.id] = KnownDevice(edge, device, found.profile_of(device.id))
+    faults += [
+        f"{path}: machine_modes: {name!r} is no device" for name in file.machine_modes if name not in devices
+    ]
+    if faults:
+        raise ConfigError("\n".join(faults))
+    points = {
+        PointId(site, name, spec.name): spec
+        for name, known in devices.items()
+        for spec in known.profile.points
+    }
+    return Registry(file, devices, points)

@@ -1,0 +1,80 @@
+"""The role that shows: REST, live values and the page; reads both databases, writes only sign-ins."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+
+import uvicorn
+from typing_extensions import override
+
+from hub.api.app import create_app
+from hub.api.deps import ApiDeps
+from hub.api.edges import EdgeWatch
+from hub.api.feed import Feed
+from hub.api.live import LiveHub
+from hub.auth.sessions import Auth
+from hub.auth.tokens import open_tokens
+from hub.database import create_engine, sessions_of
+from hub.registry.site import load_registry
+from hub.roles.options import RoleOptions
+from hub.store.reader import EmbeddedReader
+from runtime.bus import connect
+from runtime.clock import SystemClock
+from runtime.supervise import Backoff, supervise
+
+
+async def run(options: RoleOptions) -> None:
+    """Serve until cancelled; the page answers also while the bus is away.
+
+    Raises:
+        ConfigError: The site cannot be read.
+        StoreError: A database cannot be opened.
+        KeyFileError: The token key cannot be used.
+    """
+    clock = SystemClock()
+    registry = load_registry(options.config, options.site)
+    reader = EmbeddedReader(options.series_path)
+    engine = create_engine(options.business_url)
+    sessions = sessions_of(engine)
+    edges = EdgeWatch(registry.site.edges, clock)
+    edges.seed(await asyncio.to_thread(reader.heartbeats))
+    auth = Auth(sessions, open_tokens(options.state, clock), clock)
+    deps = ApiDeps(registry, reader, sessions, auth, edges, clock)
+    live = LiveHub(deps)
+    feed = Feed(deps, live)
+    server = _Server(
+        uvicorn.Config(
+            create_app(deps, live), host=options.host, port=options.port, log_config=None, access_log=False,
+            ws_max_size=65_536, timeout_graceful_shutdown=3, server_header=False,
+        )
+    )  # fmt: skip
+    backoff = Backoff(first_s=0.5, most_s=5.0)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(server.serve_until_cancelled(), name="http")
+            group.create_task(supervise("api:ledger", feed.follow_ledger, backoff), name="ledger")
+            bus = await connect(options.login, feed.bus_is)
+            group.create_task(supervise("api:bus", lambda: feed.follow_bus(bus), backoff), name="bus")
+    finally:
+        await engine.dispose()
+        reader.close()
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its own signal handlers: the role is cancelled, the server ends with it."""
+
+    @contextlib.contextmanager
+    @override
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def serve_until_cancelled(self) -> None:
+        """Serve; on cancellation close what is open within the grace time."""
+        try:
+            await self.serve()
+        except asyncio.CancelledError:
+            self.should_exit = True
+            await self.shutdown()
+            raise

@@ -1,0 +1,103 @@
+"""The hub's parent process: one lock on the state folder, the roles as child processes that die with it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from hub.auth.admin import ensure_admin
+from hub.database import upgrade
+from hub.roles.options import Role, RoleOptions
+from hub.store.schema import open_writer
+from runtime.children import check_port_free, die_with_parent
+from runtime.clock import SystemClock
+from runtime.lock import StateLock
+
+Say = Callable[[str], None]
+
+_RESTART_S: Final = 1.0
+_STOP_S: Final = 10.0
+
+
+def prepare(options: RoleOptions, say: Say) -> None:
+    """Make both databases or bring them to this version; says the admin's password when it makes one.
+
+    Raises:
+        StoreError: A database cannot be opened or brought to this version.
+    """
+    options.state.mkdir(parents=True, exist_ok=True)
+    open_writer(options.series_path).close()
+    upgrade(options.business_url)
+    password = ensure_admin(options.business_url, SystemClock())
+    if password is not None:
+        say(f"admin password: {password}")
+
+
+def run_hub(options: RoleOptions, roles: Sequence[str], say: Say) -> None:
+    """Run the roles until SIGTERM or SIGINT; a role that ends is started again after 1 s.
+
+    Raises:
+        StoreLockedError: Another hub holds the state folder.
+        ConfigError: The port is taken.
+        StoreError: As `prepare`.
+    """
+    with StateLock(options.state):
+        if "api" in roles:
+            check_port_free(options.host, options.port, "the page")
+        prepare(options, say)
+        asyncio.run(_until_signal(lambda: _keep_all(options, roles, say)))
+
+
+def run_role(name: str, options: RoleOptions) -> None:
+    """Be one role until SIGTERM; ends at once when the parent dies."""
+    die_with_parent()
+    work: Role = importlib.import_module(f"hub.roles.{name}").run
+    asyncio.run(_until_signal(lambda: work(options)))
+
+
+async def _until_signal(work: Callable[[], Awaitable[None]]) -> None:
+    task = asyncio.current_task()
+    if task is None:  # never: asyncio.run made one
+        return
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await work()
+
+
+async def _keep_all(options: RoleOptions, roles: Sequence[str], say: Say) -> None:
+    async with asyncio.TaskGroup() as group:
+        for name in roles:
+            group.create_task(_keep(name, options, say), name=f"role:{name}")
+
+
+async def _keep(name: str, options: RoleOptions, say: Say) -> None:
+    while True:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "hub.cli", "role", name, *options.arguments(), start_new_session=True
+        )
+        say(f"role {name} up, pid {child.pid}")
+        try:
+            code = await child.wait()
+        finally:
+            await _end(child)
+        say(f"role {name} ended with {code}; starting it again in {_RESTART_S:g} s")
+        await asyncio.sleep(_RESTART_S)
+
+
+async def _end(child: asyncio.subprocess.Process) -> None:
+    if child.returncode is not None:
+        return
+    child.terminate()
+    try:
+        async with asyncio.timeout(_STOP_S):
+            await child.wait()
+    except TimeoutError:
+        child.kill()
+        await child.wait()
