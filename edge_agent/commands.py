@@ -25,7 +25,7 @@ from nats.js.errors import APIError
 
 from edge_agent.apply import Hand, WriteLines
 from edge_agent.gate import core
-from edge_agent.gate.draft import Decision
+from edge_agent.gate.draft import Decision, Draft
 from edge_agent.gate.events import (
     Change,
     Dropped,
@@ -165,6 +165,15 @@ class CommandService:
     def fence(self) -> int:
         """Highest leader epoch seen."""
         return self._state.fence
+
+    def ready_points(self) -> set[str]:
+        """Points that are proven, readable and not in local mode: a command for them would be taken."""
+        draft = Draft(self._rules, self._state, self._ports.clock.now())
+        return {
+            name
+            for name, point in self._state.points.items()
+            if point.seen is not None and point.seen.good and draft.rule(name).proven and draft.writable(name)
+        }
 
     async def run(self) -> None:
         """Take over what an earlier run left, then tick and carry out until cancelled."""
