@@ -28,6 +28,8 @@ _RENEW_EARLY_S: Final = 0.6
 """Renewals follow a heartbeat, one a second; the one next to the grid of 3 s is taken. [s]"""
 _UNDERWAY_S: Final = 3.0
 _LOST_PAUSE_S: Final = 5.0
+_ANSWERED_S: Final = 0.5
+"""A heartbeat this long after a release that lists no lease on its point is its answer. [s]"""
 _REFRESH_S: Final = 1.5
 """A heartbeat this young still mirrors the edge's list of leases. [s]"""
 
@@ -50,6 +52,7 @@ class Desk:
         self._releases: dict[str, Held] = {}
         self._paused_until_s: dict[str, float] = {}
         self._renewed_s = float("-inf")
+        self._foreign: set[bytes] = set()
 
     @property
     def edge(self) -> str:
@@ -96,7 +99,15 @@ class Desk:
             elif held.seen:
                 del self._held[point]
                 self._pause(point, now_s + _LOST_PAUSE_S)
-        return sorted(live - {held.command.id for held in self._held.values()})
+        for point, held in list(self._releases.items()):
+            if point not in self._held and now_s - held.sent_s > _ANSWERED_S:
+                del self._releases[point]
+        self._foreign &= live
+        return sorted(live - self._foreign - {held.command.id for held in self._held.values()})
+
+    def leave_alone(self, ids: Iterable[bytes]) -> None:
+        """Leases of somebody else, another rung: renewals leave them out."""
+        self._foreign |= set(ids)
 
     def answered(self, receipt: Receipt, now_s: float) -> None:
         """Take a receipt in."""
@@ -104,7 +115,7 @@ class Desk:
             held = orders.get(receipt.point)
             if held is None or held.command.id != receipt.id:
                 continue
-            if isinstance(receipt, TERMINAL) or (orders is self._releases and isinstance(receipt, Verified)):
+            if isinstance(receipt, TERMINAL) or orders is self._releases:
                 del orders[receipt.point]
                 self._pause(receipt.point, now_s + pause_s(receipt))
             elif isinstance(receipt, Received | Written | Verified | Mismatch):
@@ -171,7 +182,7 @@ class Desk:
         mine = {h.command.id for point, h in self._held.items() if h.seen and point in self._wishes}
         if not due or not mine or any(self._under_way(held, now_s) for held in self._held.values()):
             return None
-        if {bytes.fromhex(ident) for ident in beat.leases} != mine:
+        if {bytes.fromhex(ident) for ident in beat.leases} - self._foreign != mine:
             return None  # a release or an unknown lease is still there; its end makes the lists equal
         self._renewed_s = now_s
         who = self._issuer

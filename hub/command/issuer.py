@@ -167,10 +167,14 @@ class CommandIssuer:
                 desk.adopt(decode_command(row.body), self._clock.mono_s(), accepted=False)
 
     async def _adopt_live(self) -> None:
-        for row in await book.find(self._sessions, sorted(self._unknown)):
+        rows = await book.find(self._sessions, sorted(self._unknown))
+        for row in rows:
             desk = self._desks.get(row.edge)
             command: Command = decode_command(row.body)
             newer = desk is not None and row.point in desk.held
             if desk is not None and not newer and command.kind is CommandKind.SET and row.state not in OVER:
                 desk.adopt(command, self._clock.mono_s(), accepted=True)
+        known = {row.id for row in rows}
+        for desk in self._desks.values():
+            desk.leave_alone(self._unknown - known)
         self._unknown.clear()

@@ -15,18 +15,18 @@ import numpy as np
 
 from hub.forecast.quarters import NAMES, QUARTER_NS, FloatArray, Quarters
 from hub.forecast.similar import Window, similar_days, yesterday
-from optimizer.problem import Forecasts
+from optimizer.outlook import Outlook
 from protocols.errors import SolveError
 
 _OLDEST_H: Final = 2.0
 _RANGE_FACTOR: Final = 1.5
 _JUMP_FACTOR: Final = 1.5
 _LEAST: Final = {
-    "electric_kw": 50.0, "air_m3_min": 10.0, "cooling_kw": 100.0, "heat_kw": 100.0, "pv_kw": 100.0,
-    "outdoor_c": 8.0,
+    "process_kw": 50.0, "air_m3_min": 10.0, "cooling_kw": 100.0, "heat_kw": 100.0, "irradiance_w_m2": 400.0,
+    "outdoor_c": 8.0, "wet_bulb_c": 8.0,
 }  # fmt: skip
 """Differences below this never count as out of range or as a jump, so that a quiet series passes."""
-_OUTDOOR_C: Final = (-50.0, 60.0)
+_AIR_C: Final = (-50.0, 60.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,11 @@ class Gated:
     """Forecasts that passed their gates.
 
     Attributes:
-        forecasts: All six series.
+        outlook: All series of the window.
         degraded: Series name to the reason why yesterday stands in for it; empty when all is well.
     """
 
-    forecasts: Forecasts
+    outlook: Outlook
     degraded: dict[str, str]
 
 
@@ -66,7 +66,12 @@ def forecast(past: Quarters, window: Window) -> Gated:
                 f"no forecast of {name}: {reason}; yesterday cannot stand in: {worse}", series=name
             )
         series[name], degraded[name] = second, reason
-    return Gated(Forecasts(**series), degraded)
+    outlook = Outlook(
+        start_ns=window.start_ns, process_kw=series["process_kw"], air_m3_min=series["air_m3_min"],
+        cooling_kw=series["cooling_kw"], heat_kw=series["heat_kw"], outdoor_c=series["outdoor_c"],
+        wet_bulb_c=series["wet_bulb_c"], irradiance_w_m2=series["irradiance_w_m2"],
+    )  # fmt: skip
+    return Gated(outlook, degraded)
 
 
 def refusal(past: Quarters, name: str, window: Window, series: FloatArray) -> str | None:
@@ -120,8 +125,8 @@ def not_continuous(past: Quarters, name: str, window: Window, series: FloatArray
 
 def _range(name: str, values: FloatArray) -> tuple[float, float]:
     """Lowest and highest believable value; NaN where nothing was measured."""
-    if name == "outdoor_c":
-        return _OUTDOOR_C
+    if name in {"outdoor_c", "wet_bulb_c"}:
+        return _AIR_C
     known = values[np.isfinite(values)]
     if not len(known):
         return np.nan, np.nan

@@ -13,14 +13,15 @@ from plant.flowsheet import Flowsheet
 from plant.units.compressor import FixedCompressor, VsdCompressor
 from plant.units.cooling import Chiller
 from plant.units.heat import Boiler, Chp
-from plant.units.power import Battery, Grid, Meter, Photovoltaics, Weather
+from plant.units.power import Grid, Load, Meter, Weather
 from protocols.errors import ConfigError
 
 FloatArray = npt.NDArray[np.float64]
 QUARTER_NS: Final = 900_000_000_000
 QUARTERS_A_DAY: Final = 96
-NAMES: Final = ("electric_kw", "air_m3_min", "cooling_kw", "heat_kw", "pv_kw", "outdoor_c")
-"""Series that are forecast, as in `optimizer.problem.Forecasts`."""
+WEATHER: Final = ("outdoor_c", "wet_bulb_c", "irradiance_w_m2")
+NAMES: Final = ("process_kw", "air_m3_min", "cooling_kw", "heat_kw", *WEATHER)
+"""Series that are forecast, as in `optimizer.outlook.Outlook`."""
 
 Terms = tuple[tuple[str, float], ...]
 
@@ -46,22 +47,19 @@ class Quarters:
 def sources(flowsheet: Flowsheet) -> dict[str, Terms]:
     """Which bound points, with which sign, add up to each series.
 
-    The electric need is what is left of the main meter without the machines that are planned.
+    Process power is what the meters of loads show: those whose `of` names loads alone. Heat is what boiler
+    and CHP give; heat the CHP dumps counts as need, since nothing measures it.
 
     Raises:
         ConfigError: A point that is needed is not bound; the message lists all.
     """
-    planned = (FixedCompressor, VsdCompressor, Chiller, Battery, Chp, Photovoltaics)
+    weather = list(_of(flowsheet, Weather))
     wanted: dict[str, list[tuple[str, str, float]]] = {
-        "electric_kw": [
-            (_main_meter(flowsheet), "power_kw", 1.0),
-            *((name, "power_kw", -1.0) for name in _of(flowsheet, *planned)),
-        ],
+        "process_kw": [(name, "power_kw", 1.0) for name in _load_meters(flowsheet)],
         "air_m3_min": [(name, "flow_m3_min", 1.0) for name in _of(flowsheet, FixedCompressor, VsdCompressor)],
         "cooling_kw": [(name, "cooling_kw", 1.0) for name in _of(flowsheet, Chiller)],
         "heat_kw": [(name, "heat_kw", 1.0) for name in _of(flowsheet, Boiler, Chp)],
-        "pv_kw": [(name, "power_kw", -1.0) for name in _of(flowsheet, Photovoltaics)],
-        "outdoor_c": [(name, "outdoor_c", 1.0) for name in _of(flowsheet, Weather)],
+        **{role: [(name, role, 1.0) for name in weather[:1]] for role in WEATHER},
     }
     missing = sorted(
         f"{unit}.{role}"
@@ -93,7 +91,7 @@ def collect(
         total = np.zeros(count)
         for point, sign in parts:
             total = total + sign * means(point)
-        values[series] = total if series == "outdoor_c" else np.maximum(total, 0.0)
+        values[series] = total if series in {"outdoor_c", "wet_bulb_c"} else np.maximum(total, 0.0)
     return Quarters(start_ns, values)
 
 
@@ -102,13 +100,28 @@ def floor_quarter_ns(at_ns: int) -> int:
     return at_ns - at_ns % QUARTER_NS
 
 
+def main_meter(flowsheet: Flowsheet) -> str:
+    """Point of the power exchanged with the grid, import positive.
+
+    Raises:
+        ConfigError: No meter has the grid alone in its `of`, or its power is not bound.
+    """
+    grids = set(_of(flowsheet, Grid))
+    for name, unit in flowsheet.units.items():
+        point = flowsheet.binding(name, "power_kw")
+        if isinstance(unit, Meter) and set(unit.of) <= grids and point is not None:
+            return point
+    raise ConfigError(
+        "dispatch needs a main meter: a meter whose `of` is the grid alone, with a bound power_kw"
+    )
+
+
 def _of(flowsheet: Flowsheet, *kinds: type) -> Iterator[str]:
     return (name for name, unit in flowsheet.units.items() if isinstance(unit, kinds))
 
 
-def _main_meter(flowsheet: Flowsheet) -> str:
-    grids = {name for name, unit in flowsheet.units.items() if isinstance(unit, Grid)}
+def _load_meters(flowsheet: Flowsheet) -> Iterator[str]:
+    loads = set(_of(flowsheet, Load))
     for name, unit in flowsheet.units.items():
-        if isinstance(unit, Meter) and set(unit.of) <= grids:
-            return name
-    raise ConfigError("the forecast needs a main meter: a meter whose `of` is the grid alone")
+        if isinstance(unit, Meter) and set(unit.of) <= loads:
+            yield name

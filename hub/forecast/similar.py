@@ -2,7 +2,7 @@
 
     base(t)  = Σ 0.8^k · x(t - day_k) / Σ 0.8^k          day_k the k-th last day of the kind of t
     y(t)     = base(t) + Δ · exp(-(t - now)/τ)            Δ = mean(x - base) over the last hour
-    PV:  y   = base · (1 + (ρ - 1) · exp(-(t - now)/τ))   ρ = Σ x / Σ base over the last hour, 0 … 1.5
+    Sun: y   = base · (1 + (ρ - 1) · exp(-(t - now)/τ))   ρ = Σ x / Σ base over the last hour, 0 … 1.5
 
 Days are of three kinds: Monday to Friday, Saturday, Sunday. Weather series have one kind.
 """
@@ -17,19 +17,19 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
-from hub.forecast.quarters import QUARTER_NS, QUARTERS_A_DAY, FloatArray, Quarters
+from hub.forecast.quarters import QUARTER_NS, QUARTERS_A_DAY, WEATHER, FloatArray, Quarters
 
 _DAYS_BACK: Final = 28
 _MOST_DAYS: Final = 8
 _FADE: Final = 0.8
 _LEVEL_QUARTERS: Final = 4
 _WEEK_DAYS: Final = 7
-_TAU_H: Final = {"pv_kw": 3.0, "outdoor_c": 12.0}
+_TAU_H: Final = {"irradiance_w_m2": 3.0, "outdoor_c": 12.0, "wet_bulb_c": 12.0}
 _TAU_ELSE_H: Final = 2.0
-_WEATHER: Final = frozenset({"pv_kw", "outdoor_c"})
+_LEVELS: Final = frozenset({"outdoor_c", "wet_bulb_c"})
 _WEATHER_DAYS: Final = 5
 _RATIO_MAX: Final = 1.5
-_LEAST_PV_KW: Final = 5.0
+_LEAST_SUN_W_M2: Final = 10.0
 _NS: Final = 1_000_000_000
 _SATURDAY: Final = 5
 
@@ -46,21 +46,21 @@ class Window:
 def similar_days(past: Quarters, name: str, window: Window) -> FloatArray:
     """Forecast of one series, shape (steps,); NaN in quarters no similar day knows."""
     series = past.values[name]
-    base = _base(past, series, window, weather=name in _WEATHER)
+    base = _base(past, series, window, weather=name in WEATHER)
     back = Window(window.start_ns - _LEVEL_QUARTERS * QUARTER_NS, _LEVEL_QUARTERS, window.zone)
-    before = _base(past, series, back, weather=name in _WEATHER)
+    before = _base(past, series, back, weather=name in WEATHER)
     seen = _at(past, series, _grid(back))
     fade: FloatArray = np.exp(-(np.arange(window.steps) + 0.5) * 0.25 / _TAU_H.get(name, _TAU_ELSE_H))
     both = np.isfinite(seen) & np.isfinite(before)
     if not both.any():
         return base
-    if name == "pv_kw":
+    if name == "irradiance_w_m2":
         known = float(before[both].mean())
-        ratio = float(seen[both].mean()) / known if known > _LEAST_PV_KW else 1.0
+        ratio = float(seen[both].mean()) / known if known > _LEAST_SUN_W_M2 else 1.0
         led: FloatArray = base * (1.0 + (min(ratio, _RATIO_MAX) - 1.0) * fade)
         return led
     led = base + float((seen - before)[both].mean()) * fade
-    return led if name == "outdoor_c" else np.maximum(led, 0.0)
+    return led if name in _LEVELS else np.maximum(led, 0.0)
 
 
 def yesterday(past: Quarters, name: str, window: Window) -> FloatArray:

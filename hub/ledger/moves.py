@@ -36,9 +36,9 @@ NO_ANSWER: Final = "no_answer"
 _PROVISIONAL: Final = frozenset({NO_ANSWER, "mismatch"})
 _RANK: Final = {
     ISSUED: 0, "scheduled": 1, "received": 1, "written": 2, VERIFIED: 3, "mismatch": 3, REFUSED: 4, FAILED: 4,
-    "superseded": 5, "overridden": 5, "expired": 5, "released": 5, "fallback_done": 6,
+    "superseded": 5, "overridden": 5, "expired": 5, "released": 5, "fallbackdone": -1,
 }  # fmt: skip
-OVER: Final = frozenset({REFUSED, FAILED, "superseded", "overridden", "expired", "released", "fallback_done"})
+OVER: Final = frozenset({REFUSED, FAILED, "superseded", "overridden", "expired", "released"})
 """States without a lease."""
 
 
@@ -65,7 +65,7 @@ class Standing:
 
 def moved(now: Standing, kind: str, receipt: Receipt) -> Standing:
     """The standing after a receipt; `kind` is the command's, `set` or `release`."""
-    name = _name(receipt)
+    name = kind_of(receipt)
     state = name if _RANK[name] >= _RANK[now.state] else now.state
     verdict, code = now.verdict, now.code
     if verdict is None or code in _PROVISIONAL:
@@ -88,16 +88,11 @@ def unanswered(now: Standing) -> Standing:
     return Standing(state, FAILED, NO_ANSWER, now.lease_until_ns, now.readback, now.readback_ns)
 
 
-def _name(receipt: Receipt) -> str:
-    name = kind_of(receipt)
-    return "fallback_done" if name == "fallbackdone" else name
-
-
 def _verdict(now: Standing, kind: str, receipt: Receipt) -> tuple[str | None, str | None]:
     if isinstance(receipt, Verified) or (isinstance(receipt, Released) and kind == "release"):
         return VERIFIED, None
     if isinstance(receipt, Refused):
         return REFUSED, receipt.code.value
     if isinstance(receipt, Mismatch | Superseded | Overridden | Expired | Released):
-        return FAILED, _name(receipt)
+        return FAILED, kind_of(receipt)
     return now.verdict, now.code

@@ -23,6 +23,13 @@ _CODE_TEXTS: Final[dict[str, Text]] = {
     "expired": Text(en="The lease ended before the value was verified.", zh="租约在值得到确认前已到期。"),
     "released": Text(en="It was released before the value was verified.", zh="在值得到确认前已释放。"),
 }
+_SHOWN: Final = {
+    "scheduled": "received",
+    "mismatch": "failed",
+    "superseded": "released",
+    "overridden": "released",
+}
+"""States of the ledger the page knows by another name; the code then says which it was."""
 _STATE_TEXTS: Final[dict[str, Text]] = {
     "issued": Text(en="Written down and sent.", zh="已记录并发出。"),
     "received": Text(en="The edge has accepted it.", zh="网关已接受。"),
@@ -80,7 +87,9 @@ async def counts(session: AsyncSession, site: str, since_ns: int = 0) -> dict[st
 
 
 def _command(row: CommandRow) -> dict[str, Any]:
-    text = _CODE_TEXTS.get(row.code or "") or _STATE_TEXTS.get(row.state) or _CODE_TEXTS.get(row.state)
+    shown = _SHOWN.get(row.state, row.state)
+    code = row.code or (row.state if shown != row.state else None)
+    text = _CODE_TEXTS.get(code or "") or _STATE_TEXTS.get(row.state) or _CODE_TEXTS.get(row.state)
     return {
         "id": row.id.hex(),
         "time": iso_utc(row.issued_ns),
@@ -88,9 +97,9 @@ def _command(row: CommandRow) -> dict[str, Any]:
         "kind": row.kind,
         "value": row.value,
         "unit": row.unit,
-        "state": row.state,
+        "state": shown,
         "verdict": row.verdict,
-        "code": row.code,
+        "code": code,
         "text": text.model_dump() if text else {"en": row.reason, "zh": row.reason},
         "reason": row.reason,
         "level": row.level,

@@ -32,11 +32,12 @@ def past() -> Quarters:
     day = shape(quarters)
     hour = quarters % 96 / 4.0
     values = {
-        "electric_kw": 500.0 * day,
+        "process_kw": 500.0 * day,
         "air_m3_min": 50.0 * day,
         "cooling_kw": 600.0 * day,
         "heat_kw": 300.0 * day,
-        "pv_kw": 300.0 * np.maximum(np.sin((hour - 6.0) / 12.0 * np.pi), 0.0),
+        "irradiance_w_m2": 300.0 * np.maximum(np.sin((hour - 6.0) / 12.0 * np.pi), 0.0),
+        "wet_bulb_c": 2.0 + 3.0 * np.sin((hour - 8.0) / 12.0 * np.pi),
         "outdoor_c": 5.0 + 3.0 * np.sin((hour - 8.0) / 12.0 * np.pi),
     }
     return Quarters(START_NS, values)
@@ -48,7 +49,7 @@ def window(days: int = DAYS, quarters: int = 0) -> Window:
 
 def test_a_plant_that_repeats_itself_is_foreseen_exactly(past: Quarters) -> None:
     expected = shape(np.arange(DAYS * 96, (DAYS + 1) * 96, dtype=np.float64)) * 500.0
-    assert np.allclose(similar_days(past, "electric_kw", window()), expected)
+    assert np.allclose(similar_days(past, "process_kw", window()), expected)
     assert forecast(past, window()).degraded == {}
 
 
@@ -59,10 +60,10 @@ def test_a_sunday_is_foreseen_from_sundays(past: Quarters) -> None:
 
 
 def test_the_level_of_the_last_hour_leads_over_and_fades(past: Quarters) -> None:
-    values = past.values["electric_kw"].copy()
+    values = past.values["process_kw"].copy()
     values[-4:] += 40.0
-    led = similar_days(Quarters(START_NS, past.values | {"electric_kw": values}), "electric_kw", window())
-    plain = similar_days(past, "electric_kw", window())
+    led = similar_days(Quarters(START_NS, past.values | {"process_kw": values}), "process_kw", window())
+    plain = similar_days(past, "process_kw", window())
     assert led[0] - plain[0] == pytest.approx(40.0 * np.exp(-0.0625), rel=0.02)
     assert abs(led[-4] - plain[-4]) < 12.0
 
@@ -86,13 +87,13 @@ def test_ten_times_the_level_in_the_last_hour_does_not_count(past: Quarters) -> 
     values = past.values["heat_kw"].copy()
     values[-4:] *= 10.0
     gated = forecast(Quarters(START_NS, past.values | {"heat_kw": values}), window())
-    assert np.allclose(gated.forecasts.heat_kw, forecast(past, window()).forecasts.heat_kw, atol=20.0)
+    assert np.allclose(gated.outlook.heat_kw, forecast(past, window()).outlook.heat_kw, atol=20.0)
 
 
 def test_a_plant_that_was_off_for_weeks_is_foreseen_from_the_days_known_and_says_so(past: Quarters) -> None:
     gated = forecast(past, window(DAYS + 10))
     assert set(gated.degraded) == set(NAMES)
-    assert gated.forecasts.electric_kw.max() == pytest.approx(past.values["electric_kw"].max())
+    assert gated.outlook.process_kw.max() == pytest.approx(past.values["process_kw"].max())
 
 
 def test_measurements_that_ended_hours_ago_degrade_every_series(past: Quarters) -> None:
@@ -102,8 +103,8 @@ def test_measurements_that_ended_hours_ago_degrade_every_series(past: Quarters) 
 
 
 def test_a_start_far_from_the_last_measurement_is_refused(past: Quarters) -> None:
-    good = similar_days(past, "electric_kw", window())
-    assert "away" in str(refusal(past, "electric_kw", window(), good + 610.0 * (np.arange(96) == 0)))
+    good = similar_days(past, "process_kw", window())
+    assert "away" in str(refusal(past, "process_kw", window(), good + 610.0 * (np.arange(96) == 0)))
 
 
 def test_nothing_measured_means_no_forecast() -> None:
@@ -112,16 +113,23 @@ def test_nothing_measured_means_no_forecast() -> None:
         forecast(empty, window(1))
 
 
-def test_the_electric_need_is_what_the_planned_machines_leave_of_the_main_meter() -> None:
+def test_each_need_is_the_sum_of_the_points_the_flowsheet_binds() -> None:
     terms = sources(load_config(FLOWSHEET, Flowsheet))
     given = {
-        "meter_main/power_kw": 700.0,
-        "comp1/power_kw": 120.0,
-        "battery1/power_kw": -50.0,
-        "pv1/power_kw": -80.0,
+        "meter_process/power_kw": 700.0,
+        "comp1/flow_m3_min": 20.0,
+        "comp4/flow_m3_min": 9.0,
+        "chp1/heat_kw": 190.0,
+        "boiler1/heat_kw": 60.0,
         "weather1/outdoor_c": -4.0,
     }
     quarters = collect(terms, lambda point: np.full(2, given.get(point, 0.0)), START_NS, 2)
-    assert quarters.values["electric_kw"].tolist() == [710.0, 710.0]
-    assert quarters.values["pv_kw"].tolist() == [80.0, 80.0]
-    assert quarters.values["outdoor_c"].tolist() == [-4.0, -4.0]
+    assert {name: float(values[0]) for name, values in quarters.values.items()} == {
+        "process_kw": 700.0,
+        "air_m3_min": 29.0,
+        "cooling_kw": 0.0,
+        "heat_kw": 250.0,
+        "outdoor_c": -4.0,
+        "wet_bulb_c": 0.0,
+        "irradiance_w_m2": 0.0,
+    }

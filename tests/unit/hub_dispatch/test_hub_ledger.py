@@ -107,7 +107,7 @@ def test_a_release_after_the_proof_keeps_the_verdict_and_moves_the_state() -> No
     standing = Standing("issued")
     for receipt in story(1):
         standing = moved(standing, "set", receipt)
-    assert (standing.state, standing.verdict) == ("fallback_done", "verified")
+    assert (standing.state, standing.verdict) == ("released", "verified")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,168 @@
+"""What is seen of the plant, with gates of age and quality; values out of range are clipped and reported."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from hub.dispatch.site import DispatchSite
+from hub.forecast.quarters import Quarters
+from plant.flowsheet import Flowsheet
+from plant.units.compressor import FAULT, LOADED, UNLOADED
+from plant.units.cooling import RUNNING
+from protocols.quality import is_good
+
+STALE_S: Final = 30.0
+"""A reading older than this is not used. [s]"""
+_NS: Final = 1_000_000_000
+_ON_CODES: Final = {
+    "compressor_fixed": frozenset({UNLOADED, LOADED}),
+    "compressor_vsd": frozenset({UNLOADED, LOADED}),
+    "chiller": frozenset({RUNNING}),
+    "chp": frozenset({1, 2}),
+}
+"""State codes of a running machine; FAULT is the same for all kinds."""
+_LOOP_RANGE_C: Final = (0.0, 40.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Newest sample of a point."""
+
+    value: float
+    quality: int
+    time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The plant as the hub sees it at one moment.
+
+    Attributes:
+        now_ns: Wall clock of the moment.
+        readings: Point "device/point" to its newest sample.
+        links: Device id to `up` or `down`, from the edges' heartbeats; not named is down.
+        past: Means of the quarters before now.
+        month_peak_kw: Highest quarter of import in the billing month so far. [kW]
+    """
+
+    now_ns: int
+    readings: dict[str, Reading]
+    links: dict[str, str]
+    past: Quarters
+    month_peak_kw: float = 0.0
+
+
+class Availability(StrEnum):
+    """Whether a machine can be told anything."""
+
+    FREE = "free"
+    LOCAL = "local"
+    DOWN = "down"
+    TRIPPED = "tripped"
+
+
+@dataclass(frozen=True, slots=True)
+class MachineSeen:
+    """One machine: running or not, since when, and whether it takes orders."""
+
+    on: bool
+    since_ns: int | None
+    """When it was first seen in this state; None when it was so from the first look on."""
+    availability: Availability
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A snapshot read through the flowsheet.
+
+    Attributes:
+        machines: Machine to what is seen of it.
+        soc_frac: State of charge, clipped into 0 … 1.
+        loop_c: Chilled-water supply; None when nobody measures it.
+        battery_kw: Measured power, charging positive. [kW]
+        notes: What was clipped or missing, in plant words.
+    """
+
+    machines: dict[str, MachineSeen]
+    soc_frac: float
+    loop_c: float | None
+    battery_kw: float
+    notes: tuple[str, ...] = field(default=())
+
+
+def machines_of(flowsheet: Flowsheet) -> Iterator[tuple[str, str]]:
+    """Machines that take orders, with their kind."""
+    kinds = {*_ON_CODES, "battery", "pv"}
+    return ((name, unit.kind) for name, unit in flowsheet.units.items() if unit.kind in kinds)
+
+
+def look(site: DispatchSite, snapshot: Snapshot, before: dict[str, MachineSeen]) -> Seen:
+    """Read a snapshot; `before` is what was seen the last time, so that times in a state are known."""
+    eye = _Eye(site, snapshot)
+    machines = {
+        name: eye.machine(name, kind, before.get(name)) for name, kind in machines_of(site.plant.flowsheet)
+    }
+    notes: list[str] = []
+    battery = next((name for name, kind in machines_of(site.plant.flowsheet) if kind == "battery"), "")
+    soc = eye.value(battery, "soc_frac")
+    if battery and soc is None:
+        notes.append(f"the state of charge of {battery} is not known; planned as half full, with no power")
+    if soc is not None and not 0.0 <= soc <= 1.0:
+        notes.append(f"{battery} reports a state of charge of {soc:.3f}; clipped into 0 … 1")
+    temperatures = [eye.value(name, "supply_c") for name in site.plant.chiller_ids]
+    known = [value for value in temperatures if value is not None]
+    loop_c = sum(known) / len(known) if known else None
+    low, high = _LOOP_RANGE_C
+    if loop_c is not None and not low <= loop_c <= high:
+        notes.append(f"the chilled water reads {loop_c:.1f} °C; clipped into {low:.0f} … {high:.0f}")
+        loop_c = min(max(loop_c, low), high)
+    if soc is None and battery:
+        machines[battery] = MachineSeen(False, None, Availability.DOWN)  # noqa: FBT003  field of a value
+    return Seen(
+        machines,
+        0.5 if soc is None else min(max(soc, 0.0), 1.0),
+        loop_c,
+        eye.value(battery, "power_kw") or 0.0,
+        tuple(notes),
+    )
+
+
+class _Eye:
+    """Looks values up by unit and role."""
+
+    def __init__(self, site: DispatchSite, snapshot: Snapshot) -> None:
+        self._flowsheet = site.plant.flowsheet
+        self._snapshot = snapshot
+
+    def value(self, unit: str, role: str) -> float | None:
+        """A good and fresh value, else None."""
+        ref = self._flowsheet.binding(unit, role)
+        reading = self._snapshot.readings.get(ref) if ref else None
+        if reading is None or not is_good(reading.quality) or not math.isfinite(reading.value):
+            return None
+        fresh = self._snapshot.now_ns - reading.time_ns <= STALE_S * _NS
+        return reading.value if fresh else None
+
+    def machine(self, name: str, kind: str, before: MachineSeen | None) -> MachineSeen:
+        """State and availability of one machine."""
+        state = self.value(name, "state_code")
+        held = before.on if before is not None else False
+        on = held if state is None else int(state) in _ON_CODES.get(kind, frozenset())
+        since_ns = before.since_ns if before is not None and before.on == on else None
+        if before is not None and before.on != on:
+            since_ns = self._snapshot.now_ns
+        return MachineSeen(on, since_ns, self._availability(name, state))
+
+    def _availability(self, name: str, state: float | None) -> Availability:
+        bound = self._flowsheet.units[name].bindings
+        device = next(iter(bound.values())).split("/")[0] if bound else name
+        if self._snapshot.links.get(device) != "up" or ("state_code" in bound and state is None):
+            return Availability.DOWN
+        local = self.value(name, "local_mode_code")
+        if "local_mode_code" in bound and (local is None or local > 0):
+            return Availability.LOCAL
+        return Availability.TRIPPED if state is not None and int(state) == FAULT else Availability.FREE
