@@ -1,4 +1,4 @@
-"""A set-point on its whole way: signed, over a real bus, through the gate, to a real Modbus server and back."""
+"""A set-point on its whole way: signed, over a real bus, the gate, to a real Modbus server and back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from nats.aio.client import Client
 from nats.js.api import ConsumerConfig
 
@@ -57,6 +57,7 @@ class Rig:
     lines: Lines
     clock: SystemClock
     blocks: dict[str, WriteBlock]
+    commissioning: Ed25519PublicKey
     key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     receipts: list[Receipt] = field(default_factory=list)
     seq: int = 0
@@ -68,9 +69,8 @@ class Rig:
             return  # a bundle of frames
 
     async def prove(self, *, again: bool = False) -> dict[str, FallbackProof | str]:
-        return await prove(
-            ProveJob(self.site, self.blocks, self.state, "test", again), self.lines, self.clock
-        )
+        job = ProveJob(self.site, self.blocks, self.state, "test", again)
+        return await prove(job, self.lines, self.clock)
 
     def command(self, point: str, value: float, lease_s: float) -> Command:
         self.seq += 1
@@ -121,7 +121,7 @@ async def rig(tmp_path: Path, configs: Path) -> AsyncIterator[Rig]:
         for device in devices.values():
             await stack.enter_async_context(modbus_server([device]))
         lines = await stack.enter_async_context(Lines(site, make_drivers(site), clock))
-        yield Rig(site, tmp_path / "state", devices, lines, clock, blocks)
+        yield Rig(site, tmp_path / "state", devices, lines, clock, blocks, commissioning.public_key())
 
 
 @asynccontextmanager
@@ -192,8 +192,7 @@ async def test_a_set_point_is_verified_kept_by_renewals_and_falls_back_without_t
         assert service.leases() == [command.id.hex()]
         assert service.fence() == 1
         for _ in range(2):  # longer than the lease and the watchdog
-            end_s = rig.clock.mono_s() + 2.0
-            await _until(lambda end_s=end_s: rig.clock.mono_s() > end_s)
+            await _pass(rig.clock, 2.0)
             await hub.publish(subjects.renewal("edge1"), rig.renewal([command.id], 3.0).sealed(rig.key))
             assert rig.devices["comp1"].value("role_set_code") == 1.0
         done = await rig.receipt(command.id, "fallbackdone", most_s=8.0)
@@ -242,11 +241,17 @@ async def test_at_the_end_all_leases_are_released_and_read_back(rig: Rig, tmp_pa
 
 async def test_a_block_changed_after_it_was_signed_is_not_accepted(rig: Rig) -> None:
     path = rig.state / "write" / "comp1.json"
+    assert load_blocks(rig.state, rig.site, rig.commissioning).keys() == {"comp1", "comp2"}
     block = json.loads(path.read_text())
     block["block"]["points"][0]["max_lease_s"] = 28800
     path.write_text(json.dumps(block))
     with pytest.raises(ConfigError, match="not signed by the commissioning key"):
-        load_blocks(rig.state, rig.site, Ed25519PrivateKey.generate().public_key())
+        load_blocks(rig.state, rig.site, rig.commissioning)
+
+
+async def _pass(clock: SystemClock, seconds: float) -> None:
+    end_s = clock.mono_s() + seconds
+    await _until(lambda: clock.mono_s() > end_s)
 
 
 async def _until(condition: Callable[[], bool], most_s: float = 5.0) -> None:
