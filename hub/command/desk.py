@@ -65,6 +65,11 @@ class Desk:
         return self._beat
 
     @property
+    def beat_s(self) -> float:
+        """When it was heard, on the boot clock. [s]."""
+        return self._beat_s
+
+    @property
     def held(self) -> dict[str, Held]:
         """Leases by point, those under way included."""
         return dict(self._held)

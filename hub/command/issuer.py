@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 _PUBLISH_S: Final = 2.0
 _FAREWELL_S: Final = 3.0
 _TICK_S: Final = 0.25
+_FIRST_BEAT_S: Final = 3.0
+"""Wait for the fences of the edges before the first term begins. [s]"""
 
 
 class CommandIssuer:
@@ -51,6 +53,7 @@ class CommandIssuer:
         self._edges = tuple(edges)
         self._desks: dict[str, Desk] = {}
         self._epoch = 0
+        self._made_s = clock.mono_s()
         self._unknown: set[bytes] = set()
         self._key: Ed25519PrivateKey | None = None
         self._bus: Client | None = None
@@ -71,6 +74,16 @@ class CommandIssuer:
     def beats(self) -> dict[str, Heartbeat]:
         """Newest heartbeat of each edge that was heard."""
         return {edge: desk.beat for edge, desk in self._desks.items() if desk.beat is not None}
+
+    @property
+    def heard_beats(self) -> dict[str, tuple[Heartbeat, float]]:
+        """Newest heartbeat of each edge that was heard, with its age. [s]."""
+        now_s = self._clock.mono_s()
+        return {
+            edge: (desk.beat, now_s - desk.beat_s)
+            for edge, desk in self._desks.items()
+            if desk.beat is not None
+        }
 
     @property
     def live(self) -> dict[str, float]:
@@ -112,9 +125,14 @@ class CommandIssuer:
                 desk.answered(move.receipt, self._clock.mono_s())
 
     async def act(self) -> None:
-        """One turn: rows, then the bus. A bus that is away loses nothing, the order is sent again."""
+        """One turn: rows, then the bus; the first one begins the term.
+
+        A bus that is away loses nothing, the order is sent again.
+        """
         if self._epoch == 0:
-            return
+            if not self.beats and self._clock.mono_s() - self._made_s < _FIRST_BEAT_S:
+                return
+            await self.begin_term()
         if any(beat.fence > self._epoch for beat in self.beats.values()):
             await self.begin_term()
         if self._unknown:
