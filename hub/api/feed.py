@@ -6,7 +6,6 @@ import asyncio
 from typing import Any, Final
 
 import msgpack
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from hub.api.deps import ApiDeps
@@ -16,7 +15,7 @@ from hub.api.site_routes import commands_of
 from hub.ledger.queries import latest_plan
 from hub.store.port import LastValue
 from protocols.subjects import event
-from runtime.bus import LinkState
+from runtime.bus import BusLogin, LinkState, connect
 from runtime.supervise import guarded_decode
 
 _LOOK_S: Final = 2.0
@@ -34,18 +33,15 @@ class Feed:
         self._commands: dict[str, Command] = {}
         self._plan: str | None = None
 
-    def bus_is(self, state: LinkState) -> None:
-        """The bus came or went."""
-        self._deps.edges.bus = state
-
-    async def follow_bus(self, bus: Client) -> None:
-        """Hand on what the other roles tell, until cancelled."""
-        subscription = await bus.subscribe(event(self._site, "*"), pending_msgs_limit=1000)
+    async def follow_bus(self, login: BusLogin) -> None:
+        """Hand on what the other roles tell, until cancelled; waits for the bus as long as it takes."""
+        bus = await connect(login, self._bus_is)
         try:
+            subscription = await bus.subscribe(event(self._site, "*"), pending_msgs_limit=1000)
             async for message in subscription.messages:
                 self._hear(message)
         finally:
-            await subscription.unsubscribe()
+            await bus.close()
 
     async def follow_ledger(self) -> None:
         """Look for new plans and set-points at each nudge, and every 2 s without one."""
@@ -58,6 +54,9 @@ class Feed:
                     await self._nudged.wait()
             except TimeoutError:
                 continue
+
+    def _bus_is(self, state: LinkState) -> None:
+        self._deps.edges.bus = state
 
     def _hear(self, message: Msg) -> None:
         kind = message.subject.rpartition(".")[2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator
+from functools import partial
 
 import uvicorn
 from typing_extensions import override
@@ -20,7 +21,6 @@ from hub.database import create_engine, sessions_of
 from hub.registry.site import load_registry
 from hub.roles.options import RoleOptions
 from hub.store.reader import EmbeddedReader
-from runtime.bus import connect
 from runtime.clock import SystemClock
 from runtime.supervise import Backoff, supervise
 
@@ -55,8 +55,8 @@ async def run(options: RoleOptions) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(server.serve_until_cancelled(), name="http")
             group.create_task(supervise("api:ledger", feed.follow_ledger, backoff), name="ledger")
-            bus = await connect(options.login, feed.bus_is)
-            group.create_task(supervise("api:bus", lambda: feed.follow_bus(bus), backoff), name="bus")
+            follow_bus = partial(feed.follow_bus, options.login)
+            group.create_task(supervise("api:bus", follow_bus, backoff), name="bus")
     finally:
         await engine.dispose()
         reader.close()

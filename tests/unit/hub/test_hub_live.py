@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgpack
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from hub.auth.admin import ensure_admin
+from hub.database import upgrade
+from hub.roles import api
+from hub.roles.options import RoleOptions
+from hub.store.schema import open_writer
+from protocols import subjects
+from protocols.heartbeat import Heartbeat
+from runtime import bus as plant_bus
+from runtime.children import free_port
+from runtime.clock import SystemClock
+from runtime.nats_server import RunningBus, running_bus
+
+CONFIGS = Path(__file__).parents[3] / "configs"
+
+pytestmark = pytest.mark.net
+
+
+class Hub:
+    def __init__(self, port: int, password: str, bus: RunningBus) -> None:
+        self.port = port
+        self.password = password
+        self.bus = bus
+        self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/api/v1")
+
+    async def token(self) -> str:
+        answer = await self.http.post("/auth/login", json={"username": "admin", "password": self.password})
+        return str(answer.json()["access_token"])
+
+    def live(self) -> connect:
+        return connect(f"ws://127.0.0.1:{self.port}/api/v1/live")
+
+
+@pytest.fixture
+def prepared(tmp_path: Path) -> Iterator[tuple[RoleOptions, str, RunningBus]]:
+    with running_bus(tmp_path) as bus:
+        options = RoleOptions(CONFIGS, "demo", tmp_path, bus.url, bus.config.keys, free_port())
+        open_writer(options.series_path).close()
+        upgrade(options.business_url)
+        password = ensure_admin(options.business_url, SystemClock())
+        assert password is not None
+        yield options, password, bus
+
+
+@pytest.fixture
+async def hub(prepared: tuple[RoleOptions, str, RunningBus]) -> AsyncIterator[Hub]:
+    options, password, bus = prepared
+    async with _running(options):
+        running = Hub(options.port, password, bus)
+        yield running
+        await running.http.aclose()
+
+
+@asynccontextmanager
+async def _running(options: RoleOptions) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    ready = asyncio.Event()
+
+    async def serve() -> None:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(_role(options))
+            ready.set()
+            await stop.wait()
+            task.cancel()
+
+    loop = asyncio.get_running_loop()
+    serving = loop.create_task(serve())
+    await ready.wait()
+    await _answers(options.port)
+    yield
+    stop.set()
+    await serving
+
+
+async def _role(options: RoleOptions) -> None:
+    await api.run(options)
+
+
+async def _answers(port: int) -> None:
+    async with asyncio.timeout(10), httpx.AsyncClient() as client:
+        while True:
+            try:
+                await client.get(f"http://127.0.0.1:{port}/api/v1/health")
+            except httpx.ConnectError:
+                await asyncio.sleep(0.02)
+            else:
+                return
+
+
+async def _sign_in(socket: ClientConnection, token: str, site: str = "demo") -> None:
+    await socket.send(json.dumps({"type": "auth", "token": token, "site": site}))
+
+
+async def _until(socket: ClientConnection, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    async with asyncio.timeout(10):
+        while True:
+            message: dict[str, Any] = json.loads(await socket.recv())
+            if wanted(message):
+                return message
+
+
+async def test_values_and_status_reach_a_signed_in_socket(hub: Hub) -> None:
+    async with hub.live() as socket:
+        await _sign_in(socket, await hub.token())
+        first = await _until(socket, lambda message: message["type"] == "status")
+        assert first["edge"] == {"link": "down", "age_s": None}
+        assert first["mode"] == "auto"
+        client = await plant_bus.connect(hub.bus.login("hub"))
+        now_ns = SystemClock().now().wall_ns
+        rows = [["demo/comp1/power_kw", 42.0, 0, now_ns], ["demo/comp1/flow_m3_min", None, 129, now_ns]]
+        beat = Heartbeat("edge1", "demo", 1, "b", 1, 1, 0, links={"comp1": "up"})
+        await _until(socket, lambda message: message.get("bus") == "up")
+        await client.publish(subjects.event("demo", "values"), bytes(msgpack.packb(rows)))
+        await client.publish(subjects.event("demo", "heartbeat"), beat.encode())
+        await client.flush()
+        told = await _until(socket, lambda message: message["type"] == "values")
+        assert {value["point"]: value["value"] for value in told["values"]} == {
+            "demo/comp1/power_kw": 42.0,
+            "demo/comp1/flow_m3_min": None,
+        }
+        await _until(socket, lambda message: message.get("edge", {}).get("link") == "up")
+        await client.close()
+
+
+@pytest.mark.parametrize("first", ["{}", "not json", '{"type":"auth","token":"x","site":"demo"}'])
+async def test_a_socket_that_does_not_sign_in_is_closed(hub: Hub, first: str) -> None:
+    async with hub.live() as socket:
+        await socket.send(first)
+        with pytest.raises(ConnectionClosed) as closed:
+            await socket.recv()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 4401
+
+
+async def test_a_socket_for_another_site_is_closed(hub: Hub) -> None:
+    async with hub.live() as socket:
+        await _sign_in(socket, await hub.token(), "other")
+        with pytest.raises(ConnectionClosed) as closed:
+            await socket.recv()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 4401
+
+
+async def test_a_socket_ends_when_its_sign_in_ends(hub: Hub) -> None:
+    async with hub.live() as socket:
+        await _sign_in(socket, await hub.token())
+        await _until(socket, lambda message: message["type"] == "status")
+        await hub.http.post("/auth/logout")
+        with pytest.raises(ConnectionClosed) as closed:
+            await _until(socket, lambda _: False)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 4401
+
+
+async def test_one_person_has_at_most_five_sockets(hub: Hub) -> None:
+    token = await hub.token()
+    sockets = [await hub.live() for _ in range(6)]
+    for socket in sockets[:5]:
+        await _sign_in(socket, token)
+        await _until(socket, lambda message: message["type"] == "status")
+    await _sign_in(sockets[5], token)
+    with pytest.raises(ConnectionClosed) as closed:
+        await sockets[5].recv()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1013
+    for socket in sockets:
+        await socket.close()
