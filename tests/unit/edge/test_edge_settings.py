@@ -1,0 +1,101 @@
+"""What an agent accepts: whole files, blocks the commissioning key signed, an epoch that counts up."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from edge_agent.epoch import next_epoch
+from edge_agent.prove import sign_blocks
+from edge_agent.settings import Place, bus_login, gate_rules, load_accepted
+from protocols.errors import ConfigError, KeyFileError, StoreError
+from runtime.keys import create_signing_key, load_signing_key
+
+CONFIGS = Path(__file__).parents[3] / "configs"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    for name in ("commissioning", "hub_sign"):
+        create_signing_key(tmp_path / "keys" / f"{name}.key")
+    return Place(CONFIGS, "demo", "edge1", tmp_path / "edge", tmp_path / "keys", "nats://127.0.0.1:1")
+
+
+def sign(place: Place) -> None:
+    sign_blocks(CONFIGS, "demo", "edge1", place.state, load_signing_key(place.keys / "commissioning.key"))
+
+
+def test_the_demo_is_accepted_and_read_only_until_its_blocks_are_signed(place: Place) -> None:
+    accepted = load_accepted(place)
+    assert len(accepted.site.edge.devices) == 16
+    assert not accepted.blocks
+    assert not gate_rules(accepted, 1).points
+
+
+def test_signed_blocks_are_accepted_and_count_as_proven_only_with_a_proof(place: Place) -> None:
+    sign(place)
+    accepted = load_accepted(place)
+    rules = gate_rules(accepted, 3)
+    assert set(accepted.blocks) == {
+        "comp1",
+        "comp2",
+        "comp3",
+        "comp4",
+        "chiller1",
+        "chiller2",
+        "battery1",
+        "chp1",
+        "pv1",
+    }
+    assert accepted.cap_hashes == {}
+    assert rules.agent_epoch == 3
+    assert not any(point.proven for point in rules.points.values())
+    assert accepted.local_points["comp1"] == "local_mode_code"
+
+
+def test_a_block_that_was_changed_after_signing_is_refused(place: Place) -> None:
+    sign(place)
+    path = place.state / "write" / "comp1.json"
+    document = json.loads(path.read_text())
+    document["block"]["points"][0]["high"] = 2
+    path.write_text(json.dumps(document))
+    with pytest.raises(ConfigError, match=r"comp1\.json: not signed by the commissioning key"):
+        load_accepted(place)
+
+
+def test_a_missing_key_is_named(place: Place) -> None:
+    sign(place)
+    (place.keys / "commissioning.pub").unlink()
+    with pytest.raises(KeyFileError, match="commissioning"):
+        load_accepted(place)
+
+
+def test_a_missing_seed_of_the_bus_says_what_to_do(place: Place) -> None:
+    with pytest.raises(ConfigError, match="ems bus run --edge edge1"):
+        bus_login(place)
+
+
+def test_a_missing_device_list_is_one_sentence(place: Place) -> None:
+    with pytest.raises(ConfigError, match="is missing; give --config"):
+        load_accepted(Place(CONFIGS, "demo", "edge9", place.state, place.keys, place.bus))
+
+
+def test_a_broken_device_list_names_file_and_line(place: Place, tmp_path: Path) -> None:
+    shutil.copytree(CONFIGS, tmp_path / "configs")
+    path = tmp_path / "configs" / "sites" / "demo" / "edge1.yaml"
+    path.write_text(path.read_text().replace("port: 15511", "port: 99999"))
+    with pytest.raises(ConfigError, match=r"edge1\.yaml:\d+"):
+        load_accepted(Place(tmp_path / "configs", "demo", "edge1", place.state, place.keys, place.bus))
+
+
+def test_the_epoch_counts_up_with_each_start(tmp_path: Path) -> None:
+    assert [next_epoch(tmp_path / "edge") for _ in range(3)] == [1, 2, 3]
+
+
+def test_an_epoch_that_cannot_be_read_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / "epoch").write_text("not a number")
+    with pytest.raises(StoreError, match="one whole number"):
+        next_epoch(tmp_path)
