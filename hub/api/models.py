@@ -380,5 +380,9 @@ def value_of(point: str, last: LastValue, now_ns: int) -> Value:
 
 
 def fit(model: type[Config], row: dict[str, Any]) -> dict[str, Any]:
-    """Only the fields a model has: the ledger may tell more than the page is promised."""
-    return {name: row[name] for name in model.model_fields if name in row}
+    """Only the fields a model has, NaN as None: the ledger may tell more than the page is promised."""
+    return {
+        name: number(row[name]) if isinstance(row[name], float) else row[name]
+        for name in model.model_fields
+        if name in row
+    }

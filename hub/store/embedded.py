@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 import msgpack
 import numpy as np
@@ -24,7 +23,6 @@ from protocols.frame import Catalogue, Frame, decode_catalogue
 from protocols.point import PointId
 from runtime.database import transaction
 
-_QUARTER_NS: Final = QUARTER_S * 1_000_000_000
 _Source = tuple[str, str]
 
 

@@ -43,9 +43,6 @@ CREATE TABLE IF NOT EXISTS quarter (
   site TEXT NOT NULL, device TEXT NOT NULL, point TEXT NOT NULL, start_ns INTEGER NOT NULL,
   mean REAL, low REAL, high REAL, covered_s REAL NOT NULL,
   PRIMARY KEY (site, device, point, start_ns)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS dirty (
-  site TEXT NOT NULL, device TEXT NOT NULL, start_ns INTEGER NOT NULL,
-  PRIMARY KEY (site, device, start_ns)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS receipt (
   rowid INTEGER PRIMARY KEY AUTOINCREMENT, edge TEXT NOT NULL, journal TEXT NOT NULL, seq INTEGER NOT NULL,
   body BLOB NOT NULL);

@@ -266,6 +266,35 @@ async def test_a_device_s_link_is_unknown_until_its_edge_speaks(api: Running) ->
     assert rows["comp1"] == "unknown"
 
 
+async def test_plan_and_commands_come_from_the_ledger_without_nan(api: Running) -> None:
+    body = {
+        "step_s": 900, "times": [iso_utc(NOW_S * S)], "reason": "more than the page is promised",
+        "series": [{"name": "import_kw", "unit": "kW", "label": {"en": "a", "zh": "b"}, "values": [1.5]}],
+        "machines": [{"device": "comp1", "label": {"en": "a", "zh": "b"}, "on": [1], "role": ["base"]}],
+    }  # fmt: skip
+    plan = ledger_tables.PlanRow(
+        id="p1", site="demo", revision=1, created_ns=NOW_S * S, status="optimal", gap=0.01,
+        bound=float("inf"), cost=10.0, baseline_cost=11.0, co2_kg=5.0, solve_s=1.0, currency="EUR", steps=1,
+        binary_steps=1, body=body,
+    )  # fmt: skip
+    commands = [
+        ledger_tables.CommandRow(
+            id=bytes([number]) * 16, site="demo", edge="edge1", point="demo/comp1/role_set_code", kind=kind,
+            value=value, unit="code", level="optimiser", reason="r", actor="dispatch", epoch=1, seq=number,
+            issued_ns=NOW_S * S, lease_s=10.0, body=b"", chain=b"", state="superseded",
+            lease_until_ns=NOW_S * S,
+        )
+        for number, kind, value in ((1, "set", 2.0), (2, "release", None))
+    ]  # fmt: skip
+    async with api.deps.sessions() as session, session.begin():
+        session.add_all([plan, *commands])
+    answer = (await api.get("/sites/demo/plan")).json()
+    assert (answer["id"], answer["bound"], answer["machines"][0]["on"]) == ("p1", None, [1])
+    rows = (await api.get("/sites/demo/commands", limit=10)).json()
+    assert [(row["value"], row["state"], row["code"]) for row in rows] == [(2.0, "released", "superseded")]
+    assert (await api.get("/sites/demo/commands", limit=0)).status_code == 422
+
+
 async def test_another_site_is_not_found(api: Running) -> None:
     assert (await api.get("/sites/other/values")).status_code == 404
 
@@ -324,6 +353,11 @@ async def test_deep_json_is_refused_and_not_a_crash(api: Running) -> None:
         "/api/v1/auth/login", content=b"[" * 200_000, headers={"content-type": "application/json"}
     )
     assert answer.status_code in {400, 413, 422}
+
+
+def test_the_page_is_built_from_this_very_document() -> None:
+    committed = json.loads((CONFIGS.parent / "web" / "openapi.json").read_text(encoding="utf-8"))
+    assert committed == openapi_document(), "run: ems hub openapi > web/openapi.json"
 
 
 def test_the_document_is_the_same_each_time() -> None:

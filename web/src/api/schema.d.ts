@@ -13,7 +13,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Sign in; sets the refresh cookie */
+        /**
+         * Login
+         * @description Sign in; sets the refresh cookie.
+         */
         post: operations["login"];
         delete?: never;
         options?: never;
@@ -30,7 +33,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** New access token from the refresh cookie */
+        /**
+         * Refresh
+         * @description New access token from the refresh cookie.
+         */
         post: operations["refresh"];
         delete?: never;
         options?: never;
@@ -47,7 +53,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** End the session */
+        /**
+         * Logout
+         * @description End the session.
+         */
         post: operations["logout"];
         delete?: never;
         options?: never;
@@ -62,7 +71,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** State of the hub; parts only for a signed-in caller */
+        /**
+         * Health
+         * @description State of the hub; parts only for a signed-in caller.
+         */
         get: operations["health"];
         put?: never;
         post?: never;
@@ -79,7 +91,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Sites the caller may see */
+        /**
+         * Sites
+         * @description Sites the caller may see.
+         */
         get: operations["sites"];
         put?: never;
         post?: never;
@@ -96,7 +111,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Devices of a site */
+        /**
+         * Devices
+         * @description Devices with their link and mode.
+         */
         get: operations["devices"];
         put?: never;
         post?: never;
@@ -113,7 +131,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Points of a site */
+        /**
+         * Points
+         * @description All points, by device.
+         */
         get: operations["points"];
         put?: never;
         post?: never;
@@ -130,7 +151,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Last value of each point */
+        /**
+         * Values
+         * @description Newest sample of each point; a point never read is left out.
+         */
         get: operations["values"];
         put?: never;
         post?: never;
@@ -147,7 +171,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Windows of one point */
+        /**
+         * History
+         * @description Time-weighted windows of one point; the last one ends now at the latest.
+         */
         get: operations["history"];
         put?: never;
         post?: never;
@@ -164,7 +191,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The plan in force */
+        /**
+         * Plan
+         * @description The plan accepted last; 404 before the first.
+         */
         get: operations["plan"];
         put?: never;
         post?: never;
@@ -181,7 +211,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Latest set-points, newest first */
+        /**
+         * Commands
+         * @description Newest set-points, newest first.
+         */
         get: operations["commands"];
         put?: never;
         post?: never;
@@ -195,127 +228,505 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        Text: {
-            en: string;
-            zh: string;
-        };
-        Problem: {
-            type: string;
-            title: string;
-            status: number;
-            detail: string;
-        };
-        LoginRequest: {
-            username: string;
-            password: string;
-        };
-        Session: {
-            access_token: string;
-            expires_in_s: number;
-            username: string;
-            role: string;
-        };
-        HealthPart: {
-            name: string;
-            status: string;
-            detail: string;
-        };
-        Health: {
-            /** @enum {string} */
-            status: "ok" | "degraded";
-            parts?: components["schemas"]["HealthPart"][];
-        };
-        Site: {
+        /**
+         * Command
+         * @description A set-point and what became of it.
+         */
+        Command: {
+            /**
+             * Id
+             * @description Id, hex.
+             */
             id: string;
-            label: components["schemas"]["Text"];
-            /** @enum {string} */
-            mode: "off" | "advice" | "approve" | "auto";
-            time_zone: string;
-            currency: string;
+            /**
+             * Time
+             * Format: date-time
+             * @description When it was issued.
+             */
+            time: string;
+            /**
+             * Point
+             * @description `site/device/point`.
+             */
+            point: string;
+            /**
+             * Value
+             * @description Set-point. [unit]
+             */
+            value: number;
+            /**
+             * Unit
+             * @description Symbol.
+             */
+            unit: string;
+            /**
+             * State
+             * @description Where it is.
+             * @enum {string}
+             */
+            state: "issued" | "received" | "written" | "verified" | "refused" | "failed" | "released" | "expired";
+            /**
+             * Code
+             * @description Why it was refused or failed.
+             */
+            code: string | null;
+            /** @description The same as a sentence. */
+            text: components["schemas"]["Text"];
+            /**
+             * Level
+             * @description Rung.
+             */
+            level: string;
+            /**
+             * Lease Until
+             * @description End of the lease.
+             */
+            lease_until: string | null;
+            /**
+             * Readback
+             * @description What a separate read saw. [unit]
+             */
+            readback: number | null;
+            /**
+             * Readback Time
+             * @description When that was.
+             */
+            readback_time: string | null;
         };
+        /**
+         * Device
+         * @description A device of a site.
+         */
         Device: {
+            /**
+             * Id
+             * @description Id part.
+             */
             id: string;
+            /** @description What people call it. */
             label: components["schemas"]["Text"];
+            /**
+             * Kind
+             * @description Kind of equipment, by its profile.
+             */
             kind: string;
+            /**
+             * Protocol
+             * @description What it speaks.
+             */
             protocol: string;
-            /** @enum {string} */
+            /**
+             * Link
+             * @description Whether the edge reaches it; unknown while the edge is silent.
+             * @enum {string}
+             */
             link: "up" | "down" | "unknown";
+            /**
+             * Mode
+             * @description What the hub may do with it.
+             */
             mode: string;
         };
-        Point: {
-            id: string;
-            device: string;
+        /**
+         * Health
+         * @description State of the hub.
+         */
+        Health: {
+            /**
+             * Status
+             * @description `ok` only when every part is.
+             * @enum {string}
+             */
+            status: "ok" | "degraded";
+            /**
+             * Parts
+             * @description Only for a signed-in caller.
+             */
+            parts?: components["schemas"]["HealthPart"][] | null;
+        };
+        /**
+         * HealthPart
+         * @description One part of the hub.
+         */
+        HealthPart: {
+            /**
+             * Name
+             * @description Which.
+             */
             name: string;
-            unit: string;
-            kind: string;
-            label: components["schemas"]["Text"];
-            low: number | null;
-            high: number | null;
+            /**
+             * Status
+             * @description `ok` or `degraded`.
+             */
+            status: string;
+            /**
+             * Detail
+             * @description One sentence.
+             */
+            detail: string;
         };
-        Value: {
-            point: string;
-            value: number | null;
-            quality: number;
-            /** @enum {string} */
-            quality_class: "good" | "uncertain" | "bad";
-            /** Format: date-time */
-            time: string;
-            age_s: number;
-        };
+        /**
+         * History
+         * @description Time-weighted windows of a point; None where nothing is covered.
+         */
         History: {
+            /**
+             * Point
+             * @description `site/device/point`.
+             */
             point: string;
+            /**
+             * Unit
+             * @description Symbol.
+             */
             unit: string;
+            /**
+             * Window S
+             * @description Length of a window. [s]
+             */
             window_s: number;
+            /**
+             * Times
+             * @description Starts of the windows.
+             */
             times: string[];
+            /**
+             * Mean
+             * @description Time-weighted mean. [unit]
+             */
             mean: (number | null)[];
+            /**
+             * Min
+             * @description Lowest held value. [unit]
+             */
             min: (number | null)[];
+            /**
+             * Max
+             * @description Highest held value. [unit]
+             */
             max: (number | null)[];
+            /**
+             * Completeness Pct
+             * @description Covered part of the whole range. [%]
+             */
             completeness_pct: number;
         };
-        PlanSeries: {
-            name: string;
-            unit: string;
-            label: components["schemas"]["Text"];
-            values: (number | null)[];
+        /**
+         * LoginRequest
+         * @description Who wants in.
+         */
+        LoginRequest: {
+            /**
+             * Username
+             * @description Name.
+             */
+            username: string;
+            /**
+             * Password
+             * @description Password.
+             */
+            password: string;
         };
-        PlanMachine: {
-            device: string;
-            label: components["schemas"]["Text"];
-            on: number[];
-            role: string[];
-        };
+        /**
+         * Plan
+         * @description The plan accepted last; fourteen fields because it is one answer, not a thing one fills in.
+         */
         Plan: {
+            /**
+             * Id
+             * @description Id.
+             */
             id: string;
-            /** Format: date-time */
+            /**
+             * Created
+             * Format: date-time
+             * @description When it was accepted.
+             */
             created: string;
+            /**
+             * Status
+             * @description How the solver ended.
+             */
             status: string;
+            /**
+             * Gap
+             * @description Fraction between cost and bound.
+             */
             gap: number | null;
+            /**
+             * Bound
+             * @description Proven bound of the problem solved. [currency]
+             */
             bound: number | null;
+            /**
+             * Cost
+             * @description Re-simulated cost. [currency]
+             */
             cost: number;
+            /**
+             * Baseline Cost
+             * @description The plant's own control on the same forecast. [currency]
+             */
             baseline_cost: number | null;
+            /**
+             * Co2 Kg
+             * @description Emissions. [kg]
+             */
             co2_kg: number;
+            /**
+             * Solve S
+             * @description Time to solve. [s]
+             */
             solve_s: number;
+            /**
+             * Currency
+             * @description ISO 4217 code.
+             */
             currency: string;
+            /**
+             * Step S
+             * @description Length of a step. [s]
+             */
             step_s: number;
+            /**
+             * Times
+             * @description Starts of the steps.
+             */
             times: string[];
+            /**
+             * Series
+             * @description Lines.
+             */
             series: components["schemas"]["PlanSeries"][];
+            /**
+             * Machines
+             * @description Machines.
+             */
             machines: components["schemas"]["PlanMachine"][];
         };
-        Command: {
-            id: string;
-            /** Format: date-time */
-            time: string;
-            point: string;
-            value: number;
+        /**
+         * PlanMachine
+         * @description What a machine does in a plan.
+         */
+        PlanMachine: {
+            /**
+             * Device
+             * @description Id of the device.
+             */
+            device: string;
+            /** @description What people call it. */
+            label: components["schemas"]["Text"];
+            /**
+             * On
+             * @description 1 where it may run, one a step.
+             */
+            on: number[];
+            /**
+             * Role
+             * @description Role, one a step.
+             */
+            role: string[];
+        };
+        /**
+         * PlanSeries
+         * @description One line of a plan.
+         */
+        PlanSeries: {
+            /**
+             * Name
+             * @description Which.
+             */
+            name: string;
+            /**
+             * Unit
+             * @description Symbol.
+             */
             unit: string;
-            /** @enum {string} */
-            state: "issued" | "received" | "written" | "verified" | "refused" | "failed" | "released" | "expired";
-            code: string | null;
-            text: components["schemas"]["Text"];
-            level: string;
-            lease_until: string | null;
-            readback: number | null;
-            readback_time: string | null;
+            /** @description What people call it. */
+            label: components["schemas"]["Text"];
+            /**
+             * Values
+             * @description One a step. [unit]
+             */
+            values: (number | null)[];
+        };
+        /**
+         * Point
+         * @description A point of a device.
+         */
+        Point: {
+            /**
+             * Id
+             * @description `site/device/point`.
+             */
+            id: string;
+            /**
+             * Device
+             * @description Id of the device.
+             */
+            device: string;
+            /**
+             * Name
+             * @description Id of the point in the device.
+             */
+            name: string;
+            /**
+             * Unit
+             * @description Symbol.
+             */
+            unit: string;
+            /**
+             * Kind
+             * @description measurement, counter, state or setpoint.
+             */
+            kind: string;
+            /** @description What people call it. */
+            label: components["schemas"]["Text"];
+            /**
+             * Low
+             * @description Lowest valid value. [unit]
+             */
+            low: number | null;
+            /**
+             * High
+             * @description Highest valid value. [unit]
+             */
+            high: number | null;
+        };
+        /**
+         * Session
+         * @description A running sign-in; the refresh token is in the cookie, never here.
+         */
+        Session: {
+            /**
+             * Access Token
+             * @description Send as `Authorization: Bearer …`; keep it in memory only.
+             */
+            access_token: string;
+            /**
+             * Expires In S
+             * @description How long it is good. [s]
+             */
+            expires_in_s: number;
+            /**
+             * Username
+             * @description Who signed in.
+             */
+            username: string;
+            /**
+             * Role
+             * @description What they may do.
+             */
+            role: string;
+        };
+        /**
+         * Site
+         * @description A site the caller may see.
+         */
+        Site: {
+            /**
+             * Id
+             * @description Id part.
+             */
+            id: string;
+            /** @description What people call it. */
+            label: components["schemas"]["Text"];
+            /**
+             * Mode
+             * @description What the hub may do there.
+             * @enum {string}
+             */
+            mode: "off" | "advice" | "approve" | "auto";
+            /**
+             * Time Zone
+             * @description IANA name.
+             */
+            time_zone: string;
+            /**
+             * Currency
+             * @description ISO 4217 code.
+             */
+            currency: string;
+        };
+        /**
+         * Text
+         * @description A label in the languages of the house.
+         */
+        Text: {
+            /**
+             * En
+             * @description English.
+             */
+            en: string;
+            /**
+             * Zh
+             * @description Chinese (simplified).
+             */
+            zh: string;
+        };
+        /**
+         * Value
+         * @description Newest sample of a point.
+         */
+        Value: {
+            /**
+             * Point
+             * @description `site/device/point`.
+             */
+            point: string;
+            /**
+             * Value
+             * @description None where the quality is bad. [unit of the point]
+             */
+            value: number | null;
+            /**
+             * Quality
+             * @description Code of the quality.
+             */
+            quality: number;
+            /**
+             * Quality Class
+             * @description good, uncertain or bad.
+             * @enum {string}
+             */
+            quality_class: "good" | "uncertain" | "bad";
+            /**
+             * Time
+             * Format: date-time
+             * @description When the device was read.
+             */
+            time: string;
+            /**
+             * Age S
+             * @description How long ago that was when this answer was made. [s]
+             */
+            age_s: number;
+        };
+        /**
+         * Problem
+         * @description A refusal in words (RFC 9457).
+         */
+        Problem: {
+            /**
+             * Type
+             * @description Always `about:blank`: the status says it all.
+             */
+            type: string;
+            /**
+             * Title
+             * @description Name of the status.
+             */
+            title: string;
+            /**
+             * Status
+             * @description HTTP status.
+             */
+            status: number;
+            /**
+             * Detail
+             * @description What is wrong and what to do.
+             */
+            detail: string;
         };
     };
     responses: never;
@@ -339,7 +750,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description OK */
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -350,6 +761,24 @@ export interface operations {
             };
             /** @description Problem */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -368,7 +797,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description OK */
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -379,6 +808,15 @@ export interface operations {
             };
             /** @description Problem */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -397,12 +835,21 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
+            /** @description Successful Response */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -415,7 +862,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description OK */
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -435,7 +882,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description OK */
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -466,7 +913,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description OK */
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -493,6 +940,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     points: {
@@ -506,7 +962,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description OK */
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -533,6 +989,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     values: {
@@ -546,7 +1011,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description OK */
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -573,6 +1038,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     history: {
@@ -591,7 +1074,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description OK */
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -627,6 +1110,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     plan: {
@@ -640,7 +1132,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description OK */
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -667,6 +1159,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     commands: {
@@ -682,7 +1183,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description OK */
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -702,6 +1203,15 @@ export interface operations {
             };
             /** @description Problem */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
