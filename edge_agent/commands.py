@@ -302,7 +302,9 @@ class CommandService:
 
     async def _pull(self, client: Client) -> None:
         edge = self._rules.edge
-        pull = await client.jetstream().pull_subscribe_bind(f"CMD_{edge}", subjects.STREAM_COMMAND)
+        pull = await client.jetstream().pull_subscribe_bind(
+            subjects.command_consumer(edge), subjects.STREAM_COMMAND
+        )
         try:
             while True:
                 await self._pull_once(pull)

@@ -52,6 +52,11 @@ def command(edge: str) -> str:
     return f"cmd.{edge}"
 
 
+def command_consumer(edge: str) -> str:
+    """Durable consumer an edge pulls its commands from."""
+    return f"CMD_{edge}"
+
+
 def renewal(edge: str) -> str:
     """Renewals to an edge."""
     return f"ren.{edge}"

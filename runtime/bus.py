@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -16,11 +16,18 @@ from typing import Final, Literal
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import APIError, NotFoundError
 
 from protocols.errors import BusError
-from protocols.subjects import STREAM_CATALOGUE, STREAM_COMMAND, STREAM_SUBJECTS, STREAM_TELEMETRY
+from protocols.subjects import (
+    STREAM_CATALOGUE,
+    STREAM_COMMAND,
+    STREAM_SUBJECTS,
+    STREAM_TELEMETRY,
+    command,
+    command_consumer,
+)
 
 LinkState = Literal["up", "down"]
 OnState = Callable[[LinkState], None]
@@ -31,6 +38,7 @@ _RETRY_S: Final = 1.0
 _TELEMETRY_BYTES: Final = 1_000_000_000
 _DUPLICATE_WINDOW_S: Final = 120.0
 _COMMAND_AGE_S: Final = 60.0
+_COMMAND_ACK_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +183,25 @@ async def ensure_streams(js: JetStreamContext) -> None:
                 await js.add_stream(config)
         except (APIError, NatsError, TimeoutError) as error:
             raise BusError(f"the stream {config.name} cannot be made: {error}") from error
+
+
+async def ensure_command_consumers(js: JetStreamContext, edges: Sequence[str]) -> None:
+    """Make the consumer each edge pulls its commands from; edges may not make one themselves.
+
+    Raises:
+        BusError: The server refused.
+    """
+    for edge in edges:
+        config = ConsumerConfig(
+            durable_name=command_consumer(edge),
+            filter_subject=command(edge),
+            ack_policy=AckPolicy.EXPLICIT,
+            ack_wait=_COMMAND_ACK_S,
+        )
+        try:
+            await js.add_consumer(STREAM_COMMAND, config)
+        except (APIError, NatsError, TimeoutError) as error:
+            raise BusError(f"the consumer of {edge}'s commands cannot be made: {error}") from error
 
 
 async def publish_row(

@@ -53,29 +53,32 @@ class Record:
     """What the demo notes while it runs.
 
     Attributes:
+        up_ns: Wall clock when the demo was started; what counts in this run counts from here.
         began_ns: Wall clock when the address was printed.
         stopped_ns: Wall clock when polling stopped.
         killed_ns: Wall clock of the kill, or None without one.
         plan: Plan in force at the kill (or at the end), as the API gives it.
     """
 
-    began_ns: int
+    up_ns: int
+    began_ns: int = 0
     stopped_ns: int = 0
     killed_ns: int | None = None
     plan: dict[str, Any] | None = field(default=None)
 
 
-def read_summary(file: Path) -> list[PolledRun]:
-    """Read what the edge wrote at its end: one entry per journal used in this run.
+def read_summary(file: Path, since_ns: int) -> list[PolledRun]:
+    """Read what the edge wrote at its end: one entry per start of the agent since an instant.
 
     Raises:
         ConfigError: The edge did not end in order.
     """
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
+        earlier = [row for row in document["earlier"] if row["started_wall_ns"] >= since_ns]
         return [
             PolledRun(row["journal"], row["first_seq"], row["last_seq"], row["samples"])
-            for row in document["runs"]
+            for row in (*earlier, *document["runs"])
         ]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{file}: the edge left no summary, it did not end in order: {error}") from error
@@ -162,16 +165,13 @@ def report(record: Record, runs: list[PolledRun], hub_state: Path, devices: Site
     try:
         return _report(record, runs, reader, devices) | {
             "plan": None if record.plan is None else {name: record.plan[name] for name in _PLAN_FIELDS},
-            "commands": command_counts(hub_state, devices.edge.site, record.began_ns - _START_NS),
+            "commands": command_counts(hub_state, devices.edge.site, record.up_ns),
             "fallback_test": None
             if record.killed_ns is None
             else fallback_test(receipts(reader), record.killed_ns),
         }
     finally:
         reader.close()
-
-
-_START_NS: Final = 120_000_000_000
 
 
 def _report(

@@ -16,6 +16,9 @@ from typing import Final
 from protocols.errors import ConfigError
 
 RESTART_AFTER_S: Final = 1.0
+MOST_STARTS: Final = 3
+"""Starts in vain after which the demo gives up while it waits for a part."""
+
 _STOP_WAIT_S: Final = 25.0
 _log = logging.getLogger(__name__)
 
@@ -132,4 +135,6 @@ def wait_until(what: str, ready: Callable[[], bool], parts: list[Part], most_s: 
             raise ConfigError(f"{what} is not there after {most_s:.0f} s\n{words}")
         for part in parts:
             part.look_after(now_s)
+            if part.restarts >= MOST_STARTS:
+                raise ConfigError(f"{part.name} does not start; see {part.log}\n{part.last_words(1)}")
         time.sleep(0.1)

@@ -70,8 +70,9 @@ class Demo:
                 self._stop_all()
 
     def _run(self) -> int:
+        record = measure.Record(up_ns=time.time_ns())
         self._start()
-        record = measure.Record(began_ns=time.time_ns())
+        record.began_ns = time.time_ns()
         if self.for_s is None:
             self._keep(lambda: self.stopping)
         else:
@@ -123,7 +124,9 @@ class Demo:
         if (self.layout.state("hub") / schema.FILE).exists():
             return
         say("history  simulating 30 days …")
-        part = Part("history", ("demo", "seed"), self.layout.logs / "history.log")
+        part = Part(
+            "history", ("demo", "seed", f"--state={self.layout.root}"), self.layout.logs / "history.log"
+        )
         run_to_end(part, 60.0)
 
     def _prove(self) -> None:
@@ -158,6 +161,8 @@ class Demo:
             say(f"login    admin / {password}    (shown once; `ems hub admin reset` makes a new one)")
 
     def _healthy(self) -> bool:
+        if "role api up" not in _tail(self.parts["hub"].log):
+            return False
         try:
             with urllib.request.urlopen(
                 f"http://127.0.0.1:{self.ports.page}/api/v1/health", timeout=1.0
@@ -200,7 +205,7 @@ class Demo:
             return False
         reader = EmbeddedReader(self.layout.state("hub") / schema.FILE)
         try:
-            first_ns = measure.first_verified_ns(reader, record.began_ns - _HUB_START_NS)
+            first_ns = measure.first_verified_ns(reader, record.up_ns)
         finally:
             reader.close()
         waited_long = time.monotonic() > earliest_s + 60.0
@@ -216,7 +221,7 @@ class Demo:
         if record.plan is None:
             record.plan = measure.plan_now(self.layout.state("hub"), SITE)
         self.parts["hub"].stop()
-        runs = measure.read_summary(self.layout.state("edge") / "summary.json")
+        runs = measure.read_summary(self.layout.state("edge") / "summary.json", record.up_ns)
         document = measure.report(record, runs, self.layout.state("hub"), self._devices())
         self.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
         say(f"written  {self.out}")
@@ -226,9 +231,6 @@ class Demo:
         for name in ("edge", "hub", "sim", "bus"):
             if name in self.parts:
                 self.parts[name].stop()
-
-
-_HUB_START_NS: Final = 120_000_000_000
 
 
 def _verdict(document: dict[str, Any]) -> int:

@@ -9,6 +9,7 @@ from typing import Final
 from nats.aio.client import Client
 
 from hub.command.issuer import CommandIssuer
+from hub.command.lane import CommandLane
 from hub.command.receipts import ReceiptIntake
 from hub.database import create_engine, sessions_of
 from hub.dispatch.pilot import Pilot
@@ -45,12 +46,13 @@ async def run(options: RoleOptions) -> None:
     sessions = sessions_of(engine)
     reader, history = EmbeddedReader(options.series_path), EmbeddedReader(options.series_path)
     try:
-        bus = await connect(options.login)
-        issuer = CommandIssuer(site.id, sorted(set(site.edges.values())), sessions, clock, LEASE_S)
+        lane = CommandLane(sorted(set(site.edges.values())))
+        bus = await connect(options.login, lane.on_bus)
+        issuer = CommandIssuer(site.id, lane.edges, sessions, clock, LEASE_S)
         issuer.arm(key, bus)
         intake = ReceiptIntake(site.id, sessions, reader, clock)
         pilot = Pilot(site, PlantView(site, history), sessions, clock)
-        role = _Role(options.site, bus, issuer, intake, pilot, clock)
+        role = _Role(options.site, bus, lane, issuer, intake, pilot, clock)
         try:
             await role.work()
         finally:
@@ -69,6 +71,7 @@ class _Role:
 
     site: str
     bus: Client
+    lane: CommandLane
     issuer: CommandIssuer
     intake: ReceiptIntake
     pilot: Pilot
@@ -78,7 +81,15 @@ class _Role:
         """Run all loops until cancelled."""
         backoff = Backoff(first_s=0.5, most_s=5.0)
         async with asyncio.TaskGroup() as group:
-            for loop in (self._beats, self._nudges, self._receipts, self._solve, self._decide, self._act):
+            for loop in (
+                self._open_lane,
+                self._beats,
+                self._nudges,
+                self._receipts,
+                self._solve,
+                self._decide,
+                self._act,
+            ):
                 name = f"dispatch:{loop.__name__.strip('_')}"
                 group.create_task(supervise(name, loop, backoff), name=name)
 
@@ -89,6 +100,9 @@ class _Role:
             await self.issuer.farewell()
             for task in listening:
                 task.cancel()
+
+    async def _open_lane(self) -> None:
+        await self.lane.keep(self.bus.jetstream())
 
     async def _beats(self) -> None:
         subscription = await self.bus.subscribe(heartbeat("*"), pending_msgs_limit=1000)
