@@ -32,7 +32,7 @@ from edge_agent.gate.state import Issuer, PointRules, Rules
 from edge_agent.gate.store import ControlStore
 from protocols.clock import Instant
 from protocols.command import Command, CommandKind, Echo, Level, Renewal, lease_list_hash
-from protocols.receipt import Receipt, kind_of
+from protocols.receipt import Receipt, decode_receipt, kind_of
 from protocols.signing import key_id
 from protocols.write_block import Fallback, FallbackRelease, FallbackValue, WriteLimits
 
@@ -98,6 +98,7 @@ class World:
     dropped: list[Dropped] = field(default_factory=list)
     epoch: int = 1
     seq: int = 0
+    delivered: int = 0
     stop_after: int | None = None
     """Number of steps (commits, writes, receipts) after which the process dies."""
 
@@ -111,7 +112,15 @@ class World:
         self.queue: list[Write | ReadBackRequest] = []
         self.saved = saved
 
+    def deliver(self) -> None:
+        """Take what is in the outbox and was not taken before."""
+        for number, body in self.store.outbox():
+            if number > self.delivered:
+                self.receipts.append(decode_receipt(body))
+                self.delivered = number
+
     def start(self) -> None:
+        self.deliver()
         self.feed(Started(self.saved.leases, self.saved.intents))
         self.poll()
         self.feed(Tick())
@@ -131,12 +140,13 @@ class World:
     def feed(self, event: Event) -> tuple[Effect, ...]:
         decision = core.decide(self.rules, self.state, event, self.now)
         changes = [e.change for e in decision.effects if isinstance(e, Persist)]
-        receipts = [e.receipt for e in decision.effects if isinstance(e, Emit)]
+        kept = [e.receipt for e in decision.effects if isinstance(e, Emit) and e.durable]
         self.step()
-        self.store.commit(changes, [])
+        self.store.commit(changes, kept, self.delivered)
         self.step()
         self.state = decision.state
-        self.receipts += receipts
+        self.deliver()
+        self.receipts += [e.receipt for e in decision.effects if isinstance(e, Emit) and not e.durable]
         self.dropped += [e for e in decision.effects if isinstance(e, Dropped)]
         self.queue += [e for e in decision.effects if isinstance(e, Write | ReadBackRequest)]
         self.carry_out()
