@@ -18,7 +18,7 @@ OTHER = "demo/chp1/power_set_kw"
 CAPS = {"comp1": "11" * 16, "chp1": "22" * 16}
 
 
-def beat(*leases: bytes, reading_ms: int = 1000, **more: Any) -> Heartbeat:
+def beat(*leases: bytes, reading_ms: int = 1000, **more: Any) -> Heartbeat:  # noqa: ANN401  fields of a heartbeat
     plain = Heartbeat(
         edge="edge1",
         site="demo",
