@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from protocols.command import Command, Renewal
-from protocols.receipt import Mismatch, Overridden, Receipt, Refused
+from protocols.receipt import Mismatch, Overridden, Receipt, Refused, Released
 from protocols.refusal import Refusal
 
 _SOON_S: Final = 2.0
 _LATER_S: Final = 60.0
 _OVERRIDDEN_S: Final = 900.0
 """Whoever took the point over is left alone this long. [s]"""
+_ENDING_S: Final = 10.0
+"""An edge that releases by itself is about to end; when it is back its heartbeats say so. [s]"""
 _PASSING: Final = frozenset(
     {Refusal.STALE_ECHO, Refusal.OUT_OF_ORDER, Refusal.ADDRESSEE, Refusal.FENCED, Refusal.BAD_INPUT}
 )
@@ -101,4 +103,6 @@ def pause_s(receipt: Receipt) -> float:
         return _OVERRIDDEN_S
     if isinstance(receipt, Refused):
         return _SOON_S if receipt.code in _PASSING else _LATER_S
+    if isinstance(receipt, Released):
+        return _ENDING_S
     return _LATER_S if isinstance(receipt, Mismatch) else 0.0

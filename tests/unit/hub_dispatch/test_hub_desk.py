@@ -10,7 +10,7 @@ from hub.command.orders import Again, Fresh, Issuer, Out, Wish
 from protocols.clock import Instant
 from protocols.command import Command, CommandKind, Renewal, lease_list_hash
 from protocols.heartbeat import Heartbeat
-from protocols.receipt import Expired, Overridden, Received, Refused, Verified
+from protocols.receipt import Expired, Overridden, Received, Refused, Released, Verified
 from protocols.refusal import Refusal
 
 POINT = "demo/comp1/role_set_code"
@@ -18,7 +18,7 @@ OTHER = "demo/chp1/power_set_kw"
 CAPS = {"comp1": "11" * 16, "chp1": "22" * 16}
 
 
-def beat(*leases: bytes, reading_ms: int = 1000, **more: Any) -> Heartbeat:  # noqa: ANN401  fields of a heartbeat
+def beat(*leases: bytes, reading_ms: int = 1000, **more: Any) -> Heartbeat:  # noqa: ANN401  fields by name  # noqa: ANN401  fields of a heartbeat
     plain = Heartbeat(
         edge="edge1",
         site="demo",
@@ -188,6 +188,15 @@ def test_an_expired_lease_that_is_still_wanted_is_ordered_anew_at_once(desk: Des
     command = accepted(desk)
     desk.answered(Expired(command.id, "edge1", POINT, at()), 2.0)
     assert len(commands(desk.next(2.1))) == 1
+
+
+def test_an_edge_that_gives_a_lease_back_by_itself_gets_no_new_order_at_once(desk: Desk) -> None:
+    command = accepted(desk)
+    desk.answered(Released(command.id, "edge1", POINT, at()), 2.0)
+    desk.heard(beat(), 2.1)
+    assert desk.next(2.2) == []
+    desk.heard(beat(), 12.5)
+    assert len(commands(desk.next(12.6))) == 1
 
 
 def test_a_live_lease_of_the_last_term_is_taken_over_and_renewed(desk: Desk) -> None:
