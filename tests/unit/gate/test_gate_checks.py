@@ -253,7 +253,7 @@ def test_a_repeat_gets_the_first_receipt_and_writes_nothing(world: World) -> Non
     world.wait(1.0)
     before, writes = world.state, len(world.device.writes)
     again = replace(command, seq=command.seq + 5, value=90.0, echo=Echo("boota", world.now_ns // 1_000_000))
-    assert world.send(again) is first
+    assert world.send(again) == first
     assert world.state is before
     assert len(world.device.writes) == writes
 
@@ -261,7 +261,7 @@ def test_a_repeat_gets_the_first_receipt_and_writes_nothing(world: World) -> Non
 def test_a_repeat_of_a_refused_command_is_refused_alike(world: World) -> None:
     command = world.command(999.0)
     first = world.send(command)
-    assert world.send(replace(command, seq=command.seq + 1, value=1.0)) is first
+    assert world.send(replace(command, seq=command.seq + 1, value=1.0)) == first
 
 
 def test_a_repeat_after_a_restart_gets_the_first_receipt(world: World) -> None:
