@@ -208,9 +208,7 @@ class Ems:
 
     def _solve(self, decision: core.Decision, snapshot: Snapshot) -> Accepted | None:
         try:
-            return self._solver(
-                core.task_of(self._world.site, decision.seen, snapshot, decision.replan or "")
-            )
+            return self._solver(core.task_of(self._world.site, self._memory, decision, snapshot))
         except SolveError as error:
             self.refused.append(str(error))
             return None

@@ -83,12 +83,13 @@ def step(site: DispatchSite, memory: Memory, snapshot: Snapshot, now_ns: int) ->
     return memory, Decision(reason, _set_points(site, memory, seen, now_ns), seen)
 
 
-def task_of(site: DispatchSite, seen: Seen, snapshot: Snapshot, reason: str) -> Task:
+def task_of(site: DispatchSite, memory: Memory, decision: Decision, snapshot: Snapshot) -> Task:
     """Everything the solver's process needs for one plan.
 
     Raises:
         SolveError: There is no forecast to plan on.
     """
+    seen, hint = decision.seen, memory.plan.plan if memory.plan is not None else None
     window = Window(floor_quarter_ns(snapshot.now_ns), QUARTERS_A_DAY, site.time_zone)
     gated = forecast(snapshot.past, window)
     now = PlantNow(
@@ -99,7 +100,7 @@ def task_of(site: DispatchSite, seen: Seen, snapshot: Snapshot, reason: str) -> 
         month_peak_kw=snapshot.month_peak_kw,
     )
     notes = (*seen.notes, *(f"{name} is yesterday's: {why}" for name, why in gated.degraded.items()))
-    return Task(site.plant, site.supply, gated.outlook, now, notes, reason)
+    return Task(site.plant, site.supply, gated.outlook, now, notes, decision.replan or "", hint)
 
 
 def planned(memory: Memory, plan: Accepted | None) -> Memory:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
 from hub.command.orders import Wish
@@ -13,7 +12,7 @@ from hub.dispatch import core
 from hub.dispatch.report import row_of
 from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import Snapshot
-from hub.dispatch.solving import Accepted, Task
+from hub.dispatch.solving import Accepted
 from hub.dispatch.view import PlantView
 from hub.dispatch.worker import solve_apart
 from hub.ledger import book
@@ -41,7 +40,7 @@ class Pilot:
         self._memory = core.Memory()
         self._revision = 0
         self._plan_id: str | None = None
-        self._asked: asyncio.Queue[tuple[str, core.Decision, Snapshot]] = asyncio.Queue()
+        self._asked: asyncio.Queue[tuple[core.Decision, Snapshot]] = asyncio.Queue()
         self._begin_s = clock.mono_s()
 
     async def decide(self, beats: Beats) -> dict[str, list[Wish]]:
@@ -56,15 +55,18 @@ class Pilot:
             return {}
         self._memory, decision = core.step(self._site, self._memory, snapshot, now_ns)
         if decision.replan is not None:
-            self._asked.put_nowait((decision.replan, decision, snapshot))
+            self._asked.put_nowait((decision, snapshot))
         return self._wishes(decision)
 
     async def plan_when_asked(self) -> None:
         """Wait until a plan is wanted, make it, keep it; one that cannot be had leaves the last in force."""
-        reason, decision, snapshot = await self._asked.get()
+        decision, snapshot = await self._asked.get()
+        reason = decision.replan
         accepted: Accepted | None = None
         try:
-            accepted = await solve_apart(await asyncio.to_thread(self._task, decision, snapshot, reason))
+            accepted = await solve_apart(
+                await asyncio.to_thread(core.task_of, self._site, self._memory, decision, snapshot)
+            )
             self._revision += 1
             row = row_of(self._site, accepted, self._clock.now().wall_ns, self._revision)
             await book.save_plan(self._sessions, row)
@@ -75,11 +77,6 @@ class Pilot:
             _log.warning("no new plan (%s): %s", reason, error)
         finally:
             self._memory = core.planned(self._memory, accepted)
-
-    def _task(self, decision: core.Decision, snapshot: Snapshot, reason: str) -> Task:
-        task = core.task_of(self._site, decision.seen, snapshot, reason)
-        before = self._memory.plan
-        return task if before is None else replace(task, hint=before.plan)
 
     def _complete(self, snapshot: Snapshot) -> bool:
         """Whether every machine has been seen, or the wait for it is over."""
