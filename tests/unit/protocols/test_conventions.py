@@ -42,9 +42,7 @@ def test_suffix_unit_and_text_of_every_field_agree(model: type[Config]) -> None:
         for found in (m for m in info.metadata if isinstance(m, Unit)):
             assert name.endswith(found.suffix), f"{model.__name__}.{name}: {found.symbol}"
         assert info.description or name == "kind", f"{model.__name__}.{name} has no text below it"
-    if (
-        model.__module__ != "hub.api.models"
-    ):  # answers of the API follow its contract, not a file a person writes
+    if model.__module__ != "hub.api.models":  # answers follow the contract of the API
         assert len(model.model_fields) <= 13, f"{model.__name__} has too many fields"
 
 
