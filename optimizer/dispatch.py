@@ -38,6 +38,9 @@ def plan_day(
     refuse(problem)
     matrix, columns = build(problem)
     start = hint_from(problem, columns, hint) if hint is not None else None
+    if start is not None:
+        # a machine that tripped is fixed now; HiGHS ends with an error on a start outside the bounds
+        start = {at: x for at, x in start.items() if matrix.lower[at] <= x <= matrix.upper[at]}
     result = solve(matrix, SolveOptions(gap_frac=gap_frac, limit_s=limit_s), start)
     if isinstance(result, Unsolved):
         if result.infeasible:

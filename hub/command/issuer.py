@@ -102,6 +102,7 @@ class CommandIssuer:
         self._epoch = await book.take_office(self._sessions, self._site, fence, now.wall_ns)
         for desk in self._desks.values():
             desk.begin_term(self._epoch)
+        await self._adopt_live()
         await self._adopt_unsent(now.wall_ns)
         _log.info("commands of %s are issued with epoch %d", self._site, self._epoch)
         return self._epoch
@@ -135,8 +136,7 @@ class CommandIssuer:
             await self.begin_term()
         if any(beat.fence > self._epoch for beat in self.beats.values()):
             await self.begin_term()
-        if self._unknown:
-            await self._adopt_live()
+        await self._adopt_live()
         for desk in self._desks.values():
             outs = desk.next(self._clock.mono_s())
             await self._write_down([out for out in outs if isinstance(out, Fresh)])
@@ -181,10 +181,12 @@ class CommandIssuer:
         for row in await book.open_orders(self._sessions, self._site):
             alive = row.issued_ns + round(row.lease_s * 1e9) > now_ns
             desk = self._desks.get(row.edge)
-            if alive and desk is not None:
+            if alive and desk is not None and row.point not in desk.held:
                 desk.adopt(decode_command(row.body), self._clock.mono_s(), accepted=False)
 
     async def _adopt_live(self) -> None:
+        if not self._unknown:
+            return
         rows = await book.find(self._sessions, sorted(self._unknown))
         for row in rows:
             desk = self._desks.get(row.edge)

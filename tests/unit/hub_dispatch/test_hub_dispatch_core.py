@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hub.dispatch import core
+from hub.dispatch.site import DispatchSite, Mode, load_site
+from hub.dispatch.snapshot import Availability, Reading, Snapshot, look
+from hub.dispatch.solving import Accepted, solve_task
+from hub.forecast.quarters import QUARTER_NS, Quarters, collect, sources
+from protocols.errors import SolveError
+from protocols.quality import Quality
+
+CONFIG = Path(__file__).parents[3] / "configs"
+START_NS = 1_736_121_600_000_000_000  # Monday, 6 January 2025, 00:00 UTC
+NOW_NS = START_NS + 21 * 96 * QUARTER_NS + 40 * QUARTER_NS + 7_000_000_000
+QUARTERS = 21 * 96 + 40
+
+
+@cache
+def site() -> DispatchSite:
+    return load_site(CONFIG, "demo")
+
+
+@cache
+def past() -> Quarters:
+    hour = np.arange(QUARTERS) % 96 / 4.0
+    day = np.where((hour >= 6) & (hour < 20), 1.0, 0.4)
+    means = {
+        "meter_process/power_kw": 500.0 * day,
+        "comp1/flow_m3_min": 20.0 * day,
+        "comp4/flow_m3_min": 12.0 * day,
+        "chiller1/cooling_kw": 350.0 * day,
+        "boiler1/heat_kw": 150.0 * day,
+        "chp1/heat_kw": 200.0 * day,
+        "weather1/outdoor_c": 5.0 + day,
+        "weather1/wet_bulb_c": 3.0 + day,
+    }
+    zero = np.zeros(QUARTERS)
+    return collect(sources(site().plant.flowsheet), lambda point: means.get(point, zero), START_NS, QUARTERS)
+
+
+def snapshot(now_ns: int = NOW_NS, values: dict[str, float] | None = None) -> Snapshot:
+    seen = {f"{name}/state_code": 0.0 for name in ("comp1", "comp2", "comp3", "comp4")}
+    seen |= {f"{name}/state_code": 1.0 for name in ("chiller1", "chiller2", "battery1")}
+    seen |= {
+        "comp1/state_code": 2.0,
+        "comp4/state_code": 2.0,
+        "chiller1/state_code": 2.0,
+        "chp1/state_code": 0.0,
+    }
+    seen |= {f"{name.split('/')[0]}/local_mode_code": 0.0 for name in seen}
+    seen |= {
+        "battery1/soc_frac": 0.5,
+        "battery1/power_kw": 2.0,
+        "chiller1/supply_c": 8.0,
+        "chiller2/supply_c": 8.2,
+    }
+    seen |= values or {}
+    readings = {name: Reading(value, int(Quality.GOOD), now_ns) for name, value in seen.items()}
+    return Snapshot(now_ns, readings, dict.fromkeys(site().edges, "up"), past(), 900.0)
+
+
+@cache
+def accepted() -> Accepted:
+    memory, decision = core.step(site(), core.Memory(), snapshot(), NOW_NS)
+    return solve_task(core.task_of(site(), memory, decision, snapshot()))
+
+
+def in_force(plan: Accepted | None = None) -> core.Memory:
+    memory, _ = core.step(site(), core.Memory(), snapshot(), NOW_NS)
+    return core.planned(memory, plan or accepted())
+
+
+def told(decision: core.Decision) -> dict[str, float]:
+    return {wanted.point: wanted.value for wanted in decision.set_points}
+
+
+def test_the_first_step_wants_a_plan_and_tells_nobody_anything() -> None:
+    memory, decision = core.step(site(), core.Memory(), snapshot(), NOW_NS)
+    assert decision.replan == "first plan"
+    assert decision.set_points == ()
+    assert core.step(site(), memory, snapshot(), NOW_NS)[1].replan is None
+
+
+def test_set_points_are_those_of_the_plans_step_within_the_commissioned_limits() -> None:
+    _, decision = core.step(site(), in_force(), snapshot(), NOW_NS)
+    values = told(decision)
+    plan = accepted().plan
+    roles = {"base": 2.0, "trim": 1.0, "standby": 0.0}
+    for name in site().plant.compressor_ids:
+        assert values[f"{name}/role_set_code"] == roles[plan.machines[name].role[0]]
+        assert values[f"{name}/permit_set_code"] == 1.0
+    assert sum(values[f"{name}/role_set_code"] == 1.0 for name in site().plant.compressor_ids) <= 1
+    assert values["battery1/power_set_kw"] == pytest.approx(float(plan.battery_kw[0]), abs=0.05)
+    assert values["chiller1/permit_set_code"] == float(plan.machines["chiller1"].on[0])
+    for point, value in values.items():
+        assert site().limits[point].low <= value <= site().limits[point].high
+    assert all(wanted.unit == site().limits[wanted.point].unit for wanted in decision.set_points)
+
+
+@pytest.mark.parametrize(
+    ("changed", "availability"),
+    [
+        ({"comp1/local_mode_code": 1.0}, Availability.LOCAL),
+        ({"comp1/state_code": 3.0}, Availability.TRIPPED),
+    ],
+)
+def test_a_machine_in_local_or_tripped_gets_no_set_point_and_asks_for_a_new_plan(
+    changed: dict[str, float], availability: Availability
+) -> None:
+    memory, decision = core.step(site(), in_force(), snapshot(values=changed), NOW_NS)
+    assert decision.seen.machines["comp1"].availability is availability
+    assert decision.replan is not None
+    assert "comp1" in decision.replan
+    assert not any(point.startswith("comp1/") for point in told(decision))
+    assert any(point.startswith("comp2/") for point in told(decision))
+    task = core.task_of(site(), memory, decision, snapshot(values=changed))
+    assert task.now.of("comp1").lock == (1 if availability is Availability.LOCAL else 0)
+    again = solve_task(task)
+    assert set(again.plan.machines["comp1"].role) <= (
+        {"standby"} if availability is Availability.TRIPPED else {"base", "trim"}
+    )
+
+
+def test_a_device_whose_link_is_down_gets_no_set_point() -> None:
+    gone = snapshot()
+    gone = replace(gone, links={**gone.links, "battery1": "down"})
+    _, decision = core.step(site(), in_force(), gone, NOW_NS)
+    assert "battery1/power_set_kw" not in told(decision)
+
+
+@pytest.mark.parametrize("age_s", [31, 3600])
+def test_readings_too_old_are_not_used(age_s: int) -> None:
+    old = snapshot()
+    readings = {
+        name: replace(reading, time_ns=NOW_NS - age_s * 10**9) if name.startswith("comp2/") else reading
+        for name, reading in old.readings.items()
+    }
+    seen = look(site(), replace(old, readings=readings), {})
+    assert seen.machines["comp2"].availability is Availability.DOWN
+    assert seen.machines["comp1"].availability is Availability.FREE
+
+
+def test_a_state_of_charge_out_of_range_is_clipped_and_reported() -> None:
+    seen = look(site(), snapshot(values={"battery1/soc_frac": 1.08}), {})
+    assert seen.soc_frac == 1.0
+    assert any("clipped" in note for note in seen.notes)
+
+
+@pytest.mark.parametrize("mode", [Mode.OFF, Mode.ADVICE, Mode.APPROVE])
+def test_only_auto_issues(mode: Mode) -> None:
+    _, decision = core.step(replace(site(), mode=mode), in_force(), snapshot(), NOW_NS)
+    assert decision.set_points == ()
+
+
+def test_a_machine_in_advice_is_planned_but_not_told() -> None:
+    advised = replace(site(), machine_modes={"chp1": Mode.ADVICE})
+    _, decision = core.step(advised, in_force(), snapshot(), NOW_NS)
+    assert not any(point.startswith("chp1/") for point in told(decision))
+    assert told(decision)
+
+
+def test_a_new_quarter_hour_wants_a_new_plan_and_the_old_one_goes_on_meanwhile() -> None:
+    later_ns = NOW_NS + QUARTER_NS
+    _, decision = core.step(site(), in_force(), snapshot(later_ns), later_ns)
+    assert decision.replan == "a new quarter hour"
+    assert told(decision)
+
+
+def test_a_plan_is_followed_to_the_end_of_its_exact_steps_and_then_nobody_is_told_anything() -> None:
+    end_ns = accepted().plan.start_ns + accepted().plan.binary_steps * QUARTER_NS
+    assert told(core.step(site(), in_force(), snapshot(end_ns - 1), end_ns - 1)[1])
+    assert not told(core.step(site(), in_force(), snapshot(end_ns), end_ns)[1])
+
+
+def test_a_plan_that_could_not_be_had_leaves_the_last_one_and_is_asked_for_again_later() -> None:
+    later_ns = NOW_NS + QUARTER_NS
+    memory, _ = core.step(site(), in_force(), snapshot(later_ns), later_ns)
+    memory = core.planned(memory, None)
+    memory, decision = core.step(site(), memory, snapshot(later_ns + 10**9), later_ns + 10**9)
+    assert decision.replan is None
+    assert told(decision)
+    retry_ns = later_ns + round(core.RETRY_S * 1e9)
+    assert core.step(site(), memory, snapshot(retry_ns), retry_ns)[1].replan == "a new quarter hour"
+
+
+def test_no_forecast_means_no_plan() -> None:
+    blind = replace(
+        snapshot(), past=Quarters(START_NS, {name: np.full(96, np.nan) for name in past().values})
+    )
+    memory, decision = core.step(site(), core.Memory(), blind, NOW_NS)
+    with pytest.raises(SolveError, match="no forecast"):
+        core.task_of(site(), memory, decision, blind)
+
+
+def test_a_plan_is_cheaper_than_the_plants_own_control_on_the_same_forecast() -> None:
+    assert accepted().simulated.total < accepted().baseline.total
+    assert 0.0 <= accepted().gap <= 0.01
