@@ -22,8 +22,11 @@ def there_and_back(told: Setpoints) -> Setpoints:
 
 def test_what_is_told_through_points_is_what_the_machines_hear() -> None:
     told = Setpoints(
-        compressors=tuple(CompressorSetpoint(role, True) for role in (2, 0, 0, 1)),
-        chillers=(ChillerSetpoint(True, 9.5), ChillerSetpoint(False, 10.0)),
+        compressors=tuple(CompressorSetpoint(role, permit=True) for role in (2, 0, 0, 1)),
+        chillers=(
+            ChillerSetpoint(permit=True, supply_set_c=9.5),
+            ChillerSetpoint(permit=False, supply_set_c=10.0),
+        ),
         battery_kw=-120.5,
         chp_permit=True,
         chp_kw=-187.5,
