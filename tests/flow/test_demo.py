@@ -25,16 +25,16 @@ def _demo(state: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         [sys.executable, "-m", "ems.main", "demo", f"--state={state}", *arguments],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(60)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(10)
+    with process:  # closes the pipe
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                try:
+                    process.wait(60)
+                except subprocess.TimeoutExpired:
+                    process.kill()
 
 
 def _read_until(process: subprocess.Popen[str], word: str) -> str:

@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 from typing_extensions import override
 
 from edge_agent.gate import core
-from edge_agent.gate.events import MessageReceived, RenewalReceived, Write, WriteDone, WriteFailed
+from edge_agent.gate.events import MessageReceived, RenewalReceived, SavedLease, Write, WriteDone, WriteFailed
 from edge_agent.gate.state import Rules
 from protocols.command import Command, CommandKind, Echo, Level
 from protocols.receipt import TERMINAL, FallbackDone, Overridden, Received, Refused
@@ -304,6 +304,7 @@ class Protocol(RuleBasedStateMachine):
     @rule(level=st.sampled_from(RUNGS))
     def release(self, level: Level) -> None:
         command = self.world.command(None, kind=CommandKind.RELEASE, unit=None, level=level, lease_s=0.0)
+        self.learn()
         held = self.world.leases.get(level)
         fenced = command.epoch < self.fence[0]
         if not fenced and command.seq > 0:
@@ -312,7 +313,7 @@ class Protocol(RuleBasedStateMachine):
         self.world.feed(MessageReceived(command.sealed(HUB)))
         if held is not None and not fenced:
             assert any(r.id == held.id and isinstance(r, TERMINAL) for r in self.world.receipts)
-        self.read = len(self.world.receipts)
+        self.learn()
 
     # -- time and faults -----------------------------------------------------------------------
 
@@ -411,13 +412,17 @@ class Protocol(RuleBasedStateMachine):
         except Died:
             pass
         world.stop_after = None
-        kept = {saved.lease.id: saved.lease for saved in world.store.load().leases}
+        kept = {saved.lease.id: saved.lease for saved in world.store.load().leases if self.may_go_on(saved)}
         world.leases = {lease.level: Known(lease.id, lease.value, lease.until_ns) for lease in kept.values()}
         self.read = len(world.receipts)
         fence = world.store.load().fences.get("hub")
         self.fence = (-1, -1) if fence is None else (fence.epoch, fence.seq)
         world.restart()
         self.learn()
+
+    def may_go_on(self, saved: SavedLease) -> bool:
+        """Others only wait in the store for what the device says."""
+        return saved.boot == self.world.boot and saved.lease.lives(self.world.now_ns)
 
     @invariant()
     def no_lease_is_longer_than_allowed(self) -> None:
@@ -448,7 +453,8 @@ def test_the_invariants_hold_under_any_order_of_events() -> None:
         stateful_step_count=50,
         deadline=None,
         suppress_health_check=list(HealthCheck),
-        phases=(Phase.generate,),
+        phases=(Phase.generate,),  # shrinking would outlast the time limit
+        derandomize=True,  # the same run everywhere; raise max_examples and drop this to search
         print_blob=True,
     )
     run_state_machine_as_test(Protocol, settings=chosen)
