@@ -52,6 +52,7 @@ class Desk:
         self._releases: dict[str, Held] = {}
         self._paused_until_s: dict[str, float] = {}
         self._renewed_s = float("-inf")
+        self._renewed: frozenset[bytes] = frozenset()
         self._foreign: set[bytes] = set()
 
     @property
@@ -73,6 +74,11 @@ class Desk:
     def held(self) -> dict[str, Held]:
         """Leases by point, those under way included."""
         return dict(self._held)
+
+    @property
+    def renewed(self) -> frozenset[bytes]:
+        """Ids the newest renewal names."""
+        return self._renewed
 
     @property
     def idle(self) -> bool:
@@ -189,7 +195,7 @@ class Desk:
             return None
         if {bytes.fromhex(ident) for ident in beat.leases} - self._foreign != mine:
             return None  # a release or an unknown lease is still there; its end makes the lists equal
-        self._renewed_s = now_s
+        self._renewed_s, self._renewed = now_s, frozenset(mine)
         who = self._issuer
         return Renewal(
             VERSION, who.name, who.key_id, who.site, self._edge, beat.agent_epoch,

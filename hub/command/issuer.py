@@ -166,6 +166,8 @@ class CommandIssuer:
         try:
             if isinstance(out, Renewal):
                 await self._bus.publish(subjects.renewal(edge), out.sealed(self._key))
+                until_ns = self._clock.now().wall_ns + round(out.valid_for_s * 1e9)
+                await book.prolong(self._sessions, self._desks[edge].renewed, until_ns)
                 return
             if isinstance(out, Again):
                 await book.reissue(self._sessions, out.command)

@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from hub.ledger.moves import ISSUED, Standing, moved, unanswered
+from hub.ledger.moves import ISSUED, OVER, Standing, moved, unanswered
 from hub.ledger.tables import CommandRow, LeaderEpochRow, PlanRow, ReceiptCursorRow
 from protocols.command import Command
 from protocols.receipt import Receipt, decode_receipt
@@ -70,6 +70,13 @@ async def reissue(sessions: Sessions, command: Command) -> None:
     async with sessions.begin() as session:
         row = (await session.execute(select(CommandRow).where(CommandRow.id == command.id))).scalar_one()
         row.epoch, row.seq, row.body = command.epoch, command.seq, command.body()
+
+
+async def prolong(sessions: Sessions, ids: Iterable[bytes], until_ns: int) -> None:
+    """Note a renewal: the leases that still live end at `until_ns` now; one that is over stays over."""
+    wanted = update(CommandRow).where(CommandRow.id.in_(list(ids)), CommandRow.state.not_in(OVER))
+    async with sessions.begin() as session:
+        await session.execute(wanted.values(lease_until_ns=until_ns))
 
 
 async def cursor(sessions: Sessions, site: str) -> int:

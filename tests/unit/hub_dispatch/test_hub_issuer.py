@@ -159,6 +159,9 @@ async def test_an_order_is_signed_renewed_and_at_the_end_released(
     renewal, signature = open_envelope((await buses.renewals.next_msg(timeout=5)).data)
     assert decode_renewal(renewal).list_hash == lease_list_hash([command.id])
     verify(PURPOSE_RENEWAL, renewal, signature, keys, command.key_id)
+    (row,) = await book.open_orders(sessions, "demo")
+    assert row.lease_until_ns is not None
+    assert 8e9 < row.lease_until_ns - SystemClock().now().wall_ns <= 10e9
     async with asyncio.TaskGroup() as group:
         ending = group.create_task(issuer.farewell())
         while await streamed(buses.hub) < 2:
