@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Final, cast
 
-from protocols.device import Device
+from protocols.device import Device, protocol_of
 from protocols.driver import Driver
 from protocols.errors import ConfigError
 from protocols.profile import Profile
@@ -20,7 +20,7 @@ DRIVERS: Final[dict[str, str]] = {
     "opcua": "protocols.drivers.opcua.driver:make_drivers",
     "mqtt": "protocols.drivers.mqtt.driver:make_drivers",
 }
-"""Connection kind to the function that makes the drivers of all devices of that kind."""
+"""Protocol to the function that makes the drivers of all devices of that kind."""
 
 
 def make_drivers(site: SiteDevices) -> dict[str, Driver]:
@@ -32,7 +32,7 @@ def make_drivers(site: SiteDevices) -> dict[str, Driver]:
     by_kind: dict[str, dict[str, tuple[Device, Profile]]] = {}
     for device in site.edge.devices:
         entry = (device, site.profile_of(device.id))
-        by_kind.setdefault(device.connection.kind, {})[device.id] = entry
+        by_kind.setdefault(protocol_of(device.connection), {})[device.id] = entry
     made: dict[str, Driver] = {}
     for kind, devices in by_kind.items():
         made |= _maker(kind)(devices)

@@ -14,6 +14,7 @@ import numpy as np
 from edge_agent.image import Image
 from edge_agent.lines import Lines
 from protocols.clock import Clock, Instant
+from protocols.device import protocol_of
 from protocols.driver import Reading
 from protocols.errors import BadAnswerError, DeviceError, DeviceRefusedError
 from protocols.frame import Catalogue, Frame
@@ -36,7 +37,7 @@ class PollGroup:
 
     Attributes:
         device: Device id.
-        protocol: Kind of its connection.
+        protocol: What its connection speaks.
         every_s: Period of the grid.
         points: Names, in the order of the catalogue.
         catalogue: What the frames refer to.
@@ -57,7 +58,7 @@ def poll_groups(site: SiteDevices) -> tuple[PollGroup, ...]:
     for device in site.edge.devices:
         points = sorted(site.profile_of(device.id).points, key=lambda spec: spec.every_s)
         for every_s, specs in itertools.groupby(points, key=lambda spec: spec.every_s):
-            groups.append(_group(site, device.id, device.connection.kind, every_s, tuple(specs)))
+            groups.append(_group(site, device.id, protocol_of(device.connection), every_s, tuple(specs)))
     return tuple(groups)
 
 

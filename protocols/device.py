@@ -10,6 +10,7 @@ from protocols.config import Config, IdPart, Text
 from protocols.units import Seconds
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+Unit = Annotated[int, Field(ge=0, le=255)]
 
 
 class ModbusTcp(Config):
@@ -23,11 +24,46 @@ class ModbusTcp(Config):
     port: Port = 502
     """TCP port."""
 
-    unit: Annotated[int, Field(ge=0, le=255)] = 1
+    unit: Unit = 1
     """Unit id; 0 and 255 are what some gateways want for themselves."""
 
     timeout_s: Annotated[Seconds, Field(gt=0, le=30)] = 1.0
     """How long one request may take."""
+
+    framing: Literal["mbap", "rtu"] = "mbap"
+    """`mbap`: Modbus TCP. `rtu`: a serial server that passes RTU frames through as they are."""
+
+    depth: Annotated[int, Field(ge=1, le=16)] = 1
+    """Requests that may be on their way at once; most devices stand one. Only with `mbap`."""
+
+
+class ModbusSerial(Config):
+    """A Modbus unit on a serial bus (RS-485, RS-232); units of one port share one line."""
+
+    kind: Literal["modbus_serial"] = "modbus_serial"
+
+    port: Annotated[str, Field(pattern=r"^/")]
+    """Serial port, for example `/dev/ttyUSB0` or, better, a name below `/dev/serial/by-id`."""
+
+    unit: Annotated[int, Field(ge=1, le=247)] = 1
+    """Unit id."""
+
+    baud: Annotated[int, Field(ge=300, le=1_000_000)] = 9600
+    """Symbol rate, the same for all units of a port. [Bd]"""
+
+    parity: Literal["none", "even", "odd"] = "none"
+    """Parity of each character, the same for all units of a port."""
+
+    stop_bits: Literal[1, 2] = 1
+    """Stop bits of each character, the same for all units of a port."""
+
+    timeout_s: Annotated[Seconds, Field(gt=0, le=30)] = 0.5
+    """How long the unit may take to begin its answer; the time on the wire comes on top."""
+
+    @property
+    def bits_per_character(self) -> int:
+        """Start, eight data, parity and stop bits."""
+        return 9 + (self.parity != "none") + self.stop_bits
 
 
 class BacnetIp(Config):
@@ -81,7 +117,17 @@ class Mqtt(Config):
     """A point without a message for this long is bad (unreachable)."""
 
 
-Connection = Annotated[ModbusTcp | BacnetIp | OpcUa | Mqtt, Field(discriminator="kind")]
+Connection = Annotated[ModbusTcp | ModbusSerial | BacnetIp | OpcUa | Mqtt, Field(discriminator="kind")]
+
+
+def protocol_of(connection: Connection) -> str:
+    """Which protocol a connection speaks; the profile of its device must be of the same.
+
+    Example:
+        >>> protocol_of(ModbusSerial(port="/dev/ttyUSB0"))
+        'modbus'
+    """
+    return "modbus" if connection.kind == "modbus_serial" else connection.kind
 
 
 class Device(Config):
@@ -97,7 +143,7 @@ class Device(Config):
     """Profile in `configs/devices`."""
 
     connection: Connection
-    """How it is reached; the kind must be the profile's protocol."""
+    """How it is reached; it must speak the profile's protocol."""
 
 
 class EdgeDevices(Config):
@@ -118,6 +164,7 @@ class EdgeDevices(Config):
         faults += [
             f"two devices share the address {where}" for where in _twice([_where(d) for d in self.devices])
         ]
+        faults += _unlike_on_one_line(self.devices)
         if faults:
             raise ValueError("; ".join(faults))
         return self
@@ -127,12 +174,30 @@ def _twice(names: list[str]) -> list[str]:
     return sorted({name for name in names if names.count(name) > 1})
 
 
+def _unlike_on_one_line(devices: tuple[Device, ...]) -> list[str]:
+    """Units of one serial port with other settings, units of one address with another framing."""
+    seen: dict[str, tuple[str, object]] = {}
+    faults = []
+    for device in devices:
+        at = device.connection
+        if isinstance(at, ModbusSerial):
+            line, settings = at.port, f"{at.baud} Bd, parity {at.parity}, {at.stop_bits} stop bits"
+        elif isinstance(at, ModbusTcp):
+            line, settings = f"{at.host}:{at.port}", f"framing {at.framing}"
+        else:
+            continue
+        first, known = seen.setdefault(line, (device.id, settings))
+        if known != settings:
+            faults.append(f"devices {first!r} and {device.id!r} share {line} but say {known} and {settings}")
+    return faults
+
+
 def _where(device: Device) -> str:
     at = device.connection
-    if isinstance(at, ModbusTcp):
-        return f"{at.host}:{at.port} unit {at.unit}"
-    if isinstance(at, BacnetIp):
-        return f"{at.host}:{at.port}"
     if isinstance(at, OpcUa):
         return at.url
-    return f"{at.host}:{at.port} {at.prefix}"
+    if isinstance(at, BacnetIp):
+        return f"{at.host}:{at.port}"
+    if isinstance(at, Mqtt):
+        return f"{at.host}:{at.port} {at.prefix}"
+    return f"{at.port if isinstance(at, ModbusSerial) else f'{at.host}:{at.port}'} unit {at.unit}"

@@ -7,7 +7,7 @@ A profile says nothing about one installation: address of the device, limits and
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -25,6 +25,9 @@ class DataType(StrEnum):
     U32 = "u32"
     I32 = "i32"
     U64 = "u64"
+    I64 = "i64"
+    BCD16 = "bcd16"
+    BCD32 = "bcd32"
     F32 = "f32"
     F64 = "f64"
 
@@ -38,29 +41,116 @@ class WordOrder(StrEnum):
     DCBA = "dcba"
 
 
+_REGISTERS: Final = {
+    DataType.U32: 2,
+    DataType.I32: 2,
+    DataType.BCD32: 2,
+    DataType.F32: 2,
+    DataType.U64: 4,
+    DataType.I64: 4,
+    DataType.F64: 4,
+}
+_BIT_TABLES: Final = ("coil", "discrete")
+
+
 class ModbusAddress(Config):
     """Where a value lies in the tables of a Modbus unit."""
 
     kind: Literal["modbus"] = "modbus"
 
     table: Literal["holding", "input", "coil", "discrete"] = "holding"
-    """Which of the four tables."""
+    """Which of the four tables: functions 3, 4, 1 and 2."""
 
     address: Annotated[int, Field(ge=0, le=65535)]
     """Address on the wire, from 0 (not the 4xxxx notation)."""
 
     type: DataType = DataType.U16
-    """How the bits are read."""
+    """How the bits are read. `bcd16` and `bcd32` hold four or eight decimal digits; whole numbers of 64 bits
+    are exact up to 2**53."""
 
     order: WordOrder = WordOrder.ABCD
     """Byte and word order of values over more than one register."""
 
+    bit: Annotated[int, Field(ge=0, le=15)] | None = None
+    """Lowest bit of a bit field in one register (0 is the least significant); None: the whole register."""
+
+    bits: Annotated[int, Field(ge=1, le=16)] = 1
+    """Width of the bit field; without meaning when `bit` is None."""
+
+    scale_factor: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """Address of a register of the same table that holds the power of ten (i16, -10 to 10) the value is
+    multiplied by, as in SunSpec; 0x8000 there means "not available"."""
+
+    write: Literal["auto", "multiple", "mask"] = "auto"
+    """`auto`: function 6 for one register, 16 for several, 5 for a coil. `multiple`: always 16 (15 for
+    a coil), for devices that know no other. `mask`: function 22, for bit fields."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        faults = []
+        if self.address + self.registers > _TABLE_END:
+            faults.append(f"a {self.type} at {self.address} reaches beyond the last address 65535")
+        if self.bit is not None and (self.type is not DataType.U16 or self.table in _BIT_TABLES):
+            faults.append("a bit field needs type u16 in the table holding or input")
+        if self.bit is not None and self.bit + self.bits > _REGISTER_BITS:
+            faults.append(f"a bit field of {self.bits} bits from bit {self.bit} does not fit one register")
+        if self.bit is not None and self.scale_factor is not None:
+            faults.append("a bit field has no scale factor")
+        if self.table in _BIT_TABLES and self.type not in {DataType.BOOL, DataType.U16}:
+            faults.append(f"the table {self.table!r} holds single bits, not {self.type}")
+        if (self.write == "mask") and self.bit is None:
+            faults.append("write: mask is for bit fields; give `bit`")
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
     @property
     def registers(self) -> int:
         """How many registers (or bits) the value takes."""
-        return {DataType.U32: 2, DataType.I32: 2, DataType.F32: 2, DataType.U64: 4, DataType.F64: 4}.get(
-            self.type, 1
-        )
+        return _REGISTERS.get(self.type, 1)
+
+
+_TABLE_END: Final = 65536
+_REGISTER_BITS: Final = 16
+
+
+class ForbiddenRange(Config):
+    """Addresses that must never be part of a request, not even read along."""
+
+    table: Literal["holding", "input", "coil", "discrete"] = "holding"
+    """Which of the four tables."""
+
+    first: Annotated[int, Field(ge=0, le=65535)]
+    """First forbidden address, on the wire."""
+
+    last: Annotated[int, Field(ge=0, le=65535)]
+    """Last forbidden address, on the wire."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.last < self.first:
+            message = f"last {self.last} must not be below first {self.first}"
+            raise ValueError(message)
+        return self
+
+
+class ModbusLimits(Config):
+    """What requests a make of Modbus device stands; most stand the standard's."""
+
+    max_bits: Annotated[int, Field(ge=1, le=2000)] = 2000
+    """Most coils or discrete inputs the device answers in one request."""
+
+    max_gap: Annotated[int, Field(ge=0, le=124)] = 8
+    """Most unused registers read along between two points, so that both come in one request."""
+
+    forbidden: tuple[ForbiddenRange, ...] = ()
+    """Addresses that must not be touched, for example because reading them clears a counter."""
+
+    pause_s: Annotated[float, Field(ge=0, le=5)] = 0.0
+    """Shortest time between an answer of this device and the next request to it. [s]"""
+
+    answer_s: Annotated[float, Field(gt=0, le=5)] = 0.02
+    """Usual time the device takes to begin its answer; for the plan of bus time only. [s]"""
 
 
 class BacnetAddress(Config):
@@ -190,6 +280,9 @@ class Profile(Config):
     max_registers: Annotated[int, Field(ge=1, le=125)] = 125
     """Most registers the device answers in one Modbus request."""
 
+    modbus: ModbusLimits = ModbusLimits()
+    """More about the requests a Modbus device stands."""
+
     watchdog_point: IdPart | None = None
     """Set-point whose refresh keeps the device's own watchdog fed; None when it has none."""
 
@@ -229,12 +322,20 @@ class Profile(Config):
 def _cells(spec: PointSpec) -> list[tuple[object, ...]]:
     address = spec.address
     if isinstance(address, ModbusAddress):
-        return [(address.table, cell) for cell in range(address.address, address.address + address.registers)]
+        return _modbus_cells(address)
     if isinstance(address, BacnetAddress):
         return [(address.object, address.instance)]
     if isinstance(address, OpcuaAddress):
         return [(address.node,)]
     return [(address.topic, address.path)]
+
+
+def _modbus_cells(address: ModbusAddress) -> list[tuple[object, ...]]:
+    if address.bit is not None:
+        return [
+            (address.table, address.address, bit) for bit in range(address.bit, address.bit + address.bits)
+        ]
+    return [(address.table, cell) for cell in range(address.address, address.address + address.registers)]
 
 
 def _shared_addresses(points: tuple[PointSpec, ...]) -> list[str]:

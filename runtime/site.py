@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from protocols.device import Device, EdgeDevices
+from protocols.device import Device, EdgeDevices, protocol_of
 from protocols.errors import ConfigError
 from protocols.profile import Profile
 from protocols.write_block import WriteBlock
@@ -67,7 +67,7 @@ def load_devices(config_dir: Path, file: Path) -> SiteDevices:
         f"{file}: device {device.id!r} has a {device.connection.kind} connection, "
         f"its profile {device.profile!r} speaks {profiles[device.profile].protocol}"
         for device in edge.devices
-        if device.profile in profiles and profiles[device.profile].protocol != device.connection.kind
+        if device.profile in profiles and profiles[device.profile].protocol != protocol_of(device.connection)
     ]
     if faults:
         raise ConfigError("\n".join(faults))
