@@ -53,6 +53,7 @@ from protocols.clock import Clock
 from protocols.errors import StoreError
 from protocols.quality import is_good
 from protocols.receipt import encode_receipt
+from runtime.one_thread import OneThread
 from runtime.supervise import supervise
 
 _log = logging.getLogger(__name__)
@@ -140,6 +141,7 @@ class CommandService:
         self._local_points = settings.local_points
         self._ports = ports
         self._store = ControlStore(settings.store)
+        self._thread = OneThread("commands")
         self._saved = self._store.load()
         self._state = restored(self._saved, ports.clock.boot)
         self._turn = asyncio.Lock()
@@ -206,10 +208,13 @@ class CommandService:
 
     def close(self) -> None:
         """Let the store go; `run` must have ended."""
-        self._store.close()
+        self._thread.close(self._store.close)
 
     async def feed(self, event: Event) -> None:
-        """Let the gate judge one event and begin to carry out what it decided."""
+        """Let the gate judge one event and begin to carry out what it decided.
+
+        A caller that is cancelled never tears commit, state and writes apart: `OneThread` sees to it.
+        """
         async with self._turn:
             decision = core.decide(self._rules, self._state, event, self._ports.clock.now())
             if not await self._kept(decision):
@@ -229,7 +234,7 @@ class CommandService:
         if changes or receipts:
             try:
                 commit = partial(self._store.commit, [*self._unsaved, *changes], receipts, self._sent)
-                numbers = await asyncio.to_thread(commit)
+                numbers = await self._thread.call(commit)
             except StoreError as error:
                 _log.error("%s; leases end", error)
                 if any(isinstance(change, _NEEDS_THE_STORE) for change in changes):
@@ -285,14 +290,14 @@ class CommandService:
 
     async def _deliver_once(self) -> None:
         loose, numbered = list(self._loose), list(self._outbox)
+        self._loose.clear()  # it is bounded: what comes meanwhile must not push out what is on its way
         try:
             await self._ports.journal.append_receipts([*loose, *(body for _, body in numbered)])
         except StoreError as error:
             _log.warning("receipts wait for the journal: %s", error)
+            self._loose.extendleft(reversed(loose))
             await self._ports.clock.sleep(_RETRY_S)
             return
-        for _ in loose:
-            self._loose.popleft()
         for number, _ in numbered:
             self._outbox.popleft()
             self._sent = max(self._sent, number)

@@ -6,25 +6,23 @@ counted in the log. They were never acknowledged, so they do not count as polled
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Final, Self
 
 from edge_agent.journal_store import Entry, JournalStore, Run
 from protocols.clock import Clock
 from protocols.coverage import Coverage
 from protocols.errors import StoreError
 from protocols.frame import MAX_BUNDLE_BYTES, Frame
+from runtime.one_thread import OneThread
 
 _log = logging.getLogger(__name__)
-_T = TypeVar("_T")
 
 BUNDLE_S: Final = 0.5
 """A bundle is closed this often."""
@@ -52,7 +50,7 @@ class Journal:
         self._place = place
         self._clock = clock
         self._on_entry = on_entry
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._thread = OneThread("journal")
         self._buffer: deque[tuple[Frame, str]] = deque()
         self._dropped = 0
         self._failing = False
@@ -62,7 +60,7 @@ class Journal:
 
     async def __aenter__(self) -> Self:
         now = self._clock.now()
-        self._store = await self._call(
+        self._store = await self._thread.call(
             partial(
                 JournalStore, self._place.path, self._place.edge, now.boot, now.wall_ns, self._place.max_bytes
             )
@@ -76,9 +74,8 @@ class Journal:
     ) -> None:
         try:
             await self.flush()
-            await self._call(self._open.close)
         finally:
-            self._thread.shutdown(wait=False)
+            self._thread.close(self._open.close)
 
     def put(self, frame: Frame, protocol: str) -> None:
         """Take a frame; it is written within `BUNDLE_S`. Never waits."""
@@ -95,7 +92,7 @@ class Journal:
             try:
                 await self.flush()
                 if not self._buffer:
-                    await self._call(self._flush_idle)
+                    await self._thread.call(self._flush_idle)
             except StoreError as error:
                 if not self._failing:
                     _log.error("%s; frames are kept in memory", error)
@@ -116,7 +113,7 @@ class Journal:
                 counts[protocol] += len(frame.values)
             frames = [frame for frame, _ in taken]
             try:
-                entry = await self._call(
+                entry = await self._thread.call(
                     partial(self._open.add_telemetry, frames, self._clock.now().wall_ns, dict(counts))
                 )
             except StoreError:
@@ -141,7 +138,7 @@ class Journal:
         Raises:
             StoreError: The disk refused; nothing was written.
         """
-        entries = await self._call(partial(self._open.add_receipts, bodies))
+        entries = await self._thread.call(partial(self._open.add_receipts, bodies))
         for entry in entries:
             self._on_entry(entry)
         return [entry.seq for entry in entries]
@@ -152,23 +149,23 @@ class Journal:
         Raises:
             StoreError: The disk refused; nothing was deleted.
         """
-        return await self._call(partial(self._open.cover, coverage.journal, coverage.ranges))
+        return await self._thread.call(partial(self._open.cover, coverage.journal, coverage.ranges))
 
     async def waiting(self, after: int) -> list[int]:
         """Numbers of rows not covered, ascending, above `after`; at most some hundred a call."""
-        return await self._call(partial(self._open.waiting, after))
+        return await self._thread.call(partial(self._open.waiting, after))
 
     async def entry(self, seq: int) -> Entry | None:
         """One row; None when it is gone."""
-        return await self._call(partial(self._open.entry, seq))
+        return await self._thread.call(partial(self._open.entry, seq))
 
     async def pending(self) -> int:
         """How many rows the hub has not covered."""
-        return await self._call(self._open.pending)
+        return await self._thread.call(self._open.pending)
 
     async def runs(self) -> list[Run]:
         """Every start of the agent on this journal file, oldest first."""
-        return await self._call(self._open.runs)
+        return await self._thread.call(self._open.runs)
 
     def _flush_idle(self) -> None:
         self._open.make_durable_if_due()
@@ -178,7 +175,3 @@ class Journal:
         if self._store is None:
             raise StoreError("the journal is not open")
         return self._store
-
-    async def _call(self, work: Callable[[], _T]) -> _T:
-        # shielded: a caller that is cancelled must not take back a write that waits for the thread
-        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, work))

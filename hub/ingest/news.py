@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeVar
@@ -18,6 +17,7 @@ from protocols.heartbeat import Heartbeat
 from protocols.quality import is_bad
 from protocols.subjects import coverage as coverage_subject
 from protocols.subjects import event
+from runtime.one_thread import OneThread
 
 _T = TypeVar("_T")
 _POINTS_A_MESSAGE: Final = 1000
@@ -30,13 +30,12 @@ class News:
         self._bus = bus
         self._store = store
         self._site = site
-        self._lock = asyncio.Lock()
+        self._thread = OneThread("series")
         self._told_ns: dict[str, int] = {}
 
     async def with_store(self, work: Callable[[], _T]) -> _T:
-        """Run work on the store in a thread, one at a time; the loop never waits for a disk."""
-        async with self._lock:
-            return await asyncio.to_thread(work)
+        """Run work on the store in its one thread; the loop never waits for a disk."""
+        return await self._thread.call(work)
 
     async def tell(self, rows: Sequence[Received], coverage: Iterable[Coverage]) -> None:
         """Publish what a commit brought; call it after the commit."""
