@@ -9,9 +9,10 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NoReturn
 
 import typer
+from typer.exceptions import Abort, TyperException
 
 from protocols.errors import EmsError
 from runtime.children import die_with_parent
@@ -31,8 +32,9 @@ _COMMANDS: Final = {
 def build_app(arguments: Sequence[str]) -> typer.Typer:
     """The command tree; only the sub-command that `arguments` name is filled with its own commands."""
     app = typer.Typer(
-        no_args_is_help=True, add_completion=False, help="Ai4Energy EMS.\n\nExample: ems demo --for 90"
-    )
+        no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+        help="Ai4Energy EMS.\n\nExample: ems demo --for 90",
+    )  # fmt: skip
     for name, (module, text) in _COMMANDS.items():
         if name in arguments[:1]:
             app.add_typer(importlib.import_module(module).app, name=name, help=text)
@@ -46,14 +48,37 @@ def _listed() -> None:
 
 
 def main() -> None:
-    """Entry point of the console script."""
+    """Entry point of the console script; a fault a person can mend is one sentence, without a traceback."""
     if os.environ.get(DIE_WITH_PARENT):
         die_with_parent()
     try:
-        build_app(sys.argv[1:])()
-    except EmsError as error:
-        sys.stderr.write(f"ems: {error}\n")
-        sys.exit(2)
+        code = build_app(sys.argv[1:])(standalone_mode=False)
+    except TyperException as error:
+        _give_up(error.format_message(), error.exit_code)
+    except (Abort, KeyboardInterrupt):
+        _give_up("interrupted", 130)
+    except (EmsError, OSError, BaseExceptionGroup) as error:
+        sentence = _sentence(error)
+        if sentence is None:
+            raise
+        _give_up(sentence, 2)
+    sys.exit(code or 0)
+
+
+def _sentence(error: BaseException) -> str | None:
+    """What to tell the person, or None for a fault of ours that needs its traceback."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, OSError):
+        return f"{error.filename or 'the system'}: {error.strerror or error}"
+    return str(error) if isinstance(error, EmsError) else None
+
+
+def _give_up(text: str, code: int) -> NoReturn:
+    """Say why on standard error; no text where typer printed the help already."""
+    if text:
+        sys.stderr.write(f"ems: {text}\n")
+    sys.exit(code)
 
 
 if __name__ == "__main__":

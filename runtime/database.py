@@ -42,11 +42,12 @@ def open_sqlite(
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """Begin at once as writer; commit at the end, roll back on any error."""
+    """Begin at once as writer; commit at the end, roll back on any error, also of the commit (full disk)."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield connection
+        connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # SQLite has rolled back by itself after some errors
+            connection.execute("ROLLBACK")
         raise
-    connection.execute("COMMIT")

@@ -13,18 +13,23 @@ from protocols.errors import KeyFileError
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Create a file with mode 0600 and these bytes; never overwrites.
+    """Create a file with mode 0600 and these bytes, whole or not at all; never overwrites.
 
     Raises:
         KeyFileError: It is there already, or cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        fresh = path.with_name(f"{path.name}.{os.getpid()}")
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.link(fresh, path)  # refuses where a file is; a rename would not
+        finally:
+            fresh.unlink()
     except OSError as error:
         raise KeyFileError(f"{path}: cannot be written: {error.strerror}") from error
 

@@ -8,19 +8,29 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from protocols.errors import StoreLockedError
+from protocols.errors import ConfigError, StoreLockedError
 
 
 class StateLock:
-    """Hold `folder/lock` while the `with` block runs; child processes do not inherit it."""
+    """Hold `folder/lock` while the `with` block runs; child processes do not inherit it.
+
+    Raises:
+        ConfigError: The folder cannot be made or written to.
+        StoreLockedError: Another process holds it.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "lock"
         self._handle: int | None = None
 
     def __enter__(self) -> Self:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise ConfigError(
+                f"{self._path.parent} cannot be a state folder ({error.strerror}); give another --state"
+            ) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

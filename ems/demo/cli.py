@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -31,16 +32,35 @@ def demo(
     """
     if context.invoked_subcommand is not None:
         return
-    if for_s is not None and for_s < LEAST_S:
-        raise ConfigError(
-            f"FOR={for_s:g} is too short: the hub is killed and comes back inside it; give at least 75"
-        )
-    if out is not None and for_s is None:
-        raise ConfigError("OUT needs FOR: without an end there is nothing to write")
+    _check(for_s, out)
     from ems.demo.run import run_demo  # noqa: PLC0415  the help needs none of it
 
     setup_logging("demo", "WARNING")
     raise typer.Exit(run_demo(state, config, for_s, out))
+
+
+def _check(for_s: float | None, out: Path | None) -> None:
+    """Refuse at the start what would only be found out at the end."""
+    if for_s is not None and not LEAST_S <= for_s < math.inf:
+        raise ConfigError(
+            f"FOR={for_s:g} is too short (or no time): the hub is killed and comes back inside it; "
+            "give at least 75"
+        )
+    if out is None:
+        return
+    if for_s is None:
+        raise ConfigError("OUT needs FOR: without an end there is nothing to write")
+    if out.is_dir():
+        raise ConfigError(f"OUT={out} is a folder; give a file in it")
+    if not out.parent.is_dir():
+        raise ConfigError(f"OUT={out}: there is no folder {out.parent}; make it first or give another file")
+    there = out.exists()
+    try:
+        out.open("ab").close()  # asking for rights does not tell of a read-only or foreign file system
+    except OSError as error:
+        raise ConfigError(f"OUT={out} cannot be written: {error.strerror}; give another file") from error
+    if not there:
+        out.unlink()
 
 
 @app.command(hidden=True)

@@ -20,7 +20,7 @@ _QUARTER_NS: Final = QUARTER_S * NS
 
 
 def seed_history(config: Path, hub_state: Path, seed: int, days: int = 30) -> int:
-    """Simulate the past and put its 15-minute means into the hub's store.
+    """Simulate the past and make the hub's store with its 15-minute means.
 
     Returns:
         Number of points that have a past now.
@@ -35,14 +35,23 @@ def seed_history(config: Path, hub_state: Path, seed: int, days: int = 30) -> in
     past = simulate_history(
         load_flowsheet(config, SITE), load_timeline(settings, wall_ns), seed, wall_ns, days
     )
-    store = EmbeddedStore(hub_state / schema.FILE, clock)
+    _all_or_nothing(hub_state / schema.FILE, past, clock)
+    return len(past.values)
+
+
+def _all_or_nothing(target: Path, past: History, clock: SystemClock) -> None:
+    """The store gets its name when all is in it, so that an interrupted start begins the past anew."""
+    fresh = target.with_suffix(".new")
+    for left in target.parent.glob(f"{fresh.name}*"):
+        left.unlink()
+    store = EmbeddedStore(fresh, clock)
     try:
         for name, values in past.values.items():
             starts_ns, means = _quarters(past, values)
             store.seed_means(local_point(SITE, name), starts_ns, means)
     finally:
         store.close()
-    return len(past.values)
+    fresh.replace(target)
 
 
 def _quarters(

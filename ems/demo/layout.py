@@ -12,7 +12,7 @@ import yaml
 
 from protocols.errors import ConfigError
 from runtime.children import free_port
-from runtime.keys import create_signing_key
+from runtime.keys import create_signing_key, load_signing_key, write_public_key
 from runtime.yaml_config import load_yaml
 
 SITE: Final = "demo"
@@ -71,10 +71,37 @@ def prepare(layout: Layout) -> Ports:
         raise ConfigError(f"{layout.source} holds no site {SITE!r}; start in the repository's root")
     layout.logs.mkdir(parents=True, exist_ok=True)
     for name in SIGNING_KEYS:
-        if not (layout.keys / f"{name}.key").exists():
-            create_signing_key(layout.keys / f"{name}.key")
+        key = layout.keys / f"{name}.key"
+        if not key.exists():
+            create_signing_key(key)
+        elif not key.with_suffix(".pub").exists():
+            write_public_key(key.with_suffix(".pub"), load_signing_key(key).public_key())
     _copy_config(layout)
-    return _ports(layout)
+    return choose_ports(layout, None)
+
+
+def choose_ports(layout: Layout, running: Ports | None) -> Ports:
+    """Ports of last time where they are free, noted for the next start.
+
+    Args:
+        layout: Where they are noted.
+        running: The bus runs already and keeps its port; only the page's is looked at again, which may
+            have been taken while the other parts came up.
+    """
+    path = layout.root / "ports.yaml"
+    wanted = {"bus": 4222, "page": 8080}
+    if path.exists():
+        found = load_yaml(path)
+        if isinstance(found, dict):
+            wanted |= {name: int(found[name]) for name in wanted if name in found}
+    chosen = {
+        name: port if _is_free(("127.0.0.1", port), socket.SOCK_STREAM) else free_port()
+        for name, port in wanted.items()
+    }
+    if running is not None:
+        chosen["bus"] = running.bus
+    path.write_text(yaml.safe_dump(chosen), encoding="utf-8")
+    return Ports(**chosen)
 
 
 def _copy_config(layout: Layout) -> None:
@@ -125,18 +152,3 @@ def _is_free(address: tuple[str, int], kind: socket.SocketKind) -> bool:
         except OSError:
             return False
     return True
-
-
-def _ports(layout: Layout) -> Ports:
-    path = layout.root / "ports.yaml"
-    wanted = {"bus": 4222, "page": 8080}
-    if path.exists():
-        found = load_yaml(path)
-        if isinstance(found, dict):
-            wanted |= {name: int(found[name]) for name in wanted if name in found}
-    chosen = {
-        name: port if _is_free(("127.0.0.1", port), socket.SOCK_STREAM) else free_port()
-        for name, port in wanted.items()
-    }
-    path.write_text(yaml.safe_dump(chosen), encoding="utf-8")
-    return Ports(**chosen)

@@ -111,9 +111,11 @@ def run_to_end(part: Part, most_s: float) -> None:
         ConfigError: It failed or did not end in time; the message is its last words.
     """
     part.start()
-    code = part.wait(most_s)
-    if code is None:
+    try:
+        code = part.wait(most_s)
+    finally:
         part.kill()
+    if code is None:
         raise ConfigError(
             f"{part.name} did not end within {most_s:.0f} s; see {part.log}\n{part.last_words()}"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ems.demo import measure
-from ems.demo.layout import EDGE, SITE, Layout, Ports, prepare
+from ems.demo.layout import EDGE, SITE, Layout, Ports, choose_ports, prepare
 from ems.demo.parts import Part, run_to_end, wait_until
 from hub.store import schema
 from hub.store.reader import EmbeddedReader
@@ -29,6 +30,9 @@ KILL_BEFORE_END_S: Final = 30.0
 HUB_AWAY_S: Final = 15.0
 AFTER_VERIFIED_S: Final = 5.0
 SEED: Final = 1
+INTERRUPTED: Final = 130
+"""Exit code of a run that was stopped before its end, as shells know it."""
+
 _HEALTH_WAIT_S: Final = 60.0
 _log = logging.getLogger(__name__)
 
@@ -54,7 +58,14 @@ class Demo:
     out: Path | None
     ports: Ports = field(init=False)
     parts: dict[str, Part] = field(default_factory=dict, init=False)
+    up: bool = field(default=False, init=False)
     stopping: bool = field(default=False, init=False)
+
+    def ask_to_stop(self, _number: int, _frame: object) -> None:
+        """Signal handler: end in order; at once while the parts still come up, or when asked twice."""
+        if self.stopping or not self.up:
+            raise KeyboardInterrupt
+        self.stopping = True
 
     def run(self) -> int:
         """Run to the end; returns the exit code.
@@ -72,6 +83,7 @@ class Demo:
     def _run(self) -> int:
         record = measure.Record(up_ns=time.time_ns())
         self._start()
+        self.up = True
         record.began_ns = time.time_ns()
         if self.for_s is None:
             self._keep(lambda: self.stopping)
@@ -94,6 +106,7 @@ class Demo:
         self._prove()
         password = self._init_hub()
         self._up("edge", "edge", "run", *self._edge())
+        self.ports = choose_ports(self.layout, self.ports)
         self._up("hub", "hub", "run", *self._hub(), f"--port={self.ports.page}")
         say("edge     polls and keeps its journal")
         self._wait("hub", self._healthy)
@@ -145,10 +158,11 @@ class Demo:
             capture_output=True,
             text=True,
             check=False,
+            env={**os.environ, "EMS_DIE_WITH_PARENT": "1"},
         )
         if done.returncode != 0:
             raise ConfigError(
-                f"the hub's database could not be made: {done.stderr.strip().splitlines()[-1:]}"
+                f"the hub's database could not be made: {done.stderr.strip().rpartition(chr(10))[2]}"
             )
         for line in done.stdout.splitlines():
             if line.startswith("admin password:"):
@@ -157,8 +171,11 @@ class Demo:
 
     def _announce(self, password: str | None) -> None:
         say(f"page     http://127.0.0.1:{self.ports.page}/")
-        if password is not None:
-            say(f"login    admin / {password}    (shown once; `ems hub admin reset` makes a new one)")
+        again = f"`ems hub admin reset --state {self.layout.state('hub')}` makes a new one"
+        if password is None:
+            say(f"login    admin, with the password of the first start; {again}")
+        else:
+            say(f"login    admin / {password}    (shown once; {again})")
 
     def _healthy(self) -> bool:
         if "role api up" not in _tail(self.parts["hub"].log):
@@ -186,6 +203,8 @@ class Demo:
         """Kill the hub 30 s before the end, but not before 5 s after the first verified set-point."""
         began_s = time.monotonic()
         self._keep(lambda: self._time_to_kill(record, began_s + for_s - KILL_BEFORE_END_S))
+        if self.stopping:
+            return
         record.plan = measure.plan_now(self.layout.state("hub"), SITE)
         hub = self.parts["hub"]
         hub.held = True
@@ -216,6 +235,9 @@ class Demo:
         record.stopped_ns = time.time_ns()
         edge = self.parts["edge"]
         edge.stop()
+        if self.stopping and self.for_s is not None:
+            say("stopped  before its time; nothing is counted or written")
+            return INTERRUPTED
         if self.out is None:
             return 0
         if record.plan is None:
@@ -252,15 +274,12 @@ def run_demo(root: Path, source: Path, for_s: float | None, out: Path | None) ->
         ConfigError: Bad input, or a part that does not come up.
     """
     demo = Demo(Layout(root.resolve(), source.resolve()), for_s, out)
-
-    def ask_to_stop(_number: int, _frame: object) -> None:
-        if demo.stopping:
-            raise KeyboardInterrupt
-        demo.stopping = True
-
-    signal.signal(signal.SIGINT, ask_to_stop)
-    signal.signal(signal.SIGTERM, ask_to_stop)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, demo.ask_to_stop)
     try:
         return demo.run()
+    except KeyboardInterrupt:
+        say("stopped  at once; the next start goes on with what is there")
+        return INTERRUPTED
     except StoreError as error:
         raise ConfigError(f"the demo cannot go on: {error}") from error
