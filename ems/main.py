@@ -21,11 +21,27 @@ DIE_WITH_PARENT: Final = "EMS_DIE_WITH_PARENT"
 """Set by a parent that wants the kernel to end its children with it."""
 
 _COMMANDS: Final = {
-    "demo": ("ems.demo.cli", "A whole plant on this machine: simulated equipment, edge, bus, hub, page."),
-    "bus": ("ems.bus_cli", "The plant bus (NATS JetStream)."),
-    "edge": ("edge_agent.cli", "The agent beside the equipment."),
-    "hub": ("hub.cli", "The central hub: store, page, forecast, dispatch."),
-    "sim": ("simulator.cli", "A simulated plant that speaks the real protocols."),
+    "demo": (
+        "ems.demo.cli",
+        "A whole plant on this machine: simulated equipment, edge, bus, hub, page.",
+        "ems demo --for 90 --out demo.json",
+    ),
+    "bus": (
+        "ems.bus_cli",
+        "The plant bus (NATS JetStream).",
+        "ems bus run --state var/bus --keys var/keys --edge edge1",
+    ),
+    "edge": ("edge_agent.cli", "The agent beside the equipment.", "ems edge check --site demo --edge edge1"),
+    "hub": (
+        "hub.cli",
+        "The central hub: store, page, forecast, dispatch.",
+        "ems hub run --site demo --state var/hub --port 8080",
+    ),
+    "sim": (
+        "simulator.cli",
+        "A simulated plant that speaks the real protocols.",
+        "ems sim fault comp1 silent --state var/sim",
+    ),
 }
 
 
@@ -35,9 +51,10 @@ def build_app(arguments: Sequence[str]) -> typer.Typer:
         no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
         help="Ai4Energy EMS.\n\nExample: ems demo --for 90",
     )  # fmt: skip
-    for name, (module, text) in _COMMANDS.items():
+    for name, (module, text, example) in _COMMANDS.items():
+        described = f"{text}\n\nExample: {example}"
         if name in arguments[:1]:
-            app.add_typer(importlib.import_module(module).app, name=name, help=text)
+            app.add_typer(importlib.import_module(module).app, name=name, help=described)
         else:
             app.command(name, help=text)(_listed)
     return app

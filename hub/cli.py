@@ -14,7 +14,7 @@ from protocols.errors import ConfigError, EmsError
 from runtime.logs import setup_logging
 
 app = typer.Typer(no_args_is_help=True, help="The central hub: store, page, forecast, dispatch.")
-admin = typer.Typer(no_args_is_help=True, help="The person `admin`.")
+admin = typer.Typer(no_args_is_help=True, help="The person `admin`.\n\nExample: ems hub admin reset")
 app.add_typer(admin, name="admin")
 
 ConfigOption = Annotated[Path, typer.Option(help="Folder with sites/, devices/, tariffs/, emissions/.")]
