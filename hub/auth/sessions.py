@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 from dataclasses import dataclass
@@ -50,6 +51,8 @@ class Auth:
         self._tokens = tokens
         self._clock = clock
         self._throttle = Throttle(clock)
+        self._one_guess = asyncio.Lock()
+        """A guess costs 64 MB and counts only when it is over: many at once would pass the brake together."""
 
     async def login(self, name: str, password: str, address: str) -> SignedIn:
         """Check a password.
@@ -58,18 +61,28 @@ class Auth:
             NotSignedInError: Wrong name or password; nothing tells which.
             TooManyGuessesError: Too many wrong guesses lately.
         """
-        wait_s = self._throttle.wait_s(name, address)
-        if wait_s > 0:
-            raise TooManyGuessesError("too many wrong passwords; wait and try again", wait_s=round(wait_s))
-        async with self._sessions() as session:
-            user = (await session.execute(select(UserRow).where(UserRow.name == name))).scalar_one_or_none()
-        if not await matches(None if user is None else user.password, password) or user is None:
-            self._throttle.failed(name, address)
-            raise NotSignedInError("wrong name or password")
-        self._throttle.succeeded(name, address)
+        self._brake(name, address)
+        async with self._one_guess:
+            self._brake(name, address)
+            user = await self._known(name, password)
+            if user is None:
+                self._throttle.failed(name, address)
+                raise NotSignedInError("wrong name or password")
+            self._throttle.succeeded(name, address)
         async with self._sessions() as session, session.begin():
             await session.execute(delete(RefreshRow).where(RefreshRow.expires_ns < self._now_ns()))
             return self._give(session, user, secrets.token_hex(16))
+
+    def _brake(self, name: str, address: str) -> None:
+        wait_s = self._throttle.wait_s(name, address)
+        if wait_s > 0:
+            raise TooManyGuessesError("too many wrong passwords; wait and try again", wait_s=round(wait_s))
+
+    async def _known(self, name: str, password: str) -> UserRow | None:
+        async with self._sessions() as session:
+            user = (await session.execute(select(UserRow).where(UserRow.name == name))).scalar_one_or_none()
+        right = await matches(None if user is None else user.password, password)
+        return user if right else None
 
     async def refresh(self, token: str) -> SignedIn:
         """Exchange a refresh token for new tokens.

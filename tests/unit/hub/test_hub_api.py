@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
@@ -130,6 +131,13 @@ async def test_guessing_is_braked_and_the_brake_ends(api: Running) -> None:
     assert int(braked.headers["retry-after"]) > 3000
     api.clock.advance(3601)
     assert (await api.login()).status_code == 200
+
+
+async def test_a_hundred_guesses_at_once_are_braked_like_one_after_the_other(api: Running) -> None:
+    async with asyncio.TaskGroup() as group:
+        guesses = [group.create_task(api.login("wrong")) for _ in range(100)]
+    codes = [guess.result().status_code for guess in guesses]
+    assert (codes.count(401), codes.count(429)) == (20, 80)
 
 
 async def test_login_gives_a_short_token_and_a_strict_cookie(api: Running) -> None:
