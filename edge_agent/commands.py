@@ -267,7 +267,7 @@ class CommandService:
         for device, name in self._local_points.items():
             reading = self._fresh(f"{device}/{name}")
             if reading is not None and is_good(reading.quality):
-                await self.feed(LocalMode(device, reading.value != 0))
+                await self.feed(LocalMode(device, reading.value != 0, round(reading.mono_s * NS)))
         for point, rules in self._rules.points.items():
             reading = self._fresh(f"{rules.device}/{rules.name}")
             if reading is not None:

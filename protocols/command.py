@@ -79,7 +79,7 @@ class Command:
         unit: Symbol; None for a release.
         level: Rung asked for.
         start_in_s: Start, seconds after `echo`.
-        lease_s: Length of the lease from acceptance.
+        lease_s: End of the lease, seconds after `echo`: what is held up on its way does not live longer.
         echo: Heartbeat the issuer last saw.
         epoch: Leader term of the issuer.
         seq: Counts up per issuer, edge and epoch.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from protocols.device import Device, EdgeDevices, protocol_of
 from protocols.errors import ConfigError
-from protocols.profile import Profile
-from protocols.write_block import WriteBlock
+from protocols.profile import PointSpec, Profile
+from protocols.write_block import WriteBlock, WriteLimits
 from runtime.yaml_config import load_config
 
 
@@ -95,7 +96,7 @@ def load_write_blocks(config_dir: Path, site: str, devices: SiteDevices) -> dict
             continue
         try:
             block = load_config(path, WriteBlock)
-            faults += _misfits(path, block, devices)
+            faults += misfits(path, block, devices)
         except ConfigError as error:
             faults.append(str(error))
         else:
@@ -105,19 +106,27 @@ def load_write_blocks(config_dir: Path, site: str, devices: SiteDevices) -> dict
     return blocks
 
 
-def _misfits(path: Path, block: WriteBlock, devices: SiteDevices) -> list[str]:
-    faults = []
+def misfits(path: Path, block: WriteBlock, devices: SiteDevices) -> list[str]:
+    """What does not fit between a write block, signed or not, and its device; empty when all does."""
     if (block.site, block.edge, block.device) != (devices.edge.site, devices.edge.edge, path.stem):
-        faults.append(f"{path}: is for {block.site}/{block.edge}/{block.device}, not for this place")
-        return faults
-    specs = {spec.name: spec for spec in devices.profile_of(block.device).points}
+        return [f"{path}: is for {block.site}/{block.edge}/{block.device}, not for this place"]
+    profile = devices.profile_of(block.device)
+    specs = {spec.name: spec for spec in profile.points}
+    inputs = {limits.effective_point for limits in block.points} | {block.local_mode_point}
+    faults = [
+        f"{path}: profile {profile.id!r} has no point {name!r}"
+        for name in sorted(name for name in inputs if name is not None and name not in specs)
+    ]
     for limits in block.points:
-        spec = specs.get(limits.point)
-        if spec is None or spec.kind != "setpoint":
-            profile = devices.device(block.device).profile
-            faults.append(f"{path}: {limits.point!r} is no set-point of profile {profile!r}")
-        elif spec.unit != limits.unit:
-            faults.append(
-                f"{path}: {limits.point!r} has the unit {spec.unit!r}, the limits say {limits.unit!r}"
-            )
+        faults += [f"{path}: {limits.point!r} {fault}" for fault in _misfit(limits, specs, profile)]
     return faults
+
+
+def _misfit(limits: WriteLimits, specs: Mapping[str, PointSpec], profile: Profile) -> Iterator[str]:
+    spec = specs.get(limits.point)
+    if spec is None or spec.kind != "setpoint":
+        yield f"is no set-point of profile {profile.id!r}"
+    elif spec.unit != limits.unit:
+        yield f"has the unit {spec.unit!r}, the limits say {limits.unit!r}"
+    if limits.fallback.value is None and profile.protocol != "bacnet":
+        yield f"has no priority slot to empty over {profile.protocol}; say which value gives it back"

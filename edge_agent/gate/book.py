@@ -19,8 +19,8 @@ from edge_agent.gate.state import PointRules
 from protocols.errors import ConfigError
 from protocols.profile import ModbusAddress, PointSpec, Profile
 from protocols.signing import key_id
-from protocols.write_block import FallbackProof, FallbackRelease, SignedWriteBlock, WriteBlock, WriteLimits
-from runtime.site import SiteDevices
+from protocols.write_block import FallbackProof, SignedWriteBlock, WriteBlock, WriteLimits
+from runtime.site import SiteDevices, misfits
 
 _log = logging.getLogger(__name__)
 _HALF: Final = 0.5
@@ -41,13 +41,13 @@ def load_blocks(state_dir: Path, site: SiteDevices, commissioning: Ed25519Public
     """The accepted write blocks by device; a device without one is read-only.
 
     Raises:
-        ConfigError: A block is no block, is for another place, or was not signed by the commissioning key.
+        ConfigError: A block is no block, does not fit its device, or was not signed by the commissioning key.
     """
     blocks: dict[str, WriteBlock] = {}
     for device in site.edge.devices:
         path = block_file(state_dir, device.id)
         if path.exists():
-            blocks[device.id] = _accepted(path, device.id, site, commissioning)
+            blocks[device.id] = _accepted(path, site, commissioning)
     return blocks
 
 
@@ -91,7 +91,7 @@ def _is_whole(spec: PointSpec) -> bool:
 
 
 def _rules(block: WriteBlock, limits: WriteLimits, profile: Profile, *, proven: bool) -> PointRules:
-    spec = profile.point(limits.point)
+    spec, switch = profile.point(limits.point), block.local_mode_point
     return PointRules(
         device=block.device,
         name=limits.point,
@@ -101,11 +101,11 @@ def _rules(block: WriteBlock, limits: WriteLimits, profile: Profile, *, proven: 
         tolerance=tolerance(limits, spec),
         poll_s=spec.every_s,
         watchdog_s=profile.watchdog_s,
-        has_local_switch=block.local_mode_point is not None,
+        switch_poll_s=None if switch is None else profile.point(switch).every_s,
     )
 
 
-def _accepted(path: Path, device: str, site: SiteDevices, commissioning: Ed25519PublicKey) -> WriteBlock:
+def _accepted(path: Path, site: SiteDevices, commissioning: Ed25519PublicKey) -> WriteBlock:
     try:
         signed = SignedWriteBlock.model_validate_json(path.read_bytes())
         commissioning.verify(bytes.fromhex(signed.signature_hex), signed.block.signed_bytes())
@@ -115,25 +115,6 @@ def _accepted(path: Path, device: str, site: SiteDevices, commissioning: Ed25519
         ) from error
     except ValueError as error:
         raise ConfigError(f"{path}: not a signed write block: {error}") from error
-    block = signed.block
-    if (block.site, block.edge, block.device) != (site.edge.site, site.edge.edge, device):
-        raise ConfigError(f"{path}: for {block.site}/{block.edge}/{block.device}, not for this place")
-    _check(path, block, site)
-    return block
-
-
-def _check(path: Path, block: WriteBlock, site: SiteDevices) -> None:
-    profile = site.profile_of(block.device)
-    known = {spec.name for spec in profile.points}
-    named = {limits.point for limits in block.points}
-    named |= {limits.effective_point for limits in block.points if limits.effective_point is not None}
-    named |= {block.local_mode_point} if block.local_mode_point is not None else set()
-    if missing := sorted(named - known):
-        raise ConfigError(f"{path}: profile {profile.id} has no point {', '.join(missing)}")
-    for limits in block.points:
-        fallback = limits.fallback
-        if isinstance(fallback, FallbackRelease) and fallback.value is None and profile.protocol != "bacnet":
-            raise ConfigError(
-                f"{path}: {limits.point} has no priority slot to empty over {profile.protocol}; "
-                "say which value gives it back"
-            )
+    if faults := misfits(path, signed.block, site):
+        raise ConfigError("\n".join(faults))
+    return signed.block

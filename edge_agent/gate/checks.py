@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from edge_agent.gate.draft import Draft
+from edge_agent.gate.lease import span_ns
 from edge_agent.gate.state import FRESH_POLLS, NS, Fence, PointRules, PointState
 from protocols.command import Command, CommandKind, Renewal
 from protocols.errors import ContractError, SignatureError
@@ -151,13 +152,16 @@ def _number(_draft: Draft, _rules: PointRules, _point: PointState, command: Comm
     return None
 
 
-def _lease(_draft: Draft, rules: PointRules, _point: PointState, command: Command) -> No | None:
-    """Check 11, second half: above zero, at most `max_lease_s`, begun before its end; NaN passes none."""
+def _lease(draft: Draft, rules: PointRules, _point: PointState, command: Command) -> No | None:
+    """Check 11, second half: above zero, at most `max_lease_s`, not over yet; NaN passes none."""
     most_s = rules.limits.max_lease_s
     if not 0 < command.lease_s <= most_s:
         return No(Refusal.LEASE, f"{command.lease_s} s, at most {most_s} s")
     if not 0 <= command.start_in_s < command.lease_s:
         return No(Refusal.LEASE, f"starts in {command.start_in_s} s, lasts {command.lease_s} s")
+    over_ns = draft.now_ns - span_ns(command, draft.now_ns)[1]
+    if over_ns >= 0:
+        return No(Refusal.LEASE, f"was over {over_ns / NS:.1f} s before it arrived")
     return None
 
 
@@ -169,8 +173,8 @@ def _limits(_draft: Draft, rules: PointRules, _point: PointState, command: Comma
     return None
 
 
-def _remote(draft: Draft, _rules: PointRules, point: PointState, command: Command) -> No | None:
-    """Check 13: the machine is not in local mode, and nobody else has taken the point."""
+def _remote(draft: Draft, rules: PointRules, point: PointState, command: Command) -> No | None:
+    """Check 13: the machine is in remote mode by a fresh reading, and nobody else has taken the point."""
     if not draft.writable(command.point):
         return No(Refusal.LOCAL_MODE, "the machine is in local mode, or its switch was not read yet")
     left_ns = point.cool_until_ns - draft.now_ns
@@ -178,7 +182,10 @@ def _remote(draft: Draft, _rules: PointRules, point: PointState, command: Comman
         return No(
             Refusal.LOCAL_MODE, f"somebody else set the point; left alone for {left_ns / NS:.0f} s more"
         )
-    return None
+    switch = draft.state.switches.get(rules.device)
+    if rules.switch_poll_s is None or switch is None:
+        return None
+    return _too_old(draft, switch.at_ns, rules.switch_poll_s, "reading of the local switch")
 
 
 def _good_input(draft: Draft, rules: PointRules, point: PointState, _command: Command) -> No | None:
@@ -187,10 +194,16 @@ def _good_input(draft: Draft, rules: PointRules, point: PointState, _command: Co
         return No(Refusal.BAD_INPUT, "not read yet")
     if not point.seen.good:
         return No(Refusal.BAD_INPUT, "the last reading is bad")
-    age_s = (draft.now_ns - point.seen.at_ns) / NS
-    if age_s > FRESH_POLLS * rules.poll_s:
-        return No(Refusal.BAD_INPUT, f"the last reading is {age_s:.1f} s old")
-    return None
+    return _too_old(draft, point.seen.at_ns, rules.poll_s, "reading")
+
+
+def _too_old(draft: Draft, at_ns: int, poll_s: float, what: str) -> No | None:
+    age_s = (draft.now_ns - at_ns) / NS
+    return (
+        No(Refusal.BAD_INPUT, f"the last {what} is {age_s:.1f} s old")
+        if age_s > FRESH_POLLS * poll_s
+        else None
+    )
 
 
 def _proven(_draft: Draft, rules: PointRules, _point: PointState, _command: Command) -> No | None:

@@ -117,7 +117,8 @@ def _set(draft: Draft, command: Command) -> None:
     if command.value is None:
         return
     edge, at = draft.rules.edge, draft.now
-    _remember(draft, Received(command.id, edge, command.point, at, command.lease_s))
+    left_s = (lease.span_ns(command, at.mono_ns)[1] - at.mono_ns) / NS
+    _remember(draft, Received(command.id, edge, command.point, at, left_s))
     granted = lease.grant(draft, command, command.value)
     if granted.start_ns > draft.now_ns:
         wait_s = (granted.start_ns - draft.now_ns) / NS

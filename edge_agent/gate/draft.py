@@ -70,9 +70,14 @@ class Draft:
         return ticket
 
     def writable(self, name: str) -> bool:
-        """Whether the device is known not to be in local mode."""
+        """Whether the device, by the last good reading of its switch, is not in local mode.
+
+        Check 13 asks for a fresh reading besides; what already runs goes by the last one, so that a switch
+        that cannot be read never keeps a point from its fallback.
+        """
         rules = self.rule(name)
-        return not rules.has_local_switch or self.state.local.get(rules.device) is False
+        switch = self.state.switches.get(rules.device)
+        return rules.switch_poll_s is None or (switch is not None and not switch.local)
 
     def done(self) -> Decision:
         """The decision."""

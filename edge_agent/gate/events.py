@@ -73,10 +73,11 @@ class PointRead:
 
 @dataclass(frozen=True, slots=True)
 class LocalMode:
-    """The local switch of a device was read."""
+    """The local switch of a device was read well; `at_ns` is the poll's instant on the boot clock."""
 
     device: str
     local: bool
+    at_ns: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Final
 from edge_agent.gate import fallback, lease
 from edge_agent.gate.draft import Draft
 from edge_agent.gate.events import LocalMode
-from edge_agent.gate.state import NS, Holding, Lease, PointRules, PointState
+from edge_agent.gate.state import NS, Holding, Lease, PointRules, PointState, Switch
 from protocols.receipt import Overridden
 
 LOCAL: Final = "local mode"
@@ -19,9 +19,12 @@ def switched(draft: Draft, event: LocalMode) -> None:
 
     Our value may still lie in the register; it is taken back when the machine is remote again.
     """
-    if draft.state.local.get(event.device) is event.local:
+    before, seen = draft.state.switches.get(event.device), Switch(event.local, event.at_ns)
+    if before is not None and (seen == before or seen.at_ns < before.at_ns):
         return
-    draft.state = replace(draft.state, local=draft.state.local.put(event.device, event.local))
+    draft.state = replace(draft.state, switches=draft.state.switches.put(event.device, seen))
+    if before is not None and before.local is event.local:
+        return
     for name in draft.rules.points_of.get(event.device, ()):
         if event.local:
             _all_overridden(draft, name, LOCAL)

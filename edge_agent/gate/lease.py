@@ -17,17 +17,19 @@ def after_ns(now_ns: int, seconds: float) -> int:
     return now_ns + int(seconds * NS)
 
 
+def span_ns(command: Command, now_ns: int) -> tuple[int, int]:
+    """Start and end of the lease a command asks for, counted from the heartbeat it echoes.
+
+    So a message that was held up on its way never outlives what its sender meant.
+    """
+    made_ns = min(command.echo.reading_ms * 1_000_000, now_ns)
+    return max(now_ns, after_ns(made_ns, command.start_in_s)), after_ns(made_ns, command.lease_s)
+
+
 def grant(draft: Draft, command: Command, value: float) -> Lease:
     """Give a command its lease; the one on its rung is superseded."""
-    begin_ns = min(command.echo.reading_ms * 1_000_000, draft.now_ns)
-    lease = Lease(
-        id=command.id,
-        issuer=command.issuer,
-        level=command.level,
-        value=value,
-        start_ns=max(draft.now_ns, after_ns(begin_ns, command.start_in_s)),
-        until_ns=after_ns(draft.now_ns, command.lease_s),
-    )
+    start_ns, until_ns = span_ns(command, draft.now_ns)
+    lease = Lease(command.id, command.issuer, command.level, value, start_ns, until_ns)
     old = next((held for held in draft.point(command.point).leases if held.level is lease.level), None)
     if old is not None:
         at, edge = draft.now, draft.rules.edge

@@ -52,7 +52,7 @@ class PointRules:
         tolerance: Largest difference of two readings that count as equal. [unit of the point]
         poll_s: How often it is read.
         watchdog_s: After how long without a write the device itself drops the value; None: it never does.
-        has_local_switch: Whether the device tells that it is in local mode.
+        switch_poll_s: How often the device's local switch is read; None: it has none.
     """
 
     device: str
@@ -63,7 +63,7 @@ class PointRules:
     tolerance: float
     poll_s: float
     watchdog_s: float | None = None
-    has_local_switch: bool = False
+    switch_poll_s: float | None = None
 
     def same(self, one: float | None, other: float | None) -> bool:
         """Whether two readings are equal; None is the empty priority slot."""
@@ -239,6 +239,14 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class Switch:
+    """The local switch of a machine as last read; `at_ns` is the poll's instant on the boot clock."""
+
+    local: bool
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class PointState:
     """One set-point.
 
@@ -285,7 +293,7 @@ class GateState:
         order: Running number to id, the oldest is forgotten first.
         next_order: Next running number.
         points: `site/device/point` to its state.
-        local: Device to whether it is in local mode; missing: not known yet.
+        switches: Device to the last good reading of its local switch; missing: none yet.
         ticket: Last ticket given out.
     """
 
@@ -294,7 +302,7 @@ class GateState:
     order: PMap[int, bytes] = field(default_factory=PMap)
     next_order: int = 0
     points: PMap[str, PointState] = field(default_factory=PMap)
-    local: PMap[str, bool] = field(default_factory=PMap)
+    switches: PMap[str, Switch] = field(default_factory=PMap)
     ticket: int = 0
 
     @property

@@ -249,6 +249,18 @@ async def test_a_block_changed_after_it_was_signed_is_not_accepted(rig: Rig) -> 
         load_blocks(rig.state, rig.site, rig.commissioning)
 
 
+async def test_a_block_signed_for_another_unit_than_the_profile_has_now_is_not_accepted(rig: Rig) -> None:
+    (profile,) = rig.site.profiles.values()
+    points = [
+        spec.model_copy(update={"unit": "s"}) if spec.name == "role_set_code" else spec
+        for spec in profile.points
+    ]
+    changed = profile.model_copy(update={"points": tuple(points)})
+    site = SiteDevices(rig.site.edge, {profile.id: changed})
+    with pytest.raises(ConfigError, match=r"'role_set_code' has the unit 's', the limits say 'code'"):
+        load_blocks(rig.state, site, rig.commissioning)
+
+
 async def _pass(clock: SystemClock, seconds: float) -> None:
     end_s = clock.mono_s() + seconds
     await _until(lambda: clock.mono_s() > end_s)

@@ -58,7 +58,7 @@ def limits(fallback: Fallback, **changes: object) -> WriteLimits:
 def rules_of(*, agent_epoch: int = 1, watchdog_s: float | None = None, **changes: object) -> Rules:
     battery = PointRules(
         "battery1", "power_set_kw", limits(FallbackValue(value=FALLBACK_KW), **changes), CAP, proven=True,
-        tolerance=0.01, poll_s=1.0, watchdog_s=watchdog_s, has_local_switch=True,
+        tolerance=0.01, poll_s=1.0, watchdog_s=watchdog_s, switch_poll_s=1.0,
     )  # fmt: skip
     chiller = PointRules(
         "chiller1", "supply_set_c",
@@ -183,7 +183,7 @@ class World:
 
     def poll(self) -> None:
         if not self.device.cut:
-            self.feed(LocalMode("battery1", self.device.local))
+            self.feed(LocalMode("battery1", self.device.local, self.now_ns))
         for point, idle in ((POINT, FALLBACK_KW), (SLOT, 7.0)):
             value = self.device.values[point]
             shown = idle if value is None else value

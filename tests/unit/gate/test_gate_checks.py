@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.gate import core
-from edge_agent.gate.events import LocalMode, MessageReceived, PointRead, RenewalReceived
+from edge_agent.gate.events import LocalMode, MessageReceived, PointRead, RenewalReceived, Tick
 from edge_agent.gate.state import GateState
 from protocols.command import PURPOSE_COMMAND, PURPOSE_RENEWAL, CommandKind, Echo, Level, Step
 from protocols.receipt import Received, Refused
 from protocols.refusal import Refusal
 from protocols.signing import seal
-from tests.unit.gate.gate_world import HUB, POINT, SLOT, STRANGER, World, rules_of
+from tests.unit.gate.gate_world import FALLBACK_KW, HUB, POINT, SLOT, STRANGER, World, rules_of
 
 
 @pytest.fixture
@@ -212,7 +212,7 @@ def test_no_signed_nonsense_disturbs_the_gate(row: object) -> None:
 
 def test_a_machine_in_local_mode_takes_nothing(world: World) -> None:
     world.device.local = True
-    world.feed(LocalMode("battery1", local=True))
+    world.feed(LocalMode("battery1", local=True, at_ns=world.now_ns + 1))
     assert _code(world) is Refusal.LOCAL_MODE
 
 
@@ -228,15 +228,57 @@ def test_a_point_that_was_not_read_well_and_lately_takes_nothing(world: World) -
     world.feed(PointRead(POINT, 0.0, good=True, at_ns=world.now_ns + 2))
     assert _code(world) is None
     world.now_ns += 3_000_000_003
+    world.feed(LocalMode("battery1", local=False, at_ns=world.now_ns))
     assert _code(world) is Refusal.BAD_INPUT
     world.feed(PointRead(POINT, 100.0, good=True, at_ns=world.now_ns))
     world.now_ns += 3_000_000_000
     assert _code(world) is None
 
 
+def test_a_switch_that_was_not_read_lately_is_not_trusted(world: World) -> None:
+    world.now_ns += 3_000_000_000
+    world.feed(PointRead(POINT, 0.0, good=True, at_ns=world.now_ns))
+    assert _code(world) is None
+    world.now_ns += 1
+    assert _code(world) is Refusal.BAD_INPUT
+
+
+def test_a_switch_that_cannot_be_read_keeps_no_point_from_its_fallback(world: World) -> None:
+    world.order(100.0, lease_s=5.0)
+    for _ in range(24):
+        world.now_ns += 250_000_000
+        world.feed(Tick())
+    assert world.value() == FALLBACK_KW
+
+
+def test_an_older_reading_of_the_switch_counts_for_nothing(world: World) -> None:
+    before = world.state
+    world.feed(LocalMode("battery1", local=True, at_ns=world.now_ns - 1))
+    assert world.state is before
+
+
+def test_a_message_held_up_on_its_way_lives_no_longer_than_its_sender_meant(world: World) -> None:
+    sent = world.command(50.0, lease_s=5.0)
+    until_ns = world.now_ns + 5_000_000_000
+    world.wait(2.0)
+    answer = world.send(sent)
+    assert isinstance(answer, Received)
+    assert answer.lease_s == 3.0
+    assert world.state.points[POINT].leases[0].until_ns == until_ns
+
+
+def test_a_message_whose_lease_was_over_before_it_arrived_is_refused(world: World) -> None:
+    sent = world.command(50.0, lease_s=5.0)
+    world.wait(5.0)
+    answer = world.send(sent)
+    assert isinstance(answer, Refused)
+    assert answer.code is Refusal.LEASE
+    assert world.value() == FALLBACK_KW
+
+
 def test_a_point_never_read_takes_nothing(tmp_path: Path) -> None:
     world = World(tmp_path)
-    world.feed(LocalMode("battery1", local=False))
+    world.feed(LocalMode("battery1", local=False, at_ns=world.now_ns))
     assert _code(world) is Refusal.BAD_INPUT
     world.store.close()
 

@@ -162,7 +162,7 @@ class Protocol(RuleBasedStateMachine):
         expected = None if known is not None else self.verdict(command)
         before, writes = world.state, len(world.device.writes)
         if expected is None and known is None:
-            until_ns = world.now_ns + int(command.lease_s * 1e9)
+            until_ns = _until_ns(command)
             assert command.value is not None
             granted = Known(command.id, command.value, until_ns)
             old = world.leases.get(command.level)
@@ -193,7 +193,9 @@ class Protocol(RuleBasedStateMachine):
         value = math.nan if command.value is None else command.value
         seen = world.state.points[POINT].seen if POINT in world.state.points else None
         fresh = seen is not None and seen.good and world.now_ns - seen.at_ns <= 3_000_000_000
-        remote = world.state.local.get("battery1") is False
+        switch = world.state.switches.get("battery1")
+        remote = switch is not None and not switch.local
+        switched = switch is not None and world.now_ns - switch.at_ns <= 3_000_000_000
         cool = POINT in world.state.points and world.state.points[POINT].cool_until_ns > world.now_ns
         faults = {
             Refusal.ADDRESSEE: command.agent_epoch != world.rules.agent_epoch,
@@ -201,10 +203,10 @@ class Protocol(RuleBasedStateMachine):
             Refusal.STALE_ECHO: command.echo.boot != world.boot or not 0 <= age_ms <= 10_000,
             Refusal.OUT_OF_ORDER: command.epoch == epoch and command.seq <= seq,
             Refusal.VALUE: not math.isfinite(value),
-            Refusal.LEASE: not (command.lease_s > 0 and command.lease_s <= MAX_LEASE_S),
+            Refusal.LEASE: not 0 < command.lease_s <= MAX_LEASE_S or _until_ns(command) <= world.now_ns,
             Refusal.LIMITS: not LOW_KW <= value <= HIGH_KW,
             Refusal.LOCAL_MODE: not remote or cool,
-            Refusal.BAD_INPUT: not fresh,
+            Refusal.BAD_INPUT: not (fresh and switched),
         }
         return next((code for code, present in faults.items() if present), None)
 
@@ -403,8 +405,7 @@ class Protocol(RuleBasedStateMachine):
         command = world.command(float(value))
         verdict = self.verdict(command)
         if verdict is None:
-            until_ns = world.now_ns + int(command.lease_s * 1e9)
-            world.leases[command.level] = Known(command.id, float(value), until_ns)
+            world.leases[command.level] = Known(command.id, float(value), _until_ns(command))
         world.stop_after = steps
         try:
             world.feed(MessageReceived(command.sealed(HUB)))
@@ -436,6 +437,10 @@ class Protocol(RuleBasedStateMachine):
         fence = world.state.fences.get("hub")
         if fence is not None:
             assert (fence.epoch, fence.seq) == self.fence, "I4: the fence is not where it was moved to"
+
+
+def _until_ns(command: Command) -> int:
+    return command.echo.reading_ms * 1_000_000 + int(command.lease_s * 1e9)
 
 
 def _rules(watchdog_s: float | None) -> Rules:

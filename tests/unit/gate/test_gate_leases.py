@@ -346,7 +346,9 @@ def test_a_write_that_waited_is_not_carried_out_after_its_lease(world: World) ->
 def test_a_write_that_waited_is_not_carried_out_once_the_machine_is_local(world: World) -> None:
     decision = core.decide(world.rules, world.state, _message(world), world.now)
     write = next(effect for effect in decision.effects if isinstance(effect, Write))
-    local = core.decide(world.rules, decision.state, LocalMode("battery1", local=True), world.now)
+    local = core.decide(
+        world.rules, decision.state, LocalMode("battery1", local=True, at_ns=world.now_ns + 1), world.now
+    )
     assert not core.wanted(world.rules, local.state, write, world.now)
 
 
