@@ -22,7 +22,7 @@ class FallbackRelease(Config):
 
     value: float | None = None
     """What a register without priority array is set to so that the machine decides itself; None where the
-    protocol has a null (BACnet) or the device's watchdog does it. [unit of the point]"""
+    protocol has a null (BACnet). [unit of the point]"""
 
 
 class FallbackValue(Config):
@@ -58,7 +58,7 @@ class WriteLimits(Config):
     settle_s: Annotated[Seconds, Field(le=120)] = 2.0
     """Wait between write and read-back."""
 
-    tolerance: Annotated[float, Field(ge=0)] = 0.0
+    tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     """Allowed difference at read-back. [unit]"""
 
     readback: Literal["echo", "effective"] = "echo"
@@ -81,7 +81,7 @@ class WriteLimits(Config):
         if self.readback == "effective" and self.effective_point is None:
             message = "readback 'effective' needs effective_point"
             raise ValueError(message)
-        if isinstance(self.fallback, FallbackValue) and not self.low <= self.fallback.value <= self.high:
+        if self.fallback.value is not None and not self.low <= self.fallback.value <= self.high:
             message = f"fallback {self.fallback.value} lies outside {self.low} … {self.high}"
             raise ValueError(message)
         return self
