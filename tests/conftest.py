@@ -23,7 +23,7 @@ def configs() -> Path:
     return ROOT / "configs"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def chromium() -> str:
     """Path of the system's Chromium; skips without it, fails where `EMS_REQUIRE` names it."""
     found = shutil.which("chromium")
