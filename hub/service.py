@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from hub.auth.admin import ensure_admin
-from hub.database import upgrade
+from hub.database import FILE, upgrade
 from hub.roles.options import Role, RoleOptions
 from hub.store.schema import open_writer
 from runtime.children import check_port_free, die_with_parent
@@ -28,9 +28,11 @@ def prepare(options: RoleOptions, say: Say) -> None:
     """Make both databases or bring them to this version; says the admin's password when it makes one.
 
     Raises:
+        OSError: The state folder cannot be written to.
         StoreError: A database cannot be opened or brought to this version.
     """
-    options.state.mkdir(parents=True, exist_ok=True)
+    options.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (options.state / FILE).touch(mode=0o600)  # the sign-ins are nobody else's business
     open_writer(options.series_path).close()
     upgrade(options.business_url)
     password = ensure_admin(options.business_url, SystemClock())

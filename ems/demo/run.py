@@ -101,10 +101,11 @@ class Demo:
         self._wait("bus", lambda: seed_file(self.layout.keys, EDGE).exists())
         say(f"bus      nats://127.0.0.1:{self.ports.bus}")
         self._seed_history()
+        init = self._begin_hub_init()
         self._wait("sim", lambda: "simulator ready" in _tail(self.parts["sim"].log))
         say(f"plant    {len(self._devices().edge.devices)} simulated devices: Modbus, BACnet, OPC UA, MQTT")
         self._prove()
-        password = self._init_hub()
+        password = self._end_hub_init(init)
         self._up("edge", "edge", "run", *self._edge())
         self.ports = choose_ports(self.layout, self.ports)
         self._up("hub", "hub", "run", *self._hub(), f"--port={self.ports.page}")
@@ -151,23 +152,29 @@ class Demo:
         run_to_end(part, 40.0)
         say("proofs   every set-point falls back by itself (var/edge/proofs)")
 
-    def _init_hub(self) -> str | None:
-        """Make the hub's database; the one-time password comes back through a pipe and is in no log."""
-        done = subprocess.run(  # noqa: S603  our own command line
+    def _begin_hub_init(self) -> subprocess.Popen[str]:
+        """Make the hub's databases meanwhile; the one-time password comes by a pipe and is in no log."""
+        return subprocess.Popen(  # noqa: S603  our own command line
             [sys.executable, "-m", "ems.main", "hub", "init", *self._hub()],
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
             text=True,
-            check=False,
             env={**os.environ, "EMS_DIE_WITH_PARENT": "1"},
+            start_new_session=True,
         )
-        if done.returncode != 0:
-            raise ConfigError(
-                f"the hub's database could not be made: {done.stderr.strip().rpartition(chr(10))[2]}"
-            )
-        for line in done.stdout.splitlines():
-            if line.startswith("admin password:"):
-                return line.partition(":")[2].strip()
-        return None
+
+    def _end_hub_init(self, init: subprocess.Popen[str]) -> str | None:
+        """The one-time password, or None where somebody has one already.
+
+        Raises:
+            ConfigError: The databases could not be made; the message is the hub's own.
+        """
+        out, err = init.communicate()
+        if init.returncode != 0:
+            raise ConfigError(f"the hub's database could not be made: {err.strip().rpartition(chr(10))[2]}")
+        found = [line for line in out.splitlines() if line.startswith("admin password:")]
+        return found[0].partition(":")[2].strip() if found else None
 
     def _announce(self, password: str | None) -> None:
         say(f"page     http://127.0.0.1:{self.ports.page}/")
