@@ -14,6 +14,7 @@ from protocols.errors import ContractError
 
 VERSION: Final = 1
 KIND: Final = "gap"
+_END: Final = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,4 +65,6 @@ def decode_gap(data: bytes) -> Gap:
         raise ContractError("not a gap record") from error
     if version != VERSION or kind != KIND:
         raise ContractError("not a gap record of a known version")
+    if not 0 < gap.first <= gap.last < _END or not 0 < gap.rows < _END or not 0 <= gap.samples < _END:
+        raise ContractError("a gap record whose numbers cannot be")
     return gap

@@ -151,7 +151,7 @@ def decode_receipt(data: bytes) -> Receipt:
     """Read a receipt back.
 
     Raises:
-        ContractError: Unknown version or kind, or a field too many or too few.
+        ContractError: Unknown version, kind or code, or a field too many or too few.
     """
     try:
         version, name, ident, edge, point, boot, mono_ns, wall_ns, *detail = msgpack.unpackb(data)
@@ -160,9 +160,11 @@ def decode_receipt(data: bytes) -> Receipt:
     kind = _KINDS.get(name) if isinstance(name, str) else None
     if version != VERSION or kind is None:
         raise ContractError(f"receipt version {version!r} kind {name!r} is not known here")
-    if kind is Refused and detail:
-        detail[0] = Refusal(detail[0])
     try:
+        if kind is Refused and detail:
+            detail[0] = Refusal(detail[0])
         return kind(ident, edge, point, Instant(boot, mono_ns, wall_ns), *detail)  # type: ignore[return-value]  # _KINDS holds members of Receipt only
     except TypeError as error:
         raise ContractError(f"a {name} receipt with {len(detail)} details") from error
+    except ValueError as error:
+        raise ContractError(f"a {name} receipt with an unknown code") from error

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Final
 
 from hub.store.port import Received
 from protocols.frame import Bundle, Catalogue, Frame, decode_bundle
+from protocols.gap import decode_gap, is_gap
 from protocols.subjects import message_id
 from runtime.supervise import guarded_decode
 
+_log = logging.getLogger(__name__)
 _MOST: Final = 2**62
 
 
@@ -21,6 +24,11 @@ class Origin:
     edge: str
     journal: str
     seq: int
+
+    @property
+    def source(self) -> tuple[str, str, int]:
+        """Edge, journal and seq: the key of the row."""
+        return self.edge, self.journal, self.seq
 
 
 def origin_of(subject: str, ident: str | None) -> Origin | None:
@@ -46,16 +54,16 @@ def origin_of(subject: str, ident: str | None) -> Origin | None:
 def row_of(origin: Origin, data: bytes) -> Received:
     """Decode one message; a bundle that lies about its origin or cannot be read is a rejected row."""
     if origin.kind == "rcpt":
-        return Received(origin.edge, origin.journal, origin.seq, receipt=data)
+        return _gap(origin, data) if is_gap(data) else Received(*origin.source, receipt=data)
     bundle = guarded_decode(decode_bundle, data, "bundle")
     if bundle is None or not _honest(bundle, origin):
         return rejected(origin, data)
-    return Received(origin.edge, origin.journal, origin.seq, frames=bundle.frames)
+    return Received(*origin.source, frames=bundle.frames)
 
 
 def rejected(origin: Origin, data: bytes) -> Received:
     """A row nobody can use; its bytes stay for a person."""
-    return Received(origin.edge, origin.journal, origin.seq, rejected=data)
+    return Received(*origin.source, rejected=data)
 
 
 def fits(frame: Frame, catalogue: Catalogue) -> bool:
@@ -64,6 +72,17 @@ def fits(frame: Frame, catalogue: Catalogue) -> bool:
     if frame.indices is None:
         return len(frame.values) == count
     return len(frame.indices) == 0 or int(frame.indices.max()) < count
+
+
+def _gap(origin: Origin, data: bytes) -> Received:
+    gap = guarded_decode(decode_gap, data, "gap record")
+    if gap is None or gap.edge != origin.edge:
+        return rejected(origin, data)
+    _log.warning(
+        "edge %s had no more room and gave up %d rows with %d samples, seq %d to %d of journal %s",
+        gap.edge, gap.rows, gap.samples, gap.first, gap.last, gap.journal,
+    )  # fmt: skip
+    return Received(*origin.source, gap=gap)
 
 
 def _honest(bundle: Bundle, origin: Origin) -> bool:

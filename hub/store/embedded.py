@@ -204,6 +204,12 @@ class EmbeddedStore(EmbeddedReader, SeriesStore):
 
 
 def _insert_other(connection: sqlite3.Connection, row: Received) -> None:
+    if row.gap is not None:
+        gap = row.gap
+        connection.execute(
+            "INSERT INTO gap (edge, journal, first_seq, last_seq, rows, samples) VALUES (?, ?, ?, ?, ?, ?)",
+            (gap.edge, gap.journal, gap.first, gap.last, gap.rows, gap.samples),
+        )
     for table, body in (("receipt", row.receipt), ("rejected", row.rejected)):
         if body is not None:
             connection.execute(

@@ -30,6 +30,7 @@ from hub.store.port import (
 from hub.store.schema import open_reader
 from protocols.errors import StoreError
 from protocols.frame import Catalogue, decode_catalogue
+from protocols.gap import Gap
 from protocols.point import PointId
 from protocols.quality import is_bad
 
@@ -143,6 +144,14 @@ class EmbeddedReader(SeriesReader):
                 (after_rowid, limit),
             ).fetchall()
         return [ReceiptRow(*row) for row in rows]
+
+    def gaps(self) -> list[Gap]:
+        """What edges had to give up, in order of arrival: these samples will never come."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT edge, journal, first_seq, last_seq, rows, samples FROM gap ORDER BY rowid"
+            ).fetchall()
+        return [Gap(*row) for row in rows]
 
     def heartbeats(self) -> list[HeartbeatRow]:
         """The newest heartbeat of each edge."""

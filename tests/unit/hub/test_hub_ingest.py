@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import msgpack
@@ -24,6 +25,7 @@ from protocols.clock import Instant
 from protocols.coverage import decode_coverage
 from protocols.errors import StoreError
 from protocols.frame import Bundle, Catalogue, Frame, encode_bundle
+from protocols.gap import Gap
 from protocols.heartbeat import Heartbeat
 from protocols.point import PointId
 from runtime.bus import connect, ensure_streams, publish_row
@@ -199,6 +201,22 @@ async def test_rubbish_is_covered_and_kept_apart(bus: RunningBus, tmp_path: Path
         await edge.send(3)
         await wait_for(lambda: reader.ranges("edge1", JOURNAL) == [(1, 3)])
         assert count(reader, SPAN).stored == 1
+
+
+async def test_what_an_edge_gave_up_is_stored_told_and_is_no_receipt(
+    bus: RunningBus, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    gap = Gap("edge1", "of_an_older_boot", 3, 9, 7, 4200)
+    async with an_edge(bus) as edge, running_ingest(options(bus, tmp_path)) as reader:
+        subject = subjects.receipts("edge1", JOURNAL)
+        bodies = [gap.encode(), replace(gap, edge="edge2").encode(), replace(gap, first=-1).encode(), b"r"]
+        for seq, body in enumerate(bodies, start=1):
+            await publish_row(edge.js, subject, body, subjects.message_id(JOURNAL, seq))
+        await publish_row(edge.js, subject, gap.encode(), "again", 5.0)
+        await wait_for(lambda: reader.ranges("edge1", JOURNAL) == [(1, 4)])
+        assert reader.gaps() == [gap]
+        assert [row.body for row in reader.receipts(0)] == [b"r"]
+    assert "gave up 7 rows with 4200 samples, seq 3 to 9" in caplog.text
 
 
 async def test_a_heartbeat_is_kept_and_answers_with_coverage(bus: RunningBus, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from protocols.command import (
 )
 from protocols.coverage import Coverage, RangeSet, decode_coverage
 from protocols.errors import ContractError, SignatureError
+from protocols.gap import Gap, decode_gap, is_gap
 from protocols.heartbeat import Heartbeat, decode_heartbeat
 from protocols.receipt import Receipt, Refused, decode_receipt, encode_receipt, kind_of
 from protocols.refusal import REFUSAL_TEXTS, Refusal
@@ -43,6 +44,7 @@ COMMAND = Command(
     cap_hash=b"h" * 16, reason="cheapest", actor="dispatch", steps=(Step(0.0, 2.0), Step(900.0, 1.0)),
 )  # fmt: skip
 RENEWAL = Renewal(1, "hub", "00ff", "demo", "edge1", 3, b"l" * 16, 10.0, Echo("boot0", 5), 4, 10)
+GAP = Gap("edge1", "j0", 3, 9, 7, 4200)
 HEARTBEAT = Heartbeat(
     "edge1", "demo", 3, "boot0", 123_456, 5, 4, ["aa"], {"comp1": "up"}, 7, 1, {"comp1": "ab"}, "j0"
 )
@@ -82,7 +84,7 @@ def test_a_heartbeat_and_a_coverage_come_back() -> None:
 
 
 @pytest.mark.parametrize(
-    "decode", [decode_command, decode_renewal, decode_receipt, decode_heartbeat, decode_coverage]
+    "decode", [decode_command, decode_renewal, decode_receipt, decode_heartbeat, decode_coverage, decode_gap]
 )
 @given(data=st.binary(max_size=120))
 def test_foreign_bytes_are_refused(decode: Callable[[bytes], object], data: bytes) -> None:
@@ -157,10 +159,30 @@ def test_the_layout_of_each_message_has_not_changed(golden: Path) -> None:
         "renewal": RENEWAL.body(),
         "heartbeat": HEARTBEAT.encode(),
         "coverage": Coverage("edge1", "j0", ((1, 5), (7, 7))).encode(),
+        "gap": GAP.encode(),
         **{f"receipt_{kind_of(r)}": encode_receipt(r) for r in _receipts()},
     }
     for name, data in messages.items():
         assert data.hex() == (golden / f"{name}.hex").read_text().strip(), name
+
+
+def test_a_gap_record_comes_back_and_is_told_from_a_receipt() -> None:
+    assert decode_gap(GAP.encode()) == GAP
+    assert is_gap(GAP.encode())
+    assert not any(is_gap(encode_receipt(receipt)) for receipt in _receipts())
+
+
+@pytest.mark.parametrize("change", [{"first": 0}, {"last": 2}, {"rows": 0}, {"samples": -1}, {"last": 2**63}])
+def test_a_gap_record_whose_numbers_cannot_be_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(ContractError):
+        decode_gap(dataclasses.replace(GAP, **change).encode())
+
+
+def test_a_refusal_with_an_unknown_code_is_no_receipt() -> None:
+    row = msgpack.unpackb(encode_receipt(next(r for r in _receipts() if isinstance(r, Refused))))
+    row[8] = "because"
+    with pytest.raises(ContractError, match="unknown code"):
+        decode_receipt(msgpack.packb(row))
 
 
 def test_a_refusal_keeps_its_code() -> None:
