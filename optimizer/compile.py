@@ -40,8 +40,8 @@ _LOAD_CORNERS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
 _PLR_STEPS: Final = (0.5, 0.75, 1.0)
 _WARM_MARGIN_K: Final = 1.0
 """Chilled water at full load stays this far below the limit of the supply."""
-_AIR_RESERVE_FRAC: Final = 0.06
-"""Peaks inside a step above its mean, as a fraction of the largest need."""
+_AIR_RESERVE_FRAC: Final = 0.03
+"""Peaks inside a step above its mean. Small, since standby machines keep their permit and a low band."""
 _COOLING_RESERVE_FRAC: Final = 0.05
 
 
@@ -73,7 +73,7 @@ def compile_problem(
         binary_steps=binary_steps,
         forecasts=forecasts,
         prices=prices(tariff, emissions, window, now.month_peak_kw),
-        limits=_limits(plant.flowsheet, forecasts),
+        limits=_limits(plant.flowsheet),
         compressors=_compressors(plant, outlook, now, rate),
         chillers=_chillers(plant, outlook, now, rate),
         batteries=_batteries(plant, now, steps, rate),
@@ -143,15 +143,15 @@ def _positive(series: FloatArray) -> FloatArray:
     return np.where(series < 1e-6, 0.0, series).astype(np.float64)  # noqa: PLR2004  a millionth is nothing
 
 
-def _limits(flowsheet: Flowsheet, forecasts: Forecasts) -> Limits:
+def _limits(flowsheet: Flowsheet) -> Limits:
     grids = [
         unit for _, unit in flowsheet.of_kind(Grid) if flowsheet.nodes[unit.node].carrier == "electricity"
     ]
     return Limits(
         import_kw=sum(grid.import_max_kw for grid in grids),
         export_kw=sum(grid.export_max_kw for grid in grids),
-        air_reserve_m3_min=_AIR_RESERVE_FRAC * float(np.nan_to_num(forecasts.air_m3_min).max()),
-        cooling_reserve_kw=_COOLING_RESERVE_FRAC * float(np.nan_to_num(forecasts.cooling_kw).max()),
+        air_reserve_frac=_AIR_RESERVE_FRAC,
+        cooling_reserve_frac=_COOLING_RESERVE_FRAC,
     )
 
 

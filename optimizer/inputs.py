@@ -98,8 +98,8 @@ def _refuse_scalars(problem: DispatchProblem) -> None:
         ("peak of the month", prices.month_peak_kw),
         ("import limit", limits.import_kw),
         ("export limit", limits.export_kw),
-        ("air reserve", limits.air_reserve_m3_min),
-        ("cooling reserve", limits.cooling_reserve_kw),
+        ("air reserve", limits.air_reserve_frac),
+        ("cooling reserve", limits.cooling_reserve_frac),
     ):
         if not (np.isfinite(value) and value >= 0):
             raise SolveError(f"the {name} is {value}; it must be a number not below zero")

@@ -183,10 +183,10 @@ class Limits:
     """Contracted import, mean of a step. [kW]"""
     export_kw: float = 1e5
     """Permitted export, mean of a step. [kW]"""
-    air_reserve_m3_min: float = 0.0
-    """Capacity of permitted compressors above the forecast need. [m³/min]"""
-    cooling_reserve_kw: float = 0.0
-    """Capacity of running chillers above the forecast need. [kW]"""
+    air_reserve_frac: float = 0.0
+    """Capacity of permitted compressors above the forecast need, a fraction of the need of the step."""
+    cooling_reserve_frac: float = 0.0
+    """Capacity of running chillers above the forecast need, a fraction of the need of the step."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

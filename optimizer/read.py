@@ -128,7 +128,7 @@ class _Reader:
         found = [self._columns.chillers[machine.name] for machine in problem.chillers]
         share = np.array([x[c.switch.on] for c in found])
         capacity = np.array([machine.load_kw[:, -1] for machine in problem.chillers])
-        need = problem.forecasts.cooling_kw + problem.limits.cooling_reserve_kw
+        need = problem.forecasts.cooling_kw * (1.0 + problem.limits.cooling_reserve_frac)
         on = rounded_on(share, capacity, need, problem.binary_steps)
         plans: dict[str, MachinePlan] = {}
         for index, machine in enumerate(problem.chillers):

@@ -47,9 +47,10 @@ def _small(problem: DispatchProblem, station: StationColumns, x: FloatArray) -> 
     path = best_path(problem, ways, decided)
     steps = np.arange(problem.steps)
     flow = ways.flow[path, steps]
-    need, reserve = problem.forecasts.air_m3_min, problem.limits.air_reserve_m3_min
+    need, reserve_frac = problem.forecasts.air_m3_min, problem.limits.air_reserve_frac
     capacity = capacity_m3_min(problem, ways.on[path])
-    missing = np.maximum(need + reserve - capacity, 0.0) if reserve > 0 else np.zeros(problem.steps)
+    wanted = need * (1.0 + reserve_frac)
+    missing = np.maximum(wanted - capacity, 0.0) if reserve_frac > 0 else np.zeros(problem.steps)
     machines: dict[str, MachinePlan] = {}
     for place, compressor in enumerate(problem.compressors):
         on, trims = ways.on[path, place], ways.trim[path] == place
@@ -84,7 +85,7 @@ def _large(
     share = np.array([x[c.switch.on] for c in found])
     trim = np.array([x[c.trim] for c in found])
     most = np.array([max(m.full_flow_m3_min, float(m.flow_m3_min[-1])) for m in problem.compressors])
-    need = problem.forecasts.air_m3_min + problem.limits.air_reserve_m3_min
+    need = problem.forecasts.air_m3_min * (1.0 + problem.limits.air_reserve_frac)
     on = rounded_on(share, np.tile(most[:, None], problem.steps), need, problem.binary_steps)
     roles = rounded_roles(on, trim, problem.binary_steps)
     plans: dict[str, MachinePlan] = {}

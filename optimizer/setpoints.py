@@ -6,6 +6,7 @@ that is not planned loses its permit; its loop's emergency still overrules that.
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
@@ -14,10 +15,16 @@ from optimizer.plan import MachinePlan, Plan
 from plant.control.setpoints import ChillerSetpoint, CompressorSetpoint, Setpoints
 from plant.state import Plant
 from plant.units.compressor import ROLE_BASE, ROLE_STANDBY, ROLE_TRIM
+from plant.units.cooling import Chiller
 
 _ROLE_CODES: Final = {"base": ROLE_BASE, "trim": ROLE_TRIM, "standby": ROLE_STANDBY}
 _CURTAILED_KW: Final = 0.5
 """PV planned this far below what the sky gives is curtailed; less is rounding. [kW]"""
+
+_LEAD_FRAC: Final = 2.0 / 3.0
+"""Share of its stop difference by which the set-point of a chiller may lie above the loop."""
+_SUPPLY_STEP_K: Final = 0.5
+"""Warmer water is asked for in steps of this size, so that few set-points are sent. [K]"""
 
 
 def setpoints_at(plant: Plant, plan: Plan, step: int, pv_available_kw: float | None = None) -> Setpoints:
@@ -37,6 +44,41 @@ def setpoints_at(plant: Plant, plan: Plan, step: int, pv_available_kw: float | N
         chp_kw=_chp_kw(plant, plan, step),
         pv_limit_frac=_pv_limit(plant, plan, step, pv_available_kw),
     )
+
+
+def eased(
+    plant: Plant, told: Setpoints, before_c: tuple[float | None, ...], loop_c: float | None
+) -> Setpoints:
+    """The same with chilled-water set-points that the loop can follow.
+
+    A set-point that jumps far above the loop stops every chiller at once, and none may start again before
+    its anti-recycle time is over; so it rises only as far as the running machines stay in their band.
+
+    Args:
+        plant: From `compile_plant`.
+        told: What the plan asks for.
+        before_c: What each chiller was told last, in the order of `plant.chillers`; None for nothing. [°C]
+        loop_c: Chilled water now; None when nobody measures it. [°C]
+    """
+    return told._replace(
+        chillers=tuple(
+            setpoint._replace(supply_set_c=_eased_c(unit, setpoint.supply_set_c, last_c, loop_c))
+            for unit, setpoint, last_c in zip(plant.chillers, told.chillers, before_c, strict=True)
+        )
+    )
+
+
+def _eased_c(
+    unit: Chiller, planned_c: float | None, before_c: float | None, loop_c: float | None
+) -> float | None:
+    if planned_c is None:
+        return None
+    reached_c = unit.supply.default_c if before_c is None else before_c
+    if loop_c is not None:
+        most_c = loop_c + _LEAD_FRAC * unit.thermostat.permitted_stop_k
+        follows_c = math.floor(most_c / _SUPPLY_STEP_K) * _SUPPLY_STEP_K
+        reached_c = follows_c if before_c is None else max(before_c, follows_c)
+    return min(planned_c, max(reached_c, unit.supply.low_c))
 
 
 def _compressor(machine: MachinePlan | None, step: int) -> CompressorSetpoint:

@@ -16,7 +16,7 @@ import numpy as np
 from optimizer.outlook import Outlook, PlantNow
 from optimizer.plan import Cost, Plan
 from optimizer.problem import FloatArray, Prices
-from optimizer.setpoints import setpoints_at
+from optimizer.setpoints import eased, setpoints_at
 from plant.average import average_step
 from plant.carriers import ATMOSPHERE_BAR_A
 from plant.control.setpoints import Setpoints, no_setpoints
@@ -85,11 +85,13 @@ def simulate_plan(
     begin = state = state_of(plant, now)
     inner = max(1, round(outlook.step_s / _STEP_S))
     seen: list[list[PlantOutputs]] = []
+    told = no_setpoints(plant)
     for step in range(outlook.steps):
-        told = _told(rules, plan, step)
+        planned = _told(rules, plan, step)
         outside = (outlook.weather(step), outlook.loads(plant, step))
         seen.append([])
         for _ in range(inner):
+            told = eased(plant, planned, tuple(one.supply_set_c for one in told.chillers), state.loop_c)
             state, outputs = average_step(plant, state, outside, told, outlook.step_s / inner)
             seen[-1].append(outputs)
     return _account(rules, (begin, state), seen)

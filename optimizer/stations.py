@@ -141,11 +141,11 @@ def _allowed(problem: DispatchProblem, on: BoolArray) -> BoolArray:
 
 def _cost(problem: DispatchProblem, ways: Ways) -> FloatArray:
     """Power by price and what is missing or too much by its slack's price, shape (ways, steps)."""
-    need, reserve = problem.forecasts.air_m3_min, problem.limits.air_reserve_m3_min
+    need, reserve_frac = problem.forecasts.air_m3_min, problem.limits.air_reserve_frac
     over = ways.flow - need
     slack = np.maximum(-over, 0.0) * SLACK_EUR["air_short"] + np.maximum(over, 0.0) * SLACK_EUR["air_surplus"]
-    if reserve > 0:
-        wanted = need + reserve - capacity_m3_min(problem, ways.on)[:, None]
+    if reserve_frac > 0:
+        wanted = need * (1.0 + reserve_frac) - capacity_m3_min(problem, ways.on)[:, None]
         slack += np.maximum(wanted, 0.0) * SLACK_EUR["reserve_air"]
     cost: FloatArray = (ways.power * problem.import_marginal_eur_kwh + slack) * problem.step_h
     return cost

@@ -20,7 +20,7 @@ from hub.forecast.quarters import QUARTERS_A_DAY, floor_quarter_ns
 from hub.forecast.similar import Window
 from optimizer.outlook import MachineNow, PlantNow
 from optimizer.problem import FREE, LONG_S, OFF, ON
-from optimizer.setpoints import setpoints_at
+from optimizer.setpoints import eased, setpoints_at
 
 RETRY_S: Final = 30.0
 """Wait after a plan that could not be had. [s]"""
@@ -47,6 +47,7 @@ class Memory:
         asked_ns: When a plan was last asked for.
         waiting: Whether that plan has not come yet.
         event: Event that was seen while a plan was under way.
+        supply_c: Chilled-water set-point each chiller was told last. [°C]
     """
 
     seen: dict[str, MachineSeen] = field(default_factory=dict)
@@ -54,6 +55,7 @@ class Memory:
     asked_ns: int | None = None
     waiting: bool = False
     event: str | None = None
+    supply_c: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +81,9 @@ def step(site: DispatchSite, memory: Memory, snapshot: Snapshot, now_ns: int) ->
     if reason is not None:
         memory = replace(memory, asked_ns=now_ns, waiting=True)
         event = None
-    memory = replace(memory, seen=seen.machines, event=event)
-    return memory, Decision(reason, _set_points(site, memory, seen, now_ns), seen)
+    wanted = _set_points(site, memory, seen, now_ns)
+    memory = replace(memory, seen=seen.machines, event=event, supply_c=_supply_c(site, wanted))
+    return memory, Decision(reason, wanted, seen)
 
 
 def task_of(site: DispatchSite, memory: Memory, decision: Decision, snapshot: Snapshot) -> Task:
@@ -134,8 +137,16 @@ def _set_points(site: DispatchSite, memory: Memory, seen: Seen, now_ns: int) -> 
     at = accepted.plan.step_at(now_ns) if accepted is not None else None
     if accepted is None or at is None or at >= accepted.plan.binary_steps:
         return ()
-    told = setpoints_at(site.plant, accepted.plan, at, float(accepted.pv_kw[at]))
+    planned = setpoints_at(site.plant, accepted.plan, at, float(accepted.pv_kw[at]))
+    before_c = tuple(memory.supply_c.get(name) for name in site.plant.chiller_ids)
+    told = eased(site.plant, planned, before_c, seen.loop_c)
     return tuple(_allowed(site, seen, targets(site.plant, told), accepted))
+
+
+def _supply_c(site: DispatchSite, wanted: tuple[SetPoint, ...]) -> dict[str, float]:
+    values = {one.point: one.value for one in wanted}
+    bound = {name: site.plant.flowsheet.binding(name, "supply_set_c") for name in site.plant.chiller_ids}
+    return {name: values[point] for name, point in bound.items() if point in values}
 
 
 def _allowed(

@@ -50,8 +50,8 @@ def add_balances(builder: MatrixBuilder, problem: DispatchProblem) -> Balances:
         air=builder.rows("balance_air", count, need.air_m3_min, need.air_m3_min),
         cooling=builder.rows("balance_cooling", count, need.cooling_kw, need.cooling_kw),
         heat=builder.rows("balance_heat", count, need.heat_kw, need.heat_kw),
-        air_reserve=_reserve(builder, "reserve_air", need.air_m3_min, limits.air_reserve_m3_min),
-        cooling_reserve=_reserve(builder, "reserve_cooling", need.cooling_kw, limits.cooling_reserve_kw),
+        air_reserve=_reserve(builder, "reserve_air", need.air_m3_min, limits.air_reserve_frac),
+        cooling_reserve=_reserve(builder, "reserve_cooling", need.cooling_kw, limits.cooling_reserve_frac),
     )
     for name, block, sign in (
         ("air_short", rows.air, 1.0),
@@ -68,7 +68,7 @@ def add_balances(builder: MatrixBuilder, problem: DispatchProblem) -> Balances:
     return rows
 
 
-def _reserve(builder: MatrixBuilder, name: str, need: FloatArray, reserve: float) -> IntArray:
+def _reserve(builder: MatrixBuilder, name: str, need: FloatArray, reserve_frac: float) -> IntArray:
     """Capacity to be held; without a reserve the balance alone says what must run."""
-    least = need + reserve if reserve > 0 else np.full(len(need), -np.inf)
+    least = need * (1.0 + reserve_frac) if reserve_frac > 0 else np.full(len(need), -np.inf)
     return builder.rows(name, len(need), least, np.inf)

@@ -133,7 +133,7 @@ def demo_day(seed: int = 0) -> DispatchProblem:
     return replace(
         asked,
         prices=replace(asked.prices, demand_charge_eur_kw=9.0, month_peak_kw=700.0, peak_weight=0.05),
-        limits=Limits(import_kw=1500.0, export_kw=500.0, air_reserve_m3_min=2.0, cooling_reserve_kw=20.0),
+        limits=Limits(import_kw=1500.0, export_kw=500.0, air_reserve_frac=0.05, cooling_reserve_frac=0.03),
         compressors=(
             fixed_speed("comp_1", commitment=running),
             fixed_speed("comp_2", commitment=switching),

@@ -292,7 +292,7 @@ def _days(draw: st.DrawFn) -> DispatchProblem:
     return replace(
         asked,
         prices=replace(asked.prices, export_eur_kwh=rng.uniform(-0.02, 0.2, steps)),
-        limits=Limits(import_kw=600.0, export_kw=100.0, air_reserve_m3_min=1.0),
+        limits=Limits(import_kw=600.0, export_kw=100.0, air_reserve_frac=0.05),
         compressors=tuple(replace(c, commitment=commitment()) for c in day.compressors),
         chillers=tuple(cases.chiller(f"ch_{i}", steps, commitment=commitment()) for i in (1, 2)),
         batteries=(cases.battery(soc_kwh=float(rng.uniform(0, 220))),),
