@@ -41,7 +41,7 @@ def seed_history(config: Path, hub_state: Path, seed: int, days: int = 30) -> in
 
 def _all_or_nothing(target: Path, past: History, clock: SystemClock) -> None:
     """The store gets its name when all is in it, so that an interrupted start begins the past anew."""
-    fresh = target.with_suffix(".new")
+    fresh = target.with_name(f"{target.name}.new")
     for left in target.parent.glob(f"{fresh.name}*"):
         left.unlink()
     store = EmbeddedStore(fresh, clock)
