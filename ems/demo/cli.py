@@ -70,7 +70,7 @@ def seed(
     """Simulate thirty days and keep their means; the demo runs this once in a process of its own."""
     from ems.demo.history import seed_history  # noqa: PLC0415  a process of its own, so that its memory goes with it
     from ems.demo.layout import Layout  # noqa: PLC0415  as above
-    from ems.demo.run import SEED  # noqa: PLC0415  as above
+    from ems.demo.startup import SEED  # noqa: PLC0415  as above
 
     layout = Layout(state.resolve(), state.resolve())
     points = seed_history(layout.config, layout.state("hub"), SEED)

@@ -13,13 +13,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from protocols.clock import Clock
 from protocols.errors import ConfigError
 
 RESTART_AFTER_S: Final = 1.0
 MOST_STARTS: Final = 3
 """Starts in vain after which the demo gives up while it waits for a part."""
 
+START_WAIT_S: Final = 60.0
+"""How long a part may take to come up. [s]"""
+
 _STOP_WAIT_S: Final = 25.0
+_LOOK_S: Final = 0.1
+_TAIL_CHARS: Final = 4000
 _log = logging.getLogger(__name__)
 
 
@@ -123,20 +129,61 @@ def run_to_end(part: Part, most_s: float) -> None:
         raise ConfigError(f"{part.name} failed; see {part.log}\n{part.last_words()}")
 
 
-def wait_until(what: str, ready: Callable[[], bool], parts: list[Part], most_s: float) -> None:
-    """Wait for a condition while looking after the parts.
+class Parts:
+    """All processes of one demo, by name, in the order they were started."""
 
-    Raises:
-        ConfigError: Not true after `most_s`.
-    """
-    until_s = time.monotonic() + most_s
-    while not ready():
-        now_s = time.monotonic()
-        if now_s > until_s:
-            words = "\n".join(f"{part.name}: {part.last_words(1)}" for part in parts)
-            raise ConfigError(f"{what} is not there after {most_s:.0f} s\n{words}")
-        for part in parts:
-            part.look_after(now_s)
-            if part.restarts >= MOST_STARTS:
-                raise ConfigError(f"{part.name} does not start; see {part.log}\n{part.last_words(1)}")
-        time.sleep(0.1)
+    def __init__(self, logs: Path, clock: Clock) -> None:
+        self._logs = logs
+        self._clock = clock
+        self._parts: dict[str, Part] = {}
+
+    def __getitem__(self, name: str) -> Part:
+        return self._parts[name]
+
+    def up(self, name: str, *arguments: str) -> None:
+        """Start a process with a fresh log."""
+        part = Part(name, arguments, self.log(name))
+        part.log.unlink(missing_ok=True)
+        self._parts[name] = part
+        part.start()
+
+    def log(self, name: str) -> Path:
+        """Log file of a process."""
+        return self._logs / f"{name}.log"
+
+    def says(self, name: str, words: str) -> bool:
+        """Whether the end of a part's log holds these words."""
+        log = self.log(name)
+        return log.exists() and words in log.read_text(encoding="utf-8", errors="replace")[-_TAIL_CHARS:]
+
+    def wait(self, name: str, ready: Callable[[], bool], most_s: float = START_WAIT_S) -> None:
+        """Look after all parts until a condition is true.
+
+        Raises:
+            ConfigError: Not true after `most_s`, or a part does not start.
+        """
+        until_s = self._clock.mono_s() + most_s
+        while not ready():
+            if self._clock.mono_s() > until_s:
+                words = "\n".join(f"{part.name}: {part.last_words(1)}" for part in self._parts.values())
+                raise ConfigError(f"{name} is not there after {most_s:.0f} s\n{words}")
+            self._look_after()
+            for part in self._parts.values():
+                if part.restarts >= MOST_STARTS:
+                    raise ConfigError(f"{part.name} does not start; see {part.log}\n{part.last_words(1)}")
+
+    def keep(self, until: Callable[[], bool]) -> None:
+        """Look after all parts until a condition is true, however often they die."""
+        while not until():
+            self._look_after()
+
+    def stop_all(self) -> None:
+        """End all parts in order, the ones that need others first."""
+        for name in ("edge", "hub", "sim", "bus"):
+            if name in self._parts:
+                self._parts[name].stop()
+
+    def _look_after(self) -> None:
+        for part in self._parts.values():
+            part.look_after(self._clock.mono_s())
+        time.sleep(_LOOK_S)

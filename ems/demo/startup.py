@@ -1,0 +1,138 @@
+"""The first act of the demo: every part comes up, in the order in which one needs the other."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from typing import Final
+
+from ems.demo.layout import EDGE, SITE, Layout, Ports, choose_ports, prepare
+from ems.demo.parts import Part, Parts, run_to_end
+from ems.demo.screen import say
+from hub.store import schema
+from protocols.errors import ConfigError
+from runtime.nats_server import seed_file
+from runtime.site import SiteDevices, devices_file, load_devices
+
+SEED: Final = 1
+"""What the true machines and the past are drawn from."""
+
+_SEED_HISTORY_S: Final = 60.0
+_PROVE_S: Final = 40.0
+
+
+def bring_up(layout: Layout, parts: Parts) -> None:
+    """Start everything, each with a line; the last ones are the page's address and the password.
+
+    Raises:
+        ConfigError: A part did not come up; the message says which and why.
+    """
+    ports = prepare(layout)
+    _bus_and_plant(layout, parts, ports)
+    _seed_history(layout)
+    init = _begin_hub_init(layout, ports)
+    parts.wait("sim", lambda: parts.says("sim", "simulator ready"))
+    devices = len(demo_devices(layout).edge.devices)
+    say(f"plant    {devices} simulated devices: Modbus, BACnet, OPC UA, MQTT")
+    _prove(layout, ports)
+    password = _end_hub_init(init)
+    ports = _edge_and_hub(layout, parts, ports)
+    _announce(layout, ports, password)
+
+
+def demo_devices(layout: Layout) -> SiteDevices:
+    """The demo's devices with their profiles."""
+    return load_devices(layout.config, devices_file(layout.config, SITE, EDGE))
+
+
+def _bus_and_plant(layout: Layout, parts: Parts, ports: Ports) -> None:
+    parts.up("bus", "bus", "run", f"--state={layout.state('bus')}", f"--keys={layout.keys}",
+             f"--port={ports.bus}", f"--edge={EDGE}")  # fmt: skip
+    parts.up("sim", "sim", "run", f"--site={SITE}", f"--config={layout.config}",
+             f"--state={layout.state('sim')}", f"--seed={SEED}")  # fmt: skip
+    parts.wait("bus", lambda: seed_file(layout.keys, EDGE).exists())
+    say(f"bus      nats://127.0.0.1:{ports.bus}")
+
+
+def _seed_history(layout: Layout) -> None:
+    if (layout.state("hub") / schema.FILE).exists():
+        return
+    say("history  simulating 30 days …")
+    arguments = ("demo", "seed", f"--state={layout.root}")
+    run_to_end(Part("history", arguments, layout.logs / "history.log"), _SEED_HISTORY_S)
+
+
+def _prove(layout: Layout, ports: Ports) -> None:
+    arguments = ("edge", "prove", *_edge(layout, ports), "--person=demo", "--sign")
+    run_to_end(Part("prove", arguments, layout.logs / "prove.log"), _PROVE_S)
+    say("proofs   every set-point falls back by itself (var/edge/proofs)")
+
+
+def _edge_and_hub(layout: Layout, parts: Parts, ports: Ports) -> Ports:
+    parts.up("edge", "edge", "run", *_edge(layout, ports))
+    ports = choose_ports(layout, ports)
+    parts.up("hub", "hub", "run", *_hub(layout, ports), f"--port={ports.page}")
+    say("edge     polls and keeps its journal")
+    parts.wait("hub", lambda: parts.says("hub", "role api up") and _healthy(ports))
+    say("hub      stores, forecasts and plans")
+    return ports
+
+
+def _edge(layout: Layout, ports: Ports) -> tuple[str, ...]:
+    return (f"--edge={EDGE}", f"--state={layout.state('edge')}", *_common(layout, ports))
+
+
+def _hub(layout: Layout, ports: Ports) -> tuple[str, ...]:
+    return (f"--state={layout.state('hub')}", *_common(layout, ports))
+
+
+def _common(layout: Layout, ports: Ports) -> tuple[str, ...]:
+    bus = f"--bus=nats://127.0.0.1:{ports.bus}"
+    return (f"--config={layout.config}", f"--site={SITE}", f"--keys={layout.keys}", bus)
+
+
+def _begin_hub_init(layout: Layout, ports: Ports) -> subprocess.Popen[str]:
+    """Make the hub's databases meanwhile; the one-time password comes by a pipe and is in no log."""
+    return subprocess.Popen(  # noqa: S603  our own command line
+        [sys.executable, "-m", "ems.main", "hub", "init", *_hub(layout, ports)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "EMS_DIE_WITH_PARENT": "1"},
+        start_new_session=True,
+    )
+
+
+def _end_hub_init(init: subprocess.Popen[str]) -> str | None:
+    """The one-time password, or None where somebody has one already.
+
+    Raises:
+        ConfigError: The databases could not be made; the message is the hub's own.
+    """
+    out, err = init.communicate()
+    if init.returncode != 0:
+        raise ConfigError(f"the hub's database could not be made: {err.strip().rpartition(chr(10))[2]}")
+    found = [line for line in out.splitlines() if line.startswith("admin password:")]
+    return found[0].partition(":")[2].strip() if found else None
+
+
+def _healthy(ports: Ports) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{ports.page}/api/v1/health", timeout=1.0) as answer:
+            return bool(json.load(answer)["status"] == "ok")
+    except (urllib.error.URLError, OSError, ValueError, KeyError):
+        return False
+
+
+def _announce(layout: Layout, ports: Ports, password: str | None) -> None:
+    say(f"page     http://127.0.0.1:{ports.page}/")
+    again = f"`ems hub admin reset --state {layout.state('hub')}` makes a new one"
+    if password is None:
+        say(f"login    admin, with the password of the first start; {again}")
+    else:
+        say(f"login    admin / {password}    (shown once; {again})")
