@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from edge_agent.commission.trust_cli import app as trust_app
 from edge_agent.drivers import make_drivers
 from edge_agent.epoch import next_epoch
 from edge_agent.lines import Lines
@@ -23,6 +24,7 @@ from runtime.lock import StateLock
 from runtime.logs import setup_logging
 
 app = typer.Typer(no_args_is_help=True, help="The agent beside the equipment.")
+app.add_typer(trust_app, name="trust")
 
 Configs = Annotated[Path, typer.Option("--config", help="Folder with sites/ and devices/.")]
 Site = Annotated[str, typer.Option(help="Site below the configuration.")]
@@ -119,5 +121,5 @@ def prove(  # noqa: PLR0913  one option each
 async def _prove(accepted: Accepted, person: str, *, again: bool) -> dict[str, FallbackProof | str]:
     clock, site = SystemClock(), accepted.site
     job = ProveJob(site, accepted.blocks, accepted.place.state, person, again)
-    async with Lines(site, make_drivers(site), clock) as lines:
+    async with Lines(site, make_drivers(site, accepted.place.state), clock) as lines:
         return await prove_all(job, lines, clock)

@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Final, cast
 
+from edge_agent.passwords import read_secret
 from protocols.device import Device, protocol_of
-from protocols.driver import Driver
+from protocols.driver import Driver, Surroundings
 from protocols.errors import ConfigError
 from protocols.profile import Profile
+from runtime.clock import SystemClock
 from runtime.site import SiteDevices
 
-MakeDrivers = Callable[[Mapping[str, tuple[Device, Profile]]], dict[str, Driver]]
+Devices = Mapping[str, tuple[Device, Profile]]
+MakeDrivers = Callable[[Devices], dict[str, Driver]]
 
 DRIVERS: Final[dict[str, str]] = {
-    "modbus": "protocols.drivers.modbus.driver:make_drivers",
+    "modbus": "protocols.drivers.modbus.make:make_drivers",
     "bacnet": "protocols.drivers.bacnet.driver:make_drivers",
     "opcua": "protocols.drivers.opcua.driver:make_drivers",
     "mqtt": "protocols.drivers.mqtt.driver:make_drivers",
 }
 """Protocol to the function that makes the drivers of all devices of that kind."""
 
+_WITH_SURROUNDINGS: Final = frozenset({"opcua"})
+"""Protocols with certificates and passwords; their functions take `Surroundings` too."""
 
-def make_drivers(site: SiteDevices) -> dict[str, Driver]:
-    """A driver a device, by device id.
+
+def make_drivers(site: SiteDevices, state: Path = Path("var/edge")) -> dict[str, Driver]:
+    """A driver a device, by device id; certificates, trust lists and password files stand below `state`.
 
     Raises:
         ConfigError: A protocol whose package is not installed.
+        KeyFileError: A password that a device needs is not where the configuration says.
     """
     by_kind: dict[str, dict[str, tuple[Device, Profile]]] = {}
     for device in site.edge.devices:
@@ -35,15 +44,24 @@ def make_drivers(site: SiteDevices) -> dict[str, Driver]:
         by_kind.setdefault(protocol_of(device.connection), {})[device.id] = entry
     made: dict[str, Driver] = {}
     for kind, devices in by_kind.items():
-        made |= _maker(kind)(devices)
+        made |= _maker(kind, state)(devices)
     return {device.id: made[device.id] for device in site.edge.devices}
 
 
-def _maker(kind: str) -> MakeDrivers:
+def surroundings(state: Path) -> Surroundings:
+    """What this process hands to drivers with certificates and passwords."""
+    clock = SystemClock()
+    return Surroundings(state, lambda: clock.now().wall_ns, partial(read_secret, state))
+
+
+def _maker(kind: str, state: Path) -> MakeDrivers:
     module, name = DRIVERS[kind].split(":")
     try:
-        return cast("MakeDrivers", getattr(import_module(module), name))
+        maker = getattr(import_module(module), name)
     except ImportError as error:
         raise ConfigError(
             f"the driver for {kind} needs {error.name}; install the extra 'edge' of this package"
         ) from error
+    if kind in _WITH_SURROUNDINGS:
+        maker = partial(maker, around=surroundings(state))
+    return cast("MakeDrivers", maker)

@@ -86,7 +86,7 @@ async def _stages(accepted: Accepted, agent_epoch: int) -> AsyncIterator[_Stages
     rules = gate_rules(accepted, agent_epoch)
     settings = CommandSettings(rules, accepted.local_points, place.state / "control.db")
     async with (
-        Lines(site, make_drivers(site), clock) as lines,
+        Lines(site, make_drivers(site, place.state), clock) as lines,
         Journal(where, clock, uplink.announce) as journal,
     ):
         commands = CommandService(settings, CommandPorts(lines, image, journal, clock))

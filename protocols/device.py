@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from protocols.access import Availability, KeyPair, Login, OpcUaSecurity, Sparkplug, Tls
 from protocols.config import Config, IdPart, Text
 from protocols.units import Seconds
 
@@ -67,7 +68,7 @@ class ModbusSerial(Config):
 
 
 class BacnetIp(Config):
-    """A BACnet/IP device at a configured address (no broadcast)."""
+    """A BACnet/IP device at a configured address (no broadcast), or one behind a router there."""
 
     kind: Literal["bacnet"] = "bacnet"
 
@@ -86,17 +87,57 @@ class BacnetIp(Config):
     timeout_s: Annotated[Seconds, Field(gt=0, le=30)] = 1.0
     """How long one request may take."""
 
+    resends: Annotated[int, Field(ge=0, le=3)] = 1
+    """How often a read is sent again within `timeout_s`; a write never is."""
+
+    cov_lifetime_s: Annotated[int, Field(ge=60, le=86400)] | None = None
+    """Subscribe to changes of the points marked `cov`, for so long at a time; None: they are polled too."""
+
+    network: Annotated[int, Field(ge=0, le=65534)] = 0
+    """BACnet network behind the router at `host`; 0 when the device itself stands there."""
+
+    mac: Annotated[str, Field(pattern=r"^([0-9a-f]{2}){0,7}$")] = ""
+    """Address on that network, hex; one octet on MS/TP. Empty when the device itself stands at `host`."""
+
+    @model_validator(mode="after")
+    def _behind_a_router_or_not(self) -> Self:
+        if bool(self.network) != bool(self.mac):
+            raise ValueError("a device behind a router needs both `network` and `mac`, any other one neither")
+        return self
+
 
 class OpcUa(Config):
     """An OPC UA server."""
 
     kind: Literal["opcua"] = "opcua"
 
-    url: Annotated[str, Field(pattern=r"^opc\.tcp://[^/\s]+")]
+    url: Annotated[str, Field(pattern=r"^opc\.tcp://[^/\s@]+(/[^\s]*)?$")]
     """`opc.tcp://host:port/path`."""
 
     timeout_s: Annotated[Seconds, Field(gt=0, le=30)] = 2.0
     """How long one request may take."""
+
+    security: OpcUaSecurity | None = None
+    """Signing and encryption; None for a channel without, which any machine between may read and change."""
+
+    login: Login | None = None
+    """User and password; None for an anonymous session."""
+
+    user_certificate: KeyPair | None = None
+    """Certificate that names the user instead of a password."""
+
+    publish_s: Annotated[Seconds, Field(ge=0.05, le=60)] | None = None
+    """Interval in which the server tells changes (a subscription); None: values are read at each poll. [s]"""
+
+    @model_validator(mode="after")
+    def _password_is_covered(self) -> Self:
+        if self.login is not None and self.user_certificate is not None:
+            raise ValueError("give either `login` or `user_certificate`, a session has one user")
+        if self.user_certificate is not None and self.security is None:
+            raise ValueError("`user_certificate` proves nothing on an open channel; add `security`")
+        if self.login is not None and self.security is None and not self.login.plain:
+            raise ValueError("a password needs `security`; `plain: true` in `login` sends it unprotected")
+        return self
 
 
 class Mqtt(Config):
@@ -115,6 +156,27 @@ class Mqtt(Config):
 
     stale_after_s: Annotated[Seconds, Field(gt=0)] = 5.0
     """A point without a message for this long is bad (unreachable)."""
+
+    login: Login | None = None
+    """User and password at the broker."""
+
+    tls: Tls | None = None
+    """Encryption; None for a plain connection."""
+
+    resume: bool = False
+    """Whether the broker keeps messages of QoS 1 and 2 for us while the connection is down."""
+
+    availability: Availability | None = None
+    """Topic of birth and last will of the device."""
+
+    sparkplug: Sparkplug | None = None
+    """Where the device stands when it speaks Sparkplug B; `prefix` is not used then."""
+
+    @model_validator(mode="after")
+    def _password_is_covered(self) -> Self:
+        if self.login is not None and self.login.password and self.tls is None and not self.login.plain:
+            raise ValueError("a password needs `tls`; `plain: true` in `login` sends it unprotected")
+        return self
 
 
 Connection = Annotated[ModbusTcp | ModbusSerial | BacnetIp | OpcUa | Mqtt, Field(discriminator="kind")]
@@ -197,7 +259,9 @@ def _where(device: Device) -> str:
     if isinstance(at, OpcUa):
         return at.url
     if isinstance(at, BacnetIp):
-        return f"{at.host}:{at.port}"
+        return f"{at.host}:{at.port}" + (f" network {at.network} mac {at.mac}" if at.network else "")
     if isinstance(at, Mqtt):
-        return f"{at.host}:{at.port} {at.prefix}"
+        below = at.sparkplug
+        place = at.prefix if below is None else f"{below.group}/{below.node}/{below.device or ''}"
+        return f"{at.host}:{at.port} {place}"
     return f"{at.port if isinstance(at, ModbusSerial) else f'{at.host}:{at.port}'} unit {at.unit}"

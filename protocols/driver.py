@@ -5,10 +5,15 @@ The line (`edge_agent/lines.py`) calls it, one request at a time; a driver never
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
+
+from protocols.access import Secret
 from protocols.frame import Qualities, Values
 from protocols.profile import PointSpec
 
@@ -20,10 +25,49 @@ class Reading:
     Attributes:
         values: Shape (n,) in the unit of each point; NaN where the quality is bad.
         qualities: Shape (n,), codes of `protocols.quality.Quality`.
+        source_ns: Shape (n,), when the device says the value was taken, Unix nanoseconds, 0 where it does not
+            say or cannot be right; None when the protocol carries no time.
     """
 
     values: Values
     qualities: Qualities
+    source_ns: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a driver with certificates or passwords is given by the process it runs in.
+
+    Attributes:
+        state: Folder of the process's own state; certificates and trust lists stand below it.
+        wall_ns: The wall clock, to tell whether a device's time can be right; nothing is decided by it.
+        secret: Reads a password; raises `KeyFileError` when it is missing or readable by others.
+    """
+
+    state: Path
+    wall_ns: Callable[[], int]
+    secret: Callable[[Secret], str]
+
+
+class GiveWay(Protocol):
+    """The line, as a driver sees it that reads one device in several requests."""
+
+    def wanted(self) -> bool:
+        """Whether something urgent waits."""
+        ...
+
+    async def give_way(self) -> None:
+        """Let the urgent ones go first; returns when the line is ours again."""
+        ...
+
+
+@runtime_checkable
+class Sharing(Protocol):
+    """A driver that can stop between two requests of one read."""
+
+    def share(self, line: GiveWay) -> None:
+        """Ask this line before each request."""
+        ...
 
 
 class Driver(Protocol):

@@ -161,7 +161,8 @@ class BacnetAddress(Config):
     object: Literal[
         "analog-input", "analog-output", "analog-value",
         "binary-input", "binary-output", "binary-value",
-        "multi-state-input", "multi-state-value",
+        "multi-state-input", "multi-state-output", "multi-state-value",
+        "integer-value", "positive-integer-value", "large-analog-value", "accumulator", "pulse-converter",
     ]  # fmt: skip
     """Object type."""
 
@@ -171,32 +172,61 @@ class BacnetAddress(Config):
     commandable: bool = False
     """Whether the object has a priority array."""
 
+    cov: bool = False
+    """Whether the object tells its changes by itself; used where the device has a `cov_lifetime_s`."""
+
 
 class OpcuaAddress(Config):
     """An OPC UA variable."""
 
     kind: Literal["opcua"] = "opcua"
 
-    node: str
-    """Node id, for example `ns=2;s=BMS.Soc`."""
+    node: Annotated[str, Field(pattern=r"^(ns=\d+;|nsu=[^;]+;)?[isgb]=.+$")]
+    """Node id, for example `ns=2;s=BMS.Soc`, or `nsu=urn:maker:bms;s=BMS.Soc`, which stays right when the
+    server numbers its name spaces anew."""
 
-    type: Literal["double", "float", "int32", "uint32", "int16", "uint16", "boolean"] = "double"
+    type: Literal[
+        "double", "float", "int64", "uint64", "int32", "uint32", "int16", "uint16", "sbyte", "byte", "boolean"
+    ] = "double"
     """Data type the server expects in a write."""
+
+    sampling_ms: Annotated[float, Field(ge=0, le=3_600_000)] | None = None
+    """How often the server looks at the value in a subscription; None: at each publishing. [ms]"""
 
 
 class MqttAddress(Config):
-    """A value inside JSON messages of a topic."""
+    """A value inside the messages of a topic, or a metric of Sparkplug B."""
 
     kind: Literal["mqtt"] = "mqtt"
 
-    topic: str
+    topic: str = ""
     """Topic below the connection's prefix."""
 
     path: str = ""
-    """Dotted path inside the JSON body; empty when the body is the number."""
+    """Dotted path inside the JSON body, list positions as numbers; empty when the body is the number."""
+
+    time_path: str = ""
+    """Dotted path of the time stamp inside the same body: ISO 8601 with zone, or Unix time; empty: none."""
+
+    qos: Annotated[int, Field(ge=0, le=2)] = 0
+    """Quality of service of the subscription; the highest of a topic's points counts."""
 
     write_topic: str | None = None
     """Topic a set-point is published to; the value comes back on `topic`."""
+
+    metric: str = ""
+    """Name of the Sparkplug B metric, instead of a topic."""
+
+    metric_type: Literal[
+        "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float", "double", "boolean"
+    ] = "double"
+    """Data type a Sparkplug B command is sent with."""
+
+    @model_validator(mode="after")
+    def _topic_or_metric(self) -> Self:
+        if bool(self.topic) == bool(self.metric):
+            raise ValueError("give either `topic` or, for Sparkplug B, `metric`")
+        return self
 
 
 Address = Annotated[ModbusAddress | BacnetAddress | OpcuaAddress | MqttAddress, Field(discriminator="kind")]
@@ -327,7 +357,7 @@ def _cells(spec: PointSpec) -> list[tuple[object, ...]]:
         return [(address.object, address.instance)]
     if isinstance(address, OpcuaAddress):
         return [(address.node,)]
-    return [(address.topic, address.path)]
+    return [(address.topic or address.metric, address.path)]
 
 
 def _modbus_cells(address: ModbusAddress) -> list[tuple[object, ...]]:

@@ -1,71 +1,65 @@
-"""An OPC UA server: reads values with their status, writes with the type the server expects, reads back.
+"""An OPC UA server: reads values with their status and source time, writes with the type the server expects.
 
-`read_values` of asyncua hides a bad node behind None, so `read_attributes` is used, which gives the status of
-each. A lost session is never repaired by the library's own retry; the next `open` makes a new client.
+`read_values` of asyncua hides a bad node behind None, so the answers are taken whole. A lost session is never
+repaired by the library's own retry; the next `open` makes a new one, and with it a new subscription.
 
-Source: OPC UA Part 4, sections 5.11.2 (Read) and 5.11.4 (Write); Part 6, status codes.
+Source: OPC UA Part 4, sections 5.11.2 (Read) and 5.11.4 (Write).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-import math
+import struct
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 from asyncua import ua
-from asyncua.client.client import Client
-from asyncua.common.node import Node
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.status_codes import StatusCodes
-from asyncua.ua.uaerrors import UaError, UaStatusCodeError
+from asyncua.ua.uaerrors import (
+    BadEncodingLimitsExceeded,
+    BadRequestTooLarge,
+    BadResponseTooLarge,
+    BadTooManyOperations,
+    UaError,
+    UaStatusCodeError,
+)
 from typing_extensions import override
 
 from protocols.device import Device, OpcUa
-from protocols.driver import Driver, Reading
-from protocols.drivers.judge import judge
-from protocols.errors import ConfigError, DeviceRefusedError, DeviceUnreachableError, PointUnreadableError
-from protocols.profile import OpcuaAddress, PointSpec, Profile
-from protocols.quality import Quality
-
-_CLOSE_S: Final = 1.0
-_TYPES: Final = {
-    "double": ua.VariantType.Double,
-    "float": ua.VariantType.Float,
-    "int32": ua.VariantType.Int32,
-    "uint32": ua.VariantType.UInt32,
-    "int16": ua.VariantType.Int16,
-    "uint16": ua.VariantType.UInt16,
-    "boolean": ua.VariantType.Boolean,
-}
-_BOUNDS: Final = {
-    "int32": (-(2**31), 2**31 - 1),
-    "uint32": (0, 2**32 - 1),
-    "int16": (-(2**15), 2**15 - 1),
-    "uint16": (0, 2**16 - 1),
-    "boolean": (0, 1),
-}
-_NOT_THERE: Final = (
-    StatusCodes.BadNodeIdUnknown,
-    StatusCodes.BadNodeIdInvalid,
-    StatusCodes.BadNotReadable,
-    StatusCodes.BadUserAccessDenied,
+from protocols.driver import Driver, Reading, Surroundings
+from protocols.drivers.opcua.codec import encode_variant, judge_answer, opcua_address, source_time_ns
+from protocols.drivers.opcua.session import Session, connect, let_go
+from protocols.drivers.opcua.subscription import Subscription
+from protocols.errors import (
+    BadAnswerError,
+    ConfigError,
+    DeviceRefusedError,
+    DeviceUnreachableError,
+    PointUnreadableError,
 )
-_NO_VALUE: Final = (
-    StatusCodes.BadWaitingForInitialData,
-    StatusCodes.BadNoData,
-    StatusCodes.BadNoDataAvailable,
+from protocols.profile import PointSpec, Profile
+from protocols.quality import is_bad
+
+_TOO_MUCH: Final = (
+    BadTooManyOperations,
+    BadResponseTooLarge,
+    BadRequestTooLarge,
+    BadEncodingLimitsExceeded,
 )
+_NO_DECODE: Final = (struct.error, ValueError, TypeError, KeyError, IndexError, AttributeError)
+"""What the library's decoder leaks on bytes that make no sense."""
 
-logging.getLogger("asyncua").setLevel(logging.CRITICAL)  # the line says once that a device is down
+_UNKNOWN_NODE: Final = ua.DataValue(StatusCode=ua.StatusCode(ua.UInt32(StatusCodes.BadNodeIdUnknown)))
+_SUBSCRIBE_AGAIN_S: Final = 60.0
+"""How long values are only read after a server refused a subscription."""
 
 
-def make_drivers(devices: Mapping[str, tuple[Device, Profile]]) -> dict[str, Driver]:
+def make_drivers(devices: Mapping[str, tuple[Device, Profile]], around: Surroundings) -> dict[str, Driver]:
     """A driver, and with it a session, a device."""
-    return {name: OpcuaDriver(_connection(device)) for name, (device, _) in devices.items()}
+    return {name: OpcuaDriver(_connection(device), around) for name, (device, _) in devices.items()}
 
 
 def _connection(device: Device) -> OpcUa:
@@ -77,132 +71,144 @@ def _connection(device: Device) -> OpcUa:
 class OpcuaDriver(Driver):
     """One server, one session."""
 
-    def __init__(self, place: OpcUa) -> None:
+    def __init__(self, place: OpcUa, around: Surroundings) -> None:
         self._place = place
-        self._client: Client | None = None
-        self._nodes: dict[str, Node] = {}
+        self._around = around
+        self._session: Session | None = None
+        self._subscription: Subscription | None = None
+        self._no_subscription_until_s = 0.0
+        self._nodes: dict[str, ua.NodeId | None] = {}
 
     @override
     async def open(self) -> None:
-        if self._client is not None:
-            return
-        client = Client(self._place.url, timeout=self._place.timeout_s)
-        try:
-            async with asyncio.timeout(self._place.timeout_s):
-                await client.connect()
-        except (OSError, TimeoutError, UaError) as error:
-            await _let_go(client)
-            raise DeviceUnreachableError(f"no session with {self._place.url}: {error!r}") from error
-        except asyncio.CancelledError:
-            await _let_go(client)
-            raise
-        self._client = client
+        if self._session is None:
+            self._session = await connect(self._place, self._around)
 
     @override
     async def close(self) -> None:
-        client, self._client = self._client, None
+        session, self._session, self._subscription = self._session, None, None
         self._nodes.clear()
-        if client is not None:
-            await _let_go(client)
+        if session is not None:
+            await let_go(session.client)
 
     @override
     async def read(self, points: Sequence[PointSpec]) -> Reading:
-        async with self._session() as client:
-            nodes = [self._node(client, spec) for spec in points]
-            answers = await client.read_attributes(nodes, AttributeIds.Value)
-        judged = [_judge(spec, answer) for spec, answer in zip(points, answers, strict=True)]
-        values = np.array([value for value, _ in judged])
-        return Reading(values, np.array([quality for _, quality in judged], np.uint8))
+        async with self._at_work() as session:
+            told = await self._told(session, points)
+            missing = [spec for spec in points if spec.name not in told]
+            for spec, answer in zip(missing, await self._asked(session, missing), strict=True):
+                told[spec.name] = answer
+        now_ns = self._around.wall_ns()
+        answers = [told[spec.name] for spec in points]
+        judged = [judge_answer(spec, answer) for spec, answer in zip(points, answers, strict=True)]
+        return Reading(
+            np.array([value for value, _ in judged], np.float64),
+            np.array([quality for _, quality in judged], np.uint8),
+            np.array([source_time_ns(answer, now_ns) for answer in answers], np.int64),
+        )
 
     @override
     async def write(self, point: PointSpec, value: float | None) -> None:
         if value is None:
             raise DeviceRefusedError("OPC UA has no null here; write the fallback value", point=point.name)
         variant = encode_variant(point, value)
-        async with self._session() as client:
+        async with self._at_work() as session:
+            node = self._node(session, point)
+            if node is None:
+                raise DeviceRefusedError("the server has no such name space", point=point.name)
+            one = ua.WriteValue(NodeId=node, AttributeId=AttributeIds.Value, Value=ua.DataValue(variant))
             try:
-                await self._node(client, point).write_value(ua.DataValue(variant))
+                results = await session.client.uaclient.write(ua.WriteParameters(NodesToWrite=[one]))
+                results[0].check()
             except UaStatusCodeError as error:
                 raise DeviceRefusedError(f"status {error}", point=point.name) from error
 
     @override
     async def read_back(self, point: PointSpec) -> float | None:
-        reading = await self.read([point])
-        quality = Quality(int(reading.qualities[0]))
-        if quality not in {Quality.GOOD, Quality.UNCERTAIN_DEVICE}:
+        """Read a set-point by a request of its own, never from the subscription."""
+        async with self._at_work() as session:
+            answer = (await self._asked(session, [point]))[0]
+        value, quality = judge_answer(point, answer)
+        if is_bad(quality):
             raise PointUnreadableError(f"read back as {quality.name.lower()}", point=point.name)
-        return float(reading.values[0])
+        return value
 
     @contextlib.asynccontextmanager
-    async def _session(self) -> AsyncIterator[Client]:
+    async def _at_work(self) -> AsyncIterator[Session]:
         """The session; given up when the server does not answer, so that the next `open` makes a new one."""
         await self.open()
-        if self._client is None:
+        if self._session is None:
             raise DeviceUnreachableError(f"no session with {self._place.url}")
         try:
-            async with asyncio.timeout(self._place.timeout_s):
-                yield self._client
+            yield self._session
         except (OSError, TimeoutError, UaError) as error:
             await self.close()
             raise DeviceUnreachableError(f"no answer from {self._place.url}: {error!r}") from error
+        except _NO_DECODE as error:
+            await self.close()
+            raise BadAnswerError(f"{self._place.url} sent what cannot be decoded: {error!r}") from error
 
-    def _node(self, client: Client, spec: PointSpec) -> Node:
-        name = opcua_address(spec).node
-        if name not in self._nodes:
-            self._nodes[name] = client.get_node(name)
-        return self._nodes[name]
+    async def _asked(self, session: Session, points: Sequence[PointSpec]) -> list[ua.DataValue]:
+        """Read in batches of the size the server takes; a point without a name space is answered by us."""
+        nodes = [self._node(session, spec) for spec in points]
+        there = [node for node in nodes if node is not None]
+        answers: list[ua.DataValue] = []
+        while len(answers) < len(there):
+            part = there[len(answers) : len(answers) + session.most_nodes]
+            try:
+                got = await session.client.uaclient.read(_question(part))
+            except _TOO_MUCH:
+                if len(part) == 1:
+                    raise
+                session.most_nodes = len(part) // 2
+                continue
+            if len(got) != len(part):
+                raise BadAnswerError(f"{len(got)} values came for {len(part)} nodes")
+            answers += got
+        found = iter(answers)
+        return [_UNKNOWN_NODE if node is None else next(found) for node in nodes]
+
+    async def _told(self, session: Session, points: Sequence[PointSpec]) -> dict[str, ua.DataValue]:
+        """What the subscription knows; empty without one. A lost one is made anew."""
+        if self._place.publish_s is None:
+            return {}
+        known = self._subscription
+        if known is not None and not known.alive:
+            self._subscription = None
+            await known.end()
+            known = None
+        if known is None:
+            known = await self._subscribed(session, self._place.publish_s)
+        if known is None:
+            return {}
+        nodes = ((spec, self._node(session, spec)) for spec in points)
+        try:
+            await known.watch([(spec, node) for spec, node in nodes if node is not None])
+        except UaStatusCodeError:
+            return {}
+        told = {spec.name: known.told(spec.name) for spec in points}
+        return {name: answer for name, answer in told.items() if answer is not None}
+
+    async def _subscribed(self, session: Session, publish_s: float) -> Subscription | None:
+        now_s = asyncio.get_running_loop().time()
+        if now_s < self._no_subscription_until_s:
+            return None
+        fresh = Subscription(session, publish_s, self._place.timeout_s)
+        try:
+            await fresh.start()
+        except UaStatusCodeError:
+            self._no_subscription_until_s = now_s + _SUBSCRIBE_AGAIN_S
+            return None
+        self._subscription = fresh
+        return fresh
+
+    def _node(self, session: Session, spec: PointSpec) -> ua.NodeId | None:
+        text = opcua_address(spec).node
+        if text not in self._nodes:
+            self._nodes[text] = session.node_id(text)
+        return self._nodes[text]
 
 
-async def _let_go(client: Client) -> None:
-    with contextlib.suppress(OSError, TimeoutError, UaError):
-        async with asyncio.timeout(_CLOSE_S):
-            await client.disconnect()
-
-
-def opcua_address(spec: PointSpec) -> OpcuaAddress:
-    """Address of a point of an OPC UA profile.
-
-    Raises:
-        DeviceRefusedError: The point belongs to another protocol.
-    """
-    if not isinstance(spec.address, OpcuaAddress):
-        raise DeviceRefusedError("this point has no OPC UA address", point=spec.name)
-    return spec.address
-
-
-def encode_variant(spec: PointSpec, value: float) -> ua.Variant:
-    """A set-point in the unit of the point as the server's own type.
-
-    Raises:
-        DeviceRefusedError: Not finite, or it does not fit the type.
-    """
-    kind = opcua_address(spec).type
-    raw = (value - spec.offset) / spec.scale
-    if not math.isfinite(raw):
-        raise DeviceRefusedError(f"{value} cannot be written", point=spec.name)
-    if kind not in _BOUNDS:
-        return ua.Variant(raw, _TYPES[kind])
-    low, high = _BOUNDS[kind]
-    whole = round(raw)
-    if not low <= whole <= high:
-        raise DeviceRefusedError(f"raw value {whole} does not fit {kind}", point=spec.name)
-    return ua.Variant(bool(whole) if kind == "boolean" else whole, _TYPES[kind])
-
-
-def _judge(spec: PointSpec, answer: ua.DataValue) -> tuple[float, Quality]:
-    status = answer.StatusCode
-    if status is not None and status.is_bad():
-        return math.nan, _bad(status.value)
-    raw = None if answer.Value is None else answer.Value.Value
-    if raw is not None and not isinstance(raw, int | float):
-        return math.nan, Quality.BAD_ANSWER
-    value, quality = judge(spec, None if raw is None else float(raw))
-    if quality is Quality.GOOD and status is not None and not status.is_good():
-        return value, Quality.UNCERTAIN_DEVICE
-    return value, quality
-
-
-def _bad(code: int) -> Quality:
-    if code in _NOT_THERE:
-        return Quality.BAD_REFUSED
-    return Quality.BAD_NOT_AVAILABLE if code in _NO_VALUE else Quality.BAD_DEVICE
+def _question(nodes: Sequence[ua.NodeId]) -> ua.ReadParameters:
+    wanted = [ua.ReadValueId(NodeId=node, AttributeId=AttributeIds.Value) for node in nodes]
+    return ua.ReadParameters(MaxAge=0.0, TimestampsToReturn=ua.TimestampsToReturn.Source, NodesToRead=wanted)

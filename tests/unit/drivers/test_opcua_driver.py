@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
+import datetime as dt
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
 from asyncua import ua
+from asyncua.common.callback import CallbackType, ServerItemCallback
 from asyncua.server.server import Server
+from asyncua.ua.attribute_ids import AttributeIds
+from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
+from asyncua.ua.uaerrors import BadTooManyOperations
 
 from protocols.config import Text
 from protocols.device import OpcUa
-from protocols.drivers.opcua.driver import OpcuaDriver, encode_variant
+from protocols.driver import Surroundings
+from protocols.drivers.opcua.codec import encode_variant, quality_of_status
+from protocols.drivers.opcua.driver import OpcuaDriver
 from protocols.errors import DeviceRefusedError, DeviceUnreachableError, PointUnreadableError
 from protocols.profile import OpcuaAddress, PointSpec
 from protocols.quality import Quality
 from runtime.children import free_port
+from runtime.clock import SystemClock
 
 pytestmark = pytest.mark.net
 
@@ -52,9 +62,14 @@ async def server(port: int) -> AsyncIterator[Server]:
         yield made
 
 
+def now_ns() -> int:
+    return SystemClock().now().wall_ns
+
+
 @asynccontextmanager
-async def driver_at(port: int) -> AsyncIterator[OpcuaDriver]:
-    driver = OpcuaDriver(OpcUa(url=f"opc.tcp://127.0.0.1:{port}/test", timeout_s=1.0))
+async def driver_at(port: int, publish_s: float | None = None) -> AsyncIterator[OpcuaDriver]:
+    place = OpcUa(url=f"opc.tcp://127.0.0.1:{port}/test", timeout_s=1.0, publish_s=publish_s)
+    driver = OpcuaDriver(place, Surroundings(Path("no_such_folder"), now_ns, str))
     try:
         yield driver
     finally:
@@ -75,7 +90,10 @@ async def test_the_status_of_the_server_becomes_the_quality() -> None:
         for code, quality in (
             (StatusCodes.BadSensorFailure, Quality.BAD_DEVICE),
             (StatusCodes.BadWaitingForInitialData, Quality.BAD_NOT_AVAILABLE),
-            (StatusCodes.UncertainLastUsableValue, Quality.UNCERTAIN_DEVICE),
+            (StatusCodes.UncertainLastUsableValue, Quality.UNCERTAIN_STALE),
+            (StatusCodes.UncertainSensorNotAccurate, Quality.UNCERTAIN_DEVICE),
+            (StatusCodes.BadNoCommunication, Quality.BAD_UNREACHABLE),
+            (StatusCodes.GoodLocalOverride, Quality.UNCERTAIN_DEVICE),
         ):
             value = ua.DataValue(ua.Variant(1.0, ua.VariantType.Double), ua.StatusCode(ua.UInt32(code)))
             await served.get_node("ns=2;s=power_kw").write_value(value)
@@ -117,3 +135,119 @@ async def test_a_server_that_was_restarted_is_read_again() -> None:
 def test_a_value_that_does_not_fit_the_type_is_never_written(value: float) -> None:
     with pytest.raises(DeviceRefusedError):
         encode_variant(STATE, value)
+
+
+def test_the_information_bits_of_a_status_do_not_hide_its_meaning() -> None:
+    assert quality_of_status(StatusCodes.BadNodeIdUnknown | 0x0480) is Quality.BAD_REFUSED
+    assert quality_of_status(0x00000680) is Quality.GOOD
+
+
+async def test_the_source_time_is_kept_where_it_can_be_right() -> None:
+    port = free_port()
+    async with server(port) as served, driver_at(port) as driver:
+        node = served.get_node("ns=2;s=power_kw")
+        at = dt.datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=dt.UTC)
+        far = at.replace(year=2200)
+        seen = []
+        for stamp in (at, far, at.replace(year=1999)):
+            one = ua.DataValue(ua.Variant(1.0, ua.VariantType.Double), SourceTimestamp=stamp)  # type: ignore[arg-type]  # the library takes a plain datetime
+            await served.iserver.aspace.write_attribute_value(node.nodeid, AttributeIds.Value, one)
+            reading = await driver.read([POWER, GONE])
+            assert reading.source_ns is not None
+            seen.append(reading.source_ns.tolist())
+    assert seen == [[1_772_366_400_250_000_000, 0], [0, 0], [0, 0]]
+
+
+async def test_no_batch_is_larger_than_the_server_takes() -> None:
+    port = free_port()
+    sizes: list[int] = []
+
+    async def refuse_more_than_two(event: ServerItemCallback, _service: object) -> None:
+        if event.is_external:
+            sizes.append(len(event.request_params.NodesToRead))
+            if sizes[-1] > 2:
+                raise BadTooManyOperations
+
+    async with server(port) as served, driver_at(port) as driver:
+        limit = served.get_node(ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead)
+        await limit.write_value(ua.Variant(3, ua.VariantType.UInt32))
+        await driver.read([POWER])
+        served.subscribe_server_callback(CallbackType.PreRead, refuse_more_than_two)
+        reading = await driver.read([POWER, GONE, STATE, SET, LOCKED])
+        assert reading.qualities.tolist() == [0, Quality.BAD_REFUSED, 0, 0, 0]
+        assert np.array_equal(reading.values, [12.5, np.nan, 3.0, 0.0, 1.0], equal_nan=True)
+        assert max(sizes) == 3  # the limit it names; then it finds even that too many
+        assert (await driver.read([POWER, STATE])).values.tolist() == [12.5, 3.0]
+
+
+async def test_a_name_space_is_found_by_its_name() -> None:
+    port = free_port()
+    async with server(port), driver_at(port) as driver:
+        named = point("power_kw").model_copy(
+            update={"address": OpcuaAddress(node="nsu=urn:test;s=power_kw")},
+        )
+        unknown = point("gone_kw").model_copy(
+            update={"address": OpcuaAddress(node="nsu=urn:other;s=power_kw")},
+        )
+        reading = await driver.read([unknown, named])
+    assert reading.qualities.tolist() == [Quality.BAD_REFUSED, 0]
+    assert reading.values[1] == 12.5
+
+
+async def test_changes_are_told_and_a_refused_item_is_read() -> None:
+    port = free_port()
+    reads: list[int] = []
+    async with server(port) as served, driver_at(port, publish_s=0.05) as driver:
+        await driver.read([POWER, GONE, STATE])
+
+        async def count(event: ServerItemCallback, _service: object) -> None:
+            if event.is_external:
+                reads.append(len(event.request_params.NodesToRead))
+
+        served.subscribe_server_callback(CallbackType.PreRead, count)
+        node = served.get_node("ns=2;s=power_kw")
+        async with asyncio.timeout(5):
+            for value in (20.0, 21.0):
+                await node.write_value(value)
+                while (await driver.read([POWER])).values.tolist() != [value]:
+                    await asyncio.sleep(0.01)
+        reads.clear()
+        reading = await driver.read([POWER, GONE, STATE])
+    assert reading.values[[0, 2]].tolist() == [21.0, 3.0]
+    assert reading.qualities.tolist() == [0, Quality.BAD_REFUSED, 0]
+    assert reads == [1]  # the item that the server refused, alone
+
+
+async def test_a_subscription_the_server_forgot_is_made_anew() -> None:
+    port = free_port()
+    async with server(port) as served, driver_at(port, publish_s=0.05) as driver:
+        await driver.read([POWER])
+        first = driver._subscription
+        assert first is not None
+        manager = served.iserver.subscription_service
+        await manager.delete_subscriptions(list(manager.subscriptions))
+        async with asyncio.timeout(15):
+            while driver._subscription is first:
+                assert (await driver.read([POWER])).values.tolist() == [12.5]
+                await asyncio.sleep(0.02)
+            await served.get_node("ns=2;s=power_kw").write_value(30.0)
+            while (await driver.read([POWER])).values.tolist() != [30.0]:
+                await asyncio.sleep(0.01)
+
+
+async def test_after_a_restart_of_the_server_its_changes_are_told_again() -> None:
+    port = free_port()
+    async with driver_at(port, publish_s=0.05) as driver:
+        async with server(port):
+            await driver.read([POWER])
+        with pytest.raises(DeviceUnreachableError):
+            async with asyncio.timeout(10):
+                while True:  # what was told stands no longer than the server is heard
+                    await driver.read([POWER])
+        async with server(port) as served:
+            await driver.read([POWER])
+            await served.get_node("ns=2;s=power_kw").write_value(40.0)
+            async with asyncio.timeout(5):
+                while (await driver.read([POWER])).values.tolist() != [40.0]:
+                    await asyncio.sleep(0.01)
+            assert driver._subscription is not None

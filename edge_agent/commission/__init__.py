@@ -1,0 +1,1 @@
+"""Commissioning: what a person does at the box before and beside the agent."""
