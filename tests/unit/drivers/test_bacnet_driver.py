@@ -16,8 +16,8 @@ from bacpypes3.local.networkport import NetworkPortObject
 
 from protocols.config import Text
 from protocols.device import BacnetIp
+from protocols.drivers.bacnet.client import BacnetClient
 from protocols.drivers.bacnet.driver import BacnetDriver
-from protocols.drivers.bacnet.link import BacnetLink
 from protocols.errors import BadAnswerError, DeviceRefusedError, DeviceUnreachableError, PointUnreadableError
 from protocols.links.udp import local_address
 from protocols.profile import BacnetAddress, PointSpec
@@ -72,7 +72,7 @@ def device(instance: int = 3001, inputs: int = 3) -> Iterator[int]:
 @asynccontextmanager
 async def driver_at(port: int, instance: int = 3001) -> AsyncIterator[BacnetDriver]:
     place = BacnetIp(host="127.0.0.1", port=port, device_instance=instance, priority=10, timeout_s=1.0)
-    driver = BacnetDriver(BacnetLink(place.timeout_s), place)
+    driver = BacnetDriver(BacnetClient(), place)
     try:
         yield driver
     finally:
@@ -98,6 +98,7 @@ async def test_more_points_than_an_answer_holds_are_read_in_several_requests() -
     points = [point(f"p{at}_kw", "analog-input", at) for at in range(1, 121)]
     with device(inputs=120) as port:
         async with driver_at(port) as driver:
+            await driver.open()
             reading = await driver.read(points)
     assert reading.values.tolist() == [10.0 * at for at in range(1, 121)]
 
