@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from protocols.errors import EmsError
 from protocols.units import Seconds
 
 _log = logging.getLogger(__name__)
@@ -33,7 +34,8 @@ class Backoff:
 async def supervise(name: str, work: Callable[[], Awaitable[None]], backoff: Backoff | None = None) -> None:
     """Await `work` until it returns; cancellation passes through untouched.
 
-    A run longer than `most_s` wipes the count of failures.
+    An error of our own tree is logged as its sentence, any other with its traceback. A run longer than
+    `most_s` wipes the count of failures.
     """
     backoff = backoff or Backoff()
     now_s = asyncio.get_running_loop().time
@@ -42,9 +44,10 @@ async def supervise(name: str, work: Callable[[], Awaitable[None]], backoff: Bac
         started_s = now_s()
         try:
             await work()
-        except Exception:  # noqa: BLE001  one piece of work must not end the process, ADR 0004
+        except Exception as error:  # noqa: BLE001  one piece of work must not end the process, ADR 0004
             failures = 1 if now_s() - started_s > backoff.most_s else failures + 1
-            _log.exception("%s failed, %d in a row", name, failures)
+            foreseen = isinstance(error, EmsError)
+            _log.error("%s failed, %d in a row: %s", name, failures, error, exc_info=not foreseen)
         else:
             return
         await asyncio.sleep(backoff.delay_s(failures))

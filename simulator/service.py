@@ -169,7 +169,15 @@ async def _run(settings: SimulatorSettings, plant: SimulatedPlant, clock: Clock)
             plant.advance(at.wall_ns - behind * NS)
         last_ns, count = at.wall_ns, count + 1
         if count % _SAVE_EVERY == 0:
-            await asyncio.to_thread(memory.save, settings.state, plant.state)
+            await asyncio.to_thread(_save, settings.state, plant)
+
+
+def _save(state: Path, plant: SimulatedPlant) -> None:
+    """A full disk stops no machine; the state of an earlier save stays."""
+    try:
+        memory.save(state, plant.state)
+    except OSError as error:
+        _log.warning("the plant's state cannot be kept in %s: %s", state, error.strerror)
 
 
 def _apply(plant: SimulatedPlant, wanted: dict[str, Fault]) -> None:
