@@ -1,188 +1,325 @@
-"""A Modbus TCP unit: reads blocks, writes single set-points, reads them back by a request of its own.
+"""A Modbus unit: reads blocks, writes single set-points, reads them back by a request of its own.
 
-Source: MODBUS Application Protocol Specification V1.1b3: functions 1-6 and 16, exception codes.
+Source: MODBUS Application Protocol Specification V1.1b3: functions 1-6, 15, 16, 22, 43/14; exception codes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Sequence
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-from pymodbus.client import AsyncModbusTcpClient
-from pymodbus.pdu import ModbusPDU
+from numpy.typing import NDArray
 from typing_extensions import override
 
-from protocols.device import Device, ModbusTcp
-from protocols.driver import Driver, Reading
-from protocols.drivers.modbus.codec import encode_value, modbus_address
-from protocols.drivers.modbus.link import ModbusLink
-from protocols.drivers.modbus.plan import MAX_GAP, Block, plan_blocks
-from protocols.errors import ConfigError, DeviceRefusedError, PointUnreadableError
-from protocols.profile import ModbusAddress, PointSpec, Profile
+from protocols.driver import Driver, GiveWay, Reading
+from protocols.drivers.modbus.client import ModbusClient, Terms
+from protocols.drivers.modbus.codec import modbus_address
+from protocols.drivers.modbus.narrow import Narrowed, narrow
+from protocols.drivers.modbus.pdu import (
+    READ_FUNCTIONS,
+    Outcome,
+    Request,
+    identity_objects,
+    read_identity,
+    read_request,
+)
+from protocols.drivers.modbus.plan import Block, Limits, Span
+from protocols.drivers.modbus.quarantine import Quarantine
+from protocols.drivers.modbus.readplan import ReadPlan, make_plan, with_faults, words_of
+from protocols.drivers.modbus.writing import write_request
+from protocols.errors import (
+    BadAnswerError,
+    DeviceError,
+    DeviceRefusedError,
+    DeviceUnreachableError,
+    PointUnreadableError,
+)
+from protocols.profile import PointSpec
 from protocols.quality import Quality, is_bad
+from protocols.units import Seconds
 
-_READ: Final = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}
-
-
-def make_drivers(devices: Mapping[str, tuple[Device, Profile]]) -> dict[str, Driver]:
-    """A driver a device; units of one address share its connection, with the longest of their time-outs."""
-    links: dict[tuple[str, int], ModbusLink] = {}
-    drivers: dict[str, Driver] = {}
-    places = {name: _connection(device) for name, (device, _) in devices.items()}
-    for name, (_, profile) in devices.items():
-        at = places[name]
-        where = (at.host, at.port)
-        if where not in links:
-            longest_s = max(p.timeout_s for p in places.values() if (p.host, p.port) == where)
-            links[where] = ModbusLink(at.host, at.port, longest_s)
-        drivers[name] = ModbusDriver(links[where], at.unit, profile.max_registers)
-    return drivers
+_BUSY: Final = (5, 6)
+_MOST_PLANS: Final = 64
+_PATIENCE_FIRST_S: Final = 0.1
+_PATIENCE_TIMES: Final = 5.0
+_FORGET: Final = 0.95
+_IDENTITY_LEVELS: Final = (1, 2)
+_IDENTITY_PAGES: Final = 16
+_NOT_A_FACTOR: Final = 0x8000
 
 
-def _connection(device: Device) -> ModbusTcp:
-    if not isinstance(device.connection, ModbusTcp):
-        raise ConfigError(f"device {device.id!r} has no Modbus connection")
-    return device.connection
+@dataclass(frozen=True, slots=True)
+class UnitSettings:
+    """How one unit is spoken to.
+
+    Attributes:
+        unit: Unit id.
+        timeout_s: How long one answer may take. [s]
+        limits: What it stands in one request.
+        depth: Requests that may be on their way at once.
+        pause_s: Shortest time between its answer and the next request. [s]
+        shared: Whether other units use the same line; then a unit that usually answers at once is given up
+            sooner than `timeout_s` when it falls silent.
+    """
+
+    unit: int
+    timeout_s: Seconds = 1.0
+    limits: Limits = field(default_factory=Limits)
+    depth: int = 1
+    pause_s: Seconds = 0.0
+    shared: bool = False
 
 
 class ModbusDriver(Driver):
     """One unit behind a link."""
 
-    def __init__(self, link: ModbusLink, unit: int, max_registers: int = 125) -> None:
-        self._link = link
-        self._unit = unit
-        self._max_registers = max_registers
-        self._max_gap = MAX_GAP
-        self._alone: set[str] = set()
-        self._plans: dict[tuple[str, ...], tuple[Block, ...]] = {}
+    def __init__(
+        self, client: ModbusClient, settings: UnitSettings, now_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._now_s = now_s
+        self._quarantine = Quarantine()
+        self._plans: dict[int, tuple[Sequence[PointSpec], ReadPlan]] = {}
+        self._line: GiveWay | None = None
+        self._slowest_s = 0.0
+        self._silent = 1  # until it has answered once
+
+    def share(self, line: GiveWay) -> None:
+        """Between two requests of one read, let those go first who wait urgently at this line."""
+        self._line = line
 
     @override
     async def open(self) -> None:
-        await self._link.open()
+        await self._client.open()
 
     @override
     async def close(self) -> None:
-        self._link.close()
+        self._client.close()
 
     @override
     async def read(self, points: Sequence[PointSpec]) -> Reading:
-        values = np.full(len(points), np.nan)
-        qualities = np.full(len(points), Quality.BAD_REFUSED, np.uint8)
-        for block in self._plan(points):
-            try:
-                reading = await self._read_block(block)
-            except DeviceRefusedError:
-                reading = await self._read_singly(block)
-            values[list(block.at)] = reading.values
-            qualities[list(block.at)] = reading.qualities
-        return Reading(values, qualities)
+        plan = self._plan(points)
+        alive = self._silent == 0
+        outcomes = await self._ask(plan.requests, silences=2 if alive and len(plan.requests) > 1 else 1)
+        if all(type(outcome) is bytes for outcome in outcomes):
+            if plan.omitted:
+                await self._recheck(plan)
+            return plan.decode(outcomes)
+        return await self._read_with_faults(plan, outcomes)
 
     @override
     async def write(self, point: PointSpec, value: float | None) -> None:
-        address = modbus_address(point)
         if value is None:
             raise DeviceRefusedError("Modbus has no null; write the fallback value instead", point=point.name)
-        words = encode_value(point, value)
-        if address.table == "coil":
-            await self._write_coil(address, on=bool(words[0]))
-        elif address.table == "holding" and len(words) == 1:
-            await self._write_register(address, words[0])
-        elif address.table == "holding":
-            await self._write_registers(address, words)
-        else:
-            raise DeviceRefusedError(f"the table {address.table!r} is read-only", point=point.name)
+        exponent = await self._exponent(point)
+        await self._one(write_request(self._settings.unit, point, value, exponent))
 
     @override
     async def read_back(self, point: PointSpec) -> float | None:
-        (block,) = plan_blocks([point], self._max_registers)
-        try:
-            reading = await self._read_block(block)
-        except DeviceRefusedError as error:
-            raise PointUnreadableError(str(error), point=point.name) from error
+        plan = make_plan([point], self._settings.unit, self._settings.limits, ())
+        outcomes = await self._ask(plan.requests)
+        for outcome in outcomes:
+            if isinstance(outcome, DeviceRefusedError):
+                raise PointUnreadableError(str(outcome), point=point.name) from outcome
+            if isinstance(outcome, DeviceError):
+                raise outcome
+        reading = plan.decode(outcomes)
         if is_bad(int(reading.qualities[0])):
             raise PointUnreadableError(
                 f"read back as {Quality(int(reading.qualities[0])).name.lower()}", point=point.name
             )
         return float(reading.values[0])
 
-    def _plan(self, points: Sequence[PointSpec]) -> tuple[Block, ...]:
-        names = tuple(point.name for point in points)
-        if names not in self._plans:
-            self._plans[names] = plan_blocks(
-                points, self._max_registers, alone=self._alone, max_gap=self._max_gap
-            )
-        return self._plans[names]
+    async def identity(self) -> dict[int, str]:
+        """Identity objects of function 43/14 by number (0 vendor, 1 product, 2 revision, …).
 
-    async def _read_block(self, block: Block) -> Reading:
-        def ask(client: AsyncModbusTcpClient) -> Awaitable[ModbusPDU]:
-            readers = {
-                "coil": client.read_coils,
-                "discrete": client.read_discrete_inputs,
-                "holding": client.read_holding_registers,
-                "input": client.read_input_registers,
-            }
-            return readers[block.table](block.start, count=block.count, device_id=self._unit)
+        Raises:
+            DeviceUnreachableError: No answer.
+            DeviceRefusedError: The device does not know the function.
+        """
+        found: dict[int, str] = {}
+        for level in _IDENTITY_LEVELS:
+            following: int | None = 0 if level == 1 else 3
+            for _ in range(_IDENTITY_PAGES):
+                if following is None:
+                    break
+                try:
+                    answer = await self._one(read_identity(self._settings.unit, level, following))
+                except DeviceRefusedError:
+                    if level == 1:
+                        raise
+                    return found
+                objects, following = identity_objects(answer)
+                found |= objects
+        return found
 
-        answer = await self._link.ask(self._unit, _READ[block.table], ask)
-        return block.codec.decode(self._counted(answer, block))
+    async def read_raw(self, table: str, start: int, count: int) -> bytes:
+        """Bytes of some registers as they came, for browsing and test reads.
 
-    def _counted(self, answer: ModbusPDU, block: Block) -> Sequence[int] | Sequence[bool]:
-        if block.table in {"holding", "input"}:
-            if len(answer.registers) != block.count:
-                self._link.bad_answer(f"asked for {block.count} registers, got {len(answer.registers)}")
-            return answer.registers
-        if len(answer.bits) != -(-block.count // 8) * 8:
-            self._link.bad_answer(f"asked for {block.count} bits, got {len(answer.bits)}")
-        return answer.bits[: block.count]
+        Raises:
+            DeviceUnreachableError: No answer.
+            DeviceRefusedError: The device does not give them.
+        """
+        request = read_request(self._settings.unit, READ_FUNCTIONS[table], start, count)
+        return words_of(Block(table, start, count, ()), await self._one(request))
 
-    async def _read_singly(self, block: Block) -> Reading:
-        """The block was refused: find out which of its points are, and let those stand alone from now on."""
-        if len(block.specs) == 1:
-            return Reading(np.array([np.nan]), np.array([Quality.BAD_REFUSED], np.uint8))
-        values = np.full(len(block.specs), np.nan)
-        qualities = np.full(len(block.specs), Quality.BAD_REFUSED, np.uint8)
-        refused: set[str] = set()
-        for at, single in enumerate(plan_blocks(block.specs, self._max_registers, max_gap=-_BEYOND)):
-            try:
-                reading = await self._read_block(single)
-            except DeviceRefusedError:
-                refused.add(single.specs[0].name)
+    def blocks(self, points: Sequence[PointSpec]) -> tuple[Block, ...]:
+        """How these points are read now."""
+        return self._plan(points).blocks
+
+    def _plan(self, points: Sequence[PointSpec]) -> ReadPlan:
+        known = self._plans.get(id(points))
+        if known is not None and known[0] is points:
+            return known[1]
+        limits = self._quarantine.limits(self._settings.limits)
+        plan = make_plan(points, self._settings.unit, limits, self._quarantine.refused)
+        if isinstance(points, tuple) and len(self._plans) < _MOST_PLANS:
+            self._plans[id(points)] = (points, plan)
+        return plan
+
+    async def _one(self, request: Request) -> bytes:
+        (outcome,) = await self._ask([request])
+        if isinstance(outcome, bytes):
+            return outcome
+        raise outcome or DeviceUnreachableError("was not asked", unit=request.unit)
+
+    async def _ask(self, requests: Sequence[Request], silences: int = 1) -> list[Outcome | None]:
+        """Ask all of them, giving way in between; the unit's patience follows its own habits."""
+        settings, line = self._settings, self._line
+        terms = Terms(
+            self._patience_s(),
+            settings.depth,
+            silences,
+            settings.pause_s,
+            None if line is None else line.wanted,
+        )
+        self._silent += 1  # also when this is cancelled
+        outcomes = await self._client.ask(requests, terms)
+        while line is not None and None in outcomes:
+            await line.give_way()
+            done = outcomes.index(None)
+            outcomes[done:] = await self._client.ask(requests[done:], terms)
+        if not requests or not all(isinstance(outcome, DeviceUnreachableError) for outcome in outcomes):
+            self._silent = 0
+            self._slowest_s = max(self._client.slowest_s, self._slowest_s * _FORGET)
+        return outcomes
+
+    def _patience_s(self) -> Seconds:
+        settings = self._settings
+        if not settings.shared or self._slowest_s == 0.0:
+            return settings.timeout_s
+        usual_s = _PATIENCE_FIRST_S + _PATIENCE_TIMES * self._slowest_s
+        return min(settings.timeout_s, usual_s * 2.0 ** min(self._silent, 10))
+
+    async def _read_with_faults(self, plan: ReadPlan, outcomes: list[Outcome | None]) -> Reading:
+        memory, faults = plan.memory(), plan.faults()
+        heard = any(isinstance(outcome, bytes) for outcome in outcomes)
+        _raise_when_hopeless(outcomes, heard=heard)
+        learnt: list[Narrowed] = []
+        for number, outcome in enumerate(outcomes):
+            if isinstance(outcome, bytes):
+                _fill(memory, plan, number, [(plan.blocks[number], outcome)])
+                self._quarantine.heard(plan.blocks[number])
                 continue
-            values[at], qualities[at] = reading.values[0], reading.qualities[0]
-        if len(refused) < len(block.specs):  # a device that refuses all is busy, not badly mapped
-            self._learn(refused)
-        return Reading(values, qualities)
+            faults[plan.points_of[number]] = _quality_of(outcome)
+            if _worth_narrowing(outcome):
+                found = await self._narrow(plan, number)
+                learnt.append(found)
+                _fill(memory, plan, number, found.pieces)
+                _excuse(faults, plan, number, found)
+        self._learn(plan, outcomes, learnt, heard=heard)
+        return with_faults(plan.codec.decode(bytes(memory)), faults)
 
-    def _learn(self, refused: set[str]) -> None:
-        self._alone |= refused
-        if not refused:
-            self._max_gap = 0  # each point is there, so a gap between them was what the device refused
-        self._plans.clear()
+    async def _narrow(self, plan: ReadPlan, number: int) -> Narrowed:
+        async def ask(blocks: Sequence[Block]) -> list[Outcome | None]:
+            unit = self._settings.unit
+            return await self._ask(
+                [read_request(unit, READ_FUNCTIONS[b.table], b.start, b.size) for b in blocks]
+            )
 
-    async def _write_coil(self, address: ModbusAddress, *, on: bool) -> None:
-        answer = await self._link.ask(
-            self._unit, 5, lambda client: client.write_coil(address.address, on, device_id=self._unit)
-        )
-        if answer.address != address.address or bool(answer.bits[0]) is not on:
-            self._link.bad_answer("the answer to a write names another coil or value")
+        return await narrow(ask, plan.spans_in(number))
 
-    async def _write_register(self, address: ModbusAddress, word: int) -> None:
-        answer = await self._link.ask(
-            self._unit, 6, lambda client: client.write_register(address.address, word, device_id=self._unit)
-        )
-        if answer.address != address.address or answer.registers != [word]:
-            self._link.bad_answer("the answer to a write names another register or value")
+    def _learn(
+        self, plan: ReadPlan, outcomes: Sequence[Outcome | None], found: Sequence[Narrowed], *, heard: bool
+    ) -> None:
+        """Remember what is refused, unless everything was: then the device is busy, not badly mapped."""
+        now_s = self._now_s()
+        changed = False
+        if heard or any(one.pieces for one in found):
+            for one in found:
+                self._quarantine.refuse(one.bad, now_s)
+                for left, right in one.parted:
+                    self._quarantine.part(left, right)
+                for part in one.left:
+                    self._quarantine.cut(cover_span(part))
+                changed = True
+        for number, outcome in enumerate(outcomes):
+            if heard and isinstance(outcome, DeviceUnreachableError):
+                changed |= self._quarantine.was_mute(plan.blocks[number], plan.spans_in(number), now_s)
+        if changed:
+            self._plans.clear()
 
-    async def _write_registers(self, address: ModbusAddress, words: list[int]) -> None:
-        answer = await self._link.ask(
-            self._unit,
-            16,
-            lambda client: client.write_registers(address.address, words, device_id=self._unit),
-        )
-        if answer.address != address.address or answer.count != len(words):
-            self._link.bad_answer("the answer to a write names other registers")
+    async def _recheck(self, plan: ReadPlan) -> None:
+        """Try one refused span again when it is time; what answers is read from the next poll on."""
+        now_s = self._now_s()
+        span = self._quarantine.due([s for at in plan.omitted for s in plan.spans_of[at]], now_s)
+        if span is None:
+            return
+        request = read_request(self._settings.unit, READ_FUNCTIONS[span.table], span.first, span.size)
+        (outcome,) = await self._ask([request])
+        good = isinstance(outcome, bytes)
+        self._quarantine.tried(span, good=good, now_s=now_s)
+        if good:
+            self._plans.clear()
+
+    async def _exponent(self, point: PointSpec) -> int:
+        address = modbus_address(point)
+        if address.scale_factor is None:
+            return 0
+        request = read_request(self._settings.unit, READ_FUNCTIONS[address.table], address.scale_factor, 1)
+        raw = int.from_bytes((await self._one(request))[2:], "big")
+        if raw == _NOT_A_FACTOR:
+            raise DeviceRefusedError("the scale factor is not available", point=point.name)
+        return raw - 0x10000 if raw > _NOT_A_FACTOR else raw
 
 
-_BEYOND: Final = 65536
-"""A gap no two registers have: nothing is joined."""
+def cover_span(spans: Sequence[Span]) -> Span:
+    """The cells from the first to the last of `spans`."""
+    first = min(span.first for span in spans)
+    return Span(spans[0].table, first, max(span.end for span in spans) - first)
+
+
+def _raise_when_hopeless(outcomes: Sequence[Outcome | None], *, heard: bool) -> None:
+    for outcome in outcomes:
+        if isinstance(outcome, BadAnswerError):
+            raise outcome
+    if not heard and not any(isinstance(outcome, DeviceRefusedError) for outcome in outcomes):
+        first = next(outcome for outcome in outcomes if isinstance(outcome, DeviceError))
+        raise first
+
+
+def _worth_narrowing(outcome: Outcome | None) -> bool:
+    return isinstance(outcome, DeviceRefusedError) and outcome.context.get("code") not in _BUSY
+
+
+def _quality_of(outcome: Outcome | None) -> Quality:
+    return Quality.BAD_REFUSED if isinstance(outcome, DeviceRefusedError) else Quality.BAD_UNREACHABLE
+
+
+def _fill(memory: bytearray, plan: ReadPlan, number: int, pieces: Sequence[tuple[Block, bytes]]) -> None:
+    for block, answer in pieces:
+        words = words_of(block, answer)
+        at = 2 * (plan.starts[number] + block.start - plan.blocks[number].start)
+        memory[at : at + len(words)] = words
+
+
+def _excuse(faults: NDArray[np.uint8], plan: ReadPlan, number: int, found: Narrowed) -> None:
+    """Points of a refused request whose own cells were answered are good after all."""
+    missing = found.missing()
+    for at in plan.points_of[number]:
+        if not missing.intersection(plan.spans_of[at]):
+            faults[at] = Quality.GOOD

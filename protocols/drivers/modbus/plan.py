@@ -1,81 +1,135 @@
-"""Which registers are asked for together: the request costs, not the register.
+"""Which addresses are asked for together: the fewest requests that the device stands. Pure.
 
-Neighbours of one table join one block while it stays within what the device answers; small gaps are read too.
-A point that is known to be refused stands alone, so that it cannot spoil its neighbours.
+Spans are taken in the order of their addresses; each joins the request before it while that stays within the
+limits. As every part of an allowed request is allowed too (spans are equal or do not overlap), no other
+division needs fewer requests.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
-from protocols.drivers.modbus.codec import BlockCodec, modbus_address
-from protocols.profile import PointSpec
+from protocols.errors import ConfigError
+from protocols.profile import Profile
 
-MAX_GAP: Final = 8
-"""Registers read along between two points; a request costs as much as some hundred registers."""
+BIT_TABLES: Final = ("coil", "discrete")
+"""Tables of single bits, functions 1 and 2."""
+
+_STANDARD_REGISTERS: Final = 125
+_STANDARD_BITS: Final = 2000
+_DEFAULT_GAP: Final = 8
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Block:
-    """One read request.
+class Span(NamedTuple):
+    """Neighbouring cells of one table that must come in one answer."""
 
-    Attributes:
-        table: Which of the four tables.
-        start: First address.
-        count: Registers (or bits) asked for.
-        at: Positions of its points in the list that was planned.
-        specs: The points, in the order of `at`.
-        codec: Decodes the answer.
-    """
+    table: str
+    first: int
+    size: int
+
+    @property
+    def end(self) -> int:
+        """First address behind it."""
+        return self.first + self.size
+
+    def touches(self, other: Span) -> bool:
+        """Whether the two share a cell."""
+        return self.table == other.table and self.first < other.end and other.first < self.end
+
+
+class Block(NamedTuple):
+    """One read request: where it reads, and the positions of its spans in the list that was planned."""
 
     table: str
     start: int
-    count: int
-    at: tuple[int, ...]
-    specs: tuple[PointSpec, ...]
-    codec: BlockCodec
+    size: int
+    members: tuple[int, ...]
+
+    @property
+    def span(self) -> Span:
+        """The cells it reads."""
+        return Span(self.table, self.start, self.size)
 
 
-def plan_blocks(
-    points: Sequence[PointSpec],
-    max_registers: int,
-    *,
-    alone: Collection[str] = (),
-    max_gap: int = MAX_GAP,
-) -> tuple[Block, ...]:
-    """Join points into as few requests as the device allows.
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a device stands in one request.
 
-    Args:
-        points: What to read.
-        max_registers: Most registers the device answers in one request.
-        alone: Names of points that get a request of their own.
-        max_gap: Most unused registers between two points of one block.
+    Attributes:
+        max_registers: Most registers.
+        max_bits: Most coils or discrete inputs.
+        max_gap: Most unused cells between two spans of one request.
+        forbidden: Cells that no request may touch.
+        cuts: (table, address) such that no request holds both that address and the one before it.
     """
-    order = sorted(
-        range(len(points)),
-        key=lambda at: (modbus_address(points[at]).table, modbus_address(points[at]).address),
+
+    max_registers: int = _STANDARD_REGISTERS
+    max_bits: int = _STANDARD_BITS
+    max_gap: int = _DEFAULT_GAP
+    forbidden: tuple[Span, ...] = ()
+    cuts: frozenset[tuple[str, int]] = field(default_factory=frozenset)
+
+    def most(self, table: str) -> int:
+        """Most cells of a table in one request."""
+        return self.max_bits if table in BIT_TABLES else self.max_registers
+
+
+def limits_of(profile: Profile) -> Limits:
+    """Limits as a profile states them."""
+    more = profile.modbus
+    return Limits(
+        max_registers=profile.max_registers,
+        max_bits=more.max_bits,
+        max_gap=more.max_gap,
+        forbidden=tuple(Span(r.table, r.first, r.last - r.first + 1) for r in more.forbidden),
     )
-    runs: list[list[int]] = []
+
+
+def plan_blocks(spans: Sequence[Span], limits: Limits) -> tuple[Block, ...]:
+    """Divide spans into the fewest requests.
+
+    Raises:
+        ConfigError: A span is longer than the device answers, or lies in a forbidden range.
+    """
+    order = sorted(range(len(spans)), key=lambda at: (spans[at].table, spans[at].first, spans[at].size))
+    blocks: list[Block] = []
     for at in order:
-        kept_apart = runs and (points[at].name in alone or points[runs[-1][-1]].name in alone)
-        if runs and not kept_apart and _joins(points, [*runs[-1], at], max_registers, max_gap):
-            runs[-1].append(at)
+        span = spans[at]
+        _must_be_possible(span, limits)
+        joined = _join(blocks[-1], span, at, limits) if blocks else None
+        if joined is None:
+            blocks.append(Block(span.table, span.first, span.size, (at,)))
         else:
-            runs.append([at])
-    return tuple(_block(points, run) for run in runs)
+            blocks[-1] = joined
+    return tuple(blocks)
 
 
-def _joins(points: Sequence[PointSpec], run: list[int], max_registers: int, max_gap: int) -> bool:
-    first, last, this = (modbus_address(points[at]) for at in (run[0], run[-2], run[-1]))
-    gap = this.address - (last.address + last.registers)
-    span = this.address + this.registers - first.address
-    return this.table == first.table and gap <= max_gap and span <= max_registers
+def _must_be_possible(span: Span, limits: Limits) -> None:
+    if span.size > limits.most(span.table):
+        raise ConfigError(
+            f"{span.size} cells of table {span.table} from {span.first} on must come in one answer, but "
+            f"the device answers {limits.most(span.table)} at most; correct max_registers or the point's type"
+        )
+    for range_ in limits.forbidden:
+        if span.touches(range_):
+            raise ConfigError(
+                f"{span.table} {span.first} to {span.end - 1} lies in the forbidden range {range_.first} to "
+                f"{range_.end - 1}; take the point or the range out of the profile"
+            )
 
 
-def _block(points: Sequence[PointSpec], run: list[int]) -> Block:
-    specs = tuple(points[at] for at in run)
-    first, last = modbus_address(specs[0]), modbus_address(specs[-1])
-    count = last.address + last.registers - first.address
-    return Block(first.table, first.address, count, tuple(run), specs, BlockCodec(specs, first.address))
+def _join(block: Block, span: Span, at: int, limits: Limits) -> Block | None:
+    old_end = block.start + block.size
+    count = max(old_end, span.end) - block.start
+    if span.table != block.table or count > limits.most(span.table) or span.first - old_end > limits.max_gap:
+        return None
+    joined = Block(block.table, block.start, count, (*block.members, at))
+    return joined if _allowed(joined.span, limits) else None
+
+
+def _allowed(span: Span, limits: Limits) -> bool:
+    if any(span.touches(range_) for range_ in limits.forbidden):
+        return False
+    return not any(table == span.table and span.first < cut < span.end for table, cut in limits.cuts)

@@ -1,0 +1,65 @@
+"""From the device list to drivers: one client a line, one driver a unit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from protocols.device import Device, ModbusSerial, ModbusTcp
+from protocols.driver import Driver
+from protocols.drivers.modbus.client import ModbusClient
+from protocols.drivers.modbus.driver import ModbusDriver, UnitSettings
+from protocols.drivers.modbus.plan import limits_of
+from protocols.drivers.modbus.rtu import RtuClient
+from protocols.drivers.modbus.tcp import MbapClient
+from protocols.errors import ConfigError
+from protocols.links.tcp import TcpLink
+from protocols.profile import Profile
+from protocols.units import Seconds
+
+At = ModbusTcp | ModbusSerial
+
+
+def make_drivers(devices: Mapping[str, tuple[Device, Profile]]) -> dict[str, Driver]:
+    """A driver a device; units of one line share its client."""
+    places = {name: _connection(device) for name, (device, _) in devices.items()}
+    keys = [line_of(at) for at in places.values()]
+    longest_s = {key: max(at.timeout_s for at in places.values() if line_of(at) == key) for key in keys}
+    clients: dict[str, ModbusClient] = {}
+    drivers: dict[str, Driver] = {}
+    for name, (_, profile) in devices.items():
+        at = places[name]
+        key = line_of(at)
+        if key not in clients:
+            clients[key] = make_client(at, longest_s[key])
+        settings = UnitSettings(
+            unit=at.unit,
+            timeout_s=at.timeout_s,
+            limits=limits_of(profile),
+            depth=at.depth if isinstance(at, ModbusTcp) and at.framing == "mbap" else 1,
+            pause_s=profile.modbus.pause_s,
+            shared=keys.count(key) > 1,
+        )
+        drivers[name] = ModbusDriver(clients[key], settings)
+    return drivers
+
+
+def line_of(at: At) -> str:
+    """Name of the line a connection uses: `host:port` or the serial port."""
+    return at.port if isinstance(at, ModbusSerial) else f"{at.host}:{at.port}"
+
+
+def make_client(at: At, connect_s: Seconds) -> ModbusClient:
+    """A client for a line, not yet connected."""
+    if isinstance(at, ModbusSerial):
+        from protocols.links.serial import SerialLink, SerialSettings  # noqa: PLC0415  loads pyserial only then
+
+        settings = SerialSettings(at.port, at.baud, at.parity, at.stop_bits)
+        return RtuClient(SerialLink(settings), at.bits_per_character / at.baud)
+    link = TcpLink(at.host, at.port, connect_s)
+    return MbapClient(link) if at.framing == "mbap" else RtuClient(link)
+
+
+def _connection(device: Device) -> At:
+    if not isinstance(device.connection, ModbusTcp | ModbusSerial):
+        raise ConfigError(f"device {device.id!r} has no Modbus connection")
+    return device.connection
