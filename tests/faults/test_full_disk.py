@@ -1,0 +1,153 @@
+"""A disk that is full: one clear sentence, nothing torn, and it goes on when there is room again.
+
+The disk is a small tmpfs, which only root may mount; without it the tests are skipped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_agent.gate.events import SaveFence
+from edge_agent.gate.state import Fence
+from edge_agent.gate.store import ControlStore
+from edge_agent.journal import Journal, JournalPlace
+from edge_agent.journal_store import JournalStore
+from hub.store.account import count
+from hub.store.embedded import EmbeddedStore
+from hub.store.port import Received, Span
+from protocols.clock import Instant
+from protocols.errors import StoreError
+from protocols.frame import Catalogue, Frame
+from runtime.clock import SystemClock, VirtualClock
+
+SIZE_BYTES = 2_000_000
+SAMPLES = 200
+METER = Catalogue(
+    "demo", "meter", tuple(f"p{n}_kw" for n in range(SAMPLES)), ("kW",) * SAMPLES, ("measurement",) * SAMPLES
+)
+
+
+@dataclass
+class Disk:
+    folder: Path
+
+    def fill(self) -> None:
+        with (self.folder / "fill").open("wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(b"x" * 4096)
+            except OSError:
+                return
+
+    def make_room(self) -> None:
+        (self.folder / "fill").unlink()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE_BYTES}", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("a small file system can only be mounted by root")
+    try:
+        yield Disk(folder)
+    finally:
+        subprocess.run([shutil.which("umount") or "umount", "--lazy", str(folder)], check=True)
+
+
+def _frame(n: int) -> Frame:
+    values = np.random.default_rng(n).normal(size=SAMPLES)
+    return Frame(METER.hash(), Instant("b", n, n * 10**9), values, np.zeros(SAMPLES, np.uint8))
+
+
+def _whole(path: Path) -> bool:
+    connection = sqlite3.connect(path)
+    try:
+        return bool(connection.execute("PRAGMA integrity_check").fetchone() == ("ok",))
+    finally:
+        connection.close()
+
+
+async def test_the_journal_keeps_frames_in_memory_and_writes_them_when_there_is_room(
+    disk: Disk, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = disk.folder / "journal.db"
+    async with Journal(JournalPlace(path, "edge1"), SystemClock(), lambda _entry: None) as journal:
+        journal.put(_frame(1), "modbus")
+        await journal.flush()
+        disk.fill()
+        for n in range(2, 200):
+            journal.put(_frame(n), "modbus")
+        with pytest.raises(StoreError, match=r"the journal cannot be written: .* full"):
+            await journal.flush()
+        refused = journal.polled
+        assert refused < 199 * SAMPLES, "what is not on the disk does not count as polled"
+        async with asyncio.TaskGroup() as group:
+            writing = group.create_task(journal.run())
+            async with asyncio.timeout(5):
+                while "frames are kept in memory" not in caplog.text:
+                    await asyncio.sleep(0.02)
+            disk.make_room()
+            async with asyncio.timeout(5):
+                while journal.polled < 199 * SAMPLES:
+                    await asyncio.sleep(0.02)
+            writing.cancel()
+        assert caplog.text.count("frames are kept in memory") == 1
+        assert sum(run.samples for run in await journal.runs()) == 199 * SAMPLES
+    assert _whole(path)
+
+
+def test_the_journal_starts_on_a_full_disk_with_a_clear_sentence_or_not_at_all(disk: Disk) -> None:
+    disk.fill()
+    with pytest.raises(StoreError, match="journal"):
+        JournalStore(disk.folder / "journal.db", "edge1", "b", 1, 10**9)
+    disk.make_room()
+    JournalStore(disk.folder / "journal.db", "edge1", "b", 1, 10**9).close()
+
+
+def test_the_hub_s_store_takes_the_same_rows_when_there_is_room(disk: Disk) -> None:
+    store = EmbeddedStore(disk.folder / "series.db", VirtualClock())
+    store.add_catalogue(METER)
+    kept = 0
+    disk.fill()
+    with pytest.raises(StoreError, match=r"takes no data: .* full"):
+        for seq in range(1, 2000):
+            store.append([Received("edge1", "j1", seq, (_frame(seq),))])
+            kept = seq
+    assert store.ranges("edge1", "j1") == ([(1, kept)] if kept else [])
+    disk.make_room()
+    for seq in (kept, kept + 1, kept + 2):
+        store.append([Received("edge1", "j1", seq, (_frame(seq),))])
+    assert store.ranges("edge1", "j1")[-1][1] == kept + 2
+    stored = count(store, Span("edge1", "j1", 1, 10**9))
+    assert (stored.stored, stored.duplicates) == ((kept + 2) * SAMPLES, 0)
+    store.close()
+    assert _whole(disk.folder / "series.db")
+
+
+def test_the_gate_keeps_its_fence_as_it_was_and_moves_it_when_there_is_room(disk: Disk) -> None:
+    store = ControlStore(disk.folder / "control.db")
+    kept = 1
+    store.commit([SaveFence("hub", Fence(1, kept))], [])
+    disk.fill()
+    with pytest.raises(StoreError, match=r"takes nothing: .* full"):
+        for seq in range(2, 5000):
+            store.commit([SaveFence("hub", Fence(1, seq))], [])
+            kept = seq
+    assert store.load().fences["hub"].seq == kept
+    disk.make_room()
+    store.commit([SaveFence("hub", Fence(1, kept + 1))], [])
+    assert store.load().fences["hub"].seq == kept + 1
+    store.close()
+    assert _whole(disk.folder / "control.db")
