@@ -7,14 +7,13 @@ from typing import TypeVar
 
 import yaml
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from protocols.config import Config
 from protocols.errors import ConfigError
+from runtime.yaml_faults import Fault, Loc, faults_of
 
 _C = TypeVar("_C", bound=Config)
 _MOST_BYTES = 4_000_000
-_Loc = tuple[int | str, ...]
 
 
 def load_yaml(path: Path) -> object:
@@ -34,11 +33,12 @@ def load_config(path: Path, model: type[_C]) -> _C:
             `file:line: field: what`.
     """
     root = _compose(path)
+    data = _plain(root, path)
     try:
-        return model.model_validate(_plain(root, path))
+        return model.model_validate(data)
     except ValidationError as error:
-        faults = [_complaint(path, root, fault) for fault in error.errors()]
-        raise ConfigError("\n".join(faults)) from error
+        complaints = sorted(_complaint(path, root, fault) for fault in faults_of(model, data))
+        raise ConfigError("\n".join(text for _, text in complaints)) from error
 
 
 def _compose(path: Path) -> yaml.Node:
@@ -93,14 +93,15 @@ def _plain(node: yaml.Node, path: Path) -> object:
         raise ConfigError(f"{path}:{node.start_mark.line + 1}: {error}") from error
 
 
-def _complaint(path: Path, root: yaml.Node, fault: ErrorDetails) -> str:
-    where = ".".join(str(part) for part in fault["loc"]) or "the whole file"
-    what = fault["msg"].removeprefix("Value error, ")
-    return f"{path}:{_line_of(root, fault['loc'])}: {where}: {what}"
+def _complaint(path: Path, root: yaml.Node, fault: Fault) -> tuple[int, str]:
+    """Line, and the sentence that begins with it."""
+    where = ".".join(str(part) for part in fault.loc) or "the whole file"
+    line = _line_of(root, fault.loc)
+    return line, f"{path}:{line}: {where}: {fault.text}"
 
 
-def _line_of(node: yaml.Node, loc: _Loc) -> int:
-    """Line of the deepest part of `loc` that is in the file, from 1; pydantic's union tags are skipped."""
+def _line_of(node: yaml.Node, loc: Loc) -> int:
+    """Line of the deepest part of `loc` that is in the file, from 1."""
     for part in loc:
         if isinstance(node, yaml.MappingNode):
             named = [(key, value) for key, value in node.value if key.value == str(part)]

@@ -1,0 +1,237 @@
+"""All faults of a document at once: what was found, what is allowed, and the faults behind the first ones.
+
+A model stops checking a part as soon as something in it is wrong, so a second fault would only be seen in the
+next run. Here a wrong part is taken out and the rest is checked again, until nothing new turns up.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from protocols.config import Config
+
+Loc = tuple[int | str, ...]
+_Schema = Mapping[str, object]
+
+_ROUNDS: Final = 8
+_LONGEST: Final = 60
+_QUOTED: Final = re.compile(r"'([^']*)'")
+_OWN_WORDS: Final = ("value_error", "assertion_error", "union_tag_invalid")
+"""Errors whose sentence says already what was found."""
+
+
+class Fault(NamedTuple):
+    """One thing that is wrong.
+
+    Attributes:
+        loc: Where, as keys and positions of the document as written; empty for the document as a whole.
+        text: What was found and what is allowed.
+    """
+
+    loc: Loc
+    text: str
+
+
+def faults_of(model: type[Config], data: object) -> list[Fault]:
+    """Everything that keeps `data` from being a `model`, each once; empty when it is one."""
+    search = _Search(model, data)
+    for _ in range(_ROUNDS):
+        if not search.look():
+            break
+    return list(search.found)
+
+
+class _Search:
+    def __init__(self, model: type[Config], data: object) -> None:
+        self.found: dict[Fault, None] = {}
+        self._model = model
+        self._data = data
+        self._out: set[Loc] = set()
+        self._filled: dict[Loc, object] = {}
+        self._kept: dict[Loc, list[int]] = {}
+        self._value: object = None
+        self._schema: _Schema = {}
+
+    def look(self) -> bool:
+        """Check once; whether a further look may find more."""
+        self._kept = {}
+        self._value = self._rest(self._data, ())
+        try:
+            self._model.model_validate(self._value)
+        except ValidationError as error:
+            self._schema = self._schema or self._model.model_json_schema()
+            changed = [self._take(fault) for fault in error.errors()]
+            return any(changed)
+        return False
+
+    def _rest(self, node: object, at: Loc) -> object:
+        """The document without what was taken out."""
+        if isinstance(node, Mapping):
+            kept = {
+                key: self._rest(part, (*at, key)) for key, part in node.items() if (*at, key) not in self._out
+            }
+            added = {loc[-1]: value for loc, value in self._filled.items() if loc[:-1] == at}
+            return kept | added
+        if isinstance(node, list):
+            self._kept[at] = [number for number in range(len(node)) if (*at, number) not in self._out]
+            return [self._rest(node[number], (*at, number)) for number in self._kept[at]]
+        return node
+
+    def _take(self, fault: ErrorDetails) -> bool:
+        loc, kind = self._as_written(fault), fault["type"]
+        ours = (kind == "missing" and loc in self._out) or (kind == "too_short" and self._thinned(loc))
+        if not ours:
+            for text in self._sentences(fault, loc):
+                self.found.setdefault(Fault(loc or _named(self._data, text), text))
+        return self._take_out(loc, loc[:-1] if kind == "missing" else loc)
+
+    def _take_out(self, loc: Loc, part: Loc) -> bool:
+        if part:
+            fresh = part not in self._out
+            self._out.add(part)
+            return fresh
+        if loc in self._filled or len(loc) != 1:
+            return False
+        filler = _filler(self._schema, _schema_at(self._schema, loc))
+        if filler is None:
+            return False
+        self._out.discard(loc)
+        self._filled[loc] = filler
+        return True
+
+    def _as_written(self, fault: ErrorDetails) -> Loc:
+        """Place of an error in the document as written: without union tags, with the items taken out."""
+        node, at = self._value, ()  # type: object, Loc
+        for number, part in enumerate(fault["loc"]):
+            if isinstance(node, Mapping) and part in node:
+                node, at = node[part], (*at, part)
+            elif isinstance(node, list) and isinstance(part, int) and part < len(node):
+                node, at = node[part], (*at, self._kept[at][part])
+            elif fault["type"] == "missing" and number == len(fault["loc"]) - 1:
+                at = (*at, part)
+        return at
+
+    def _thinned(self, loc: Loc) -> bool:
+        return any(out[: len(loc)] == loc for out in self._out)
+
+    def _sentences(self, fault: ErrorDetails, loc: Loc) -> Iterator[str]:
+        """Sentences of an error; those about something that was taken out may be wrong and are left out."""
+        if loc or fault["type"] != "value_error":
+            yield self._sentence(fault)
+            return
+        away = {_name(_at(self._data, out)) for out in self._out}
+        for text in _plain(fault).split("; "):
+            if not away.intersection(_QUOTED.findall(text)):
+                yield text
+
+    def _sentence(self, fault: ErrorDetails) -> str:
+        kind, loc = fault["type"], fault["loc"]
+        if kind == "missing":
+            return "is missing"
+        if kind == "extra_forbidden":
+            return _unknown_field(str(loc[-1]), _fields(self._schema, loc[:-1]))
+        if kind == "union_tag_not_found":
+            return f"{_plain(fault)}; allowed: {_tags(_schema_at(self._schema, loc))}"
+        text = _plain(fault)
+        return text if kind in _OWN_WORDS else f"{text}; found {_shown(fault['input'])}"
+
+
+def _plain(fault: ErrorDetails) -> str:
+    return fault["msg"].removeprefix("Value error, ")
+
+
+def _shown(found: object) -> str:
+    if isinstance(found, Mapping):
+        return "a mapping"
+    if isinstance(found, list | tuple):
+        return f"a list of {len(found)}"
+    text = repr(found)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _unknown_field(name: str, allowed: list[str]) -> str:
+    near = difflib.get_close_matches(name, allowed, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"unknown field; allowed: {', '.join(allowed)}{hint}"
+
+
+def _at(node: object, loc: Loc) -> object:
+    for part in loc:
+        node = node[part] if isinstance(node, Mapping | list) else None  # type: ignore[index]  # int or key
+    return node
+
+
+def _name(node: object) -> str:
+    """What an item of a list is called by the others."""
+    named = node.get("name", node.get("id")) if isinstance(node, Mapping) else None
+    return str(named)
+
+
+def _named(data: object, text: str) -> Loc:
+    """Place of the list item that a sentence about the whole names last; empty when it names none."""
+    lists = data.items() if isinstance(data, Mapping) else ()
+    items = {
+        _name(item): (str(key), number)
+        for key, value in lists
+        if isinstance(value, list)
+        for number, item in enumerate(value)
+    }
+    places = [items[name] for name in _QUOTED.findall(text) if name in items]
+    return places[-1] if places else ()
+
+
+def _resolve(root: _Schema, node: object) -> _Schema:
+    while isinstance(node, Mapping) and "$ref" in node:
+        node = root["$defs"][str(node["$ref"]).rsplit("/", 1)[-1]]  # type: ignore[index]  # a JSON schema
+    return node if isinstance(node, Mapping) else {}
+
+
+def _schema_at(root: _Schema, loc: Loc) -> _Schema:
+    node = root
+    for part in loc:
+        node = _resolve(root, _step(root, node, part))
+    return node
+
+
+def _step(root: _Schema, node: _Schema, part: int | str) -> object:
+    if isinstance(part, int):
+        return node.get("items")
+    for key in ("discriminator", "properties"):
+        inner = node.get(key)
+        below = inner.get("mapping", inner) if isinstance(inner, Mapping) else {}
+        if isinstance(below, Mapping) and part in below:
+            return {"$ref": below[part]} if key == "discriminator" else below[part]
+    options = node.get("anyOf", ())
+    for option in options if isinstance(options, list) else ():
+        found = _step(root, _resolve(root, option), part)
+        if found is not None:
+            return found
+    return node.get("additionalProperties")
+
+
+def _fields(root: _Schema, loc: Loc) -> list[str]:
+    properties = _schema_at(root, loc).get("properties")
+    return list(properties) if isinstance(properties, Mapping) else []
+
+
+def _tags(node: _Schema) -> str:
+    discriminator = node.get("discriminator")
+    mapping = discriminator.get("mapping", {}) if isinstance(discriminator, Mapping) else {}
+    return ", ".join(mapping)
+
+
+def _filler(root: _Schema, node: _Schema) -> object:
+    """Stands in for a text of the top level, so that the rest can be checked; None where nothing can."""
+    if node.get("type") == "string" and not {"enum", "const"} & node.keys():
+        return "x"
+    fields = node.get("properties")
+    if not isinstance(fields, Mapping):
+        return None
+    inner = {key: _filler(root, _resolve(root, part)) for key, part in fields.items()}
+    return None if None in inner.values() else inner
