@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from hub.registry.site import ModeName
+from hub.registry.site import Mode
 from hub.store.port import LastValue
 from protocols.config import Config, Text
 from protocols.quality import is_bad, is_good
@@ -94,7 +94,7 @@ class Site(Config):
     label: Text
     """What people call it."""
 
-    mode: ModeName
+    mode: Mode
     """What the hub may do there."""
 
     time_zone: str

@@ -71,7 +71,7 @@ async def devices(site: SiteId, deps: Deps) -> list[Device]:  # noqa: ARG001  ch
             kind=known.profile.equipment,
             protocol=known.profile.protocol,
             link=deps.edges.device_link(known.edge, name),
-            mode=deps.registry.mode_of(name),
+            mode=deps.registry.site.modes.of(name),
         )
         for name, known in deps.registry.devices.items()
     ]

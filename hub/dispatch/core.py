@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from hub.dispatch.site import DispatchSite, Mode
+from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import Availability, MachineSeen, Seen, Snapshot, look
 from hub.dispatch.solving import Accepted, Task
 from hub.dispatch.targets import targets
@@ -158,7 +158,7 @@ def _allowed(
         point = site.plant.flowsheet.binding(machine, role)
         limits = site.limits.get(point) if point is not None else None
         free = state is not None and state.availability is Availability.FREE
-        if point is None or limits is None or not free or site.mode_of(machine) is not Mode.AUTO:
+        if point is None or limits is None or not free or site.modes.of(machine) != "auto":
             continue
         if limits.low <= value <= limits.high:
             yield SetPoint(point, value, limits.unit, accepted.why(machine))

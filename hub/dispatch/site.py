@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 
-from hub.registry.site import load_registry
+from hub.registry.site import Modes, load_registry
 from optimizer.tariff import Emissions, Tariff
 from plant.flowsheet import Flowsheet
 from plant.state import Plant, compile_plant
@@ -14,15 +13,6 @@ from protocols.config import Text
 from protocols.write_block import WriteLimits
 from runtime.site import devices_file, load_devices, load_write_blocks
 from runtime.yaml_config import load_config
-
-
-class Mode(StrEnum):
-    """What the hub may do with a machine; only `auto` lets it command without a person."""
-
-    OFF = "off"
-    ADVICE = "advice"
-    APPROVE = "approve"
-    AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +24,7 @@ class DispatchSite:
         time_zone: IANA name.
         plant: The nominal plant.
         supply: Tariff and emission factors.
-        mode: Mode of the site.
-        machine_modes: Machines that differ.
+        modes: Who may be commanded.
         limits: Point "device/point" to its commissioned limits; a point without them is never commanded.
         edges: Device id to the edge that reads it.
         labels: Device id to what people call it.
@@ -45,15 +34,10 @@ class DispatchSite:
     time_zone: str
     plant: Plant
     supply: tuple[Tariff, Emissions]
-    mode: Mode = Mode.ADVICE
-    machine_modes: dict[str, Mode] = field(default_factory=dict)
+    modes: Modes = field(default_factory=Modes)
     limits: dict[str, WriteLimits] = field(default_factory=dict)
     edges: dict[str, str] = field(default_factory=dict)
     labels: dict[str, Text] = field(default_factory=dict)
-
-    def mode_of(self, machine: str) -> Mode:
-        """Mode of a machine: its own, else the site's; a site that is off rules all."""
-        return self.mode if self.mode is Mode.OFF else self.machine_modes.get(machine, self.mode)
 
 
 def load_site(config: Path, site: str) -> DispatchSite:
@@ -79,8 +63,7 @@ def load_site(config: Path, site: str) -> DispatchSite:
         time_zone=registry.site.time_zone,
         plant=compile_plant(flowsheet),
         supply=supply,
-        mode=Mode(registry.site.mode),
-        machine_modes={machine: Mode(name) for machine, name in registry.site.machine_modes.items()},
+        modes=registry.site.modes,
         limits=limits,
         edges={name: known.edge for name, known in registry.devices.items()},
         labels={name: known.device.label for name, known in registry.devices.items()},

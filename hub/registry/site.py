@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zoneinfo
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +18,20 @@ from protocols.profile import PointSpec, Profile
 from runtime.site import devices_file, load_devices
 from runtime.yaml_config import load_config
 
-ModeName = Literal["off", "advice", "approve", "auto"]
+Mode = Literal["off", "advice", "approve", "auto"]
+"""What the hub may do with a machine; only in auto it commands without a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Modes:
+    """Modes of a site and of the machines that differ from it."""
+
+    site: Mode = "advice"
+    machines: Mapping[str, Mode] = field(default_factory=dict)
+
+    def of(self, machine: str) -> Mode:
+        """Mode of a machine: its own, else the site's; a site that is off rules all."""
+        return "off" if self.site == "off" else self.machines.get(machine, self.site)
 
 
 class SiteFile(Config):
@@ -41,14 +55,19 @@ class SiteFile(Config):
     longitude: float = Field(ge=-180, le=180)
     """Degrees east."""
 
-    mode: ModeName = "advice"
+    mode: Mode = "advice"
     """What the hub may do on the whole site."""
 
     edges: tuple[IdPart, ...] = Field(min_length=1)
     """Its edges."""
 
-    machine_modes: dict[IdPart, ModeName] = Field(default_factory=dict)
+    machine_modes: dict[IdPart, Mode] = Field(default_factory=dict)
     """Machines that differ from the site's mode."""
+
+    @property
+    def modes(self) -> Modes:
+        """Who may be commanded."""
+        return Modes(self.mode, self.machine_modes)
 
     @field_validator("time_zone")
     @classmethod
@@ -83,10 +102,6 @@ class Registry:
     site: SiteFile
     devices: dict[str, KnownDevice]
     points: dict[PointId, PointSpec]
-
-    def mode_of(self, device: str) -> ModeName:
-        """Mode of a machine: its own, or the site's."""
-        return self.site.machine_modes.get(device, self.site.mode)
 
 
 def load_registry(config_dir: Path, site: str) -> Registry:

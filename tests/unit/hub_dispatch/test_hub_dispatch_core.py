@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from hub.dispatch import core
-from hub.dispatch.site import DispatchSite, Mode, load_site
+from hub.dispatch.site import DispatchSite, load_site
 from hub.dispatch.snapshot import Availability, Reading, Snapshot, look
 from hub.dispatch.solving import Accepted, solve_task
 from hub.forecast.quarters import QUARTER_NS, Quarters, collect, sources
+from hub.registry.site import Mode, Modes
 from protocols.errors import SolveError
 from protocols.quality import Quality
 
@@ -152,14 +153,21 @@ def test_a_state_of_charge_out_of_range_is_clipped_and_reported() -> None:
     assert any("clipped" in note for note in seen.notes)
 
 
-@pytest.mark.parametrize("mode", [Mode.OFF, Mode.ADVICE, Mode.APPROVE])
+@pytest.mark.parametrize("mode", ["off", "advice", "approve"])
 def test_only_auto_issues(mode: Mode) -> None:
-    _, decision = core.step(replace(site(), mode=mode), in_force(), snapshot(), NOW_NS)
+    _, decision = core.step(replace(site(), modes=Modes(mode, {})), in_force(), snapshot(), NOW_NS)
+    assert decision.set_points == ()
+
+
+def test_a_site_that_is_off_rules_its_machines() -> None:
+    modes = Modes("off", {"comp1": "auto"})
+    assert modes.of("comp1") == "off"
+    _, decision = core.step(replace(site(), modes=modes), in_force(), snapshot(), NOW_NS)
     assert decision.set_points == ()
 
 
 def test_a_machine_in_advice_is_planned_but_not_told() -> None:
-    advised = replace(site(), machine_modes={"chp1": Mode.ADVICE})
+    advised = replace(site(), modes=Modes("auto", {"chp1": "advice"}))
     _, decision = core.step(advised, in_force(), snapshot(), NOW_NS)
     assert not any(point.startswith("chp1/") for point in told(decision))
     assert told(decision)
