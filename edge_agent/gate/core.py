@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import assert_never
 
@@ -85,11 +86,20 @@ def settled(state: GateState) -> bool:
     return not any(point.leases or point.act for point in state.points.values())
 
 
+def _for_us(draft: Draft, data: bytes, decode: Callable[[bytes], checks.M], purpose: str) -> checks.M | None:
+    """Checks 1 to 3; whoever sent what fails here is not known, so it gets no answer."""
+    message, no = checks.opened(draft, data, decode, purpose)
+    if message is not None:
+        no = checks.other_edge(draft, message)
+    if no is not None:
+        draft.effects.append(Dropped(no.code, no.detail))
+        return None
+    return message
+
+
 def _command(draft: Draft, data: bytes) -> None:
-    command, no = checks.opened(draft, data, decode_command, PURPOSE_COMMAND)
-    if command is None or (no := checks.other_edge(draft, command)):
-        if no is not None:
-            draft.effects.append(Dropped(no.code, no.detail))
+    command = _for_us(draft, data, decode_command, PURPOSE_COMMAND)
+    if command is None:
         return
     first = draft.state.answers.get(command.id)
     no = _first_no(draft, command, checks.BEFORE_DUPLICATES)
@@ -139,10 +149,8 @@ def _release(draft: Draft, command: Command) -> None:
 
 
 def _renewal(draft: Draft, data: bytes) -> None:
-    renewal, no = checks.opened(draft, data, decode_renewal, PURPOSE_RENEWAL)
-    if renewal is None or (no := checks.other_edge(draft, renewal)):
-        if no is not None:
-            draft.effects.append(Dropped(no.code, no.detail))
+    renewal = _for_us(draft, data, decode_renewal, PURPOSE_RENEWAL)
+    if renewal is None:
         return
     for check in (checks.other_run, *checks.BEFORE_FENCE):
         no = check(draft, renewal)
@@ -150,7 +158,7 @@ def _renewal(draft: Draft, data: bytes) -> None:
             _refuse_renewal(draft, renewal, no)
             return
     _move_fence(draft, renewal)
-    held = lease.held_by(draft, renewal.issuer)
+    held, no = lease.held_by(draft, renewal.issuer), None
     if lease.list_hash(held) != renewal.list_hash:
         no = checks.No(Refusal.LEASE_LIST, f"{len(held)} leases live here, the list names others")
     for name, _ in held:
