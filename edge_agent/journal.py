@@ -1,7 +1,8 @@
 """The journal beside the event loop: bundles frames, writes them in one dedicated thread.
 
-Frames that wait for the disk are kept in memory up to `MAX_BUFFERED`; beyond that the oldest are dropped and
-counted in the log. They were never acknowledged, so they do not count as polled.
+Frames that wait for a disk that takes nothing are kept in memory for `KEEP_S`, in at most `KEEP_BYTES`; then
+the oldest are dropped, counted, and told by a gap record as soon as the disk takes one. They were never
+acknowledged, so they do not count as polled.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from edge_agent.journal_store import Entry, JournalStore, Run
+from edge_agent.journal_rows import Entry, Run
+from edge_agent.journal_store import JournalStore
 from protocols.clock import Clock
 from protocols.coverage import Coverage
 from protocols.errors import StoreError
 from protocols.frame import MAX_BUNDLE_BYTES, Frame
+from runtime.clock import NS
 from runtime.one_thread import OneThread
 
 _log = logging.getLogger(__name__)
@@ -27,11 +30,19 @@ _log = logging.getLogger(__name__)
 BUNDLE_S: Final = 0.5
 """A bundle is closed this often."""
 
-MAX_BUFFERED: Final = 10_000
-"""Frames kept in memory while the disk does not take them."""
+KEEP_S: Final = 600.0
+"""How long frames are kept in memory while the disk does not take them. [s]"""
+
+KEEP_BYTES: Final = 48_000_000
+"""Memory they may take, by a cautious count. [byte]"""
 
 _FRAME_HEAD_BYTES: Final = 80
 _SAMPLE_BYTES: Final = 9
+_OBJECT_BYTES: Final = 500
+"""A frame with its two arrays in memory, beside the samples."""
+
+_TIDY_S: Final = 5.0
+"""Covered rows that no new row took along are deleted this often. [s]"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +54,27 @@ class JournalPlace:
     max_bytes: int = 2_000_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Frames that memory could not keep, not told to the hub yet; times are those of the wall clock."""
+
+    frames: int = 0
+    samples: int = 0
+    from_ns: int = 0
+    to_ns: int = 0
+
+    def plus(self, frame: Frame) -> Dropped:
+        """One more."""
+        at_ns = frame.at.wall_ns
+        return Dropped(self.frames + 1, self.samples + len(frame.values), self.from_ns or at_ns, at_ns)
+
+    def minus(self, told: Dropped) -> Dropped:
+        """Without those that were told."""
+        if self == told:
+            return Dropped()
+        return Dropped(self.frames - told.frames, self.samples - told.samples, told.to_ns, self.to_ns)
+
+
 class Journal:
     """`async with` opens the file and flushes at the end; `on_entry` sees each row right after its commit."""
 
@@ -52,8 +84,10 @@ class Journal:
         self._on_entry = on_entry
         self._thread = OneThread("journal")
         self._buffer: deque[tuple[Frame, str]] = deque()
-        self._dropped = 0
+        self._buffered_bytes = 0
+        self._dropped = Dropped()
         self._failing = False
+        self._tidied_s = clock.mono_s()
         self._store: JournalStore | None = None
         self.name = ""
         self.polled = 0
@@ -80,16 +114,29 @@ class Journal:
     def put(self, frame: Frame, protocol: str) -> None:
         """Take a frame; it is written within `BUNDLE_S`. Never waits."""
         self._buffer.append((frame, protocol))
-        if len(self._buffer) > MAX_BUFFERED:
-            self._buffer.popleft()
-            self._dropped += 1
-            if self._dropped & (self._dropped - 1) == 0:
-                _log.error("the disk does not keep up: %d frames dropped so far", self._dropped)
+        self._buffered_bytes += _memory_of(frame)
+        while self._buffered_bytes > KEEP_BYTES or self._oldest_age_s(frame) > KEEP_S:
+            oldest, _ = self._buffer.popleft()
+            self._buffered_bytes -= _memory_of(oldest)
+            self._dropped = self._dropped.plus(oldest)
+            if self._dropped.frames & (self._dropped.frames - 1) == 0:
+                _log.error("the disk does not keep up: %d frames dropped so far", self._dropped.frames)
+
+    def _oldest_age_s(self, newest: Frame) -> float:
+        return (newest.at.mono_ns - self._buffer[0][0].at.mono_ns) / NS
+
+    @property
+    def troubles(self) -> list[str]:
+        """What a person should know about, as short sentences; empty when all is well."""
+        if self._store is not None and self._store.reserve.released:
+            return ["the disk is full; samples are kept in memory for ten minutes"]
+        return ["the disk takes no samples; they are kept in memory for ten minutes"] if self._failing else []
 
     async def run(self) -> None:
         """Close a bundle every `BUNDLE_S` until cancelled; a refusing disk is tried again."""
         async for _ in self._clock.ticks(BUNDLE_S):
             try:
+                await self._tell_dropped()
                 await self.flush()
                 if not self._buffer:
                     await self._thread.call(self._flush_idle)
@@ -112,14 +159,25 @@ class Journal:
             for frame, protocol in taken:
                 counts[protocol] += len(frame.values)
             frames = [frame for frame, _ in taken]
+            self._buffered_bytes -= sum(map(_memory_of, frames))
             try:
                 entry = await self._thread.call(
                     partial(self._open.add_telemetry, frames, self._clock.now().wall_ns, dict(counts))
                 )
             except StoreError:
                 self._buffer.extendleft(reversed(taken))
+                self._buffered_bytes += sum(map(_memory_of, frames))
                 raise
             self.polled += counts.total()
+            self._on_entry(entry)
+
+    async def _tell_dropped(self) -> None:
+        told = self._dropped
+        if told.frames:
+            add = partial(self._open.add_memory_gap, told.samples, told.from_ns, told.to_ns)
+            entry = await self._thread.call(add)
+            # more may have been dropped meanwhile
+            self._dropped = self._dropped.minus(told)
             self._on_entry(entry)
 
     def _take_bundle(self) -> list[tuple[Frame, str]]:
@@ -133,7 +191,7 @@ class Journal:
         return taken
 
     async def append_receipts(self, bodies: Sequence[bytes]) -> list[int]:
-        """Write receipts and wait until they are on the disk; returns their numbers.
+        """Write receipts or events and wait until they are on the disk; returns their numbers.
 
         Raises:
             StoreError: The disk refused; nothing was written.
@@ -159,6 +217,18 @@ class Journal:
         """One row; None when it is gone."""
         return await self._thread.call(partial(self._open.entry, seq))
 
+    async def entries(self, seqs: Sequence[int], most_bytes: int) -> list[Entry]:
+        """Rows by number, in that order, until `most_bytes` are together; at least one if any is here."""
+        return await self._thread.call(partial(self._open.entries, seqs, most_bytes))
+
+    async def stored_bytes(self) -> int:
+        """Bytes of the rows that wait for the hub."""
+        return await self._thread.call(self._open.stored_bytes)
+
+    async def make_room(self) -> bool:
+        """Give the reserve back to a full disk, for a store beside the journal; False when it was given."""
+        return await self._thread.call(self._open.reserve.release)
+
     async def pending(self) -> int:
         """How many rows the hub has not covered."""
         return await self._thread.call(self._open.pending)
@@ -168,6 +238,10 @@ class Journal:
         return await self._thread.call(self._open.runs)
 
     def _flush_idle(self) -> None:
+        now_s = self._clock.mono_s()
+        if now_s - self._tidied_s >= _TIDY_S:
+            self._open.tidy()
+            self._tidied_s = now_s
         self._open.make_durable_if_due()
 
     @property
@@ -175,3 +249,7 @@ class Journal:
         if self._store is None:
             raise StoreError("the journal is not open")
         return self._store
+
+
+def _memory_of(frame: Frame) -> int:
+    return _OBJECT_BYTES + _SAMPLE_BYTES * len(frame.values)

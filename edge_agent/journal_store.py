@@ -4,6 +4,10 @@ Telemetry is committed with `synchronous=NORMAL`: it is in the kernel at once, s
 least every `DURABLE_S` a commit is made with FULL, which flushes all before it; a power cut loses no more.
 Receipts are committed with FULL. `seq` is the AUTOINCREMENT key; `journal` is a random id, renewed at each
 kernel boot, so that numbers a power cut forgot are never used again under one name.
+
+Flash is spared: pages of 1 KiB, because a commit writes whole pages and touches five small ones beside its
+body; covered rows are deleted by the commit that comes next and leave their pages to its row; the log grows
+to `_LOG_PAGES` before it is copied into the file, so that a row that lived for seconds is never copied.
 """
 
 from __future__ import annotations
@@ -13,14 +17,15 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from enum import IntEnum
 from pathlib import Path
 from typing import Final
 
+from edge_agent.journal_disk import Commit, Reserve
+from edge_agent.journal_rows import PROTOCOLS, SCHEMA, Entry, Kind, Run
 from protocols.errors import StoreError
-from protocols.frame import Bundle, Frame, encode_bundle
-from protocols.gap import Gap
+from protocols.frame import Bundle, Frame, decode_bundle, encode_bundle
+from protocols.gap import WHY_MEMORY, WHY_ROOM, Gap
+from runtime.clock import iso_utc
 from runtime.database import open_sqlite, transaction
 
 _log = logging.getLogger(__name__)
@@ -28,72 +33,25 @@ _log = logging.getLogger(__name__)
 DURABLE_S: Final = 1.5
 """Longest time between two commits that reach the disk while rows come in."""
 
-_EVICT_FRACTION: Final = 0.05
+_EVICT_FRACTION: Final = 0.01
 _CHUNK: Final = 500
-_PROTOCOLS: Final = ("modbus", "bacnet", "opcua", "mqtt")
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS entry (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, journal TEXT NOT NULL, kind INTEGER NOT NULL,
-  samples INTEGER NOT NULL, body BLOB NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS run (
-  run INTEGER PRIMARY KEY AUTOINCREMENT, journal TEXT NOT NULL, started_wall_ns INTEGER NOT NULL,
-  first_seq INTEGER, last_seq INTEGER, samples INTEGER NOT NULL DEFAULT 0, modbus INTEGER NOT NULL DEFAULT 0,
-  bacnet INTEGER NOT NULL DEFAULT 0, opcua INTEGER NOT NULL DEFAULT 0, mqtt INTEGER NOT NULL DEFAULT 0
-) STRICT;
-"""
-
-
-class Kind(IntEnum):
-    """What a row holds; telemetry alone may be evicted."""
-
-    TELEMETRY = 0
-    RECEIPT = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One row as it goes to the bus."""
-
-    seq: int
-    journal: str
-    kind: Kind
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What one start of the agent journalled, counted row by row in the row's own transaction.
-
-    Attributes:
-        journal: Journal its rows are numbered in.
-        started_wall_ns: Wall clock at its start.
-        first_seq: Its first row; None before one.
-        last_seq: Its last row.
-        samples: Samples of any quality in its telemetry rows.
-        by_protocol: The same by protocol.
-    """
-
-    journal: str
-    started_wall_ns: int
-    first_seq: int | None
-    last_seq: int | None
-    samples: int
-    by_protocol: dict[str, int]
+_PAGE_BYTES: Final = 1024
+_LOG_PAGES: Final = 8192
 
 
 class JournalStore:
-    """Opens the file, or makes it; every method commits before it returns."""
+    """Opens the file, or makes it; every method that adds commits before it returns."""
 
     def __init__(self, path: Path, edge: str, boot: str, started_wall_ns: int, max_bytes: int) -> None:
         self._edge = edge
         self._max_bytes = max_bytes
-        self._db = open_sqlite(path, synchronous="FULL")
+        self._db = open_sqlite(path, synchronous="FULL", page_bytes=_PAGE_BYTES)
         self._durable_at_s = time.monotonic()
+        self._gone: dict[int, int] = {}
         self.dirty = False
         try:
-            self._db.executescript(_SCHEMA)
+            self._db.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
+            self._db.executescript(SCHEMA)
             with transaction(self._db):
                 self.journal = self._journal_of(boot)
                 self._run = self._db.execute(
@@ -102,6 +60,7 @@ class JournalStore:
                 ).lastrowid
         except sqlite3.Error as error:
             raise StoreError(f"the journal {path} cannot be used: {error}") from error
+        self.reserve = Reserve(path.with_suffix(".reserve"))
         self._bytes = self._stored_bytes()
 
     def _journal_of(self, boot: str) -> str:
@@ -115,6 +74,7 @@ class JournalStore:
 
     def close(self) -> None:
         """Make everything durable and let the file go."""
+        self.tidy()
         self.make_durable()
         self._db.close()
 
@@ -130,25 +90,48 @@ class JournalStore:
         def body(seq: int) -> bytes:
             return encode_bundle(Bundle(self._edge, self.journal, seq, sent_unix_ns, tuple(frames)))
 
+        if not self.reserve.restore():
+            raise StoreError("the disk is full; the reserve is for receipts and commands")
         with self._commit(durable=due):
+            self._delete_gone()
             entry = self._insert(Kind.TELEMETRY, samples, body(self._next_seq()))
-            counts = [by_protocol.get(name, 0) for name in _PROTOCOLS]
+            counts = [by_protocol.get(name, 0) for name in PROTOCOLS]
             self._count_run(entry.seq, samples, counts)
             self._evict()
         return entry
 
     def add_receipts(self, bodies: Sequence[bytes]) -> list[Entry]:
-        """Write receipts; they are on the disk when this returns.
+        """Write receipts or events; they are on the disk when this returns. A full disk costs the reserve.
 
         Raises:
             StoreError: The disk refused; nothing was written.
         """
+        try:
+            return self._add_receipts(bodies)
+        except StoreError:
+            if not self.reserve.release():
+                raise
+        return self._add_receipts(bodies)
+
+    def _add_receipts(self, bodies: Sequence[bytes]) -> list[Entry]:
         with self._commit(durable=True):
+            self._delete_gone()
             entries = [self._insert(Kind.RECEIPT, 0, body) for body in bodies]
             for entry in entries:
-                self._count_run(entry.seq, 0, [0] * len(_PROTOCOLS))
+                self._count_run(entry.seq, 0, [0] * len(PROTOCOLS))
             self._evict()
         return entries
+
+    def add_memory_gap(self, samples: int, from_ns: int, to_ns: int) -> Entry:
+        """Leave a counted record of samples that were dropped from memory while the disk took nothing.
+
+        Raises:
+            StoreError: The disk still refuses.
+        """
+        with self._commit(durable=True):
+            seq = self._next_seq()
+            gap = Gap(self._edge, self.journal, seq, seq, 1, samples, from_ns, to_ns, WHY_MEMORY)
+            return self._insert_gap(gap)
 
     def make_durable(self) -> None:
         """Flush what NORMAL commits left to the kernel."""
@@ -163,36 +146,66 @@ class JournalStore:
 
     def waiting(self, after: int, limit: int = _CHUNK) -> list[int]:
         """Numbers of the rows that are still here, ascending, above `after`."""
-        rows = self._db.execute("SELECT seq FROM entry WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
-        return [seq for (seq,) in rows]
+        rows = self._db.execute(
+            "SELECT seq FROM entry WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit + len(self._gone))
+        )
+        return [seq for (seq,) in rows if seq not in self._gone][:limit]
 
     def entry(self, seq: int) -> Entry | None:
         """One row; None when it is covered or evicted by now."""
         row = self._db.execute("SELECT seq, journal, kind, body FROM entry WHERE seq = ?", (seq,)).fetchone()
-        return None if row is None else Entry(row[0], row[1], Kind(row[2]), row[3])
+        covered = row is None or seq in self._gone
+        return None if covered else Entry(row[0], row[1], Kind(row[2]), row[3])
+
+    def entries(self, seqs: Sequence[int], most_bytes: int) -> list[Entry]:
+        """Rows by their numbers, in that order, until `most_bytes` are together; at least one."""
+        found: list[Entry] = []
+        for seq in seqs:
+            row = self.entry(seq)
+            if row is None:
+                continue
+            found.append(row)
+            most_bytes -= len(row.body)
+            if most_bytes <= 0:
+                break
+        return found
 
     def cover(self, journal: str, ranges: Iterable[tuple[int, int]]) -> list[int]:
-        """Delete the rows of `journal` whose own number is covered; returns those numbers.
+        """Forget the rows of `journal` whose own number is covered; returns those numbers.
+
+        They are deleted with the next row that is written, or by `tidy`; a kill before that only means that
+        they are sent, and known at the hub, once more.
+        """
+        gone: dict[int, int] = {}
+        for first, last in ranges:
+            gone |= dict(
+                self._db.execute(
+                    "SELECT seq, length(body) FROM entry WHERE seq BETWEEN ? AND ? AND journal = ?",
+                    (first, last, journal),
+                )
+            )
+        fresh = {seq: size for seq, size in gone.items() if seq not in self._gone}
+        self._gone |= fresh
+        return list(fresh)
+
+    def tidy(self) -> None:
+        """Delete covered rows that no new row took along.
 
         Raises:
             StoreError: The disk refused; nothing was deleted.
         """
-        gone: list[tuple[int, int]] = []
-        for first, last in ranges:
-            gone += self._db.execute(
-                "SELECT seq, length(body) FROM entry WHERE seq BETWEEN ? AND ? AND journal = ?",
-                (first, last, journal),
-            )
-        if gone:
+        if self._gone:
             with self._commit(durable=False):
-                self._db.executemany("DELETE FROM entry WHERE seq = ?", [(seq,) for seq, _ in gone])
-            self._bytes -= sum(size for _, size in gone)
-        return [seq for seq, _ in gone]
+                self._delete_gone()
 
     def pending(self) -> int:
         """How many rows the hub has not covered."""
         (count,) = self._db.execute("SELECT count(*) FROM entry").fetchone()
-        return int(count)
+        return int(count) - len(self._gone)
+
+    def stored_bytes(self) -> int:
+        """Bytes of all rows that wait, bodies alone."""
+        return self._bytes - sum(self._gone.values())
 
     def runs(self) -> list[Run]:
         """Every start of the agent, oldest first; the last one is this."""
@@ -201,22 +214,27 @@ class JournalStore:
             "FROM run ORDER BY run"
         )
         return [
-            Run(journal, started, first, last, samples, dict(zip(_PROTOCOLS, counts, strict=True)))
+            Run(journal, started, first, last, samples, dict(zip(PROTOCOLS, counts, strict=True)))
             for journal, started, first, last, samples, *counts in rows
         ]
 
-    def _commit(self, *, durable: bool) -> _Commit:
-        return _Commit(self, self._db, durable=durable)
+    def _commit(self, *, durable: bool) -> Commit:
+        def after(happened: bool) -> None:  # noqa: FBT001  the one thing it tells
+            if not happened:
+                self._bytes = self._stored_bytes()
+                return
+            self.dirty = not durable
+            self._gone = {seq: size for seq, size in self._gone.items() if seq not in self._deleted}
+            if durable:
+                self._durable_at_s = time.monotonic()
 
-    def committed(self, *, durable: bool) -> None:
-        """Note a commit; called by the transaction itself."""
-        self.dirty = not durable
-        if durable:
-            self._durable_at_s = time.monotonic()
+        self._deleted: frozenset[int] = frozenset()
+        return Commit(self._db, after, durable=durable)
 
-    def rolled_back(self) -> None:
-        """Count anew after a transaction that did not happen."""
-        self._bytes = self._stored_bytes()
+    def _delete_gone(self) -> None:
+        self._deleted = frozenset(self._gone)
+        self._db.executemany("DELETE FROM entry WHERE seq = ?", [(seq,) for seq in self._deleted])
+        self._bytes -= sum(self._gone[seq] for seq in self._deleted)
 
     def _stored_bytes(self) -> int:
         (size,) = self._db.execute("SELECT coalesce(sum(length(body)), 0) FROM entry").fetchone()
@@ -240,6 +258,11 @@ class JournalStore:
             (seq, samples, *counts, self._run),
         )
 
+    def _insert_gap(self, gap: Gap) -> Entry:
+        entry = self._insert(Kind.RECEIPT, 0, gap.encode())
+        self._count_run(entry.seq, 0, [0] * len(PROTOCOLS))
+        return entry
+
     def _evict(self) -> None:
         """Give up the oldest telemetry when the byte bound asks, and leave a counted record of it."""
         if self._bytes <= self._max_bytes:
@@ -249,48 +272,29 @@ class JournalStore:
             (int(Kind.TELEMETRY),),
         )
         goal = self._max_bytes * (1 - _EVICT_FRACTION)
-        gone: dict[str, list[tuple[int, int]]] = {}
+        lost: dict[str, list[tuple[int, int]]] = {}
         for seq, journal, samples, size in rows:
             if self._bytes <= goal:
                 break
-            gone.setdefault(journal, []).append((seq, samples))
+            lost.setdefault(journal, []).append((seq, samples))
             self._bytes -= size
-        for journal, lost in gone.items():
-            self._db.executemany("DELETE FROM entry WHERE seq = ?", [(seq,) for seq, _ in lost])
-            counted = sum(samples for _, samples in lost)
-            gap = Gap(self._edge, journal, lost[0][0], lost[-1][0], len(lost), counted)
-            entry = self._insert(Kind.RECEIPT, 0, gap.encode())
-            self._count_run(entry.seq, 0, [0] * len(_PROTOCOLS))
-            _log.warning("the journal is full: %d rows with %d samples given up", gap.rows, gap.samples)
+        for journal, given_up in lost.items():
+            self._give_up(journal, given_up)
 
+    def _give_up(self, journal: str, lost: Sequence[tuple[int, int]]) -> None:
+        first, last = lost[0][0], lost[-1][0]
+        from_ns, to_ns = self._times_of(first)[0], self._times_of(last)[1]
+        self._db.executemany("DELETE FROM entry WHERE seq = ?", [(seq,) for seq, _ in lost])
+        samples = sum(count for _, count in lost)
+        gap = Gap(self._edge, journal, first, last, len(lost), samples, from_ns, to_ns, WHY_ROOM)
+        self._insert_gap(gap)
+        _log.warning(
+            "the journal is full: %d rows with %d samples given up, %s to %s",
+            gap.rows, gap.samples, iso_utc(from_ns), iso_utc(to_ns),
+        )  # fmt: skip
 
-class _Commit:
-    """One transaction with the wanted durability; a refusal of the disk is a `StoreError`."""
-
-    def __init__(self, store: JournalStore, db: sqlite3.Connection, *, durable: bool) -> None:
-        self._store = store
-        self._db = db
-        self._durable = durable
-
-    def __enter__(self) -> None:
-        level = "FULL" if self._durable else "NORMAL"
-        try:
-            self._db.execute(f"PRAGMA synchronous = {level}")
-            self._db.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
-            raise StoreError(f"the journal cannot be written: {error}") from error
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        try:
-            self._db.execute("COMMIT" if kind is None else "ROLLBACK")
-        except sqlite3.Error as refused:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            self._store.rolled_back()
-            raise StoreError(f"the journal cannot be written: {refused}") from refused
-        if kind is None:
-            self._store.committed(durable=self._durable)
-            return
-        self._store.rolled_back()
-        if isinstance(error, sqlite3.Error):
-            raise StoreError(f"the journal cannot be written: {error}") from error
+    def _times_of(self, seq: int) -> tuple[int, int]:
+        """Wall clock of the first and of the last sample of a row. [ns]."""
+        (body,) = self._db.execute("SELECT body FROM entry WHERE seq = ?", (seq,)).fetchone()
+        walls = [frame.at.wall_ns for frame in decode_bundle(body).frames] or [0]
+        return min(walls), max(walls)

@@ -21,7 +21,7 @@ from edge_agent.drivers import make_drivers
 from edge_agent.health import Health, Vitals
 from edge_agent.image import Image
 from edge_agent.journal import Journal, JournalPlace
-from edge_agent.journal_store import Run
+from edge_agent.journal_rows import Run
 from edge_agent.lines import Lines
 from edge_agent.poll import Poller, PollGroup, poll_groups
 from edge_agent.settings import Accepted, bus_login, gate_rules

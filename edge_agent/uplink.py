@@ -21,7 +21,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
 from edge_agent.journal import Journal
-from edge_agent.journal_store import Entry, Kind
+from edge_agent.journal_rows import Entry, Kind
 from protocols import subjects
 from protocols.clock import Clock
 from protocols.coverage import Coverage, decode_coverage

@@ -15,9 +15,20 @@ from protocols.errors import StoreError
 
 
 def open_sqlite(
-    path: Path, *, synchronous: Literal["FULL", "NORMAL"] = "FULL", read_only: bool = False
+    path: Path,
+    *,
+    synchronous: Literal["FULL", "NORMAL"] = "FULL",
+    read_only: bool = False,
+    page_bytes: int = 4096,
 ) -> sqlite3.Connection:
     """Open or create a database; usable from any one thread at a time.
+
+    Args:
+        path: The file.
+        synchronous: FULL survives a power cut, NORMAL a kill.
+        read_only: Write nothing, not even the file.
+        page_bytes: Page size of a file that is made now; an existing one keeps its own. A commit writes whole
+            pages, so small ones spare flash where rows are small.
 
     Raises:
         StoreError: The file cannot be opened or is no database.
@@ -31,6 +42,7 @@ def open_sqlite(
         )
         connection.execute("PRAGMA busy_timeout = 10000")
         if not read_only:
+            connection.execute(f"PRAGMA page_size = {page_bytes}")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {synchronous}")
         else:

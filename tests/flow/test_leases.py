@@ -21,7 +21,7 @@ from edge_agent.gate.book import load_blocks, point_rules, proof_file
 from edge_agent.gate.state import Issuer, Rules
 from edge_agent.image import Image
 from edge_agent.journal import Journal, JournalPlace
-from edge_agent.journal_store import Entry
+from edge_agent.journal_rows import Entry
 from edge_agent.lines import Lines
 from edge_agent.poll import Poller, poll_groups
 from edge_agent.prove import ProveJob, prove, sign_blocks

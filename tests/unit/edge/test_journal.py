@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge_agent import journal as journal_module
 from edge_agent.journal import Journal, JournalPlace
-from edge_agent.journal_store import Entry, JournalStore, Kind
+from edge_agent.journal_rows import Entry, Kind
+from edge_agent.journal_store import JournalStore
 from protocols.clock import Instant
 from protocols.coverage import Coverage
 from protocols.errors import StoreError
@@ -92,6 +94,9 @@ def test_what_is_evicted_is_covered_by_a_counted_gap_record(tmp_path: Path) -> N
     assert sum(gap.rows for gap in gaps) == len(set(added) - here) > 0
     assert sum(gap.samples for gap in gaps) == 3 * len(set(added) - here)
     assert sum(len(row.body) for row in kept) <= 4_400
+    assert {(gap.from_ns, gap.to_ns, gap.why) for gap in gaps} == {
+        (1_700_000_000_000_000_000,) * 2 + ("room",)
+    }
     store.close()
 
 
@@ -112,6 +117,60 @@ def test_a_file_that_is_no_database_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "j.db").write_bytes(b"this is no database, it is a text of some length" * 100)
     with pytest.raises(StoreError, match=r"j\.db"):
         opened(tmp_path / "j.db")
+
+
+def test_a_covered_row_is_gone_at_once_and_deleted_with_the_next_one(tmp_path: Path) -> None:
+    store = opened(tmp_path / "j.db")
+    add(store, 3)
+    assert (store.cover(store.journal, [(1, 2)]), store.cover(store.journal, [(1, 2)])) == ([1, 2], [])
+    assert (store.pending(), store.waiting(0), store.entry(1), store.stored_bytes() > 0) == (
+        1,
+        [3],
+        None,
+        True,
+    )
+    add(store, 1)
+    with sqlite3.connect(f"file:{tmp_path / 'j.db'}?mode=ro", uri=True) as db:
+        assert [seq for (seq,) in db.execute("SELECT seq FROM entry")] == [3, 4]
+    db.close()
+    store.close()
+
+
+def test_while_the_disk_is_full_only_receipts_are_taken_from_the_reserve(tmp_path: Path) -> None:
+    store = opened(tmp_path / "j.db")
+    reserve = tmp_path / "j.reserve"
+    assert reserve.stat().st_size > 1_000_000
+    (pages,) = store._db.execute("PRAGMA page_count").fetchone()
+    store._db.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreError, match="full"):
+        add(store, 1, samples=5000)
+    assert not store.reserve.released  # telemetry never takes it
+    with pytest.raises(StoreError):
+        store.add_receipts([bytes(5000)])
+    assert not reserve.exists()  # it was given up, and this disk has no room even then
+    store._db.execute("PRAGMA max_page_count = 100000")
+    store.add_receipts([bytes(5000)])
+    with pytest.raises(StoreError, match="reserve is for receipts"):
+        add(store, 1)
+    store.reserve._next_s = 0.0
+    add(store, 1)
+    assert reserve.exists()
+    store.close()
+
+
+async def test_samples_that_memory_could_not_keep_are_told_by_a_counted_gap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_module, "KEEP_BYTES", 10 * (500 + 9 * 4))
+    seen: list[Entry] = []
+    async with Journal(JournalPlace(tmp_path / "j.db", "edge1"), SystemClock(), seen.append) as journal:
+        for number in range(25):
+            journal.put(frame(4, number), "modbus")
+        await journal._tell_dropped()
+        await journal.flush()
+    gap = decode_gap(seen[0].body)
+    assert (gap.why, gap.rows, gap.samples, gap.first) == ("memory", 1, 60, seen[0].seq)
+    assert journal.polled == 40
 
 
 WRITER = """

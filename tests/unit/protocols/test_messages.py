@@ -172,6 +172,11 @@ def test_a_gap_record_comes_back_and_is_told_from_a_receipt() -> None:
     assert not any(is_gap(encode_receipt(receipt)) for receipt in _receipts())
 
 
+def test_a_gap_record_of_the_version_before_is_read() -> None:
+    old = bytes.fromhex("9801a3676170a56564676531a26a30030907cd1068")
+    assert decode_gap(old) == GAP
+
+
 @pytest.mark.parametrize("change", [{"first": 0}, {"last": 2}, {"rows": 0}, {"samples": -1}, {"last": 2**63}])
 def test_a_gap_record_whose_numbers_cannot_be_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ContractError):
