@@ -17,20 +17,13 @@ from typing import Final
 import numpy as np
 from asyncua import ua
 from asyncua.ua.attribute_ids import AttributeIds
-from asyncua.ua.status_codes import StatusCodes
-from asyncua.ua.uaerrors import (
-    BadEncodingLimitsExceeded,
-    BadRequestTooLarge,
-    BadResponseTooLarge,
-    BadTooManyOperations,
-    UaError,
-    UaStatusCodeError,
-)
+from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 from typing_extensions import override
 
 from protocols.device import Device, OpcUa
 from protocols.driver import Driver, Reading, Surroundings
-from protocols.drivers.opcua.codec import encode_variant, judge_answer, opcua_address, source_time_ns
+from protocols.drivers.opcua.batches import Batches
+from protocols.drivers.opcua.codec import encode_variant, judge_answer, source_time_ns
 from protocols.drivers.opcua.session import Session, connect, let_go
 from protocols.drivers.opcua.subscription import Subscription
 from protocols.errors import (
@@ -43,16 +36,9 @@ from protocols.errors import (
 from protocols.profile import PointSpec, Profile
 from protocols.quality import is_bad
 
-_TOO_MUCH: Final = (
-    BadTooManyOperations,
-    BadResponseTooLarge,
-    BadRequestTooLarge,
-    BadEncodingLimitsExceeded,
-)
 _NO_DECODE: Final = (struct.error, ValueError, TypeError, KeyError, IndexError, AttributeError)
 """What the library's decoder leaks on bytes that make no sense."""
 
-_UNKNOWN_NODE: Final = ua.DataValue(StatusCode=ua.StatusCode(ua.UInt32(StatusCodes.BadNodeIdUnknown)))
 _SUBSCRIBE_AGAIN_S: Final = 60.0
 """How long values are only read after a server refused a subscription."""
 
@@ -75,28 +61,28 @@ class OpcuaDriver(Driver):
         self._place = place
         self._around = around
         self._session: Session | None = None
+        self._batches: Batches | None = None
         self._subscription: Subscription | None = None
         self._no_subscription_until_s = 0.0
-        self._nodes: dict[str, ua.NodeId | None] = {}
 
     @override
     async def open(self) -> None:
         if self._session is None:
             self._session = await connect(self._place, self._around)
+            self._batches = Batches(self._session)
 
     @override
     async def close(self) -> None:
-        session, self._session, self._subscription = self._session, None, None
-        self._nodes.clear()
+        session, self._session, self._batches, self._subscription = self._session, None, None, None
         if session is not None:
             await let_go(session.client)
 
     @override
     async def read(self, points: Sequence[PointSpec]) -> Reading:
-        async with self._at_work() as session:
-            told = await self._told(session, points)
+        async with self._at_work() as (session, batches):
+            told = await self._told(session, batches, points)
             missing = [spec for spec in points if spec.name not in told]
-            for spec, answer in zip(missing, await self._asked(session, missing), strict=True):
+            for spec, answer in zip(missing, await batches.read(missing), strict=True):
                 told[spec.name] = answer
         now_ns = self._around.wall_ns()
         answers = [told[spec.name] for spec in points]
@@ -112,8 +98,8 @@ class OpcuaDriver(Driver):
         if value is None:
             raise DeviceRefusedError("OPC UA has no null here; write the fallback value", point=point.name)
         variant = encode_variant(point, value)
-        async with self._at_work() as session:
-            node = self._node(session, point)
+        async with self._at_work() as (session, batches):
+            node = batches.node(point)
             if node is None:
                 raise DeviceRefusedError("the server has no such name space", point=point.name)
             one = ua.WriteValue(NodeId=node, AttributeId=AttributeIds.Value, Value=ua.DataValue(variant))
@@ -126,21 +112,21 @@ class OpcuaDriver(Driver):
     @override
     async def read_back(self, point: PointSpec) -> float | None:
         """Read a set-point by a request of its own, never from the subscription."""
-        async with self._at_work() as session:
-            answer = (await self._asked(session, [point]))[0]
+        async with self._at_work() as (_, batches):
+            answer = (await batches.read([point]))[0]
         value, quality = judge_answer(point, answer)
         if is_bad(quality):
             raise PointUnreadableError(f"read back as {quality.name.lower()}", point=point.name)
         return value
 
     @contextlib.asynccontextmanager
-    async def _at_work(self) -> AsyncIterator[Session]:
+    async def _at_work(self) -> AsyncIterator[tuple[Session, Batches]]:
         """The session; given up when the server does not answer, so that the next `open` makes a new one."""
         await self.open()
-        if self._session is None:
+        if self._session is None or self._batches is None:
             raise DeviceUnreachableError(f"no session with {self._place.url}")
         try:
-            yield self._session
+            yield self._session, self._batches
         except (OSError, TimeoutError, UaError) as error:
             await self.close()
             raise DeviceUnreachableError(f"no answer from {self._place.url}: {error!r}") from error
@@ -148,27 +134,9 @@ class OpcuaDriver(Driver):
             await self.close()
             raise BadAnswerError(f"{self._place.url} sent what cannot be decoded: {error!r}") from error
 
-    async def _asked(self, session: Session, points: Sequence[PointSpec]) -> list[ua.DataValue]:
-        """Read in batches of the size the server takes; a point without a name space is answered by us."""
-        nodes = [self._node(session, spec) for spec in points]
-        there = [node for node in nodes if node is not None]
-        answers: list[ua.DataValue] = []
-        while len(answers) < len(there):
-            part = there[len(answers) : len(answers) + session.most_nodes]
-            try:
-                got = await session.client.uaclient.read(_question(part))
-            except _TOO_MUCH:
-                if len(part) == 1:
-                    raise
-                session.most_nodes = len(part) // 2
-                continue
-            if len(got) != len(part):
-                raise BadAnswerError(f"{len(got)} values came for {len(part)} nodes")
-            answers += got
-        found = iter(answers)
-        return [_UNKNOWN_NODE if node is None else next(found) for node in nodes]
-
-    async def _told(self, session: Session, points: Sequence[PointSpec]) -> dict[str, ua.DataValue]:
+    async def _told(
+        self, session: Session, batches: Batches, points: Sequence[PointSpec]
+    ) -> dict[str, ua.DataValue]:
         """What the subscription knows; empty without one. A lost one is made anew."""
         if self._place.publish_s is None:
             return {}
@@ -181,7 +149,7 @@ class OpcuaDriver(Driver):
             known = await self._subscribed(session, self._place.publish_s)
         if known is None:
             return {}
-        nodes = ((spec, self._node(session, spec)) for spec in points)
+        nodes = ((spec, batches.node(spec)) for spec in points)
         try:
             await known.watch([(spec, node) for spec, node in nodes if node is not None])
         except UaStatusCodeError:
@@ -201,14 +169,3 @@ class OpcuaDriver(Driver):
             return None
         self._subscription = fresh
         return fresh
-
-    def _node(self, session: Session, spec: PointSpec) -> ua.NodeId | None:
-        text = opcua_address(spec).node
-        if text not in self._nodes:
-            self._nodes[text] = session.node_id(text)
-        return self._nodes[text]
-
-
-def _question(nodes: Sequence[ua.NodeId]) -> ua.ReadParameters:
-    wanted = [ua.ReadValueId(NodeId=node, AttributeId=AttributeIds.Value) for node in nodes]
-    return ua.ReadParameters(MaxAge=0.0, TimestampsToReturn=ua.TimestampsToReturn.Source, NodesToRead=wanted)
