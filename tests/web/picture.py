@@ -15,8 +15,8 @@ from tests.web.demo import ROOT, Demo, running_demo
 
 SETTLE_S = 40.0
 """From the first set-points until the machines follow them. [s]"""
-WIDTH = 1120
-"""Narrow enough to be read at the width of a README. [px]"""
+WIDTH, SCALE = 1280, 0.75
+"""Small enough for a README, and still to be read there. [px, px per px]"""
 PICTURES = {"en": "overview.png", "zh": "overview.zh.png"}
 READY = (
     "document.querySelectorAll('tr[data-verdict=equal]').length > 10"
@@ -35,11 +35,11 @@ def take(page: Page, demo: Demo, folder: Path) -> None:
     page.until(READY, 90)
     time.sleep(SETTLE_S)
     for lang, name in PICTURES.items():
-        page.size(WIDTH, 900)
+        page.size(WIDTH, 900, SCALE)
         page.click(f"button[lang={lang}]")
         page.until(f"document.documentElement.lang.startsWith('{lang}')")
         page.evaluate("document.activeElement.blur()")
-        page.size(WIDTH, page.evaluate("document.documentElement.scrollHeight"))
+        page.size(WIDTH, page.evaluate("document.documentElement.scrollHeight"), SCALE)
         page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done, 500)))")
         page.until(READY)
         page.picture(folder / name)
