@@ -47,7 +47,7 @@ bench: $(VENV)/.dev-stamp
 	@$(BIN)/python -m benchmarks.run $(if $(CASE),--case $(CASE))
 
 nightly: $(VENV)/.dev-stamp
-	@EMS_NIGHTLY=1 $(BIN)/python -m pytest -m "nightly" --timeout 3600
+	@$(BIN)/python -m pytest -m nightly
 
 clean:
 	@rm -rf $(VENV) web/node_modules web/dist hub/static .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,40 @@ def test_edge_bus_and_hub_may_be_killed_in_the_middle(tmp_path: Path) -> None:
         text = _read_until(demo, "written")
         assert demo.wait(60) == 0, text
     _check(json.loads(out.read_text()))
+
+
+@pytest.mark.net
+@pytest.mark.nightly
+@pytest.mark.timeout(1200)
+def test_ten_rounds_of_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
+    out, series = tmp_path / "demo.json", tmp_path / "var" / "hub" / "series.db"
+    with _demo(tmp_path / "var", "--for=420", f"--out={out}") as demo:
+        _read_until(demo, "page ")
+        for _ in range(10):
+            for words in (("edge", "run"), ("nats-server",), ("hub", "run")):
+                part = _part(demo.pid, *words)
+                os.kill(part.pid, signal.SIGKILL)
+                _wait_for_another(demo.pid, part.pid, words)
+                _wait_for_data(series)
+        text = _read_until(demo, "written")
+        assert demo.wait(60) == 0, text
+    _check(json.loads(out.read_text()))
+
+
+def _wait_for_data(series: Path) -> None:
+    """Wait until the hub has committed twice from now on."""
+    with closing(sqlite3.connect(f"file:{series}?mode=ro", uri=True)) as database:
+        first = last = _commits(database)
+        until_s = time.monotonic() + 30
+        while last < first + 2:
+            assert time.monotonic() < until_s, "no data reaches the hub"
+            time.sleep(0.05)
+            last = _commits(database)
+
+
+def _commits(database: sqlite3.Connection) -> int:
+    (count,) = database.execute("SELECT count(*) FROM commits").fetchone()
+    return int(count)
 
 
 def _wait_for_another(demo: int, pid: int, words: tuple[str, ...]) -> None:

@@ -453,13 +453,24 @@ EARLY = (Refusal.ADDRESSEE, Refusal.FENCED, Refusal.STALE_ECHO, Refusal.OUT_OF_O
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_the_invariants_hold_under_any_order_of_events() -> None:
+    _search(examples=150, steps=50, same_run_everywhere=True)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(3600)
+def test_the_invariants_hold_in_a_long_search() -> None:
+    _search(examples=2000, steps=100, same_run_everywhere=False)
+
+
+def _search(examples: int, steps: int, *, same_run_everywhere: bool) -> None:
     chosen = settings(
-        max_examples=150,
-        stateful_step_count=50,
+        max_examples=examples,
+        stateful_step_count=steps,
         deadline=None,
+        database=None,
         suppress_health_check=list(HealthCheck),
         phases=(Phase.generate,),  # shrinking would outlast the time limit
-        derandomize=True,  # the same run everywhere; raise max_examples and drop this to search
+        derandomize=same_run_everywhere,
         print_blob=True,
     )
     run_state_machine_as_test(Protocol, settings=chosen)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import pickle
 import pkgutil
+import tomllib
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -59,3 +61,11 @@ def test_a_difference_never_becomes_a_level() -> None:
 def test_an_unknown_unit_lists_the_known_ones() -> None:
     with pytest.raises(errors.ConfigError, match=r"unknown unit 'kilowatt'; known are: .*kW"):
         unit("kilowatt")
+
+
+def test_every_contract_module_stands_behind_the_wall() -> None:
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = project["tool"]["importlinter"]["contracts"]
+    wall = next(c for c in contracts if c["name"] == "contracts know neither drivers nor links")
+    modules = {f"protocols.{m.name}" for m in pkgutil.iter_modules(protocols.__path__) if not m.ispkg}
+    assert set(wall["source_modules"]) == modules
