@@ -1,1 +1,4 @@
-"""From the bus into the store: acknowledged after the commit, never before."""
+"""From the bus into the store: acknowledged after the commit, never before.
+
+The only writer of `series.db`. Not here: what a receipt does to an order; the ledger reads it from the store.
+"""

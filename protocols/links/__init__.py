@@ -1,1 +1,1 @@
-"""Bytes over a wire."""
+"""Bytes over a wire; not what they mean (`protocols/drivers`)."""
