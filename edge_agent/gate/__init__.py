@@ -8,6 +8,6 @@ fallback.py   give a point back                    foreign.py   somebody else ho
 start.py      after a restart                      pmap.py      a mapping that is cheap to change
 store.py      what outlives a crash                book.py      which points may be written, from files
 
-Not here: queues, tasks and the bus (`edge_agent/commands.py`), requests to devices (`edge_agent/apply.py`). Only
-`store.py` and `book.py` touch files; the core imports neither.
+Not here: queues, tasks and the bus (`edge_agent/commands.py`), requests to devices (`edge_agent/apply.py`).
+Only `store.py` and `book.py` touch files; the core imports neither.
 """
