@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from protocols.driver import Reading
+from protocols.frame import Qualities, Values
 from protocols.quality import Quality
 
 
@@ -25,18 +27,35 @@ NEVER: Final = LastReading(math.nan, Quality.BAD_UNREACHABLE, -math.inf)
 """State of a point that was not polled yet."""
 
 
+@dataclass(slots=True)
+class _Columns:
+    """The last poll of one group of points, as it came; an update puts two arrays in place of two others."""
+
+    values: Values
+    qualities: Qualities
+    mono_s: float
+
+
 class Image:
     """Written by the poller, read by everyone else of the same process."""
 
     def __init__(self) -> None:
-        self._points: dict[str, LastReading] = {}
+        self._groups: dict[tuple[str, tuple[str, ...]], _Columns] = {}
+        self._points: dict[str, tuple[_Columns, int]] = {}
 
     def update(self, device: str, points: Sequence[str], reading: Reading, mono_s: float) -> None:
-        """Take the reading of one poll."""
-        values, qualities = reading.values.tolist(), reading.qualities.tolist()
-        for name, value, quality in zip(points, values, qualities, strict=True):
-            self._points[f"{device}/{name}"] = LastReading(value, quality, mono_s)
+        """Take the reading of one poll; a point belongs to the group that came last with it."""
+        key = (device, tuple(points))
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = _Columns(reading.values, reading.qualities, mono_s)
+            self._points.update((f"{device}/{name}", (group, at)) for at, name in enumerate(points))
+        group.values, group.qualities, group.mono_s = reading.values, reading.qualities, mono_s
 
     def get(self, point: str) -> LastReading:
         """State of `device/point`; `NEVER` when it was not polled yet."""
-        return self._points.get(point, NEVER)
+        found = self._points.get(point)
+        if found is None:
+            return NEVER
+        group, at = found
+        return LastReading(float(group.values[at]), int(group.qualities[at]), group.mono_s)

@@ -1,9 +1,10 @@
 """Lines: one queue for each physical bus, one request at a time, writes before reads.
 
-A line is what requests share: the TCP address of a Modbus gateway with all units behind it, otherwise the
-device itself. A device that is silent several times in a row is asked more and more rarely, and on a shared
-line with a short patience, so that a dead unit costs the living ones next to nothing. At most `MAX_WAITING`
-reads and as many writes wait at a line; one more is refused, none that waits is ever dropped.
+A line is what requests share: a serial port, the TCP address of a Modbus gateway with all units behind it,
+otherwise the device itself. A device that is silent several times in a row is asked more and more rarely, and
+on a shared line with a short patience and so rarely that it never takes more than a twentieth of the line's
+time: living units do not wait for dead ones. A long read gives way to a write between two of its requests.
+At most `MAX_WAITING` reads and as many writes wait at a line; one more is refused, none is ever dropped.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Final, NamedTuple, Self, TypeVar
+
+from typing_extensions import override
 
 from protocols.clock import Clock
-from protocols.device import Connection, Device, ModbusTcp, Mqtt
-from protocols.driver import Driver, Reading
-from protocols.errors import DeviceError, DeviceUnreachableError
+from protocols.device import Connection, Device, ModbusSerial, ModbusTcp, Mqtt
+from protocols.driver import Driver, GiveWay, Reading, Sharing
+from protocols.errors import BadAnswerError, DeviceError, DeviceUnreachableError
 from protocols.profile import PointSpec
 from runtime.site import SiteDevices
 from runtime.supervise import Backoff
@@ -36,21 +39,34 @@ _PATIENT_FAILURES: Final = 2
 
 _BACKOFF: Final = Backoff(first_s=1.0, most_s=4.0)
 _PROBE_S: Final = 0.3
-_FULL_PROBE_EACH: Final = 4
+_FULL_PROBE_EACH: Final = 8
 _READS_ALLOWED: Final = 8
 """One call may take several requests: this many time-outs of the device are its outer bound."""
+
+_BACKSTOP_S: Final = 60.0
+"""Outer bound of a call to a driver that has a deadline for each request itself. [s]"""
+
+_LINE_SHARE: Final = 20.0
+_MOST_WAIT_S: Final = 30.0
+_LONGEST_EXCHANGE_BYTES: Final = 270
+_MOST_SETS: Final = 64
 
 _MQTT_ANSWER_S: Final = 3.0
 
 
-class Turns:
+class _Waiter(NamedTuple):
+    turn: asyncio.Future[None]
+    ticket: object
+
+
+class Turns(GiveWay):
     """One turn at a time: urgent ones first, then first come, first served."""
 
     def __init__(self, most_waiting: int = MAX_WAITING) -> None:
         self._most = most_waiting
-        self._taken = False
-        self._urgent: deque[asyncio.Future[None]] = deque()
-        self._normal: deque[asyncio.Future[None]] = deque()
+        self._holder: object | None = None
+        self._urgent: deque[_Waiter] = deque()
+        self._normal: deque[_Waiter] = deque()
 
     @asynccontextmanager
     async def turn(self, *, urgent: bool) -> AsyncIterator[None]:
@@ -59,36 +75,54 @@ class Turns:
         Raises:
             DeviceUnreachableError: Too many wait already.
         """
-        await self._take(urgent=urgent)
+        ticket = object()
+        if self._holder is None:
+            self._holder = ticket
+        else:
+            queue = self._urgent if urgent else self._normal
+            if len(queue) >= self._most:
+                raise DeviceUnreachableError(f"{self._most} requests wait at this line already")
+            waiter = _Waiter(asyncio.get_running_loop().create_future(), ticket)
+            queue.append(waiter)
+            await self._granted(waiter)
         try:
             yield
         finally:
-            self._hand_on()
+            self._let_go(ticket)
 
-    async def _take(self, *, urgent: bool) -> None:
-        if not self._taken:
-            self._taken = True
-            return
-        queue = self._urgent if urgent else self._normal
-        if len(queue) >= self._most:
-            raise DeviceUnreachableError(f"{self._most} requests wait at this line already")
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        queue.append(turn)
+    @override
+    def wanted(self) -> bool:
+        return any(not waiter.turn.done() for waiter in self._urgent)
+
+    @override
+    async def give_way(self) -> None:
+        if self.wanted():
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            waiter = _Waiter(turn, self._holder)
+            self._normal.appendleft(waiter)
+            self._hand_on()
+            await self._granted(waiter)
+
+    async def _granted(self, waiter: _Waiter) -> None:
         try:
-            await turn
+            await waiter.turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self._hand_on()
+            self._let_go(waiter.ticket)  # it may have been handed over at the same moment
             raise
+
+    def _let_go(self, ticket: object) -> None:
+        if self._holder is ticket:
+            self._hand_on()
 
     def _hand_on(self) -> None:
         for queue in (self._urgent, self._normal):
             while queue:
-                turn = queue.popleft()
-                if not turn.done():
-                    turn.set_result(None)
+                waiter = queue.popleft()
+                if not waiter.turn.done():
+                    self._holder = waiter.ticket
+                    waiter.turn.set_result(None)
                     return
-        self._taken = False
+        self._holder = None
 
 
 @dataclass(slots=True)
@@ -101,12 +135,23 @@ class _Station:
     shared: bool
     specs: Mapping[str, PointSpec]
     failures: int = 0
-    next_try_s: float = field(default=0.0)
+    next_try_s: float = 0.0
+    sets: dict[tuple[str, ...], tuple[PointSpec, ...]] = field(default_factory=dict)
 
     @property
     def up(self) -> bool | None:
         """Whether it answered last; None before the first answer or failure."""
         return None if self.failures < 0 else self.failures == 0
+
+    def specs_of(self, points: Sequence[str]) -> tuple[PointSpec, ...]:
+        """Specs of these points; the same object for the same names: a driver knows its plan by it."""
+        names = tuple(points)
+        found = self.sets.get(names)
+        if found is None:
+            found = tuple(self.specs[name] for name in names)
+            if len(self.sets) < _MOST_SETS:
+                self.sets[names] = found
+        return found
 
 
 class Lines:
@@ -127,6 +172,9 @@ class Lines:
             )
             for device in site.edge.devices
         }
+        for name, driver in drivers.items():
+            if isinstance(driver, Sharing):
+                driver.share(turns[keys[name]])
 
     async def __aenter__(self) -> Self:
         return self
@@ -145,7 +193,7 @@ class Lines:
             BadAnswerError: The answer does not fit the question.
         """
         station = self._stations[device]
-        specs = [station.specs[name] for name in points]
+        specs = station.specs_of(points)
         return await self._ask(station, lambda driver: driver.read(specs), urgent=False)
 
     async def write(self, device: str, point: str, value: float | None) -> None:
@@ -179,16 +227,17 @@ class Lines:
         self._refuse_early(station)
         async with station.turns.turn(urgent=urgent):
             self._refuse_early(station)  # it may have gone down while this one waited
+            begin_s = self._clock.mono_s()
             try:
                 async with asyncio.timeout(_patience_s(station)):
                     await station.driver.open()
                     answer = await ask(station.driver)
             except TimeoutError as error:
                 silent = DeviceUnreachableError("no answer in time", device=station.device.id)
-                self._note_failure(station, silent)
+                self._note_failure(station, silent, begin_s)
                 raise silent from error
-            except DeviceUnreachableError as error:
-                self._note_failure(station, error)
+            except (DeviceUnreachableError, BadAnswerError) as error:
+                self._note_failure(station, error, begin_s)
                 raise
             except DeviceError:
                 self._note_answer(station)  # it said something, so the link is up
@@ -200,12 +249,18 @@ class Lines:
         if station.failures > _PATIENT_FAILURES and self._clock.mono_s() < station.next_try_s:
             raise DeviceUnreachableError("is down and asked rarely", device=station.device.id)
 
-    def _note_failure(self, station: _Station, error: DeviceError) -> None:
+    def _note_failure(self, station: _Station, error: DeviceError, begin_s: float) -> None:
         if station.failures <= 0:
             _log.warning("%s is down: %s", station.device.id, error)
+        never_seen = station.failures < 0
         station.failures = max(station.failures, 0) + 1
+        if never_seen and station.shared:
+            station.failures = _PATIENT_FAILURES + 1  # the others of this line need not wait for a stranger
+        now_s = self._clock.mono_s()
         wait_s = _BACKOFF.delay_s(max(1, station.failures - _PATIENT_FAILURES))
-        station.next_try_s = self._clock.mono_s() + wait_s
+        if station.shared:
+            wait_s = max(wait_s, min(_LINE_SHARE * (now_s - begin_s), _MOST_WAIT_S))
+        station.next_try_s = now_s + wait_s
 
     def _note_answer(self, station: _Station) -> None:
         if station.failures:
@@ -214,19 +269,24 @@ class Lines:
 
 
 def line_key(device: Device) -> str:
-    """Name of the line a device hangs on: the address for Modbus, the device itself otherwise."""
+    """Name of the line a device hangs on: port or address for Modbus, the device itself otherwise."""
     at = device.connection
     if isinstance(at, ModbusTcp):
         return f"modbus {at.host}:{at.port}"
-    return device.id
+    return f"modbus {at.port}" if isinstance(at, ModbusSerial) else device.id
 
 
 def _patience_s(station: _Station) -> float:
-    usual_s = _timeout_s(station.device.connection) * _READS_ALLOWED
+    at = station.device.connection
+    usual_s = _BACKSTOP_S if isinstance(station.driver, Sharing) else _timeout_s(at) * _READS_ALLOWED
     probing = station.failures > _PATIENT_FAILURES
     if probing and station.shared and station.failures % _FULL_PROBE_EACH:
-        return min(usual_s, _PROBE_S)
+        return min(usual_s, _PROBE_S + _longest_exchange_s(at))
     return usual_s
+
+
+def _longest_exchange_s(at: Connection) -> float:
+    return _LONGEST_EXCHANGE_BYTES * at.bits_per_character / at.baud if isinstance(at, ModbusSerial) else 0.0
 
 
 def _timeout_s(connection: Connection) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -27,8 +28,11 @@ from runtime.supervise import supervise
 HandOn = Callable[[Frame, str], None]
 """Takes a frame and the protocol it came by; must not wait."""
 
-_SPREAD_S: Final = 0.05
-"""Shift of the grids of neighbouring devices, so that they do not all ask at one instant."""
+_SPREAD_S: Final = 2.5
+"""Grids begin within this time (or the period, where that is shorter), so that not all ask at one instant."""
+
+_GOLDEN: Final = (math.sqrt(5.0) - 1.0) / 2.0
+"""Steps of this part of a circle, taken round and round, lie evenly whatever their number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ class Poller:
         async with asyncio.TaskGroup() as tasks:
             for order, group in enumerate(self._groups):
                 name = f"poll {group.device} each {group.every_s:g} s"
-                work = partial(self._poll, group, phase_s=(order * _SPREAD_S) % group.every_s)
+                work = partial(self._poll, group, phase_s=phase_s(order, group.every_s))
                 tasks.create_task(supervise(name, work), name=name)
 
     async def _poll(self, group: PollGroup, *, phase_s: float) -> None:
@@ -107,6 +111,16 @@ class Poller:
             reading = _failed(len(group.points), _quality_of(error))
         self._image.update(group.device, group.points, reading, at.mono_ns / NS)
         self._hand_on(Frame(group.hash, at, reading.values, reading.qualities), group.protocol)
+
+
+def phase_s(order: int, every_s: float) -> float:
+    """Start of the grid of the group with this number; neighbours stand far apart. [s].
+
+    Example:
+        >>> [round(phase_s(order, 1.0), 2) for order in range(4)]
+        [0.0, 0.62, 0.24, 0.85]
+    """
+    return order * _GOLDEN % 1.0 * min(every_s, _SPREAD_S)
 
 
 def _quality_of(error: DeviceError) -> Quality:
