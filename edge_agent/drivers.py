@@ -27,7 +27,7 @@ DRIVERS: Final[dict[str, str]] = {
 }
 """Protocol to the function that makes the drivers of all devices of that kind."""
 
-_WITH_SURROUNDINGS: Final = frozenset({"opcua"})
+_WITH_SURROUNDINGS: Final = frozenset({"opcua", "mqtt"})
 """Protocols with certificates and passwords; their functions take `Surroundings` too."""
 
 

@@ -1,7 +1,8 @@
 """A device behind a field broker: the last message of each topic, set-points published, echoes awaited.
 
-Messages are taken from the client's queue when somebody reads; what does not fit the queue is dropped, the
-newest first, which the next message mends.
+A retained message was told at an unknown time: its own time stamp says how old it is, and without one the
+values are uncertain until the device speaks. The topic of the device's last will, where it has one, makes
+every point bad at once.
 
 Source: OASIS MQTT 3.1.1.
 """
@@ -9,8 +10,6 @@ Source: OASIS MQTT 3.1.1.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,10 +19,12 @@ import aiomqtt
 import numpy as np
 from typing_extensions import override
 
+from protocols.access import Availability
 from protocols.device import Device, Mqtt
-from protocols.driver import Driver, Reading
+from protocols.driver import Driver, Reading, Surroundings
 from protocols.drivers.judge import judge
-from protocols.drivers.mqtt.codec import decode_number, encode_setpoint, mqtt_address
+from protocols.drivers.mqtt.broker import Broker
+from protocols.drivers.mqtt.codec import encode_setpoint, find, mqtt_address, number_at, parse, time_ns
 from protocols.errors import (
     BadAnswerError,
     ConfigError,
@@ -34,25 +35,23 @@ from protocols.errors import (
 from protocols.profile import PointSpec, Profile
 from protocols.quality import Quality, is_bad
 
-_QUEUE: Final = 1000
-_KEEPALIVE_S: Final = 5
 _FIRST_S: Final = 1.5
 """How long a read waits for messages right after subscribing, or when there is no fresh one."""
 
-_CONNECT_S: Final = 2.0
-_CLOSE_S: Final = 1.0
 _ECHOES: Final = 2
 """Messages that may contradict a write: the first may have been under way when it was made."""
 
 _ECHO_WAIT_S: Final = 2.5
+_AHEAD_NS: Final = 2_000_000_000
+"""How far a right clock may run before ours."""
 
-logging.getLogger("mqtt").setLevel(logging.CRITICAL)  # the line says once that a device is down
+_NS: Final = 1e9
 
 
-def make_drivers(devices: Mapping[str, tuple[Device, Profile]]) -> dict[str, Driver]:
+def make_drivers(devices: Mapping[str, tuple[Device, Profile]], around: Surroundings) -> dict[str, Driver]:
     """A driver, and with it a session at the broker, a device."""
     return {
-        name: MqttDriver(_connection(device), f"ems_{device.id}", profile.points)
+        name: MqttDriver(_connection(device), f"ems_{device.id}", profile.points, around)
         for name, (device, profile) in devices.items()
     }
 
@@ -65,64 +64,59 @@ def _connection(device: Device) -> Mqtt:
 
 @dataclass(frozen=True, slots=True)
 class _Message:
-    """Last body of a topic and when it was taken from the queue, on the loop's clock."""
+    """Last body of a topic.
 
-    body: bytes
+    Attributes:
+        document: JSON of the body; None with `broken`.
+        broken: Whether the body was no JSON.
+        at_s: When it was true at the latest, on the loop's clock: when it was taken from the queue, or, for a
+            retained one with a time stamp, so long before as the stamp says.
+        doubtful: A retained message without a time stamp.
+    """
+
+    document: object
+    broken: bool
     at_s: float
+    doubtful: bool
 
 
 class MqttDriver(Driver):
     """One device below one prefix."""
 
-    def __init__(self, place: Mqtt, identifier: str, points: Sequence[PointSpec]) -> None:
+    def __init__(
+        self, place: Mqtt, identifier: str, points: Sequence[PointSpec], around: Surroundings
+    ) -> None:
         self._place = place
-        self._identifier = identifier
+        self._around = around
         self._prefix = f"{place.prefix}/" if place.prefix else ""
-        self._topics = sorted({self._prefix + mqtt_address(spec).topic for spec in points})
-        self._client: aiomqtt.Client | None = None
+        self._time_paths = {at.topic: at.time_path for at in map(mqtt_address, points) if at.time_path}
+        self._broker = Broker(place, identifier, around, _topics(self._prefix, points, place.availability))
         self._new = True
+        self._gone = False
         self._last: dict[str, _Message] = {}
         self._unproven: dict[str, float] = {}
 
     @override
     async def open(self) -> None:
-        if self._client is not None:
-            return
-        client = aiomqtt.Client(
-            self._place.host,
-            self._place.port,
-            identifier=self._identifier,
-            timeout=_CONNECT_S,
-            keepalive=_KEEPALIVE_S,
-            max_queued_incoming_messages=_QUEUE,
-        )
-        try:
-            await client.__aenter__()
-        except (aiomqtt.MqttError, OSError, TimeoutError) as error:
-            raise DeviceUnreachableError(f"no broker at {self._place.host}:{self._place.port}") from error
-        self._client, self._new = client, True
-        try:
-            await client.subscribe([(topic, 0) for topic in self._topics])
-        except (aiomqtt.MqttError, OSError, TimeoutError) as error:
-            await self.close()
-            raise DeviceUnreachableError("the broker takes no subscription") from error
+        self._new = await self._broker.open() or self._new
 
     @override
     async def close(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            with contextlib.suppress(aiomqtt.MqttError, OSError, TimeoutError):
-                async with asyncio.timeout(_CLOSE_S):
-                    await client.__aexit__(None, None, None)
+        await self._broker.close()
 
     @override
     async def read(self, points: Sequence[PointSpec]) -> Reading:
-        client = await self._drain()
-        if self._new or not any(self._fresh(spec) for spec in points):
-            await self._first(client, points)
+        await self._drain()
+        if not self._gone and (self._new or not any(self._fresh(spec) for spec in points)):
+            await self._first(points)
+        if self._gone:
+            raise DeviceUnreachableError("the device is away, says its last will")
         judged = [self._judge(spec) for spec in points]
-        values = np.array([value for value, _ in judged])
-        return Reading(values, np.array([quality for _, quality in judged], np.uint8))
+        return Reading(
+            np.array([value for value, _ in judged], np.float64),
+            np.array([quality for _, quality in judged], np.uint8),
+            np.array([self._told_ns(spec) for spec in points], np.int64),
+        )
 
     @override
     async def write(self, point: PointSpec, value: float | None) -> None:
@@ -132,13 +126,9 @@ class MqttDriver(Driver):
         if at.write_topic is None:
             raise DeviceRefusedError("this point has no write topic", point=point.name)
         body = encode_setpoint(point, value)
-        client = await self._drain()
-        try:
-            await client.publish(self._prefix + at.write_topic, body, qos=1)
-        except (aiomqtt.MqttError, OSError, TimeoutError) as error:
-            await self.close()
-            raise DeviceUnreachableError("the broker did not take the set-point") from error
-        self._last.pop(self._prefix + at.topic, None)
+        await self._drain()
+        await self._broker.publish(self._prefix + at.write_topic, body)
+        self._last.pop(at.topic, None)
         self._unproven[point.name] = value
 
     @override
@@ -155,11 +145,12 @@ class MqttDriver(Driver):
 
     async def _echo(self, point: PointSpec, written: float) -> float:
         """Value on the state topic newer than the write; a contradiction needs a second message."""
-        topic = self._prefix + mqtt_address(point).topic
+        topic = mqtt_address(point).topic
         value = math.nan
         for _ in range(_ECHOES):
             while topic not in self._last:
-                await self._take_one(await self._opened())
+                await self.open()
+                self._take(await self._broker.next())
             value = self._good(point)
             if math.isclose(value, written, rel_tol=1e-6, abs_tol=1e-9):
                 break
@@ -176,47 +167,87 @@ class MqttDriver(Driver):
 
     def _judge(self, spec: PointSpec) -> tuple[float, Quality]:
         at = mqtt_address(spec)
-        message = self._last.get(self._prefix + at.topic)
+        message = self._last.get(at.topic)
         now_s = asyncio.get_running_loop().time()
-        if message is None or now_s - message.at_s > self._place.stale_after_s:
+        if self._gone or message is None or now_s - message.at_s > self._place.stale_after_s:
             return math.nan, Quality.BAD_UNREACHABLE
+        if message.broken:
+            return math.nan, Quality.BAD_ANSWER
         try:
-            return judge(spec, decode_number(message.body, at.path))
+            value, quality = judge(spec, number_at(message.document, at.path))
         except BadAnswerError:
             return math.nan, Quality.BAD_ANSWER
+        return value, max(quality, Quality.UNCERTAIN_STALE) if message.doubtful else quality
+
+    def _told_ns(self, spec: PointSpec) -> int:
+        """Time stamp of the point's message; 0 where it has none or one of the future."""
+        at = mqtt_address(spec)
+        message = self._last.get(at.topic)
+        if message is None or message.broken or not at.time_path:
+            return 0
+        told_ns = time_ns(message.document, at.time_path)
+        return told_ns if told_ns <= self._around.wall_ns() + _AHEAD_NS else 0
 
     def _fresh(self, spec: PointSpec) -> bool:
         return self._judge(spec)[1] is not Quality.BAD_UNREACHABLE
 
-    async def _first(self, client: aiomqtt.Client, points: Sequence[PointSpec]) -> None:
+    async def _first(self, points: Sequence[PointSpec]) -> None:
         """Wait for each topic once, which also finds out whether the broker is still there."""
         try:
             async with asyncio.timeout(_FIRST_S):
-                while not all(self._fresh(spec) for spec in points):
-                    await self._take_one(client)
+                while not (self._gone or all(self._fresh(spec) for spec in points)):
+                    self._take(await self._broker.next())
         except TimeoutError as error:
             if not any(self._fresh(spec) for spec in points):
                 raise DeviceUnreachableError("the device publishes nothing") from error
         self._new = False
 
-    async def _drain(self) -> aiomqtt.Client:
-        client = await self._opened()
-        while len(client.messages):
-            await self._take_one(client)
-        return client
-
-    async def _opened(self) -> aiomqtt.Client:
+    async def _drain(self) -> None:
         await self.open()
-        if self._client is None:
-            raise DeviceUnreachableError("no session at the broker")
-        return self._client
+        for message in await self._broker.waiting():
+            self._take(message)
 
-    async def _take_one(self, client: aiomqtt.Client) -> None:
+    def _take(self, message: aiomqtt.Message) -> None:
+        topic = message.topic.value.removeprefix(self._prefix)
+        if not isinstance(message.payload, bytes):
+            return
+        there = self._place.availability
+        if there is not None and topic == there.topic:
+            self._hear(there, message.payload)
+            return
         try:
-            message = await anext(client.messages)
-        except (aiomqtt.MqttError, StopAsyncIteration) as error:
-            await self.close()
-            raise DeviceUnreachableError("the broker is away") from error
-        if isinstance(message.payload, bytes):
-            now_s = asyncio.get_running_loop().time()
-            self._last[message.topic.value] = _Message(message.payload, now_s)
+            document, broken = parse(message.payload), False
+        except BadAnswerError:
+            document, broken = None, True
+        now_s, age_s = asyncio.get_running_loop().time(), None
+        if message.retain:
+            age_s = self._age_s(document, self._time_paths.get(topic, ""))
+        doubtful = bool(message.retain) and age_s is None
+        self._last[topic] = _Message(document, broken, now_s - (age_s or 0.0), doubtful)
+
+    def _age_s(self, document: object, path: str) -> float | None:
+        told_ns = time_ns(document, path) if path else 0
+        age_ns = self._around.wall_ns() - told_ns
+        return None if told_ns == 0 or age_ns < -_AHEAD_NS else max(0.0, age_ns / _NS)
+
+    def _hear(self, there: Availability, body: bytes) -> None:
+        """Birth or death; what was told before a death is forgotten."""
+        word = body.decode(errors="replace").strip()
+        if there.path:
+            try:
+                word = str(find(parse(body), there.path))
+            except BadAnswerError:
+                return
+        if word == there.offline:
+            self._gone = True
+            self._last.clear()
+        elif word == there.online:
+            self._gone = False
+
+
+def _topics(prefix: str, points: Sequence[PointSpec], there: Availability | None) -> dict[str, int]:
+    """Every topic with the highest QoS its points ask for."""
+    topics: dict[str, int] = {} if there is None else {prefix + there.topic: 1}
+    for at in (mqtt_address(spec) for spec in points):
+        topics[prefix + at.topic] = max(at.qos, topics.get(prefix + at.topic, 0))
+    return topics

@@ -1,0 +1,192 @@
+"""A session at a field broker: login, TLS, subscriptions, and what arrived since somebody last looked.
+
+Source: OASIS MQTT 3.1.1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import aiomqtt
+from typing_extensions import override
+
+from protocols.access import Tls
+from protocols.device import Mqtt
+from protocols.driver import Surroundings
+from protocols.errors import DeviceUnreachableError, KeyFileError
+
+_KEEPALIVE_S: Final = 5
+_CONNECT_S: Final = 2.0
+_CLOSE_S: Final = 1.0
+_KEPT: Final = 2
+"""Messages kept of a topic until somebody reads: a contradicted write needs two to be believed."""
+
+logging.getLogger("mqtt").setLevel(logging.CRITICAL)  # the line says once that a device is down
+
+
+class NewestOfEachTopic(asyncio.Queue[aiomqtt.Message]):
+    """The newest two messages of each topic in the order they came; what is older gives way.
+
+    A topic that tells only changes is never wrong for long, however rarely somebody reads.
+    """
+
+    @override
+    def _init(self, maxsize: int) -> None:
+        self._count = 0
+        self._messages: dict[int, aiomqtt.Message] = {}
+        self._of_topic: dict[str, list[int]] = {}
+
+    @override
+    def _put(self, item: aiomqtt.Message) -> None:
+        self._count += 1
+        numbers = self._of_topic.setdefault(item.topic.value, [])
+        numbers.append(self._count)
+        self._messages[self._count] = item
+        if len(numbers) > _KEPT:
+            del self._messages[numbers.pop(0)]
+
+    @override
+    def _get(self) -> aiomqtt.Message:
+        number = next(iter(self._messages))
+        message = self._messages.pop(number)
+        self._of_topic[message.topic.value].remove(number)
+        return message
+
+    @override
+    def qsize(self) -> int:
+        return len(self._messages)
+
+    @override
+    def empty(self) -> bool:
+        return not self._messages
+
+
+class Broker:
+    """One session; `topics` are subscribed again at each `open`."""
+
+    def __init__(
+        self,
+        place: Mqtt,
+        identifier: str,
+        around: Surroundings,
+        topics: Mapping[str, int],
+        queue: type[asyncio.Queue[aiomqtt.Message]] = NewestOfEachTopic,
+    ) -> None:
+        self._place = place
+        self._identifier = identifier
+        self._around = around
+        self._topics = dict(topics)
+        self._queue = queue
+        self._client: aiomqtt.Client | None = None
+
+    async def open(self, most_queued: int = 0) -> bool:
+        """Connect and subscribe; True when the session is a new one.
+
+        Raises:
+            DeviceUnreachableError: No broker, a refused user or certificate, or no subscription.
+        """
+        if self._client is not None:
+            return False
+        client = await self._made(most_queued)
+        try:
+            await client.__aenter__()
+        except (aiomqtt.MqttError, OSError, TimeoutError) as error:
+            await _leave(client)
+            where = f"{self._place.host}:{self._place.port}"
+            raise DeviceUnreachableError(f"no session with the broker at {where}: {error}") from error
+        except asyncio.CancelledError:
+            await _leave(client)
+            raise
+        self._client = client
+        try:
+            await client.subscribe(list(self._topics.items()))
+        except (aiomqtt.MqttError, OSError, TimeoutError) as error:
+            await self.close()
+            raise DeviceUnreachableError("the broker takes no subscription") from error
+        return True
+
+    async def close(self) -> None:
+        """End the session; never raises."""
+        client, self._client = self._client, None
+        if client is not None:
+            await _leave(client)
+
+    async def publish(self, topic: str, body: bytes) -> None:
+        """Publish once, with the broker's acknowledgement.
+
+        Raises:
+            DeviceUnreachableError: It is not known whether the broker has it.
+        """
+        try:
+            await self._opened().publish(topic, body, qos=1)
+        except (aiomqtt.MqttError, OSError, TimeoutError) as error:
+            await self.close()
+            raise DeviceUnreachableError("the broker did not take the message") from error
+
+    async def waiting(self) -> Sequence[aiomqtt.Message]:
+        """What has arrived and not been taken; does not wait.
+
+        Raises:
+            DeviceUnreachableError: The broker is away.
+        """
+        client = self._opened()
+        return [await self.next() for _ in range(len(client.messages))]
+
+    async def next(self) -> aiomqtt.Message:
+        """The next message; waits for it.
+
+        Raises:
+            DeviceUnreachableError: The broker is away.
+        """
+        try:
+            return await anext(self._opened().messages)
+        except (aiomqtt.MqttError, StopAsyncIteration) as error:
+            await self.close()
+            raise DeviceUnreachableError("the broker is away") from error
+
+    def _opened(self) -> aiomqtt.Client:
+        if self._client is None:
+            raise DeviceUnreachableError("no session at the broker")
+        return self._client
+
+    async def _made(self, most_queued: int) -> aiomqtt.Client:
+        place, password = self._place, None
+        try:
+            if place.login is not None and place.login.password is not None:
+                password = await asyncio.to_thread(self._around.secret, place.login.password)
+            tls = await asyncio.to_thread(_context, self._around.state, place.tls) if place.tls else None
+        except (KeyFileError, OSError) as error:  # ssl's errors are OSErrors
+            raise DeviceUnreachableError(f"the broker's login or TLS cannot be prepared: {error}") from error
+        return aiomqtt.Client(
+            place.host,
+            place.port,
+            username=None if place.login is None else place.login.user,
+            password=password,
+            tls_context=tls,
+            identifier=self._identifier,
+            clean_session=not place.resume,
+            timeout=_CONNECT_S,
+            keepalive=_KEEPALIVE_S,
+            max_queued_incoming_messages=most_queued,
+            queue_type=self._queue,
+        )
+
+
+async def _leave(client: aiomqtt.Client) -> None:
+    with contextlib.suppress(aiomqtt.MqttError, OSError, TimeoutError):
+        async with asyncio.timeout(_CLOSE_S):
+            await client.__aexit__(None, None, None)
+
+
+def _context(state: Path, tls: Tls) -> ssl.SSLContext:
+    """Broker's certificate and name are checked, by the given authority or the system's."""
+    context = ssl.create_default_context(cafile=None if tls.ca_file is None else str(state / tls.ca_file))
+    if tls.client is not None:
+        context.load_cert_chain(state / tls.client.certificate, state / tls.client.key)
+    return context
