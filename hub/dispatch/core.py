@@ -140,7 +140,10 @@ def _set_points(site: DispatchSite, memory: Memory, seen: Seen, now_ns: int) -> 
     planned = setpoints_at(site.plant, accepted.plan, at, float(accepted.pv_kw[at]))
     before_c = tuple(memory.supply_c.get(name) for name in site.plant.chiller_ids)
     told = eased(site.plant, planned, before_c, seen.loop_c)
-    return tuple(_allowed(site, seen, targets(site.plant, told), accepted))
+    return tuple(
+        SetPoint(point, value, unit, accepted.why(machine, at))
+        for machine, point, value, unit in _allowed(site, seen, targets(site.plant, told))
+    )
 
 
 def _supply_c(site: DispatchSite, wanted: tuple[SetPoint, ...]) -> dict[str, float]:
@@ -150,8 +153,8 @@ def _supply_c(site: DispatchSite, wanted: tuple[SetPoint, ...]) -> dict[str, flo
 
 
 def _allowed(
-    site: DispatchSite, seen: Seen, wanted: Iterator[tuple[str, str, float]], accepted: Accepted
-) -> Iterator[SetPoint]:
+    site: DispatchSite, seen: Seen, wanted: Iterator[tuple[str, str, float]]
+) -> Iterator[tuple[str, str, float, str]]:
     """Only machines that are free and in auto, only points with limits, only values inside them."""
     for machine, role, value in wanted:
         state = seen.machines.get(machine)
@@ -161,7 +164,7 @@ def _allowed(
         if point is None or limits is None or not free or site.modes.of(machine) != "auto":
             continue
         if limits.low <= value <= limits.high:
-            yield SetPoint(point, value, limits.unit, accepted.why(machine))
+            yield machine, point, value, limits.unit
 
 
 def _machine_now(machine: MachineSeen, now_ns: int) -> MachineNow:

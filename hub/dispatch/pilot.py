@@ -40,7 +40,7 @@ class Pilot:
         self._memory = core.Memory()
         self._revision = 0
         self._plan_id: str | None = None
-        self._asked: asyncio.Queue[tuple[core.Decision, Snapshot]] = asyncio.Queue()
+        self._asked: asyncio.Queue[tuple[core.Decision, Snapshot]] = asyncio.Queue(1)
         self._begin_s = clock.mono_s()
 
     async def decide(self, beats: Beats) -> dict[str, list[Wish]]:
@@ -59,24 +59,25 @@ class Pilot:
         return self._wishes(decision)
 
     async def plan_when_asked(self) -> None:
-        """Wait until a plan is wanted, make it, keep it; one that cannot be had leaves the last in force."""
+        """Wait until a plan is wanted, make it, keep it; one that cannot be had leaves the last in force.
+
+        A plan is in force only once its row is committed: no set-point ever follows a plan nobody can read.
+        """
         decision, snapshot = await self._asked.get()
         reason = decision.replan
-        accepted: Accepted | None = None
+        kept: Accepted | None = None
         try:
-            accepted = await solve_apart(
-                await asyncio.to_thread(core.task_of, self._site, self._memory, decision, snapshot)
-            )
-            self._revision += 1
-            row = row_of(self._site, accepted, self._clock.now().wall_ns, self._revision)
+            task = await asyncio.to_thread(core.task_of, self._site, self._memory, decision, snapshot)
+            accepted = await solve_apart(task)
+            row = row_of(self._site, accepted, self._clock.now().wall_ns, self._revision + 1)
             await book.save_plan(self._sessions, row)
-            self._plan_id = row.id
+            kept, self._plan_id, self._revision = accepted, row.id, row.revision
             text = "plan (%s): cost %.0f, under own control %.0f, gap %.2f %%, solved in %.1f s"
             _log.info(text, reason, row.cost, row.baseline_cost, 100.0 * row.gap, row.solve_s)
         except SolveError as error:
             _log.warning("no new plan (%s): %s", reason, error)
         finally:
-            self._memory = core.planned(self._memory, accepted)
+            self._memory = core.planned(self._memory, kept)
 
     def _complete(self, snapshot: Snapshot) -> bool:
         """Whether every machine has been seen, or the wait for it is over."""

@@ -78,17 +78,17 @@ class Accepted:
     notes: tuple[str, ...]
     reason: str
 
-    def why(self, machine: str) -> str:
-        """Reason of a machine's set-points in the first step, in plain words."""
+    def why(self, machine: str, step: int) -> str:
+        """Reason of a machine's set-points in a step, in plain words."""
         found = self.plan.machines.get(machine)
         if found is None:
             return self.reason
         if found.kind == "battery":
-            power_kw = float(found.power_kw[0])
+            power_kw = float(found.power_kw[step])
             return (
                 "charges while power is cheap" if power_kw > 0 else "discharges or rests for the dear hours"
             )
-        return _REASONS[found.role[0]]
+        return _REASONS[found.role[step]]
 
 
 def solve_task(task: Task) -> Accepted:
