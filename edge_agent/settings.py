@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from edge_agent.gate.book import load_blocks, load_proof, point_rules
 from edge_agent.gate.state import Issuer, Rules
+from protocols.command import Level
 from protocols.errors import ConfigError
 from protocols.signing import key_id
 from protocols.write_block import WriteBlock
@@ -16,7 +18,7 @@ from runtime.keys import load_public_key
 from runtime.nats_server import seed_file
 from runtime.site import SiteDevices, devices_file, load_devices
 
-HUB: str = "hub"
+HUB: Final = "hub"
 """Name of the one issuer the demo's edge listens to."""
 
 
@@ -102,7 +104,7 @@ def gate_rules(accepted: Accepted, agent_epoch: int) -> Rules:
     issuers = {}
     if points:
         key = load_public_key(place.keys / "hub_sign.pub")
-        issuers[HUB] = Issuer({key_id(key): key})
+        issuers[HUB] = Issuer({key_id(key): key}, frozenset({Level.OPERATOR, Level.OPTIMISER}))
     return Rules(place.site, place.edge, agent_epoch, issuers, points)
 
 

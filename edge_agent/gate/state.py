@@ -91,7 +91,7 @@ class Issuer:
     """
 
     keys: Mapping[str, Ed25519PublicKey]
-    levels: frozenset[Level] = frozenset({Level.OPERATOR, Level.OPTIMISER})
+    levels: frozenset[Level]
 
 
 @dataclass(frozen=True)

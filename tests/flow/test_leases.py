@@ -128,7 +128,8 @@ async def rig(tmp_path: Path, configs: Path) -> AsyncIterator[Rig]:
 async def _running(rig: Rig, folder: Path) -> AsyncIterator[tuple[Client, CommandService]]:
     """Edge and bus at work; gives the hub's connection."""
     image = Image()
-    issuer = Issuer({key_id(rig.key.public_key()): rig.key.public_key()})
+    public = rig.key.public_key()
+    issuer = Issuer({key_id(public): public}, frozenset({Level.OPTIMISER}))
     rules = Rules("demo", "edge1", 1, {"hub": issuer}, point_rules(rig.state, rig.site, rig.blocks))
     settings = CommandSettings(rules, dict.fromkeys(rig.blocks, "local_mode_code"), rig.state / "control.db")
     with running_bus(folder) as bus:

@@ -66,7 +66,7 @@ def rules_of(*, agent_epoch: int = 1, watchdog_s: float | None = None, **changes
         proven=True, tolerance=0.01, poll_s=1.0,
     )  # fmt: skip
     issuers = {
-        "hub": Issuer({HUB_ID: HUB.public_key()}),
+        "hub": Issuer({HUB_ID: HUB.public_key()}, frozenset({Level.OPERATOR, Level.OPTIMISER})),
         "planner": Issuer({HUB_ID: HUB.public_key()}, frozenset({Level.OPTIMISER})),
     }
     return Rules("demo", "edge1", agent_epoch, issuers, {POINT: battery, SLOT: chiller})
