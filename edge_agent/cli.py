@@ -104,6 +104,8 @@ def prove(  # noqa: PLR0913  one option each
 ) -> None:
     """Prove on the wire that every set-point comes back to its fallback; moves the machines for some seconds.
 
+    Ends with an error that names each device that is not proven.
+
     Example: ems edge prove --person "A. Smith" --state var/edge --keys var/keys
     """
     setup_logging("prove")
@@ -111,6 +113,11 @@ def prove(  # noqa: PLR0913  one option each
         if sign:
             sign_blocks(config, site, edge, state, load_signing_key(keys / "commissioning.key"))
         accepted = load_accepted(Place(config, site, edge, state, keys, bus))
+        if not accepted.blocks:
+            raise ConfigError(
+                f"{state / 'write'} holds no signed write block, so there is nothing to prove; "
+                "add --sign where the commissioning key is"
+            )
         outcomes = asyncio.run(_prove(accepted, person, again=again))
     failed = [outcome for outcome in outcomes.values() if isinstance(outcome, str)]
     typer.echo(f"{len(outcomes) - len(failed)} of {len(outcomes)} devices are proven")

@@ -21,7 +21,7 @@ from edge_agent.gate.book import block_file, load_proof, proof_file, tolerance
 from protocols.clock import Clock
 from protocols.config import Config
 from protocols.driver import Reading
-from protocols.errors import BadAnswerError, DeviceError, DeviceRefusedError, PointUnreadableError
+from protocols.errors import BadAnswerError, DeviceError, DeviceRefusedError, PointUnreadableError, StoreError
 from protocols.profile import PointSpec, Profile
 from protocols.quality import is_good
 from protocols.signing import key_id
@@ -85,6 +85,7 @@ def sign_blocks(
 
     Raises:
         ConfigError: A block is wrong; the message lists all faults.
+        StoreError: The state folder takes no files.
     """
     devices = load_devices(config_dir, devices_file(config_dir, site, edge))
     written = []
@@ -111,19 +112,19 @@ async def prove(job: ProveJob, lines: ProveLines, clock: Clock) -> dict[str, Fal
             return
         try:
             readings = await _Trial(block, job.site.profile_of(block.device), lines, clock).run()
-        except DeviceError as error:
+            proof = FallbackProof(
+                device=block.device,
+                cap_hash_hex=block.cap_hash().hex(),
+                person=job.person,
+                proven_at=iso_utc(clock.now().wall_ns),
+                readings=readings,
+            )
+            _put(proof_file(job.state_dir, block.device), proof)
+        except (DeviceError, StoreError) as error:
             proof_file(job.state_dir, block.device).unlink(missing_ok=True)
             outcomes[block.device] = f"{block.device}: not proven, so it stays read-only: {error}"
-            return
-        proof = FallbackProof(
-            device=block.device,
-            cap_hash_hex=block.cap_hash().hex(),
-            person=job.person,
-            proven_at=iso_utc(clock.now().wall_ns),
-            readings=readings,
-        )
-        _put(proof_file(job.state_dir, block.device), proof)
-        outcomes[block.device] = proof
+        else:
+            outcomes[block.device] = proof
 
     async with asyncio.TaskGroup() as tasks:
         for block in job.blocks.values():
@@ -259,11 +260,14 @@ def _same(one: float | None, other: float | None, within: float) -> bool:
 
 
 def _put(path: Path, document: Config) -> None:
-    """Replace a file as a whole, durably."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Replace a file as a whole, durably; raises StoreError."""
     fresh = path.with_suffix(".new")
-    with fresh.open("w", encoding="utf-8") as file:
-        file.write(document.model_dump_json(indent=2) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with fresh.open("w", encoding="utf-8") as file:
+            file.write(document.model_dump_json(indent=2) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error.strerror}") from error

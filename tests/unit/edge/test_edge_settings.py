@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
+from edge_agent.cli import app
 from edge_agent.epoch import next_epoch
 from edge_agent.prove import sign_blocks
 from edge_agent.settings import Place, bus_login, gate_rules, load_accepted
 from protocols.errors import ConfigError, KeyFileError, StoreError
+from runtime.children import free_port
 from runtime.keys import create_signing_key, load_signing_key
 
 CONFIGS = Path(__file__).parents[3] / "configs"
@@ -60,7 +64,7 @@ def test_a_block_that_was_changed_after_signing_is_refused(place: Place) -> None
     sign(place)
     path = place.state / "write" / "comp1.json"
     document = json.loads(path.read_text())
-    document["block"]["points"][0]["high"] = 2
+    document["block"]["points"][0]["high"] = 4
     path.write_text(json.dumps(document))
     with pytest.raises(ConfigError, match=r"comp1\.json: not signed by the commissioning key"):
         load_accepted(place)
@@ -99,3 +103,27 @@ def test_an_epoch_that_cannot_be_read_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "epoch").write_text("not a number")
     with pytest.raises(StoreError, match="one whole number"):
         next_epoch(tmp_path)
+
+
+def _prove(place: Place, *arguments: str) -> None:
+    options = [f"--config={place.config}", f"--state={place.state}", f"--keys={place.keys}", "--person=test"]
+    app(["prove", *options, *arguments], standalone_mode=False)
+
+
+def test_a_device_that_is_not_proven_is_an_error_that_names_it(place: Place, tmp_path: Path) -> None:
+    configs = tmp_path / "configs"
+    shutil.copytree(CONFIGS, configs)
+    file = configs / "sites" / "demo" / "edge1.yaml"
+    edge = yaml.safe_load(file.read_text())
+    edge["devices"] = [device for device in edge["devices"] if device["id"] in {"comp1", "comp2"}]
+    for device in edge["devices"]:
+        device["connection"] |= {"port": free_port(), "timeout_s": 0.2}
+    file.write_text(yaml.safe_dump(edge))
+    with pytest.raises(ConfigError, match=r"comp1: not proven.*; comp2: not proven"):
+        _prove(replace(place, config=configs), "--sign")
+    assert not list(place.state.glob("proofs/*"))
+
+
+def test_nothing_to_prove_is_an_error_that_says_what_to_do(place: Place) -> None:
+    with pytest.raises(ConfigError, match=r"holds no signed write block.*add --sign"):
+        _prove(place)
