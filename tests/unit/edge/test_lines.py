@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -62,6 +63,33 @@ async def gateway(*units: int, silent: tuple[int, ...] = ()) -> AsyncIterator[in
         yield port
     finally:
         await server.shutdown()  # type: ignore[no-untyped-call]  # pymodbus leaves it without types
+
+
+@asynccontextmanager
+async def raw_gateway(answer: Callable[[bytes], Awaitable[bytes | None]]) -> AsyncIterator[int]:
+    """A server that answers unit and data unit as told; None is silence."""
+    gone = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                head = await reader.readexactly(6)
+                pdu = await answer(await reader.readexactly(head[5]))
+                if pdu is not None:
+                    writer.write(head[:4] + len(pdu).to_bytes(2, "big") + pdu)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+            gone.set()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        async with asyncio.timeout(2):
+            await gone.wait()
+        server.close()
 
 
 @asynccontextmanager
@@ -194,3 +222,92 @@ async def test_a_failed_poll_is_a_frame_without_numbers_and_shows_in_the_image()
     assert set(frames[0].qualities.tolist()) == {Quality.BAD_UNREACHABLE}
     assert image.get("dead/p0_kw").quality == Quality.BAD_UNREACHABLE
     assert image.get("dead/p0_kw").value != image.get("dead/p0_kw").value  # NaN
+
+
+async def test_a_holder_that_gives_way_comes_back_before_other_reads() -> None:
+    turns, order = Turns(), []
+
+    async def take(name: str, *, urgent: bool) -> None:
+        async with turns.turn(urgent=urgent):
+            order.append(name)
+            await asyncio.sleep(0.001)
+
+    async with asyncio.TaskGroup() as tasks, turns.turn(urgent=False):
+        tasks.create_task(take("other read", urgent=False))
+        tasks.create_task(take("write", urgent=True))
+        await asyncio.sleep(0.001)
+        assert turns.wanted()
+        await turns.give_way()
+        order.append("holder")
+        assert not turns.wanted()
+        await turns.give_way()
+    assert order == ["write", "holder", "other read"]
+
+
+async def test_a_holder_cancelled_while_it_gave_way_leaves_the_line_usable() -> None:
+    turns = Turns()
+
+    async def hold() -> None:
+        async with turns.turn(urgent=False):
+            await asyncio.sleep(0.001)
+            await turns.give_way()
+
+    async def write() -> None:
+        async with turns.turn(urgent=True):
+            await asyncio.sleep(0.01)
+
+    async with asyncio.TaskGroup() as tasks:
+        holder = tasks.create_task(hold())
+        await asyncio.sleep(0)
+        tasks.create_task(write())
+        await asyncio.sleep(0.003)
+        holder.cancel()
+    async with asyncio.timeout(1), turns.turn(urgent=False):
+        pass
+
+
+@pytest.mark.net
+async def test_a_write_goes_in_between_the_requests_of_a_long_read() -> None:
+    asked: list[int] = []
+
+    async def answer(body: bytes) -> bytes:
+        asked.append(body[1])
+        await asyncio.sleep(0.01)
+        return body[:2] + bytes((2 * body[5],)) + bytes(2 * body[5]) if body[1] == 3 else body
+
+    spread = [
+        {"name": f"p{at}_kw", "label": TEXT, "unit": "kW", "kind": "setpoint",
+         "address": {"kind": "modbus", "address": 200 * at}}
+        for at in range(20)
+    ]  # fmt: skip
+    async with raw_gateway(answer) as port:
+        devices = site({"a": (port, 1)})
+        profile = Profile.model_validate(devices.profiles["test"].model_dump() | {"points": spread})
+        devices = SiteDevices(devices.edge, {"test": profile})
+        async with lines_of(devices) as lines, asyncio.TaskGroup() as tasks:
+            reading = tasks.create_task(lines.read("a", [f"p{at}_kw" for at in range(20)]))
+            await asyncio.sleep(0.035)
+            await lines.write("a", "p1_kw", 5)
+            assert not reading.done()
+            assert (await reading).qualities.tolist() == [0] * 20
+    assert asked.index(6) < 8
+
+
+@pytest.mark.net
+async def test_a_dead_unit_takes_a_twentieth_of_a_shared_line_at_most() -> None:
+    async def one_dead(body: bytes) -> bytes | None:
+        return None if body[0] == 9 else body[:2] + bytes((2 * body[5],)) + bytes(2 * body[5])
+
+    async with raw_gateway(one_dead) as port:
+        devices = site({"a": (port, 1), "dead": (port, 9)}, timeout_s=0.1)
+        async with lines_of(devices) as lines:
+            begin_s = time.monotonic()
+            wasted_s = 0.0
+            while time.monotonic() < begin_s + 1.5:
+                before_s = time.monotonic()
+                with pytest.raises(DeviceUnreachableError):
+                    await lines.read("dead", ["p0_kw"])
+                wasted_s += time.monotonic() - before_s
+                assert (await lines.read("a", ["p0_kw"])).values.tolist() == [0]
+                await asyncio.sleep(0.02)
+    assert wasted_s < 0.3  # the first silence, and nothing again for two seconds
