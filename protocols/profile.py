@@ -289,6 +289,29 @@ class PointSpec(Config):
         return self
 
 
+class Origin(Config):
+    """Where the addresses of a profile come from; every shipped profile of a real device says it."""
+
+    sources: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Documents and projects the facts were taken from, each with its maker or owner."""
+
+    revision: str
+    """Revision or date of those documents, as far as they carry one."""
+
+    certainty: Literal["maker_document", "two_sources"]
+    """`maker_document`: every address stands in the maker's own document. `two_sources`: at least two
+    independent projects that read such devices agree on every address, type and scale."""
+
+    @model_validator(mode="after")
+    def _enough(self) -> Self:
+        if self.certainty == "two_sources" and len(self.sources) < _AGREEING:
+            raise ValueError("certainty two_sources needs two sources or more")
+        return self
+
+
+_AGREEING: Final = 2
+
+
 class Profile(Config):
     """One make and model."""
 
@@ -303,6 +326,9 @@ class Profile(Config):
 
     equipment: IdPart
     """Kind of equipment: compressor_fixed, compressor_vsd, meter, chiller, battery …"""
+
+    origin: Origin | None = None
+    """Where the facts come from; None for a profile made on the spot, or of an invented device."""
 
     points: Annotated[tuple[PointSpec, ...], Field(min_length=1)]
     """All points, in the order of the catalogue."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -39,6 +41,15 @@ def load_config(path: Path, model: type[_C]) -> _C:
     except ValidationError as error:
         complaints = sorted(_complaint(path, root, fault) for fault in faults_of(model, data))
         raise ConfigError("\n".join(text for _, text in complaints)) from error
+
+
+def line_numbers(path: Path) -> Callable[[Loc], int]:
+    """Give the line, from 1, of the deepest part of a place that is in the file.
+
+    Raises:
+        ConfigError: As `load_yaml`.
+    """
+    return partial(_line_of, _compose(path))
 
 
 def _compose(path: Path) -> yaml.Node:
