@@ -153,7 +153,9 @@ async def test_an_expired_token_is_refused(api: Running) -> None:
     token = await api.token()
     assert (await api.get("/sites", token)).status_code == 200
     api.clock.advance(601)
-    assert (await api.get("/sites", token)).status_code == 401
+    refused = await api.get("/sites", token)
+    assert refused.status_code == 401
+    assert refused.headers["content-type"] == "application/problem+json"
 
 
 def _mutants(good: str, claims: dict[str, Any], key: Ed25519PrivateKey) -> list[str]:

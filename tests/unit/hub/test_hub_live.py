@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jwt
 import msgpack
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from hub.auth.admin import ensure_admin
+from hub.auth.tokens import open_tokens
 from hub.database import upgrade
 from hub.roles import api
 from hub.roles.options import RoleOptions
@@ -22,7 +24,7 @@ from protocols import subjects
 from protocols.heartbeat import Heartbeat
 from runtime import bus as plant_bus
 from runtime.children import free_port
-from runtime.clock import SystemClock
+from runtime.clock import SystemClock, VirtualClock
 from runtime.nats_server import RunningBus, running_bus
 
 CONFIGS = Path(__file__).parents[3] / "configs"
@@ -140,6 +142,18 @@ async def test_values_and_status_reach_a_signed_in_socket(hub: Hub) -> None:
 async def test_a_socket_that_does_not_sign_in_is_closed(hub: Hub, first: str) -> None:
     async with hub.live() as socket:
         await socket.send(first)
+        with pytest.raises(ConnectionClosed) as closed:
+            await socket.recv()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 4401
+
+
+async def test_a_socket_with_an_expired_token_is_closed(hub: Hub, tmp_path: Path) -> None:
+    good = await hub.token()
+    family = jwt.decode(good, options={"verify_signature": False})["sid"]
+    hour_ago = VirtualClock(wall_ns=SystemClock().now().wall_ns - 3600 * 10**9)
+    async with hub.live() as socket:
+        await _sign_in(socket, open_tokens(tmp_path, hour_ago).issue("admin", family))
         with pytest.raises(ConnectionClosed) as closed:
             await socket.recv()
         assert closed.value.rcvd is not None
