@@ -79,10 +79,10 @@ def _gap(origin: Origin, data: bytes) -> Received:
     if gap is None or gap.edge != origin.edge:
         return rejected(origin, data)
     _log.warning(
-        "edge %s had no more room and gave up %d rows with %d samples, seq %d to %d of journal %s",
-        gap.edge, gap.rows, gap.samples, gap.first, gap.last, gap.journal,
+        "edge %s gave up %d rows with %d samples for want of %s, seq %d to %d of journal %s",
+        gap.edge, gap.rows, gap.samples, gap.why, gap.first, gap.last, gap.journal,
     )  # fmt: skip
-    return Received(*origin.source, gap=gap)
+    return Received(*origin.source, gap=data)
 
 
 def _honest(bundle: Bundle, origin: Origin) -> bool:

@@ -204,15 +204,9 @@ class EmbeddedStore(EmbeddedReader, SeriesStore):
 
 
 def _insert_other(connection: sqlite3.Connection, row: Received) -> None:
-    if row.gap is not None:
-        gap = row.gap
-        connection.execute(
-            "INSERT INTO gap (edge, journal, first_seq, last_seq, rows, samples) VALUES (?, ?, ?, ?, ?, ?)",
-            (gap.edge, gap.journal, gap.first, gap.last, gap.rows, gap.samples),
-        )
-    for table, body in (("receipt", row.receipt), ("rejected", row.rejected)):
+    for table, body in (("receipt", row.receipt), ("given_up", row.gap), ("rejected", row.rejected)):
         if body is not None:
             connection.execute(
-                f"INSERT INTO {table} (edge, journal, seq, body) VALUES (?, ?, ?, ?)",  # noqa: S608  two fixed names
+                f"INSERT INTO {table} (edge, journal, seq, body) VALUES (?, ?, ?, ?)",  # noqa: S608  three fixed names
                 (row.edge, row.journal, row.seq, body),
             )

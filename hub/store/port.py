@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from protocols.coverage import Coverage
 from protocols.frame import Catalogue, Frame
-from protocols.gap import Gap
 from protocols.point import PointId
 
 FloatArray = NDArray[np.float64]
@@ -39,7 +38,7 @@ class Received:
         seq: Key of the row in the journal.
         frames: Telemetry; empty for a receipt.
         receipt: Body of a receipt, or None.
-        gap: Record of rows the edge had to give up, or None.
+        gap: Body of a record of what the edge had to give up, or None.
         rejected: Bytes nobody can read; kept apart, so that the row is covered and not sent for ever.
     """
 
@@ -48,7 +47,7 @@ class Received:
     seq: int
     frames: tuple[Frame, ...] = ()
     receipt: bytes | None = None
-    gap: Gap | None = None
+    gap: bytes | None = None
     rejected: bytes | None = None
 
 

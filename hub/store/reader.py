@@ -30,7 +30,7 @@ from hub.store.port import (
 from hub.store.schema import open_reader
 from protocols.errors import StoreError
 from protocols.frame import Catalogue, decode_catalogue
-from protocols.gap import Gap
+from protocols.gap import Gap, decode_gap
 from protocols.point import PointId
 from protocols.quality import is_bad
 
@@ -148,10 +148,8 @@ class EmbeddedReader(SeriesReader):
     def gaps(self) -> list[Gap]:
         """What edges had to give up, in order of arrival: these samples will never come."""
         with self._reading() as connection:
-            rows = connection.execute(
-                "SELECT edge, journal, first_seq, last_seq, rows, samples FROM gap ORDER BY rowid"
-            ).fetchall()
-        return [Gap(*row) for row in rows]
+            rows = connection.execute("SELECT body FROM given_up ORDER BY rowid").fetchall()
+        return [decode_gap(body) for (body,) in rows]
 
     def heartbeats(self) -> list[HeartbeatRow]:
         """The newest heartbeat of each edge."""

@@ -8,7 +8,7 @@ last       newest values of a catalogue by source time
 quarter    15-min means that are final, or were there before the first frame (history)
 dirty      quarters whose frames came in and whose means are still to be made
 receipt    receipts in order of arrival; dispatch reads them by `rowid`
-gap        what edges had to give up for want of space, one row a record: why samples are missing
+given_up   gap records of the edges: what they had no room for, and so why samples are missing
 rejected   rows nobody can read, kept for a person
 heartbeat  the newest one of each edge
 """
@@ -47,9 +47,9 @@ CREATE TABLE IF NOT EXISTS quarter (
 CREATE TABLE IF NOT EXISTS receipt (
   rowid INTEGER PRIMARY KEY AUTOINCREMENT, edge TEXT NOT NULL, journal TEXT NOT NULL, seq INTEGER NOT NULL,
   body BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS gap (
-  rowid INTEGER PRIMARY KEY AUTOINCREMENT, edge TEXT NOT NULL, journal TEXT NOT NULL,
-  first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, rows INTEGER NOT NULL, samples INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS given_up (
+  rowid INTEGER PRIMARY KEY AUTOINCREMENT, edge TEXT NOT NULL, journal TEXT NOT NULL, seq INTEGER NOT NULL,
+  body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS rejected (
   rowid INTEGER PRIMARY KEY AUTOINCREMENT, edge TEXT NOT NULL, journal TEXT NOT NULL, seq INTEGER NOT NULL,
   body BLOB NOT NULL);

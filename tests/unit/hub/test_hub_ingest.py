@@ -216,7 +216,7 @@ async def test_what_an_edge_gave_up_is_stored_told_and_is_no_receipt(
         await wait_for(lambda: reader.ranges("edge1", JOURNAL) == [(1, 4)])
         assert reader.gaps() == [gap]
         assert [row.body for row in reader.receipts(0)] == [b"r"]
-    assert "gave up 7 rows with 4200 samples, seq 3 to 9" in caplog.text
+    assert "gave up 7 rows with 4200 samples for want of room, seq 3 to 9" in caplog.text
 
 
 async def test_a_heartbeat_is_kept_and_answers_with_coverage(bus: RunningBus, tmp_path: Path) -> None:
