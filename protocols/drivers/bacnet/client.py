@@ -17,7 +17,7 @@ from typing import Final
 
 from protocols.drivers.bacnet import packet
 from protocols.drivers.bacnet.packet import Packet, Pdu, Peer, Service, Unconfirmed
-from protocols.drivers.bacnet.services import IAm, Notice, error_codes, i_am, notice, who_is
+from protocols.drivers.bacnet.services import IAm, Notice, error_codes, i_am, notice
 from protocols.errors import BadAnswerError, DeviceRefusedError, DeviceUnreachableError
 from protocols.links.udp import UdpSocket, open_udp
 
@@ -68,7 +68,7 @@ class BacnetClient:
         self.counts = Counts()
         self.on_notice: list[OnNotice] = []
         self.on_i_am: list[OnIAm] = []
-        self.on_bvll_result: Callable[[int], None] | None = None
+        self.on_bvll_result: Callable[[int, tuple[str, int]], None] | None = None
 
     def use(self, user: object) -> None:
         """Keep the socket open for `user`."""
@@ -133,15 +133,6 @@ class BacnetClient:
             data = packet.confirmed(peer, self._invoke_id(peer), service, body)
             self._socket.send(data, (peer.host, peer.port))
 
-    async def say_who_is(self, to: Peer, low: int, high: int, *, broadcast: bool = False) -> None:
-        """Ask devices `low` to `high` to name themselves; answers go to `on_i_am`.
-
-        Raises:
-            ConfigError: The own address cannot be used.
-        """
-        data = packet.unconfirmed(Unconfirmed.WHO_IS, who_is(low, high), broadcast=broadcast)
-        (await self.opened()).send(data, (to.host, to.port))
-
     def _invoke_id(self, peer: Peer) -> int:
         now_s = asyncio.get_running_loop().time()
         first = self._next.get(peer, 0)
@@ -159,7 +150,7 @@ class BacnetClient:
             result = packet.bvll_result(data)
             if result is not None:
                 if self.on_bvll_result is not None:
-                    self.on_bvll_result(result)
+                    self.on_bvll_result(result, sender)
                 return
             got = packet.parse(data)
             self._hand_on(Peer(*(got.origin or sender), got.network, got.mac), got, sender)
