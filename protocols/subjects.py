@@ -1,7 +1,7 @@
 """Subjects and streams of the bus: the only place where their names are made.
 
 up     tel.<edge>.<journal>       telemetry bundles            stream TEL
-       rcpt.<edge>.<journal>      receipts and events          stream TEL
+       rcpt.<edge>.<journal>      receipts and gap records     stream TEL
        cat.<edge>.<hash>          catalogues, newest kept      stream CAT
        hb.<edge>                  heartbeats                   no stream
 down   cmd.<edge>                 commands                     stream CMD (memory)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pickle
 import pkgutil
+import re
 import tomllib
 from pathlib import Path
 from typing import TypeVar
@@ -61,6 +62,15 @@ def test_a_difference_never_becomes_a_level() -> None:
 def test_an_unknown_unit_lists_the_known_ones() -> None:
     with pytest.raises(errors.ConfigError, match=r"unknown unit 'kilowatt'; known are: .*kW"):
         unit("kilowatt")
+
+
+@pytest.mark.parametrize("page", ["docs/flow.md", "docs/conventions.md", "README.md", "CONTRIBUTING.md"])
+def test_every_file_a_page_names_is_there(page: str) -> None:
+    root = Path(__file__).parents[3]
+    named = re.findall(
+        r"`([a-z_]+(?:/[A-Za-z_0-9]+)*\.(?:py|vue|md|yaml))`", (root / page).read_text("utf-8")
+    )
+    assert [name for name in named if "/" in name and not (root / name).exists()] == []
 
 
 def test_every_contract_module_stands_behind_the_wall() -> None:
