@@ -28,7 +28,7 @@ from runtime.one_thread import OneThread
 _log = logging.getLogger(__name__)
 
 BUNDLE_S: Final = 0.5
-"""A bundle is closed this often."""
+"""A bundle is closed this often; on a slow link the uplink asks for half as often (`bundle_s`). [s]"""
 
 KEEP_S: Final = 600.0
 """How long frames are kept in memory while the disk does not take them. [s]"""
@@ -91,6 +91,7 @@ class Journal:
         self._store: JournalStore | None = None
         self.name = ""
         self.polled = 0
+        self.bundle_s = BUNDLE_S
 
     async def __aenter__(self) -> Self:
         now = self._clock.now()
@@ -134,7 +135,11 @@ class Journal:
 
     async def run(self) -> None:
         """Close a bundle every `BUNDLE_S` until cancelled; a refusing disk is tried again."""
-        async for _ in self._clock.ticks(BUNDLE_S):
+        closed_s = -BUNDLE_S
+        async for at in self._clock.ticks(BUNDLE_S):
+            if at.mono_ns / NS - closed_s < self.bundle_s - BUNDLE_S / 2:
+                continue
+            closed_s = at.mono_ns / NS
             try:
                 await self._tell_dropped()
                 await self.flush()

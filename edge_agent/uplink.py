@@ -1,9 +1,12 @@
 """The uplink: journal rows to the bus until the hub's database has them; live rows first.
 
+Three lanes share the connection, each in the order of seq: receipts and events, live telemetry, and the
+backlog beside them, which yields to the others on a slow link and is capped on a fast one. A live row older
+than `LIVE_S` falls to the backlog, so that what the hub sees as now is now.
+
 A row is forgotten by the journal when the hub reports its own number as committed, never because the bus took
 it. A row not covered `RESEND_S` after it was sent is sent again with the same message id, as long as the hub
-is heard (else only every `RESEND_UNHEARD_S`); the hub's ranges make that harmless. When live rows pile up the
-newest goes first; a pile above `MAX_LIVE` falls to the backlog.
+is heard (else only every `RESEND_UNHEARD_S`); the hub's ranges make that harmless.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import logging
 import math
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -20,15 +24,16 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
-from edge_agent.journal import Journal
+from edge_agent.journal import BUNDLE_S, Journal
 from edge_agent.journal_rows import Entry, Kind
+from edge_agent.lane import Lane
 from protocols import subjects
 from protocols.clock import Clock
 from protocols.coverage import Coverage, decode_coverage
 from protocols.errors import BusError, StoreError
 from protocols.frame import Catalogue
 from runtime.bus import publish_row
-from runtime.supervise import guarded_decode, supervise
+from runtime.supervise import Backoff, guarded_decode, supervise
 
 _log = logging.getLogger(__name__)
 
@@ -38,13 +43,29 @@ RESEND_S: Final = 10.0
 RESEND_UNHEARD_S: Final = 300.0
 """The same while the hub is silent: the stream holds the rows then, and copies would only fill it."""
 
-MAX_LIVE: Final = 256
-"""Fresh rows that may wait for the bus; older ones fall to the backlog, none is lost."""
+LIVE_S: Final = 3.0
+"""A row that waited longer for its turn is no longer live. [s]"""
 
-_BACKLOG_ROWS_PER_S: Final = 100
-_BACKLOG_ROUND_S: Final = 1.0
+BACKLOG_ROWS_PER_S: Final = 400
+"""Most rows of the backlog in a second, so that the hub's database keeps room for live ones."""
+
+SLOW_ANSWER_S: Final = 1.0
+"""A bus that takes longer to answer hangs on a slow link: bundles are then closed half as often. [s]"""
+
+_MOST_LIVE: Final = 64
+_READ_BYTES: Final = 256_000
+_PACE_ROWS: Final = 20
+_ROUND_S: Final = 0.5
 _PUBLISH_S: Final = 5.0
 _RETRY_S: Final = 0.5
+_MOST_WAIT_S: Final = 8.0
+_DRAIN_RESEND_S: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Fresh:
+    entry: Entry
+    since_s: float
 
 
 class Uplink:
@@ -54,21 +75,37 @@ class Uplink:
         self._edge = edge
         self._catalogues = tuple(catalogues)
         self._clock = clock
-        self._live: deque[Entry] = deque(maxlen=MAX_LIVE)
+        self._live: deque[_Fresh] = deque()
+        self._receipts: deque[_Fresh] = deque()
         self._sent_s: dict[int, float] = {}
-        self._fresh = asyncio.Event()
+        self._after = 0
+        self._scanned_s = -math.inf
+        self._fresh = {Kind.TELEMETRY: asyncio.Event(), Kind.RECEIPT: asyncio.Event()}
         self._connected = asyncio.Event()
         self._covered = asyncio.Event()
         self._heard_s = -math.inf
+        names = ("receipt", "live", "backlog")
+        self.lanes = {name: Lane(name, edge, clock, self._fall_back) for name in names}
 
     def announce(self, entry: Entry) -> None:
         """A row was just committed: send it ahead of the backlog. Never waits."""
-        self._live.append(entry)
-        self._sent_s[entry.seq] = self._clock.mono_s()
-        self._fresh.set()
+        lane = self._live if entry.kind is Kind.TELEMETRY else self._receipts
+        now_s = self._clock.mono_s()
+        lane.append(_Fresh(entry, now_s))
+        self._sent_s[entry.seq] = now_s
+        while len(lane) > _MOST_LIVE or now_s - lane[0].since_s > LIVE_S:
+            self._fall_back([lane.popleft().entry.seq])
+        self._fresh[entry.kind].set()
+
+    @property
+    def slow(self) -> bool:
+        """Whether the link is a slow one, by how long the bus takes to answer."""
+        return self.lanes["live"].took_s > SLOW_ANSWER_S
 
     def on_bus(self, state: str) -> None:
         """The connection came (`up`) or went (`down`)."""
+        for lane in self.lanes.values():
+            lane.give_up()
         if state == "up":
             self._connected.set()
 
@@ -76,11 +113,20 @@ class Uplink:
         """Send until cancelled."""
         js = client.jetstream()
         await client.subscribe(subjects.coverage(self._edge), cb=partial(self._on_coverage, journal))
+        for lane in self.lanes.values():
+            await lane.open(client)
         self._connected.set()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(supervise("catalogues", partial(self._send_catalogues, js)))
-            tasks.create_task(supervise("uplink live", partial(self._send_live, client)))
+            tasks.create_task(supervise("uplink receipts", partial(self._send_fresh, client, Kind.RECEIPT)))
+            tasks.create_task(supervise("uplink live", partial(self._send_fresh, client, Kind.TELEMETRY)))
             tasks.create_task(supervise("uplink backlog", partial(self._send_backlog, client, journal)))
+
+    def _fall_back(self, seqs: Sequence[int]) -> None:
+        """These rows are not on their way (any more): the backlog takes them."""
+        for seq in seqs:
+            self._sent_s.pop(seq, None)
+            self._after = min(self._after, seq - 1)
 
     async def drained(self, journal: Journal, most_s: float) -> bool:
         """Wait until the hub has every row; False when `most_s` passed before."""
@@ -88,20 +134,15 @@ class Uplink:
             async with asyncio.timeout(most_s):
                 while await journal.pending():
                     self._covered.clear()
-                    self._sent_s = {
-                        seq: at for seq, at in self._sent_s.items() if at + 2.0 > self._clock.mono_s()
-                    }
+                    old_s = self._clock.mono_s() - _DRAIN_RESEND_S
+                    self._fall_back([seq for seq, sent_s in self._sent_s.items() if sent_s < old_s])
                     await self._covered_or(0.5)
         except TimeoutError:
             return False
         return True
 
     async def _covered_or(self, most_s: float) -> None:
-        try:
-            async with asyncio.timeout(most_s):
-                await self._covered.wait()
-        except TimeoutError:
-            return
+        await _set_within(self._covered, most_s)
 
     async def _on_coverage(self, journal: Journal, message: Msg) -> None:
         coverage = guarded_decode(decode_coverage, message.data, "coverage")
@@ -141,53 +182,72 @@ class Uplink:
             else:
                 return
 
-    async def _send_live(self, client: Client) -> None:
-        js = client.jetstream()
+    async def _send_fresh(self, client: Client, kind: Kind) -> None:
+        lane = self.lanes["live" if kind is Kind.TELEMETRY else "receipt"]
+        queue = self._live if kind is Kind.TELEMETRY else self._receipts
+        fresh = self._fresh[kind]
         while True:
-            await self._fresh.wait()
-            while self._live:
-                if not client.is_connected:
-                    await asyncio.sleep(_RETRY_S)
-                    continue
-                entry = self._live.pop()
-                if not await self._send(js, entry):
-                    await asyncio.sleep(_RETRY_S)
-            self._fresh.clear()
+            await _set_within(fresh, _RETRY_S)
+            fresh.clear()
+            try:
+                lane.check()
+                while queue and client.is_connected:
+                    await self._send_first(lane, queue)
+            except BusError as error:
+                _log.debug("fresh rows stay in the journal for now: %s", error)
 
-    async def _send(self, js: JetStreamContext, entry: Entry) -> bool:
-        subject = subjects.telemetry if entry.kind is Kind.TELEMETRY else subjects.receipts
+    async def _send_first(self, lane: Lane, queue: deque[_Fresh]) -> None:
+        row = queue.popleft()
+        if self._clock.mono_s() - row.since_s > LIVE_S:
+            self._fall_back([row.entry.seq])
+            return
+        await self._put(lane, row.entry)
+
+    async def _put(self, lane: Lane, entry: Entry) -> None:
         self._sent_s[entry.seq] = self._clock.mono_s()
         try:
-            await publish_row(
-                js,
-                subject(self._edge, entry.journal),
-                entry.body,
-                subjects.message_id(entry.journal, entry.seq),
-                _PUBLISH_S,
-            )
-        except BusError as error:
-            _log.debug("row %d stays in the journal: %s", entry.seq, error)
-            self._sent_s.pop(entry.seq, None)
-            return False
-        return True
+            await lane.put(entry)
+        except BusError:
+            self._fall_back([entry.seq])
+            raise
 
     async def _send_backlog(self, client: Client, journal: Journal) -> None:
+        backoff, failures = Backoff(_ROUND_S, _MOST_WAIT_S), 0
         while True:
-            if client.is_connected:
-                await self._send_round(client.jetstream(), journal)
-            await asyncio.sleep(_BACKLOG_ROUND_S)
+            try:
+                if client.is_connected:
+                    await self._send_round(journal)
+                failures = 0
+            except BusError as error:
+                failures += 1
+                _log.debug("the backlog stays in the journal for now: %s", error)
+            journal.bundle_s = 2 * BUNDLE_S if self.slow else BUNDLE_S
+            await asyncio.sleep(backoff.delay_s(max(failures, 1)))
 
-    async def _send_round(self, js: JetStreamContext, journal: Journal) -> None:
-        after = 0
-        while seqs := await journal.waiting(after):
-            after = seqs[-1]
-            for seq in seqs:
-                entry = await journal.entry(seq) if self._due(seq) else None
-                if entry is None:
-                    continue
-                if not await self._send(js, entry):
-                    return
-                await asyncio.sleep(1.0 / _BACKLOG_ROWS_PER_S)
+    async def _send_round(self, journal: Journal) -> None:
+        """Send what is due above the place reached; from the start again when copies may be due."""
+        now_s = self._clock.mono_s()
+        if now_s - self._scanned_s >= (RESEND_S if self._hub_is_heard() else RESEND_UNHEARD_S) / 2:
+            self._after, self._scanned_s = 0, now_s
+        reached = self._after
+        while seqs := await journal.waiting(reached):
+            if self._after == reached:  # else rows fell back meanwhile, and it starts below them
+                self._after = seqs[-1]
+            await self._send_due(journal, [seq for seq in seqs if self._due(seq)])
+            reached = self._after
+        await self.lanes["backlog"].settled()
+
+    async def _send_due(self, journal: Journal, due: list[int]) -> None:
+        while due:
+            entries = await journal.entries(due[:_PACE_ROWS], _READ_BYTES)
+            for entry in entries:
+                await self._put(self.lanes["backlog"], entry)
+            last = entries[-1].seq if entries else due[:_PACE_ROWS][-1]
+            due = [seq for seq in due if seq > last]
+            await asyncio.sleep(len(entries) / BACKLOG_ROWS_PER_S)
+
+    def _hub_is_heard(self) -> bool:
+        return self._clock.mono_s() - self._heard_s < RESEND_S
 
     def _due(self, seq: int) -> bool:
         sent_s = self._sent_s.get(seq)
@@ -195,3 +255,12 @@ class Uplink:
             return True
         heard = self._heard_s > sent_s + RESEND_S / 2
         return self._clock.mono_s() - sent_s >= (RESEND_S if heard else RESEND_UNHEARD_S)
+
+
+async def _set_within(event: asyncio.Event, most_s: float) -> None:
+    """Wait for the event, at most so long."""
+    try:
+        async with asyncio.timeout(most_s):
+            await event.wait()
+    except TimeoutError:
+        return
