@@ -103,7 +103,7 @@ def read_ede(data: bytes, name: str, wanted: Wanted) -> Imported:
     if not points and not faults:
         faults.append(f"{name}: no line of it is a point; allowed are objects with a present value")
     if faults:
-        raise ConfigError("\n".join(faults))
+        raise ConfigError("\n".join(sorted(faults, key=_line_of)))
     return Imported(_profile(points, name, wanted), imported)
 
 
@@ -248,6 +248,11 @@ def _twice(rows: list[tuple[int, dict[str, str]]], name: str, device: str | None
         if before != line:
             faults.append(f"{name}:{line}: object-instance: the object of line {before} is there again")
     return faults
+
+
+def _line_of(fault: str) -> int:
+    found = re.search(r":(\d+): ", fault)
+    return int(found[1]) if found else 0
 
 
 def _field(loc: tuple[int | str, ...]) -> str:
