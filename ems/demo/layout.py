@@ -6,7 +6,7 @@ import shutil
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
@@ -100,7 +100,7 @@ def choose_ports(layout: Layout, running: Ports | None) -> Ports:
     }
     if running is not None:
         chosen["bus"] = running.bus
-    path.write_text(yaml.safe_dump(chosen), encoding="utf-8")
+    _write(path, chosen)
     return Ports(**chosen)
 
 
@@ -108,19 +108,39 @@ def _copy_config(layout: Layout) -> None:
     shutil.copytree(layout.source, layout.config, dirs_exist_ok=True)
     target = layout.config / "sites" / SITE / f"{EDGE}.yaml"
     remembered = layout.root / "devices.yaml"
+    document = _devices_in(target)
     if remembered.exists():
-        shutil.copy(remembered, target)
-    document = load_yaml(target)
-    moved = _move_taken_ports(document)
-    if moved:
-        remembered.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
-        shutil.copy(remembered, target)
+        _take_over_ports(document, _devices_in(remembered))
+    if _move_taken_ports(document):
+        _write(remembered, document)
+    _write(target, document)
 
 
-def _move_taken_ports(document: object) -> int:
+def _devices_in(file: Path) -> dict[str, Any]:
+    document = load_yaml(file)
+    if not isinstance(document, dict) or not isinstance(document.get("devices"), list):
+        raise ConfigError(f"{file}: is no list of devices")
+    return document
+
+
+def _write(file: Path, document: object) -> None:
+    """Whole or not at all: the next start reads it."""
+    fresh = file.with_suffix(".new")
+    fresh.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    fresh.replace(file)
+
+
+def _take_over_ports(document: dict[str, Any], before: dict[str, Any]) -> None:
+    """Ports of the last start; everything else is as shipped now, which may be newer."""
+    known = {device["id"]: device["connection"] for device in before["devices"]}
+    for device in document["devices"]:
+        old = known.get(device["id"], {})
+        if old.get("kind") == device["connection"]["kind"]:
+            device["connection"] |= {name: old[name] for name in ("port", "url") if name in old}
+
+
+def _move_taken_ports(document: dict[str, Any]) -> int:
     """Give every device address whose port is taken another one; addresses that were one stay one."""
-    if not isinstance(document, dict):
-        raise ConfigError("the device list is no mapping")
     instead: dict[tuple[str, int], int] = {}
     for device in document["devices"]:
         connection = device["connection"]
