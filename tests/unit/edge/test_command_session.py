@@ -1,0 +1,70 @@
+"""The command session keeps state and store together, whoever is cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from edge_agent.commands import CommandPorts, CommandService, CommandSettings
+from edge_agent.drivers import make_drivers
+from edge_agent.gate.events import LocalMode, MessageReceived, PointRead
+from edge_agent.gate.store import ControlStore
+from edge_agent.image import Image
+from edge_agent.journal import Journal, JournalPlace
+from edge_agent.lines import Lines
+from protocols.command import Command, CommandKind, Echo, Level
+from runtime.clock import SystemClock
+from runtime.site import devices_file, load_devices
+from tests.unit.gate.gate_world import CAP, HUB, HUB_ID, POINT, rules_of
+
+
+@pytest.fixture
+async def session(tmp_path: Path, configs: Path) -> AsyncIterator[CommandService]:
+    """A session whose point has been read and whose machine is remote; it carries nothing out."""
+    clock, site = SystemClock(), load_devices(configs, devices_file(configs, "demo", "edge1"))
+    async with (
+        Lines(site, make_drivers(site), clock) as lines,
+        Journal(JournalPlace(tmp_path / "journal.db", "edge1"), clock, lambda _: None) as journal,
+    ):
+        settings = CommandSettings(rules_of(), {}, tmp_path / "control.db")
+        session = CommandService(settings, CommandPorts(lines, Image(), journal, clock))
+        now_ns = clock.now().mono_ns
+        await session.feed(LocalMode("battery1", local=False, at_ns=now_ns))
+        await session.feed(PointRead(POINT, 0.0, good=True, at_ns=now_ns))
+        yield session
+        session.close()
+
+
+def _order(seq: int) -> bytes:
+    clock = SystemClock()
+    return Command(
+        v=1, id=seq.to_bytes(16, "big"), issuer="hub", key_id=HUB_ID, site="demo", edge="edge1",
+        agent_epoch=1, point=POINT, kind=CommandKind.SET, value=10.0, unit="kW", level=Level.OPTIMISER, start_in_s=0.0,
+        lease_s=9.0, echo=Echo(clock.boot, int(clock.mono_s() * 1000)), epoch=1, seq=seq, revision=1,
+        expect=None, cap_hash=CAP, reason="test", actor="test",
+    ).sealed(HUB)  # fmt: skip
+
+
+async def test_an_order_whose_carrier_is_cancelled_in_the_commit_is_known_on_both_sides(
+    session: CommandService, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "control.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # the commit has to wait
+        async with asyncio.TaskGroup() as tasks:
+            carrier = tasks.create_task(session.feed(MessageReceived(_order(1))))
+            for _ in range(5):
+                await asyncio.sleep(0.01)
+            assert not session.leases()
+            carrier.cancel()
+            await asyncio.sleep(0.01)
+            other.execute("COMMIT")
+    assert session.leases() == [(1).to_bytes(16, "big").hex()]
+    await session.feed(MessageReceived(_order(2)))  # nothing is left over that a next one would trip over
+    assert session.leases() == [(2).to_bytes(16, "big").hex()]
+    with closing(ControlStore(tmp_path / "control.db")) as store:
+        assert [saved.lease.id.hex() for saved in store.load().leases] == session.leases()
