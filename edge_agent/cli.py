@@ -14,6 +14,7 @@ from edge_agent.commission.trust_cli import app as trust_app
 from edge_agent.drivers import make_drivers
 from edge_agent.epoch import next_epoch
 from edge_agent.lines import Lines
+from edge_agent.plan import plan
 from edge_agent.prove import ProveJob, sign_blocks
 from edge_agent.prove import prove as prove_all
 from edge_agent.settings import Accepted, Place, load_accepted
@@ -26,6 +27,7 @@ from runtime.logs import setup_logging
 
 app = typer.Typer(no_args_is_help=True, help="The agent beside the equipment.")
 app.add_typer(trust_app, name="trust")
+app.command()(plan)
 app.add_typer(profile_app, name="profile")
 
 Configs = Annotated[Path, typer.Option("--config", help="Folder with sites/ and devices/.")]

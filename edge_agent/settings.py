@@ -9,6 +9,7 @@ from typing import Final
 
 from edge_agent.gate.book import load_blocks, load_proof, point_rules
 from edge_agent.gate.state import Issuer, Rules
+from edge_agent.plan import refuse_overload
 from protocols.command import Level
 from protocols.errors import ConfigError
 from protocols.signing import key_id
@@ -73,7 +74,8 @@ def load_accepted(place: Place) -> Accepted:
     """Read and check everything; nothing is written.
 
     Raises:
-        ConfigError: All faults of the files, or a write block that the commissioning key did not sign.
+        ConfigError: All faults of the files, a serial bus with more to do than it has time for, or a write
+            block that the commissioning key did not sign.
     """
     file = devices_file(place.config, place.site, place.edge)
     if not file.exists():
@@ -81,6 +83,7 @@ def load_accepted(place: Place) -> Accepted:
     site = load_devices(place.config, file)
     if (site.edge.site, site.edge.edge) != (place.site, place.edge):
         raise ConfigError(f"{file}: is for {site.edge.site}/{site.edge.edge}, not {place.site}/{place.edge}")
+    refuse_overload(site)
     blocks = _blocks(place, site)
     proven = {name: block for name, block in blocks.items() if load_proof(place.state, block) is not None}
     hashes = {name: block.cap_hash().hex() for name, block in proven.items()}
