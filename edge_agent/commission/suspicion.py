@@ -104,7 +104,13 @@ def _unreachable(spec: PointSpec, address: ModbusAddress, raw: tuple[int, int]) 
 
 
 def _notation(profile: Profile) -> Iterator[tuple[Place, str]]:
-    """All addresses of a table in the range of the old notation, where the device likely starts at 0 or 1."""
+    """All addresses of a table in the range of the old notation, where the device likely starts at 0 or 1.
+
+    A map with scale factors is SunSpec's, which really begins at 40000.
+    """
+    addresses = [spec.address for spec in profile.points]
+    if any(isinstance(address, ModbusAddress) and address.scale_factor is not None for address in addresses):
+        return
     for table, notation in _NOTATION.items():
         found = [
             (number, spec.address.address)
