@@ -169,8 +169,10 @@ class CommandIssuer:
                 until_ns = self._clock.now().wall_ns + round(out.valid_for_s * 1e9)
                 await book.prolong(self._sessions, self._desks[edge].renewed, until_ns)
                 return
-            if isinstance(out, Again):
-                await book.reissue(self._sessions, out.command)
+            if isinstance(out, Again) and not await book.reissue(self._sessions, out.command):
+                await self._write_down(
+                    [Fresh(out.command, None)]
+                )  # its row could not be written the first time
             command = out.command
             message_id = f"{command.id.hex()}:{command.epoch}:{command.seq}"
             await publish_row(

@@ -65,11 +65,15 @@ async def enter(
             session.add(row)
 
 
-async def reissue(sessions: Sessions, command: Command) -> None:
-    """Note a re-send: same id, new epoch, seq and body; never a new row and never a new issue time."""
+async def reissue(sessions: Sessions, command: Command) -> bool:
+    """Note a re-send, same id, new epoch and seq; False when the command was never written down.
+
+    Never a new row or issue time, and the body stays the first one: the chain is made over it.
+    """
+    wanted = update(CommandRow).where(CommandRow.id == command.id).returning(CommandRow.number)
     async with sessions.begin() as session:
-        row = (await session.execute(select(CommandRow).where(CommandRow.id == command.id))).scalar_one()
-        row.epoch, row.seq, row.body = command.epoch, command.seq, command.body()
+        found = await session.execute(wanted.values(epoch=command.epoch, seq=command.seq))
+        return found.first() is not None
 
 
 async def prolong(sessions: Sessions, ids: Iterable[bytes], until_ns: int) -> None:

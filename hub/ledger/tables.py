@@ -47,7 +47,8 @@ class CommandRow(Base):
     """One set-point or release.
 
     `state` is where it is now; `verdict` is how the order ended: verified, refused or failed, once and for
-    good. `chain` is SHA-256 over the chain value of the row before and this row's body.
+    good. `body` is the command as first issued; a re-send changes `epoch` and `seq` alone. `chain` is SHA-256
+    over the chain value of the row before and this row's body.
     """
 
     __tablename__ = "command"

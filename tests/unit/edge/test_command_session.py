@@ -44,9 +44,9 @@ def _order(seq: int) -> bytes:
     clock = SystemClock()
     return Command(
         v=1, id=seq.to_bytes(16, "big"), issuer="hub", key_id=HUB_ID, site="demo", edge="edge1",
-        agent_epoch=1, point=POINT, kind=CommandKind.SET, value=10.0, unit="kW", level=Level.OPTIMISER, start_in_s=0.0,
-        lease_s=9.0, echo=Echo(clock.boot, int(clock.mono_s() * 1000)), epoch=1, seq=seq, revision=1,
-        expect=None, cap_hash=CAP, reason="test", actor="test",
+        agent_epoch=1, point=POINT, kind=CommandKind.SET, value=10.0, unit="kW", level=Level.OPTIMISER,
+        start_in_s=0.0, lease_s=9.0, echo=Echo(clock.boot, int(clock.mono_s() * 1000)), epoch=1, seq=seq,
+        revision=1, expect=None, cap_hash=CAP, reason="test", actor="test",
     ).sealed(HUB)  # fmt: skip
 
 

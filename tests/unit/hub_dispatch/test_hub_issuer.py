@@ -102,6 +102,15 @@ async def test_nothing_is_published_before_its_row_is_committed(
     with pytest.raises(ConnectionError):
         await issuer.act()
     assert await streamed(buses.hub) == 0
+    monkeypatch.undo()
+    async with asyncio.timeout(10.0):
+        while not await streamed(buses.hub):  # sent again like any order, now with its row
+            issuer.heard(beat())
+            await issuer.act()
+            await asyncio.sleep(0.05)
+    (command,) = await sent(buses.hub)
+    (row,) = await book.open_orders(sessions, "demo")
+    assert (row.id, row.body) == (command.id, command.body())
 
 
 async def test_a_crash_between_row_and_publish_ends_in_the_same_id_sent_by_the_next_term(

@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import random
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -187,6 +188,8 @@ async def test_two_who_take_office_at_once_never_get_the_same_epoch(sessions: Se
 async def test_the_chain_covers_every_row_before(sessions: Sessions) -> None:
     await book.enter(sessions, [order(1), order(2)], 0)
     await book.enter(sessions, [order(3)], 1)
+    assert await book.reissue(sessions, replace(order(2), epoch=7, seq=1, echo=Echo("b", 99)))
+    assert not await book.reissue(sessions, order(99))
     rows = await book.find(sessions, [order(n).id for n in (1, 2, 3)])
     chain = bytes(32)
     for row in sorted(rows, key=lambda row: row.number):
