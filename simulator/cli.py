@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
@@ -12,8 +12,10 @@ from typing import Annotated
 import typer
 
 from protocols.errors import EmsError
+from protocols.profile import Profile
 from runtime.clock import SystemClock
 from runtime.logs import setup_logging
+from runtime.yaml_config import load_config
 from simulator import faults
 from simulator.device import Fault
 from simulator.history import simulate_history
@@ -63,6 +65,31 @@ def fault(
 
 
 @app.command()
+def profile(
+    file: Annotated[Path, typer.Argument(help="A Modbus profile.")],
+    *,
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="TCP port.")] = 5020,
+    unit_id: Annotated[int, typer.Option(min=0, max=255, help="Unit id it answers for.")] = 1,
+) -> None:
+    """Serve one device as its profile describes it, with values that move, until Ctrl-C.
+
+    Example: ems sim profile configs/devices/eastron_sdm630.yaml --port 5020
+    """
+    from simulator.profile_server import profile_server  # noqa: PLC0415  the other commands do without
+
+    device = load_config(file, Profile)
+
+    async def work() -> None:
+        async with profile_server(device, host, port, unit_id):
+            typer.echo(f"{device.id}: {len(device.points)} points at {host}:{port} unit {unit_id}")
+            await asyncio.Event().wait()
+
+    with _clear_sentence():
+        asyncio.run(_until_signalled(work()))
+
+
+@app.command()
 def history(
     out: Annotated[Path, typer.Option(help="NPZ file to write.")],
     site: Site = "demo",
@@ -99,10 +126,14 @@ def _clear_sentence() -> Iterator[None]:
 
 
 async def _until_signal(settings: SimulatorSettings) -> None:
+    await _until_signalled(serve(settings, SystemClock(), _ready))
+
+
+async def _until_signalled(running: Coroutine[None, None, None]) -> None:
     loop = asyncio.get_running_loop()
     with suppress(asyncio.CancelledError):
         async with asyncio.TaskGroup() as group:
-            work = group.create_task(serve(settings, SystemClock(), _ready))
+            work = group.create_task(running)
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, work.cancel)
 

@@ -1,0 +1,104 @@
+"""A simulator made from a profile answers the real driver, and refuses what the device does not have."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from protocols.device import Device, ModbusTcp
+from protocols.driver import Driver
+from protocols.drivers.modbus.driver import ModbusDriver
+from protocols.drivers.modbus.make import make_drivers
+from protocols.errors import ConfigError, DeviceRefusedError
+from protocols.profile import Profile
+from runtime.yaml_config import load_config
+from simulator.profile_server import profile_server
+
+DEVICES = Path(__file__).parents[3] / "configs" / "devices"
+TEXT = {"en": "x", "zh": "x"}
+CONTROLLER = Profile.model_validate(
+    {
+        "id": "acme_ctl",
+        "label": TEXT,
+        "protocol": "modbus",
+        "equipment": "chiller",
+        "modbus": {"max_gap": 0},
+        "points": [
+            {"name": "on_code", "label": TEXT, "unit": "code", "kind": "state",
+             "address": {"kind": "modbus", "table": "discrete", "address": 3, "type": "bool"}},
+            {"name": "permit_code", "label": TEXT, "unit": "code", "kind": "setpoint",
+             "address": {"kind": "modbus", "table": "coil", "address": 9, "type": "bool"}},
+            {"name": "fault_code", "label": TEXT, "unit": "code", "kind": "state",
+             "address": {"kind": "modbus", "address": 4, "bit": 3, "bits": 2}},
+            {"name": "hours_h", "label": TEXT, "unit": "h", "kind": "counter",
+             "address": {"kind": "modbus", "address": 10, "type": "bcd32", "order": "cdab"}},
+            {"name": "supply_set_c", "label": TEXT, "unit": "°C", "kind": "setpoint", "scale": 0.1,
+             "address": {"kind": "modbus", "address": 20, "type": "i16"}},
+            {"name": "net_kwh", "label": TEXT, "unit": "kWh", "kind": "counter", "scale": 0.001,
+             "address": {"kind": "modbus", "address": 30, "type": "i64", "order": "dcba"}},
+        ],
+    }
+)  # fmt: skip
+
+
+@asynccontextmanager
+async def _connected(profile: Profile, frozen_s: float = 0.0) -> AsyncIterator[Driver]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    at = ModbusTcp(host="127.0.0.1", port=port)
+    device = Device(id="dev", label=profile.label, profile=profile.id, connection=at)
+    async with profile_server(profile, at.host, at.port, now_s=lambda: frozen_s):
+        driver = make_drivers({"dev": (device, profile)})["dev"]
+        yield driver
+        await driver.close()
+
+
+@pytest.mark.net
+@pytest.mark.parametrize("name", ["sunspec_inverter_103", "gavazzi_em24_e1", "abb_b23", "schneider_iem3155"])
+async def test_every_point_of_a_shipped_profile_is_read_good(name: str) -> None:
+    profile = load_config(DEVICES / f"{name}.yaml", Profile)
+    async with _connected(profile) as driver:
+        reading = await driver.read(profile.points)
+    assert not reading.qualities.any()
+
+
+@pytest.mark.net
+async def test_bits_decimals_and_long_whole_numbers_come_through() -> None:
+    async with _connected(CONTROLLER) as driver:
+        reading = await driver.read(CONTROLLER.points)
+    values = dict(zip([spec.name for spec in CONTROLLER.points], reading.values, strict=True))
+    assert values["on_code"] == 1.0
+    assert values["fault_code"] == 1.0
+    assert values["hours_h"] == 8123.0
+    assert values["net_kwh"] == pytest.approx(48_210.5)
+
+
+@pytest.mark.net
+async def test_a_set_point_keeps_what_is_written() -> None:
+    async with _connected(CONTROLLER) as driver:
+        await driver.write(CONTROLLER.point("supply_set_c"), 6.5)
+        await driver.write(CONTROLLER.point("permit_code"), 0.0)
+        assert await driver.read_back(CONTROLLER.point("supply_set_c")) == pytest.approx(6.5)
+        assert await driver.read_back(CONTROLLER.point("permit_code")) == 0.0
+
+
+@pytest.mark.net
+async def test_what_the_profile_does_not_have_is_refused() -> None:
+    async with _connected(CONTROLLER) as driver:
+        assert isinstance(driver, ModbusDriver)
+        with pytest.raises(DeviceRefusedError, match="illegal data address"):
+            await driver.read_raw("holding", 19, 2)
+        with pytest.raises(DeviceRefusedError):
+            await driver.write(CONTROLLER.point("net_kwh"), 1.0)
+
+
+async def test_another_protocol_is_refused_in_one_sentence() -> None:
+    profile = load_config(DEVICES / "frigor_wc600.yaml", Profile)
+    with pytest.raises(ConfigError, match="speaks bacnet"):
+        async with profile_server(profile, "127.0.0.1", 1):
+            pass
