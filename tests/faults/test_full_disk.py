@@ -6,10 +6,13 @@ The disk is a small tmpfs, which only root may mount; without it the tests are s
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import sqlite3
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +33,9 @@ from protocols.errors import StoreError
 from protocols.frame import Catalogue, Frame
 from runtime.clock import SystemClock, VirtualClock
 
+ROOT = Path(__file__).resolve().parents[2]
 SIZE_BYTES = 2_000_000
+DEMO_BYTES = 100_000_000
 SAMPLES = 200
 METER = Catalogue(
     "demo", "meter", tuple(f"p{n}_kw" for n in range(SAMPLES)), ("kW",) * SAMPLES, ("measurement",) * SAMPLES
@@ -54,10 +59,11 @@ class Disk:
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Disk]:
+def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Disk]:
     folder = tmp_path / "disk"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE_BYTES}", "tmpfs", str(folder)]
+    size_bytes = getattr(request, "param", SIZE_BYTES)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size_bytes}", "tmpfs", str(folder)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
         pytest.skip("a small file system can only be mounted by root")
     try:
@@ -151,3 +157,29 @@ def test_the_gate_keeps_its_fence_as_it_was_and_moves_it_when_there_is_room(disk
     assert store.load().fences["hub"].seq == kept + 1
     store.close()
     assert _whole(disk.folder / "control.db")
+
+
+@pytest.mark.net
+@pytest.mark.nightly
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("disk", [DEMO_BYTES], indirect=True)
+def test_a_full_disk_under_the_whole_demo_loses_nothing(disk: Disk, tmp_path: Path) -> None:
+    out = tmp_path / "demo.json"
+    command = [sys.executable, "-m", "ems.main", "demo", f"--state={disk.folder / 'var'}", "--for=100"]
+    with subprocess.Popen([*command, f"--out={out}"], cwd=ROOT, stdout=subprocess.PIPE, text=True) as demo:
+        try:
+            assert demo.stdout is not None
+            while (line := demo.stdout.readline()) and not line.startswith("login "):
+                pass
+            disk.fill()
+            until_s = time.monotonic() + 20
+            while time.monotonic() < until_s:
+                time.sleep(0.05)
+            disk.make_room()
+            text = demo.stdout.read()
+            assert demo.wait(60) == 0, text
+        finally:
+            demo.kill()
+    found = json.loads(out.read_text(encoding="utf-8"))
+    assert (found["samples"]["lost"], found["samples"]["duplicate"]) == (0, 0), found
+    assert found["fallback_test"]["held"] == 0, found
