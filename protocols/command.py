@@ -219,8 +219,8 @@ def _echo(value: object) -> Echo:
 
 
 def _step(value: object) -> Step:
-    start_in_s, level = _list(value)
-    return Step(_number(start_in_s), _number(level))
+    start_in_s, set_point = _list(value)
+    return Step(_number(start_in_s), _number(set_point))
 
 
 def _steps(value: object) -> tuple[Step, ...]:

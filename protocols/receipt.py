@@ -100,14 +100,14 @@ class Expired(_Base):
 
 @dataclass(frozen=True, slots=True)
 class Released(_Base):
-    """Ended by a release command."""
+    """Ended by a release command, or by an agent that ends in order."""
 
 
 @dataclass(frozen=True, slots=True)
 class FallbackDone(_Base):
     """The point was read back on its fallback, `late_s` after the lease had ended.
 
-    `lease_end` and `at` are on the edge's boot clock; `value` is NaN for an empty priority slot.
+    `late_s` is taken on the edge's boot clock; `value` is NaN for an empty priority slot.
     """
 
     value: float
