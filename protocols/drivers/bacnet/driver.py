@@ -65,10 +65,15 @@ def make_drivers(devices: Mapping[str, tuple[Device, Profile]]) -> dict[str, Dri
         ConfigError: A device without a BACnet connection or with a host that is no IP address.
     """
     client = BacnetClient()
-    return {name: BacnetDriver(client, _connection(device), name) for name, (device, _) in devices.items()}
+    return {name: BacnetDriver(client, connection_of(device), name) for name, (device, _) in devices.items()}
 
 
-def _connection(device: Device) -> BacnetIp:
+def connection_of(device: Device) -> BacnetIp:
+    """How a device is reached.
+
+    Raises:
+        ConfigError: It has no BACnet connection, or its host is no IPv4 address.
+    """
     at = device.connection
     if not isinstance(at, BacnetIp):
         raise ConfigError(f"device {device.id!r} has no BACnet connection")
@@ -79,6 +84,11 @@ def _connection(device: Device) -> BacnetIp:
     return at
 
 
+def peer_of(place: BacnetIp) -> Peer:
+    """Address of a device as the client knows it."""
+    return Peer(place.host, place.port, place.network, bytes.fromhex(place.mac))
+
+
 class BacnetDriver(Driver):
     """One device at a configured address."""
 
@@ -86,7 +96,7 @@ class BacnetDriver(Driver):
         self._client = client
         self._place = place
         self._name = name or f"device {place.device_instance}"
-        self._peer = Peer(place.host, place.port, place.network, bytes.fromhex(place.mac))
+        self._peer = peer_of(place)
         self._known = False
         self._reader = PointReader(self._ask)
         self._changes = Subscriptions(client, self._peer, place) if place.cov_lifetime_s else None

@@ -153,7 +153,8 @@ def _parse(data: bytes) -> Packet:
         raise BadAnswerError("a datagram that is no BACnet/IP, or not as long as it says")
     at, origin = _BVLL_BYTES, None
     if function == _FORWARDED:
-        origin = (socket.inet_ntoa(data[at : at + 4]), int(struct.unpack_from(">H", data, at + 4)[0]))
+        host, port = struct.unpack_from(">4sH", data, at)
+        origin = (socket.inet_ntoa(host), int(port))
         at += _ORIGIN_BYTES
     elif function not in {_UNICAST, _BROADCAST}:
         raise BadAnswerError(f"a BVLL function {function} that carries no message")

@@ -22,9 +22,18 @@ ROW_BYTES = 23
 
 
 def datagrams() -> list[bytes]:
-    """Every different datagram that was received."""
+    """Every different datagram that was received, and the shorter ones as a BBMD or a router brings them."""
     texts = [file.read_text(encoding="utf-8").splitlines() for file in sorted(FOLDER.glob("*.txt"))]
-    return sorted({bytes.fromhex(line[2:]) for text in texts for line in text if line.startswith("< ")})
+    plain = sorted({bytes.fromhex(line[2:]) for text in texts for line in text if line.startswith("< ")})
+    short = [data[4:] for data in plain if len(data) < 100]
+    forwarded = [
+        b"\x81\x04" + (len(one) + 10).to_bytes(2, "big") + b"\x7f\0\0\x01\xba\xc0" + one for one in short
+    ]
+    routed = [
+        b"\x81\x0a" + (len(one) + 8).to_bytes(2, "big") + b"\x01\x08\x07\xd1\x01\x05" + one[2:]
+        for one in short
+    ]
+    return [*plain, *forwarded, *routed]
 
 
 def mutated(data: bytes, dice: random.Random) -> bytes:
