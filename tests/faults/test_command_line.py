@@ -141,7 +141,7 @@ def test_broken_yaml_names_file_and_line(site: Path) -> None:
 
 
 def test_an_unknown_unit_names_file_line_and_field(site: Path) -> None:
-    profile = next(path for path in (site / "devices").glob("*.yaml") if "unit: kW\n" in path.read_text())
+    profile = site / "devices" / "aeris_fs132.yaml"
     line = 1 + profile.read_text(encoding="utf-8").split("unit: kW\n")[0].count("\n")
     _break(profile, "unit: kW\n", "unit: horsepower\n")
     _refuses(site, f"{profile.name}:{line}: ", "unknown unit 'horsepower'")
