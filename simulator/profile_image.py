@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from protocols.point import PointKind
-from protocols.profile import DataType, ModbusAddress, PointSpec, Profile, WordOrder
+from protocols.profile import DataType, ModbusAddress, PointSpec, Profile
+from simulator.servers.registers import reordered
 
 BIT_TABLES: Final = ("coil", "discrete")
 """Tables whose cells are single bits."""
@@ -138,7 +139,7 @@ def _encode(spec: PointSpec, at: ModbusAddress, value: float, exponent: int) -> 
         return [round(raw) % (1 << at.bits) << at.bit]
     if at.table in BIT_TABLES:
         return [int(raw != 0.0)]
-    return list(struct.unpack(f">{at.registers}H", _reordered(_packed(at.type, raw), at.order)))
+    return list(struct.unpack(f">{at.registers}H", reordered(_packed(at.type, raw), at.order)))
 
 
 def _packed(kind: DataType, raw: float) -> bytes:
@@ -151,19 +152,10 @@ def _packed(kind: DataType, raw: float) -> bytes:
 def _decode(at: ModbusAddress, words: Sequence[int]) -> float:
     if at.table in BIT_TABLES:
         return float(bool(words[0]))
-    data = _reordered(struct.pack(f">{len(words)}H", *words), at.order)
+    data = reordered(struct.pack(f">{len(words)}H", *words), at.order)
     if at.type in _DIGITS:
         return float(data.hex()) if data.hex().isdecimal() else math.nan
     return float(struct.unpack(f">{_FORMS[at.type]}", data)[0])
-
-
-def _reordered(data: bytes, order: WordOrder) -> bytes:
-    words = [data[at : at + 2] for at in range(0, len(data), 2)]
-    if order in {WordOrder.CDAB, WordOrder.DCBA}:
-        words.reverse()
-    if order in {WordOrder.BADC, WordOrder.DCBA}:
-        words = [word[::-1] for word in words]
-    return b"".join(words)
 
 
 def _with_gaps(cells: Mapping[int, int], max_gap: int) -> dict[int, int]:

@@ -39,7 +39,7 @@ def to_registers(raw: float, address: ModbusAddress) -> list[int]:
     else:
         low, high = _LIMITS.get(form, (0, 2**64 - 1))
         data = struct.pack(f">{form}", min(max(round(raw), low), high))
-    return list(struct.unpack(f">{len(data) // 2}H", _reorder(data, address.order)))
+    return list(struct.unpack(f">{len(data) // 2}H", reordered(data, address.order)))
 
 
 def from_registers(registers: Sequence[int], address: ModbusAddress) -> float:
@@ -49,11 +49,12 @@ def from_registers(registers: Sequence[int], address: ModbusAddress) -> float:
         >>> from_registers([0, 16256], ModbusAddress(address=0, type=DataType.F32, order=WordOrder.CDAB))
         1.0
     """
-    data = _reorder(struct.pack(f">{len(registers)}H", *registers), address.order)
+    data = reordered(struct.pack(f">{len(registers)}H", *registers), address.order)
     return float(struct.unpack(f">{_FORMATS[address.type]}", data)[0])
 
 
-def _reorder(data: bytes, order: WordOrder) -> bytes:
+def reordered(data: bytes, order: WordOrder) -> bytes:
+    """Bytes of a value, most significant first, in the order of a device, or back again."""
     words = [data[at : at + 2] for at in range(0, len(data), 2)]
     if order in {WordOrder.CDAB, WordOrder.DCBA}:
         words.reverse()
