@@ -2,16 +2,15 @@
 
 An answer is recognised by unit, function, exact length and checksum. After a time-out the late answer may
 still come, and one of the same shape as the next question would be taken for its answer. So the client
-remembers what it is still owed; before it asks anything of that shape again it asks the unit for something of
+remembers what it is still owed; before it reads from that unit again it asks the unit for something of
 *another* shape. A unit answers in order: once that answer is there, the late one has come before it and was
-dropped, or never will.
+dropped, or never will. Until then an exception is not believed either.
 
 Source: MODBUS over Serial Line Specification V1.02, section 2.5.1 (frame, 3.5 characters, CRC-16).
 """
 
 from __future__ import annotations
 
-import math
 import struct
 from typing import Final, NamedTuple
 
@@ -39,6 +38,7 @@ _MOST_HELD: Final = 600
 _OWED_AT_LEAST_S: Final = 3.0
 _OWED_TIMEOUTS: Final = 10
 _LONGEST_DRAIN_S: Final = 0.1
+_MOST_REGISTERS: Final = 125
 
 
 def _table() -> tuple[int, ...]:
@@ -157,7 +157,7 @@ class RtuClient(ModbusClient):
         self._heard = (self._heard + data)[-_MOST_HELD:]
         ((key, waiting),) = batch.waiting.items()
         request = waiting.request
-        found = find_answer(self._heard, request, exceptions=not self._owes(request.unit, request.function))
+        found = find_answer(self._heard, request, exceptions=not self._owes(request.unit))
         self._foreign = max(self._foreign, found.foreign)
         if found.pdu is None:
             return
@@ -175,27 +175,25 @@ class RtuClient(ModbusClient):
     @override
     def _before(self, request: Request) -> Request:
         self._heard, self._foreign = b"", 0  # whatever came before the question is no answer to it
-        shape = _Shape(request.unit, request.prefix)
-        if self._owing.get(shape, -math.inf) < self._loop().time():
+        if request.function not in READ_FUNCTIONS.values() or not self._owes(request.unit):
             return request
-        return _other_shape(request, {owed.prefix for owed in self._owing if owed.unit == request.unit})
+        sizes = {owed.prefix[1] for owed in self._owing if owed.unit == request.unit}
+        return _other_shape(request, {request.prefix[1], *sizes})
 
     @override
     def _owed(self, waiting: Waiting) -> None:
         request = waiting.request
         patience_s = waiting.until_s - waiting.sent_s
         now_s = self._loop().time()
-        if request.function in READ_FUNCTIONS.values():
-            for_s = max(_OWED_AT_LEAST_S, _OWED_TIMEOUTS * patience_s)
-            self._owing[_Shape(request.unit, request.prefix)] = now_s + for_s
+        for_s = max(_OWED_AT_LEAST_S, _OWED_TIMEOUTS * patience_s)
+        self._owing[_Shape(request.unit, request.prefix)] = now_s + for_s
         self._not_before_s = now_s + self._gap_s
 
-    def _owes(self, unit: int, function: int) -> bool:
+    def _owes(self, unit: int) -> bool:
+        if not self._owing:
+            return False
         now_s = self._loop().time()
-        return any(
-            shape.unit == unit and shape.prefix[0] == function and until_s >= now_s
-            for shape, until_s in self._owing.items()
-        )
+        return any(shape.unit == unit and until_s >= now_s for shape, until_s in self._owing.items())
 
     def _settled(self, unit: int) -> None:
         """A unit answered: everything it still owed came before, or never will."""
@@ -236,14 +234,15 @@ def gap_s(character_s: Seconds) -> Seconds:
     return max(SHORTEST_GAP_S, GAP_CHARACTERS * character_s) if character_s else 0.0
 
 
-def _other_shape(request: Request, owed: set[bytes]) -> Request:
-    """A read of the same place whose answer has a length that no late answer has."""
+def _other_shape(request: Request, owed: set[int]) -> Request:
+    """A read of the same place whose answer has a length that no late answer comes near. `owed` in bytes."""
     start, count = struct.unpack_from(">HH", request.pdu, 1)
-    step = 8 if request.function <= READ_FUNCTIONS["discrete"] else 1
-    fewer = [count - step * by for by in range(1, 4) if count - step * by > 0]
-    more = [count + step * by for by in range(1, 4)]
-    for other in fewer + more:
-        probe = read_request(request.unit, request.function, start, other)
-        if probe.prefix not in owed:
-            return probe
-    return request
+    step, size = (8, 1) if request.function <= READ_FUNCTIONS["discrete"] else (1, 2)
+    fewer = range(count - step, 0, -step)
+    more = range(count + step, _MOST_REGISTERS * step + 1, step)
+    for apart in (3, 1):
+        for other in (*fewer, *more):
+            length = -(-other // step) * size
+            if all(abs(length - late) >= apart for late in owed):
+                return read_request(request.unit, request.function, start, other)
+    return request  # not reached: what is owed is forgotten long before every length is
