@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from edge_agent.commission.profile_cli import app as profile_app
+from edge_agent.commission.cli import add_commands
 from edge_agent.commission.trust_cli import app as trust_app
 from edge_agent.drivers import make_drivers
 from edge_agent.epoch import next_epoch
@@ -28,7 +28,7 @@ from runtime.logs import setup_logging
 app = typer.Typer(no_args_is_help=True, help="The agent beside the equipment.")
 app.add_typer(trust_app, name="trust")
 app.command()(plan)
-app.add_typer(profile_app, name="profile")
+add_commands(app)
 
 Configs = Annotated[Path, typer.Option("--config", help="Folder with sites/ and devices/.")]
 Site = Annotated[str, typer.Option(help="Site below the configuration.")]

@@ -43,6 +43,22 @@ def load_config(path: Path, model: type[_C]) -> _C:
         raise ConfigError("\n".join(text for _, text in complaints)) from error
 
 
+def as_config(origin: str, data: object, model: type[_C]) -> _C:
+    """Turn plain data that stands in no file into `model`.
+
+    Raises:
+        ConfigError: It does not fit: each fault on its own line as `origin: field: what`.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        faults = faults_of(model, data)
+        lines = [
+            f"{origin}: {'.'.join(str(part) for part in f.loc) or 'as a whole'}: {f.text}" for f in faults
+        ]
+        raise ConfigError("\n".join(lines)) from error
+
+
 def line_numbers(path: Path) -> Callable[[Loc], int]:
     """Give the line, from 1, of the deepest part of a place that is in the file.
 

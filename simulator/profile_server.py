@@ -9,9 +9,12 @@ from typing import Final, cast
 
 from pymodbus import FramerType
 from pymodbus.constants import ExcCodes
+from pymodbus.pdu import ModbusPDU
 from pymodbus.server import ModbusTcpServer
+from pymodbus.server.requesthandler import ServerRequestHandler
 from pymodbus.simulator import DataType as BlockType
 from pymodbus.simulator import SimData, SimDevice
+from typing_extensions import override
 
 from protocols.errors import ConfigError
 from protocols.profile import ModbusAddress, Profile
@@ -46,12 +49,34 @@ async def profile_server(
         cast("tuple[list[SimData], list[SimData], list[SimData], list[SimData]]", blocks),
         action=answers.answer,
     )
-    server = ModbusTcpServer([device], framer=FramerType.SOCKET, address=(host, port))
+    server = _Server(unit, device, (host, port))
     await server.serve_forever(background=True)
     try:
         yield
     finally:
         await server.shutdown()  # type: ignore[no-untyped-call]  # pymodbus leaves it bare
+
+
+class _Server(ModbusTcpServer):
+    """Answers for one unit and is silent for the others, as a gateway is."""
+
+    def __init__(self, unit: int, device: SimDevice, address: tuple[str, int]) -> None:
+        super().__init__([device], framer=FramerType.SOCKET, address=address)
+        self.unit = unit
+
+    @override
+    def callback_new_connection(self) -> ServerRequestHandler:
+        return _Handler(self, self.trace_packet, self.trace_pdu, self.trace_connect)  # type: ignore[no-untyped-call]  # as above
+
+
+class _Handler(ServerRequestHandler):
+    server: _Server
+    last_pdu: ModbusPDU | None
+
+    @override
+    async def handle_request(self) -> None:
+        if self.last_pdu is not None and self.last_pdu.dev_id == self.server.unit:
+            await super().handle_request()  # type: ignore[no-untyped-call]  # as above
 
 
 def _block(profile: Profile, table: str) -> list[SimData]:
