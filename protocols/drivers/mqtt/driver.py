@@ -49,11 +49,27 @@ _NS: Final = 1e9
 
 
 def make_drivers(devices: Mapping[str, tuple[Device, Profile]], around: Surroundings) -> dict[str, Driver]:
-    """A driver, and with it a session at the broker, a device."""
-    return {
-        name: MqttDriver(_connection(device), f"ems_{device.id}", profile.points, around)
-        for name, (device, profile) in devices.items()
-    }
+    """A driver, and with it a session at the broker, a device.
+
+    Raises:
+        ConfigError: Sparkplug B is on one side only, connection or profile.
+    """
+    return {name: _driver(device, profile, around) for name, (device, profile) in devices.items()}
+
+
+def _driver(device: Device, profile: Profile, around: Surroundings) -> Driver:
+    place, identifier = _connection(device), f"ems_{device.id}"
+    metrics = [bool(mqtt_address(spec).metric) for spec in profile.points]
+    if any(metrics) != all(metrics) or any(metrics) != (place.sparkplug is not None):
+        raise ConfigError(
+            f"device {device.id!r}, profile {profile.id!r}: points with a `metric` need `sparkplug` in the "
+            "connection, points with a `topic` must not have it"
+        )
+    if place.sparkplug is None:
+        return MqttDriver(place, identifier, profile.points, around)
+    from protocols.drivers.mqtt.sparkplug_driver import SparkplugDriver  # noqa: PLC0415  protobuf only where it is spoken
+
+    return SparkplugDriver(place, place.sparkplug, identifier, around)
 
 
 def _connection(device: Device) -> Mqtt:
