@@ -21,7 +21,7 @@ from typing import Final, NamedTuple, Self, TypeVar
 from typing_extensions import override
 
 from protocols.clock import Clock
-from protocols.device import Connection, Device, ModbusSerial, ModbusTcp, Mqtt
+from protocols.device import BacnetIp, Connection, Device, ModbusSerial, ModbusTcp, Mqtt
 from protocols.driver import Driver, GiveWay, Reading, Sharing
 from protocols.errors import BadAnswerError, DeviceError, DeviceUnreachableError
 from protocols.profile import PointSpec
@@ -269,10 +269,12 @@ class Lines:
 
 
 def line_key(device: Device) -> str:
-    """Name of the line a device hangs on: port or address for Modbus, the device itself otherwise."""
+    """Name of the line a device hangs on: a port, an address, a BACnet network behind a router, or itself."""
     at = device.connection
     if isinstance(at, ModbusTcp):
         return f"modbus {at.host}:{at.port}"
+    if isinstance(at, BacnetIp) and at.network:
+        return f"bacnet {at.host}:{at.port} network {at.network}"
     return f"modbus {at.port}" if isinstance(at, ModbusSerial) else device.id
 
 

@@ -1,6 +1,7 @@
 """What a driver is: it reads and writes one device, and owns no queue, no retry policy and no clock.
 
-The line (`edge_agent/lines.py`) calls it, one request at a time; a driver never re-sends by itself.
+The line (`edge_agent/lines.py`) calls it, one request at a time; a driver never sends a write again. A read
+over datagrams may go out twice inside its time, because the wire itself loses them.
 """
 
 from __future__ import annotations

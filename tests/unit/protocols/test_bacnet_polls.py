@@ -12,11 +12,14 @@ from bacpypes3.apdu import APDU, AbortPDU, RejectPDU
 from bacpypes3.app import Application
 from typing_extensions import override
 
+from edge_agent.lines import line_key
+from protocols.config import Text
+from protocols.device import Device, EdgeDevices
 from protocols.drivers.bacnet import polls
 from protocols.drivers.bacnet.client import BacnetClient
-from protocols.drivers.bacnet.driver import BacnetDriver
+from protocols.drivers.bacnet.driver import BacnetDriver, connection_of
 from protocols.drivers.bacnet.packet import Service
-from protocols.errors import BadAnswerError, DeviceUnreachableError, PointUnreadableError
+from protocols.errors import BadAnswerError, ConfigError, DeviceUnreachableError, PointUnreadableError
 from protocols.quality import Quality
 from tests.unit.protocols.bacnet_devices import (
     analog_input,
@@ -246,3 +249,22 @@ async def test_a_slot_of_nan_is_not_taken_for_an_empty_one() -> None:
         with pytest.raises(PointUnreadableError, match="no set-point"):
             await driver.read_back(point("set_kw", "analog-value", 1, commandable=True))
         await driver.close()
+
+
+def test_devices_behind_one_router_share_their_line_and_need_both_parts_of_their_address() -> None:
+    def device(name: str, **more: object) -> Device:
+        return Device(id=name, label=Text(en=name, zh=name), profile="x", connection=place(47808, **more))
+
+    near, one, two = device("a"), device("b", network=5, mac="0a"), device("c", network=5, mac="0b")
+    assert line_key(one) == line_key(two) != line_key(near)
+    EdgeDevices(site="demo", edge="edge1", devices=(near, one, two))
+    with pytest.raises(ValueError, match="share the address"):
+        EdgeDevices(site="demo", edge="edge1", devices=(one, device("d", network=5, mac="0a")))
+    with pytest.raises(ValueError, match="needs both"):
+        place(47808, network=5)
+
+
+def test_a_host_name_is_refused_with_the_devices_name() -> None:
+    at = place(47808).model_copy(update={"host": "ahu.local"})
+    with pytest.raises(ConfigError, match=r"'ahu': host 'ahu\.local' must be an IPv4 address"):
+        connection_of(Device(id="ahu", label=Text(en="a", zh="a"), profile="x", connection=at))
