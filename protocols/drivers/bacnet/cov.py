@@ -88,7 +88,7 @@ class Subscriptions:
         self._not_before_s: dict[ObjectId, float] = {}
         self._confirmed = True
         self._turn = 0
-        self._doubt = False
+        self._doubted: set[ObjectId] = set()
 
     @property
     def subscribed(self) -> frozenset[ObjectId]:
@@ -125,11 +125,11 @@ class Subscriptions:
         await self._keep(marked)
         live = self.subscribed
         told = tuple(one for one in marked if one in live)
-        looked = told if self._doubt else self._next(told, reader.most)
+        looked = self._next(told, reader.most) if self._doubted.isdisjoint(told) else told
         polled = tuple(one for one in objects if one not in live)
         parts = [(part, await reader.read(part)) for part in (polled, looked) if part]
         if looked:
-            self._doubt = False
+            self._doubted.difference_update(looked)
             self._compare(*parts[-1])
         return self._merged(objects, parts)
 
@@ -163,7 +163,7 @@ class Subscriptions:
                 sub.misses = 0
                 continue
             sub.misses += 1
-            self._doubt = True
+            self._doubted.add(one)
             if sub.misses >= _MISSES:
                 self._drop(one, "changes without telling")
 
@@ -227,6 +227,7 @@ class Subscriptions:
         return True
 
     def _drop(self, one: ObjectId, why: str) -> None:
+        self._doubted.discard(one)
         if self._live.pop(one, None) is not None:
             _log.info("%s object %d:%d %s; it is polled", name_of(self._peer), one.kind, one.instance, why)
         self._not_before_s[one] = asyncio.get_running_loop().time() + AGAIN_S

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import struct
 from collections import Counter
 
@@ -268,3 +269,56 @@ def test_a_host_name_is_refused_with_the_devices_name() -> None:
     at = place(47808).model_copy(update={"host": "ahu.local"})
     with pytest.raises(ConfigError, match=r"'ahu': host 'ahu\.local' must be an IPv4 address"):
         connection_of(Device(id="ahu", label=Text(en="a", zh="a"), profile="x", connection=at))
+
+
+class Hostile:
+    """Holds 100 times the poll plus the instance; answers late, twice, shuffled, cut, to other ids."""
+
+    def __init__(self, seed: int) -> None:
+        self.poll = 0
+        self.late: list[bytes] = []
+        self.dice = random.Random(seed)  # noqa: S311  the same mischief each time
+
+    def __call__(self, data: bytes) -> list[bytes]:
+        invoke, service, body = request_of(data)
+        if service != Service.READ_PROPERTY_MULTIPLE:
+            return [identity(data) or framed(bytes((0x50, invoke, service)) + b"\x91\x02\x91\x20")]
+        names = [body[at : at + 5] for at in range(0, len(body), 11)]
+        true = self.answer(invoke, names)
+        kept, self.late = self.late, []
+        mischief = {
+            1: [true, true],
+            2: [self.answer(invoke, names[::-1])],
+            3: [true[: self.dice.randrange(len(true))], true],
+            4: [self.answer((invoke + 1) % 256, names), true],
+            5: [self.answer(invoke, names[:-1])],
+        }
+        kind = self.dice.randrange(8)
+        if kind == 0:
+            self.late.append(true)
+            return kept
+        return [*kept, *mischief.get(kind, [true])]
+
+    def answer(self, invoke: int, names: list[bytes]) -> bytes:
+        rows = b"".join(
+            name + b"\x1e\x29\x55\x4e\x44" + struct.pack(">f", 100 * self.poll + name[4])
+            + b"\x4f\x29\x6f\x4e\x82\x04\x00\x4f\x1f"
+            for name in names
+        )  # fmt: skip
+        return framed(bytes((0x30, invoke, Service.READ_PROPERTY_MULTIPLE)) + rows)
+
+
+async def test_no_mischief_of_a_device_puts_a_value_at_another_point_or_time() -> None:
+    device, points, good = Hostile(7), inputs(30), 0
+    async with scripted(device) as (port, _), driver_at(port, timeout_s=0.02, resends=0) as driver:
+        for poll in range(300):
+            device.poll = poll
+            try:
+                await driver.open()
+                reading = await driver.read(points)
+            except (BadAnswerError, DeviceUnreachableError):
+                continue
+            assert not reading.qualities.any()
+            assert reading.values.tolist() == [100 * poll + at for at in range(1, 31)]
+            good += 1
+    assert 100 < good < 250
