@@ -220,8 +220,8 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(folder: Path) -> AsyncIterator[Rig]:
-    """Keys, bus with streams, and a hub that counts; the agent is started by the caller."""
+async def rig(folder: Path, *, counting: bool = True) -> AsyncIterator[Rig]:
+    """Keys, bus with streams, and a hub that counts unless not wanted; the agent is started by the caller."""
     for name in ("commissioning", "hub_sign"):
         create_signing_key(folder / "keys" / f"{name}.key")
     config = BusConfig(folder / "bus", folder / "keys", free_port(), ("edge1",))
@@ -233,11 +233,12 @@ async def rig(folder: Path) -> AsyncIterator[Rig]:
     try:
         await ensure_streams(client.jetstream())
         async with asyncio.TaskGroup() as tasks:
-            counting = tasks.create_task(_counting(made.hub, client))
+            taking = tasks.create_task(_counting(made.hub, client)) if counting else None
             try:
                 yield made
             finally:
-                counting.cancel()
+                if taking is not None:
+                    taking.cancel()
     finally:
         await made.end_agent(signal.SIGKILL)
         await client.close()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -115,6 +115,10 @@ class JournalPort(Protocol):
 
     async def append_receipts(self, bodies: list[bytes]) -> list[int]:
         """Journal receipts durably; raises StoreError."""
+        ...
+
+    async def make_room(self) -> bool:
+        """Give a full disk its reserve back; False when that was done before."""
         ...
 
 
@@ -234,7 +238,7 @@ class CommandService:
         if changes or receipts:
             try:
                 commit = partial(self._store.commit, [*self._unsaved, *changes], receipts, self._sent)
-                numbers = await self._thread.call(commit)
+                numbers = await self._committed(commit)
             except StoreError as error:
                 _log.error("%s; leases end", error)
                 if any(isinstance(change, _NEEDS_THE_STORE) for change in changes):
@@ -249,6 +253,15 @@ class CommandService:
         if self._outbox or self._loose:
             self._mail.set()
         return True
+
+    async def _committed(self, commit: Callable[[], list[int]]) -> list[int]:
+        """Commit; a full disk costs the journal's reserve before anything is given up."""
+        try:
+            return await self._thread.call(commit)
+        except StoreError:
+            if not await self._ports.journal.make_room():
+                raise
+        return await self._thread.call(commit)
 
     def _keep_in_memory(self, decision: Decision) -> None:
         self._unsaved += [effect.change for effect in decision.effects if isinstance(effect, Persist)]

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from edge_agent.clock_notes import ClockNotes
 from edge_agent.commands import CommandPorts, CommandService, CommandSettings
 from edge_agent.drivers import make_drivers
 from edge_agent.health import Health, Vitals
@@ -47,6 +48,7 @@ class _Stages:
     commands: CommandService
     poller: Poller
     health: Health
+    notes: ClockNotes
 
 
 async def run_agent(accepted: Accepted, agent_epoch: int, stop: asyncio.Event) -> None:
@@ -60,6 +62,7 @@ async def run_agent(accepted: Accepted, agent_epoch: int, stop: asyncio.Event) -
     async with _stages(accepted, agent_epoch) as stages, asyncio.TaskGroup() as tasks:
         lasting = [
             tasks.create_task(supervise("journal", stages.journal.run)),
+            tasks.create_task(supervise("clock notes", stages.notes.run)),
             tasks.create_task(supervise("commands", stages.commands.run)),
             tasks.create_task(supervise("bus", partial(_on_bus, stages, login))),
         ]
@@ -94,7 +97,8 @@ async def _stages(accepted: Accepted, agent_epoch: int) -> AsyncIterator[_Stages
         poller = Poller(groups, lines, image, journal.put, clock)
         health = Health(accepted, vitals, journal, clock)
         try:
-            yield _Stages(groups, lines, journal, uplink, commands, poller, health)
+            notes = ClockNotes(place.edge, journal, clock)
+            yield _Stages(groups, lines, journal, uplink, commands, poller, health, notes)
         finally:
             commands.close()
 

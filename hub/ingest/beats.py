@@ -10,9 +10,9 @@ from typing import Final
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from hub.ingest.clocks import Clocks
 from hub.ingest.news import News
 from hub.store.embedded import EmbeddedStore
-from protocols.clock import Clock
 from protocols.heartbeat import decode_heartbeat
 from protocols.subjects import edge_of, heartbeat
 from runtime.supervise import guarded_decode
@@ -25,11 +25,12 @@ _KEEP_S: Final = 1.0
 class Beats:
     """Listens to `hb.*`; a full queue drops heartbeats, the next one says the same."""
 
-    def __init__(self, bus: Client, store: EmbeddedStore, news: News, clock: Clock, site: str) -> None:
+    def __init__(self, bus: Client, store: EmbeddedStore, news: News, clocks: Clocks, site: str) -> None:
         self._bus = bus
         self._store = store
         self._news = news
-        self._clock = clock
+        self._clocks = clocks
+        self._clock = clocks.clock
         self._site = site
         self._newest: dict[str, tuple[int, bytes]] = {}
 
@@ -51,6 +52,7 @@ class Beats:
         if beat.edge != edge_of(message.subject) or beat.site != self._site:
             _log.warning("a heartbeat on %s says it is of %s/%s", message.subject, beat.site, beat.edge)
             return
+        self._clocks.hear(beat)
         self._newest[beat.edge] = (self._clock.now().wall_ns, message.data)
         await self._news.tell_heartbeat(beat, message.data)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hub.store.port import Received
+from protocols.clock_note import decode_clock_note, is_clock_note
 from protocols.frame import Bundle, Catalogue, Frame, decode_bundle
 from protocols.gap import decode_gap, is_gap
 from protocols.subjects import message_id
@@ -54,6 +55,8 @@ def origin_of(subject: str, ident: str | None) -> Origin | None:
 def row_of(origin: Origin, data: bytes) -> Received:
     """Decode one message; a bundle that lies about its origin or cannot be read is a rejected row."""
     if origin.kind == "rcpt":
+        if is_clock_note(data):
+            return _note(origin, data)
         return _gap(origin, data) if is_gap(data) else Received(*origin.source, receipt=data)
     bundle = guarded_decode(decode_bundle, data, "bundle")
     if bundle is None or not _honest(bundle, origin):
@@ -72,6 +75,13 @@ def fits(frame: Frame, catalogue: Catalogue) -> bool:
     if frame.indices is None:
         return len(frame.values) == count
     return len(frame.indices) == 0 or int(frame.indices.max()) < count
+
+
+def _note(origin: Origin, data: bytes) -> Received:
+    note = guarded_decode(decode_clock_note, data, "clock note")
+    if note is None or note.edge != origin.edge:
+        return rejected(origin, data)
+    return Received(*origin.source, note=note)
 
 
 def _gap(origin: Origin, data: bytes) -> Received:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from nats.aio.client import Client
@@ -17,6 +18,7 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.errors import Error as JetStreamError
 
+from hub.ingest.clocks import Clocks
 from hub.ingest.decode import Origin, fits, origin_of, rejected, row_of
 from hub.ingest.news import News
 from hub.store.embedded import EmbeddedStore
@@ -41,11 +43,12 @@ _MOST_TRIES: Final = 120
 class Intake:
     """Takes telemetry and receipts of all edges of a site."""
 
-    def __init__(self, bus: Client, store: EmbeddedStore, site: str, news: News) -> None:
+    def __init__(self, bus: Client, store: EmbeddedStore, site: str, news: News, clocks: Clocks) -> None:
         self._js: JetStreamContext = bus.jetstream()
         self._store = store
         self._site = site
         self._news = news
+        self._clocks = clocks
 
     async def run(self) -> None:
         """Take in until cancelled; raises when the bus or the store fails, and can be run again."""
@@ -87,6 +90,8 @@ class Intake:
     async def _row(self, origin: Origin, message: Msg) -> Received | None:
         """The row of a message; None while a catalogue it names has not arrived."""
         row = row_of(origin, message.data)
+        if row.note is not None:
+            self._clocks.learn(row.note)
         for frame in row.frames:
             catalogue = await self._catalogue(origin.edge, frame.catalogue)
             if catalogue is None:
@@ -99,7 +104,7 @@ class Intake:
             if not fits(frame, catalogue):
                 _log.error("a frame of %s does not fit its catalogue; the row is kept apart", origin)
                 return rejected(origin, message.data)
-        return row
+        return replace(row, frames=self._clocks.put_right(origin.edge, row.frames)) if row.frames else row
 
     async def _catalogue(self, edge: str, name: bytes) -> Catalogue | None:
         if self._store.knows(name):

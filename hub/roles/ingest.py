@@ -7,6 +7,7 @@ import asyncio
 from nats.aio.client import Client
 
 from hub.ingest.beats import Beats
+from hub.ingest.clocks import Clocks
 from hub.ingest.intake import Intake
 from hub.ingest.news import News
 from hub.roles.options import RoleOptions
@@ -35,8 +36,9 @@ async def run(options: RoleOptions) -> None:
 
 async def _work(bus: Client, store: EmbeddedStore, site: str) -> None:
     news = News(bus, store, site)
-    intake = Intake(bus, store, site, news)
-    beats = Beats(bus, store, news, SystemClock(), site)
+    clocks = Clocks(SystemClock(), store.clock_notes())
+    intake = Intake(bus, store, site, news, clocks)
+    beats = Beats(bus, store, news, clocks, site)
     backoff = Backoff(first_s=0.5, most_s=5.0)
     async with asyncio.TaskGroup() as group:
         group.create_task(supervise("ingest:intake", intake.run, backoff), name="intake")

@@ -17,6 +17,7 @@ from hub.store.port import QUARTER_S, FloatArray, Received, SeriesStore, TimeArr
 from hub.store.reader import EmbeddedReader
 from hub.store.schema import open_writer
 from protocols.clock import Clock
+from protocols.clock_note import ClockNote
 from protocols.coverage import Coverage, RangeSet
 from protocols.errors import StoreError
 from protocols.frame import Catalogue, Frame, decode_catalogue
@@ -89,6 +90,11 @@ class EmbeddedStore(EmbeddedReader, SeriesStore):
         return [
             Coverage(edge, journal, tuple(self._ranges[edge, journal][1].ranges)) for edge, journal in touched
         ]
+
+    def clock_notes(self) -> list[ClockNote]:
+        """The newest disciplined clock note of every boot of every edge."""
+        rows = self._writer.execute("SELECT edge, boot, mono_ns, wall_ns FROM clock_note")
+        return [ClockNote(edge, boot, mono_ns, wall_ns, True) for edge, boot, mono_ns, wall_ns in rows]  # noqa: FBT003  a row of a table
 
     def keep_heartbeats(self, newest: Mapping[str, tuple[int, bytes]]) -> None:
         """Keep the newest heartbeat of each edge: received [ns since the epoch] and body."""
@@ -204,6 +210,13 @@ class EmbeddedStore(EmbeddedReader, SeriesStore):
 
 
 def _insert_other(connection: sqlite3.Connection, row: Received) -> None:
+    if row.note is not None and row.note.synced:
+        note = row.note
+        connection.execute(
+            "INSERT INTO clock_note VALUES (?, ?, ?, ?) ON CONFLICT (edge, boot) DO UPDATE SET "
+            "mono_ns = excluded.mono_ns, wall_ns = excluded.wall_ns WHERE excluded.mono_ns > mono_ns",
+            (note.edge, note.boot, note.mono_ns, note.wall_ns),
+        )
     for table, body in (("receipt", row.receipt), ("given_up", row.gap), ("rejected", row.rejected)):
         if body is not None:
             connection.execute(

@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from protocols.clock_note import ClockNote
 from protocols.coverage import Coverage
 from protocols.frame import Catalogue, Frame
 from protocols.point import PointId
@@ -39,6 +40,7 @@ class Received:
         frames: Telemetry; empty for a receipt.
         receipt: Body of a receipt, or None.
         gap: Body of a record of what the edge had to give up, or None.
+        note: How the edge's clocks stood, or None.
         rejected: Bytes nobody can read; kept apart, so that the row is covered and not sent for ever.
     """
 
@@ -48,6 +50,7 @@ class Received:
     frames: tuple[Frame, ...] = ()
     receipt: bytes | None = None
     gap: bytes | None = None
+    note: ClockNote | None = None
     rejected: bytes | None = None
 
 

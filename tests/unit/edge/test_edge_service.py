@@ -87,12 +87,20 @@ class Hub:
 
     async def listen(self) -> None:
         await self.client.subscribe("tel.>", cb=self._on_row)
+        await self.client.subscribe("rcpt.>", cb=self._on_receipt)
         await self.client.subscribe("hb.*", cb=self._on_beat)
 
     async def _on_row(self, message: object) -> None:
         bundle = decode_bundle(message.data)  # type: ignore[attr-defined]  # a nats message
-        self.rows[bundle.seq] = bundle.samples
-        covered = Coverage("edge1", bundle.journal, ((bundle.seq, bundle.seq),)).encode()
+        await self._keep(bundle.journal, bundle.seq, bundle.samples)
+
+    async def _on_receipt(self, message: object) -> None:
+        journal, _, seq = message.headers["Nats-Msg-Id"].partition(":")  # type: ignore[attr-defined]  # a nats message
+        await self._keep(journal, int(seq), 0)
+
+    async def _keep(self, journal: str, seq: int, samples: int) -> None:
+        self.rows[seq] = samples
+        covered = Coverage("edge1", journal, ((seq, seq),)).encode()
         await self.client.publish(subjects.coverage("edge1"), covered)
 
     async def _on_beat(self, message: object) -> None:

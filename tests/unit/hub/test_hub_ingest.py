@@ -28,6 +28,7 @@ from protocols.frame import Bundle, Catalogue, Frame, encode_bundle
 from protocols.gap import Gap
 from protocols.heartbeat import Heartbeat
 from protocols.point import PointId
+from protocols.quality import Quality
 from runtime.bus import connect, ensure_streams, publish_row
 from runtime.children import free_port
 from runtime.nats_server import RunningBus, running_bus
@@ -130,7 +131,9 @@ async def test_a_bundle_is_stored_covered_and_told(bus: RunningBus, tmp_path: Pa
         assert decode_coverage(message.data).ranges == ((1, 1),)
         assert reader.last()[POWER].value == 42.0
         told = await values.next_msg(timeout=5)
-        assert msgpack.unpackb(told.data) == [["demo/meter/power_kw", 42.0, 0, S]]
+        assert msgpack.unpackb(told.data) == [
+            ["demo/meter/power_kw", 42.0, Quality.UNCERTAIN_TIME, S]
+        ]  # of 1970
     await hub.close()
 
 

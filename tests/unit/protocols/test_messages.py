@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.clock import Instant
+from protocols.clock_note import ClockNote, decode_clock_note, is_clock_note
 from protocols.command import (
     PURPOSE_COMMAND,
     PURPOSE_RENEWAL,
@@ -45,6 +46,7 @@ COMMAND = Command(
 )  # fmt: skip
 RENEWAL = Renewal(1, "hub", "00ff", "demo", "edge1", 3, b"l" * 16, 10.0, Echo("boot0", 5), 4, 10)
 GAP = Gap("edge1", "j0", 3, 9, 7, 4200)
+NOTE = ClockNote("edge1", "boot0", 5, 1_700_000_000_000_000_000, synced=True)
 HEARTBEAT = Heartbeat(
     "edge1", "demo", 3, "boot0", 123_456, 5, 4, ["aa"], {"comp1": "up"}, 7, 1, {"comp1": "ab"}, "j0"
 )
@@ -84,7 +86,16 @@ def test_a_heartbeat_and_a_coverage_come_back() -> None:
 
 
 @pytest.mark.parametrize(
-    "decode", [decode_command, decode_renewal, decode_receipt, decode_heartbeat, decode_coverage, decode_gap]
+    "decode",
+    [
+        decode_command,
+        decode_renewal,
+        decode_receipt,
+        decode_heartbeat,
+        decode_coverage,
+        decode_gap,
+        decode_clock_note,
+    ],
 )
 @given(data=st.binary(max_size=120))
 def test_foreign_bytes_are_refused(decode: Callable[[bytes], object], data: bytes) -> None:
@@ -160,6 +171,7 @@ def test_the_layout_of_each_message_has_not_changed(golden: Path) -> None:
         "heartbeat": HEARTBEAT.encode(),
         "coverage": Coverage("edge1", "j0", ((1, 5), (7, 7))).encode(),
         "gap": GAP.encode(),
+        "clock_note": NOTE.encode(),
         **{f"receipt_{kind_of(r)}": encode_receipt(r) for r in _receipts()},
     }
     for name, data in messages.items():
@@ -170,6 +182,12 @@ def test_a_gap_record_comes_back_and_is_told_from_a_receipt() -> None:
     assert decode_gap(GAP.encode()) == GAP
     assert is_gap(GAP.encode())
     assert not any(is_gap(encode_receipt(receipt)) for receipt in _receipts())
+
+
+def test_a_clock_note_comes_back_and_is_told_from_a_receipt() -> None:
+    assert decode_clock_note(NOTE.encode()) == NOTE
+    assert is_clock_note(NOTE.encode())
+    assert not any(is_clock_note(body) for body in [GAP.encode(), *map(encode_receipt, _receipts())])
 
 
 def test_a_gap_record_of_the_version_before_is_read() -> None:
