@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from edge_agent.commission.cli import add_commands
+from edge_agent.commission.opcua_cli import app as opcua_app
 from edge_agent.commission.trust_cli import app as trust_app
 from edge_agent.drivers import make_drivers
 from edge_agent.epoch import next_epoch
@@ -27,6 +28,7 @@ from runtime.logs import setup_logging
 
 app = typer.Typer(no_args_is_help=True, help="The agent beside the equipment.")
 app.add_typer(trust_app, name="trust")
+app.add_typer(opcua_app, name="opcua")
 app.command()(plan)
 add_commands(app)
 

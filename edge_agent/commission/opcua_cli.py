@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from pydantic import ValidationError
 
-from protocols.device import OpcUa
+from edge_agent.commission.rows import Row
+from protocols.device import Device, OpcUa
 from protocols.errors import ConfigError
+from protocols.profile import OpcuaAddress, Profile
 
 if TYPE_CHECKING:
     from protocols.drivers.opcua.browse import Variable
@@ -60,6 +62,37 @@ def browse_server(  # noqa: PLR0913  one option each
             f"{access} {one.type or '-':8} {one.path}  {one.value} {one.unit}  {one.quality.name}  {one.node}"
         )
     typer.echo(f"{len(found)} variables, {sum(bool(one.type) for one in found)} of them numbers")
+
+
+async def browse_device(device: Device, profile: Profile) -> list[Row]:
+    """Variables of a configured server with the points of the profile, by the trust list of `var/edge`.
+
+    Raises:
+        ConfigError: The device has no OPC UA connection.
+        DeviceError: No session, or the server has too many variables.
+    """
+    from edge_agent.drivers import surroundings  # noqa: PLC0415  other commands need no OPC UA
+    from protocols.drivers.opcua.browse import browse  # noqa: PLC0415  other commands need no OPC UA
+
+    if not isinstance(device.connection, OpcUa):
+        raise ConfigError(f"device {device.id!r} has no OPC UA connection")
+    names = {
+        spec.address.node: spec.name for spec in profile.points if isinstance(spec.address, OpcuaAddress)
+    }
+    found = await browse(device.connection, surroundings(Path("var/edge")))
+    return [
+        {
+            "point": names.get(one.node) or names.get(one.indexed),
+            "path": one.path,
+            "type": one.type,
+            "value": one.value,
+            "unit": one.unit,
+            "quality": one.quality.name,
+            "write": one.writable,
+            "node": one.node,
+        }
+        for one in found
+    ]
 
 
 def from_opcua(  # noqa: PLR0913  one option each

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from edge_agent.commission import bacnet
+from edge_agent.commission import bacnet, opcua_cli
 from edge_agent.commission.rows import Row, show
 from protocols.device import Device, protocol_of
 from protocols.errors import ConfigError
@@ -27,10 +27,13 @@ Browser = Callable[[Device, Profile], Coroutine[Any, Any, list[Row]]]
 SCANS: Final[dict[str, Callable[..., None]]] = {"bacnet": bacnet.scan}
 """Protocol to the command that looks for devices."""
 
-BROWSERS: Final[dict[str, Browser]] = {"bacnet": bacnet.browse}
+BROWSERS: Final[dict[str, Browser]] = {"bacnet": bacnet.browse, "opcua": opcua_cli.browse_device}
 """Protocol to what lists the contents of a device."""
 
-IMPORTS: Final[dict[str, Callable[..., None]]] = {"from-ede": bacnet.from_ede}
+IMPORTS: Final[dict[str, Callable[..., None]]] = {
+    "from-ede": bacnet.from_ede,
+    "from-opcua": opcua_cli.from_opcua,
+}
 """Name to the command that makes a profile of a list."""
 
 

@@ -35,6 +35,7 @@ class Variable:
     Attributes:
         path: Display names from the start of the walk, joined by slashes.
         node: Node id as a profile writes it, with the URI of its name space.
+        indexed: The same with the number the name space has now.
         type: Name of a number's data type in a profile; empty for what is no single number.
         writable: Whether the server lets this user write it.
         unit: Text of its engineering unit; empty when the server tells none.
@@ -46,6 +47,7 @@ class Variable:
 
     path: str
     node: str
+    indexed: str = ""
     type: str = ""
     writable: bool = False
     unit: str = ""
@@ -158,7 +160,8 @@ async def _described(
     variables = []
     for place, value, level in zip(found, values, levels, strict=True):
         own = {name: _plain(extra[node]) for name, node in extras[place.node].items()}
-        one = Variable(place.path, _profile_node(session, place.node), writable=_writable(level))
+        node = _profile_node(session, place.node)
+        one = Variable(place.path, node, place.node.to_string(), writable=_writable(level))
         variables.append(_with_extras(_with_value(one, value), own))
     return tuple(variables)
 

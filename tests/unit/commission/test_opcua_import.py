@@ -14,9 +14,10 @@ from asyncua.server.server import Server
 from typer.testing import CliRunner
 
 from edge_agent.commission.opcua import known_unit, profile_text
-from edge_agent.commission.opcua_cli import app
+from edge_agent.commission.opcua_cli import app, browse_device
 from edge_agent.drivers import surroundings
-from protocols.device import OpcUa
+from protocols.config import Text
+from protocols.device import Device, OpcUa
 from protocols.driver import Driver
 from protocols.drivers.opcua.browse import Variable, browse
 from protocols.drivers.opcua.driver import OpcuaDriver
@@ -71,6 +72,21 @@ async def test_every_variable_is_found_with_its_type_unit_and_range(tmp_path: Pa
             await found_at(port, tmp_path, most=3)
         below = await found_at(port, tmp_path, start=power.node)
         assert [one.node for one in below] == []
+
+
+async def test_the_rows_of_a_device_name_its_points() -> None:
+    port = free_port()
+    text = Text(en="x", zh="x")
+    power = {"name": "p_kw", "label": text, "unit": "kW", "address": {"kind": "opcua", "node": "ns=2;i=2"}}
+    profile = Profile.model_validate(
+        {"id": "plc", "label": text, "protocol": "opcua", "equipment": "meter", "points": [power]}
+    )
+    device = Device(
+        id="plc", label=text, profile="plc", connection=OpcUa(url=f"opc.tcp://127.0.0.1:{port}/test")
+    )
+    async with server(port):
+        rows = await browse_device(device, profile)
+    assert [row["path"] for row in rows if row["point"] == "p_kw"] == ["Machine 1/Power"]
 
 
 async def test_the_profile_of_a_subtree_is_read_back_from_the_same_server(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import ipaddress
 import json
+import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -213,6 +214,13 @@ async def test_a_retained_value_is_as_old_as_its_stamp_says_or_uncertain(tmp_pat
                 assert reading.qualities.tolist() == [Quality.UNCERTAIN_STALE, Quality.BAD_UNREACHABLE]
 
 
+def cut(client: aiomqtt.Client) -> None:
+    """End the connection without a word, as a power cut would."""
+    wire = client._client.socket()
+    assert isinstance(wire, socket.socket)
+    wire.shutdown(socket.SHUT_RDWR)
+
+
 async def test_the_last_will_of_the_device_makes_every_point_bad(tmp_path: Path) -> None:
     port = free_port()
     will = aiomqtt.Will("demo/pv1/status", b"offline", qos=1, retain=True)
@@ -225,7 +233,7 @@ async def test_the_last_will_of_the_device_makes_every_point_bad(tmp_path: Path)
             await device.publish("demo/pv1/status", b"online", qos=1, retain=True)
             await device.publish("demo/pv1/ac", b'{"power_w": 1000}', qos=1)
             assert (await driver.read([POWER])).values.tolist() == [1.0]
-            device._client._sock_close()  # as a power cut would
+            cut(device)
             with pytest.raises(DeviceUnreachableError, match="last will"):
                 async with asyncio.timeout(5):
                     while True:
