@@ -85,7 +85,11 @@ class _Search:
 
     def _take(self, fault: ErrorDetails) -> bool:
         loc, kind = self._as_written(fault), fault["type"]
-        ours = (kind == "missing" and loc in self._out) or (kind == "too_short" and self._thinned(loc))
+        ours = (
+            (kind == "missing" and loc in self._out)
+            or (kind == "too_short" and self._thinned(loc))
+            or loc in self._filled
+        )
         if not ours:
             for text in self._sentences(fault, loc):
                 self.found.setdefault(Fault(loc or _named(self._data, text), text))

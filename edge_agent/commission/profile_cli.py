@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from edge_agent.commission.checking import check_profile
+from edge_agent.commission.checking import Findings, check_profile
+from edge_agent.commission.csv_profile import Head, make_profile, read_table
+from edge_agent.commission.profile_text import profile_yaml
 from protocols.errors import ConfigError
 
 app = typer.Typer(no_args_is_help=True, help="Device profiles: checked, and made from tables.")
@@ -26,12 +28,48 @@ def check(
     bad = 0
     for file in files:
         found = check_profile(file)
-        for text in found.errors:
-            typer.echo(f"error: {text}")
-        for text in found.warnings:
-            typer.echo(f"warning: {text}")
-        for text in found.notes:
-            typer.echo(f"ok: {text}")
+        _tell(found)
         bad += bool(found.errors or (strict and found.warnings))
     if bad:
         raise ConfigError(f"{bad} of {len(files)} profiles cannot be used as they are")
+
+
+@app.command()
+def from_csv(  # noqa: PLR0913  one option each
+    file: Annotated[Path, typer.Argument(help="Table of points: name, unit, address and more columns.")],
+    *,
+    profile_id: Annotated[str, typer.Option("--id", help="Id of the profile, maker_model.")],
+    label: Annotated[str, typer.Option(help="What people call the device.")] = "",
+    label_zh: Annotated[str, typer.Option(help="The same in Chinese.")] = "",
+    equipment: Annotated[str, typer.Option(help="Kind of equipment: meter, chiller, drive …")] = "meter",
+    source: Annotated[str, typer.Option(help="The maker's document the table was taken from.")] = "",
+    out: Annotated[Path, typer.Option(help="Folder of the profiles.")] = Path("configs/devices"),
+    take_good: Annotated[bool, typer.Option("--take-good", help="Leave wrong rows out.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a profile of this name.")] = False,
+) -> None:
+    """Make a Modbus profile of a table; nothing is written while a row is wrong.
+
+    Example: ems edge profile from-csv meter.csv --id acme_m1 --label "Acme M1"
+    """
+    target = out / f"{profile_id}.yaml"
+    if target.exists() and not force:
+        raise ConfigError(f"{target} is there already; give another --id, or --force to replace it")
+    head = Head(profile_id, label or profile_id, label_zh or label or profile_id, equipment, source)
+    profile, faults = make_profile(file, read_table(file), head)
+    if faults and not take_good:
+        raise ConfigError("\n".join([*faults, "nothing was written; correct the rows or give --take-good"]))
+    for fault in faults:
+        typer.echo(f"left out: {fault}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(profile_yaml(profile, [f"Made from {file.name}."]), encoding="utf-8")
+    typer.echo(f"{target}: {len(profile.points)} points")
+    _tell(check_profile(target))
+
+
+def _tell(found: Findings) -> None:
+    for text in found.errors:
+        typer.echo(f"error: {text}")
+    for text in found.warnings:
+        typer.echo(f"warning: {text}")
+    for text in found.notes:
+        typer.echo(f"ok: {text}")
