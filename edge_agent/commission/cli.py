@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from edge_agent.commission.init_cli import init
 from edge_agent.commission.profile_cli import app as profile_app
 from edge_agent.commission.read_cli import read
 from edge_agent.commission.table import mount
@@ -12,5 +13,6 @@ from edge_agent.commission.table import mount
 def add_commands(app: typer.Typer) -> None:
     """Add the commands an installer needs before the agent runs."""
     app.add_typer(profile_app, name="profile")
+    app.command()(init)
     app.command()(read)
     mount(app, profile_app)
