@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from edge_agent.commission.commission_cli import commission
 from edge_agent.commission.init_cli import init
 from edge_agent.commission.profile_cli import app as profile_app
 from edge_agent.commission.read_cli import read
@@ -15,4 +16,5 @@ def add_commands(app: typer.Typer) -> None:
     app.add_typer(profile_app, name="profile")
     app.command()(init)
     app.command()(read)
+    app.command()(commission)
     mount(app, profile_app)

@@ -12,16 +12,15 @@ import typer
 
 from edge_agent.commission.advice import advice, explanation, summary
 from edge_agent.commission.rawread import Candidate, RawPoint, read_candidates, read_point
+from edge_agent.commission.reading import chosen, read_points
 from edge_agent.commission.target import Framing, Line, Parity, connected, connection_of, is_address
-from edge_agent.drivers import make_drivers
 from protocols.config import Text
 from protocols.device import ModbusSerial, ModbusTcp
 from protocols.drivers.modbus.codec import modbus_address
 from protocols.drivers.modbus.make import At
 from protocols.drivers.modbus.plan import limits_of
 from protocols.errors import ConfigError, DeviceError, DeviceRefusedError
-from protocols.profile import DataType, ModbusAddress, PointSpec, Profile, WordOrder
-from protocols.quality import Quality
+from protocols.profile import DataType, ModbusAddress, PointSpec, WordOrder
 from protocols.units import unit as unit_named
 from runtime.site import SiteDevices, devices_file, load_devices
 from runtime.yaml_config import as_config
@@ -128,10 +127,14 @@ async def _identify(identity: Identify, name: str, unit_id: int) -> str | None:
 
 async def _read_device(devices: SiteDevices, name: str, points: Sequence[str], state: Path) -> str | None:
     """Print the points of a device of the site; gives a sentence when it did not answer."""
-    profile, specs = _chosen(devices, name, points)
+    profile, specs = chosen(devices, name, points)
     at = devices.device(name).connection
     if not isinstance(at, ModbusTcp | ModbusSerial):
-        return await _read_other(devices, name, specs, state)
+        try:
+            _show(await read_points(devices, name, specs, state))
+        except DeviceError as error:
+            return f"{name}: {error}"
+        return None
     async with connected(at, limits_of(profile)) as driver:
         found = []
         for spec in specs:
@@ -146,32 +149,6 @@ async def _read_device(devices: SiteDevices, name: str, points: Sequence[str], s
             typer.echo(_grid(point.spec, candidates))
             typer.echo(advice(point.spec, candidates))
     return None
-
-
-async def _read_other(devices: SiteDevices, name: str, specs: Sequence[PointSpec], state: Path) -> str | None:
-    driver = make_drivers(devices, state)[name]
-    try:
-        await driver.open()
-        reading = await driver.read(specs)
-    except DeviceError as error:
-        return f"{name}: {error}"
-    finally:
-        await driver.close()
-    pairs = zip(specs, reading.values, reading.qualities, strict=True)
-    _show([RawPoint(spec, b"", float(value), Quality(int(code))) for spec, value, code in pairs])
-    return None
-
-
-def _chosen(devices: SiteDevices, name: str, points: Sequence[str]) -> tuple[Profile, tuple[PointSpec, ...]]:
-    known = [device.id for device in devices.edge.devices]
-    if name not in known:
-        raise ConfigError(f"no device {name!r} in the site file; there are: {', '.join(known)}")
-    profile = devices.profile_of(name)
-    names = [spec.name for spec in profile.points]
-    missing = [point for point in points if point not in names]
-    if missing:
-        raise ConfigError(f"{name} has no point {', '.join(missing)}; there are: {', '.join(names)}")
-    return profile, tuple(spec for spec in profile.points if not points or spec.name in points)
 
 
 def _show(points: Sequence[RawPoint]) -> None:

@@ -1,0 +1,76 @@
+"""`ems edge commission`: readings are compared with the machine's display, and that is kept."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_agent.commission.reading import chosen, read_points
+from edge_agent.commission.record import (
+    CommissioningRecord,
+    Comparison,
+    compare,
+    parse_shown,
+    profile_hash,
+    save_record,
+)
+from protocols.errors import ConfigError
+from runtime.clock import SystemClock, iso_utc
+from runtime.site import devices_file, load_devices
+
+
+def commission(  # noqa: PLR0913  one option each
+    device: Annotated[str, typer.Argument(help="Device of the site file.")],
+    *,
+    person: Annotated[str, typer.Option(help="Who stands beside the machine.")],
+    shown: Annotated[
+        list[str], typer.Option(help="POINT=NUMBER as the machine's own display shows it; once for each.")
+    ],
+    tolerance_pct: Annotated[
+        float, typer.Option(min=0, max=50, help="Difference that is taken for the same; readings move.")
+    ] = 2.0,
+    config: Annotated[Path, typer.Option("--config", help="Folder with sites/ and devices/.")] = Path(
+        "configs"
+    ),
+    site: Annotated[str, typer.Option(help="Site below the configuration.")] = "demo",
+    edge: Annotated[str, typer.Option(help="Id of this edge.")] = "edge1",
+    state: Annotated[Path, typer.Option(help="Folder of the agent's own state.")] = Path("var/edge"),
+) -> None:
+    """Compare readings with the display and record who did it; nothing is recorded while one differs.
+
+    Example: ems edge commission meter1 --person "A. Smith" --shown power_kw=8.4 --shown voltage_l1_v=231
+    """
+    devices = load_devices(config, devices_file(config, site, edge))
+    profile, _ = chosen(devices, device, ())
+    numbers = parse_shown(shown, profile)
+    _, specs = chosen(devices, device, list(numbers))
+    points = asyncio.run(read_points(devices, device, specs, state))
+    for point in points:
+        spec = point.spec
+        typer.echo(f"{spec.name}: read {point.value:g}, shown {numbers[spec.name]:g} {spec.unit}")
+    faults = compare(points, numbers, tolerance_pct / 100.0)
+    if faults:
+        raise ConfigError("\n".join([*faults, f"{device}: nothing was recorded"]))
+    record = CommissioningRecord(
+        device=device,
+        profile=profile.id,
+        profile_hash_hex=profile_hash(profile),
+        connection=devices.device(device).connection.model_dump_json(exclude_defaults=True),
+        person=person,
+        compared_at=iso_utc(SystemClock().now().wall_ns),
+        tolerance_frac=tolerance_pct / 100.0,
+        comparisons=tuple(
+            Comparison(
+                point=point.spec.name,
+                unit=point.spec.unit,
+                read=point.value,
+                shown=numbers[point.spec.name],
+                raw_hex=point.data.hex(),
+            )
+            for point in points
+        ),
+    )
+    typer.echo(f"recorded in {save_record(state, record)}")
