@@ -11,6 +11,7 @@ import typer
 
 from edge_agent.commission.cli import add_commands
 from edge_agent.commission.opcua_cli import app as opcua_app
+from edge_agent.commission.record import describe
 from edge_agent.commission.trust_cli import app as trust_app
 from edge_agent.drivers import make_drivers
 from edge_agent.epoch import next_epoch
@@ -90,6 +91,7 @@ def check(  # noqa: PLR0913  one option each
         f"{site}/{edge}: {len(devices)} devices, {points} points; "
         f"{len(accepted.blocks)} devices with limits, {len(accepted.cap_hashes)} of them proven"
     )
+    typer.echo("\n".join(describe(state, accepted.site)))
 
 
 @app.command()
