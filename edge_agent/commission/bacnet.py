@@ -29,9 +29,10 @@ from protocols.drivers.bacnet.discover import (
 from protocols.drivers.bacnet.driver import connection_of, peer_of
 from protocols.drivers.bacnet.ede import Imported, Wanted, read_ede
 from protocols.drivers.bacnet.packet import Peer
-from protocols.drivers.bacnet.services import ALL_INSTANCES, TYPES, Flag
+from protocols.drivers.bacnet.services import ALL_INSTANCES, TYPES
 from protocols.drivers.bacnet.tags import ObjectId
 from protocols.drivers.bacnet.units import NO_UNITS, Pressure, house_unit
+from protocols.drivers.bacnet.values import Flag
 from protocols.errors import ConfigError, DeviceUnreachableError
 from protocols.profile import BacnetAddress, PointSpec, Profile
 

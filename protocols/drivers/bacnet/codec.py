@@ -17,15 +17,9 @@ import numpy as np
 
 from protocols.driver import Reading
 from protocols.drivers.bacnet.multiple import Rows
-from protocols.drivers.bacnet.services import (
-    NULL,
-    TYPES,
-    Flag,
-    encoded_enumerated,
-    encoded_integer,
-    encoded_unsigned,
-)
+from protocols.drivers.bacnet.services import TYPES
 from protocols.drivers.bacnet.tags import DataType, ObjectId, application
+from protocols.drivers.bacnet.values import NULL, Flag, encoded_enumerated, encoded_integer, encoded_unsigned
 from protocols.errors import DeviceRefusedError
 from protocols.profile import BacnetAddress, PointSpec
 from protocols.quality import Quality

@@ -27,15 +27,9 @@ from protocols.drivers.bacnet.client import BacnetClient, name_of
 from protocols.drivers.bacnet.multiple import Rows
 from protocols.drivers.bacnet.packet import Peer, Service
 from protocols.drivers.bacnet.polls import PointReader
-from protocols.drivers.bacnet.services import (
-    Notice,
-    Property,
-    one_number,
-    property_value,
-    read_property,
-    subscribe_cov,
-)
+from protocols.drivers.bacnet.services import Notice, Property, property_value, read_property, subscribe_cov
 from protocols.drivers.bacnet.tags import ObjectId
+from protocols.drivers.bacnet.values import one_number
 from protocols.errors import BadAnswerError, DeviceRefusedError, DeviceUnreachableError
 from protocols.quality import Quality
 

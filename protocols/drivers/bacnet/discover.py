@@ -10,28 +10,23 @@ Source: ANSI/ASHRAE 135-2020, clauses 16.10 (Who-Is), 12.11 (object list), annex
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
+from protocols.drivers.bacnet.asker import Asker, decoded
 from protocols.drivers.bacnet.client import BacnetClient, name_of
-from protocols.drivers.bacnet.packet import Peer, Service, Unconfirmed, register_foreign, unconfirmed
+from protocols.drivers.bacnet.packet import Peer, Unconfirmed, register_foreign, unconfirmed
+from protocols.drivers.bacnet.properties import Asked
 from protocols.drivers.bacnet.services import (
     ALL_INSTANCES,
     TYPES,
     IAm,
     Property,
-    objects,
-    one_number,
-    one_object,
-    one_text,
-    one_whole,
-    property_value,
-    read_property,
-    status_flags,
     who_is,
 )
 from protocols.drivers.bacnet.tags import ObjectId
+from protocols.drivers.bacnet.values import objects, one_number, one_object, one_text, one_whole, status_flags
 from protocols.errors import BadAnswerError, DeviceRefusedError, DeviceUnreachableError
 
 FOREIGN_S: Final = 300
@@ -39,10 +34,10 @@ FOREIGN_S: Final = 300
 
 SEGMENTATION: Final = ("both", "transmit", "receive", "none")
 
-_T = TypeVar("_T")
 _ASKS: Final = 2
-_READ_SENDS: Final = 2
 _MOST_OBJECTS: Final = 100_000
+_INDICES_A_REQUEST: Final = 30
+_INTRODUCED: Final = (Asked(Property.OBJECT_NAME), Asked(Property.VENDOR_NAME), Asked(Property.MODEL))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,15 +155,14 @@ def same_instance(found: Sequence[Found]) -> dict[int, tuple[Peer, ...]]:
 
 async def introduce(client: BacnetClient, found: Found, timeout_s: float = 1.0) -> Found:
     """The same device with its name, vendor and model; what it does not tell stays empty."""
-    device = _Asker(client, found.peer, timeout_s)
+    device = Asker(client, found.peer, timeout_s)
     own = ObjectId(TYPES["device"], found.said.instance)
     try:
-        name = await device.told(own, Property.OBJECT_NAME, one_text)
-        vendor = await device.told(own, Property.VENDOR_NAME, one_text)
-        model = await device.told(own, Property.MODEL, one_text)
+        told = await device.many(own, _INTRODUCED)
     except DeviceUnreachableError:
         return found
-    return Found(found.peer, found.said, name or "", vendor or "", model or "")
+    name, vendor, model = (decoded(value, one_text) or "" for value in told)
+    return Found(found.peer, found.said, name, vendor, model)
 
 
 async def object_list(client: BacnetClient, peer: Peer, instance: int, timeout_s: float = 1.0) -> ObjectList:
@@ -179,7 +173,7 @@ async def object_list(client: BacnetClient, peer: Peer, instance: int, timeout_s
         DeviceRefusedError: It tells no object list.
         BadAnswerError: An answer that cannot be read.
     """
-    device = _Asker(client, peer, timeout_s)
+    device = Asker(client, peer, timeout_s)
     own = ObjectId(TYPES["device"], instance)
     stated = one_whole(await device.value(own, Property.OBJECT_LIST, 0))
     if stated > _MOST_OBJECTS:
@@ -190,63 +184,51 @@ async def object_list(client: BacnetClient, peer: Peer, instance: int, timeout_s
         )
     except DeviceRefusedError:
         pass  # it does not fit one answer
-    listed = []
-    for index in range(1, stated + 1):
-        one = await device.told(own, Property.OBJECT_LIST, one_object, index)
-        if one is not None:
-            listed.append(one)
+    indices = [Asked(Property.OBJECT_LIST, index) for index in range(1, stated + 1)]
+    listed: list[ObjectId] = []
+    for first in range(0, stated, _INDICES_A_REQUEST):
+        part = indices[first : first + _INDICES_A_REQUEST]
+        listed += [one for one in map(_object, await device.many(own, part)) if one is not None]
     return ObjectList(tuple(listed), stated, by_index=True)
 
 
 async def describe(
     client: BacnetClient, peer: Peer, which: Sequence[ObjectId], timeout_s: float = 1.0
 ) -> list[Described]:
-    """Ask objects for their texts, value, flags, unit and priority array, one request a property.
+    """Ask objects for their texts, value, flags, unit and priority array, one request an object where it can.
 
     Raises:
         DeviceUnreachableError: No answer.
     """
-    device = _Asker(client, peer, timeout_s)
+    device = Asker(client, peer, timeout_s)
     return [await _describe(device, one) for one in which]
 
 
-async def _describe(device: _Asker, one: ObjectId) -> Described:
-    slot = await device.told(one, Property.PRIORITY_ARRAY, one_number, 1)
+_DESCRIBED: Final = (
+    Asked(Property.OBJECT_NAME),
+    Asked(Property.DESCRIPTION),
+    Asked(Property.PRESENT_VALUE),
+    Asked(Property.STATUS_FLAGS),
+    Asked(Property.UNITS),
+    Asked(Property.PRIORITY_ARRAY, 1),
+)
+
+
+async def _describe(device: Asker, one: ObjectId) -> Described:
+    name, description, value, flags, unit, slot = await device.many(one, _DESCRIBED)
     return Described(
         one,
-        name=await device.told(one, Property.OBJECT_NAME, one_text) or "",
-        description=await device.told(one, Property.DESCRIPTION, one_text) or "",
-        value=await device.told(one, Property.PRESENT_VALUE, one_number),
-        flags=await device.told(one, Property.STATUS_FLAGS, status_flags) or 0,
-        unit=await device.told(one, Property.UNITS, one_whole),
+        name=decoded(name, one_text) or "",
+        description=decoded(description, one_text) or "",
+        value=decoded(value, one_number),
+        flags=decoded(flags, status_flags) or 0,
+        unit=decoded(unit, one_whole),
         commandable=slot is not None,
     )
 
 
-class _Asker:
-    """Reads single properties of one device."""
-
-    def __init__(self, client: BacnetClient, peer: Peer, timeout_s: float) -> None:
-        self._client = client
-        self._peer = peer
-        self._timeout_s = timeout_s
-
-    async def value(self, of: ObjectId, prop: Property, index: int | None = None) -> bytes:
-        """An encoded property value; raises what `BacnetClient.ask` raises."""
-        question = read_property(of, prop, index)
-        body = await self._client.ask(
-            self._peer, Service.READ_PROPERTY, question, self._timeout_s, sends=_READ_SENDS
-        )
-        return property_value(body, of, prop, index)
-
-    async def told(
-        self, of: ObjectId, prop: Property, decode: Callable[[bytes], _T], index: int | None = None
-    ) -> _T | None:
-        """A property that an object may lack; None then."""
-        try:
-            return decode(await self.value(of, prop, index))
-        except (DeviceRefusedError, BadAnswerError):
-            return None
+def _object(value: bytes | None) -> ObjectId | None:
+    return decoded(value, one_object)
 
 
 async def _ask(client: BacnetClient, search: Search) -> None:

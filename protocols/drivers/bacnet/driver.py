@@ -23,20 +23,9 @@ from protocols.drivers.bacnet.cov import Subscriptions
 from protocols.drivers.bacnet.multiple import Rows, most_objects
 from protocols.drivers.bacnet.packet import MAX_APDU, Peer, Service
 from protocols.drivers.bacnet.polls import PointReader
-from protocols.drivers.bacnet.services import (
-    NULL,
-    TYPES,
-    Flag,
-    Property,
-    one_bit_string,
-    one_number,
-    one_object,
-    one_whole,
-    property_value,
-    read_property,
-    write_property,
-)
+from protocols.drivers.bacnet.services import TYPES, Property, property_value, read_property, write_property
 from protocols.drivers.bacnet.tags import ObjectId
+from protocols.drivers.bacnet.values import NULL, Flag, one_bit_string, one_number, one_object, one_whole
 from protocols.errors import (
     BadAnswerError,
     ConfigError,

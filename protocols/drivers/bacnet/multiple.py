@@ -21,7 +21,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.drivers.bacnet.services import Property, one_number, status_flags
+from protocols.drivers.bacnet.services import Property
 from protocols.drivers.bacnet.tags import (
     DataType,
     Kind,
@@ -37,6 +37,7 @@ from protocols.drivers.bacnet.tags import (
     read_tag,
     unsigned,
 )
+from protocols.drivers.bacnet.values import one_number, status_flags
 from protocols.errors import BadAnswerError
 from protocols.frame import Qualities, Values
 from protocols.quality import Quality

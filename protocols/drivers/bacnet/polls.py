@@ -19,14 +19,9 @@ import numpy as np
 
 from protocols.drivers.bacnet.multiple import Places, Rows, Template, decode, encode
 from protocols.drivers.bacnet.packet import Service
-from protocols.drivers.bacnet.services import (
-    Property,
-    one_number,
-    property_value,
-    read_property,
-    status_flags,
-)
+from protocols.drivers.bacnet.services import Property, property_value, read_property
 from protocols.drivers.bacnet.tags import ObjectId
+from protocols.drivers.bacnet.values import one_number, status_flags
 from protocols.errors import BadAnswerError, DeviceRefusedError
 from protocols.quality import Quality
 

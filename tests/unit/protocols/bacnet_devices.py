@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
+from bacpypes3.apdu import APDU, RejectPDU
 from bacpypes3.app import Application
 from bacpypes3.local.analog import AnalogInputObject, AnalogValueObjectCmd
 from bacpypes3.local.binary import BinaryInputObject
@@ -92,6 +94,22 @@ def served(
         yield port, app
     finally:
         app.close()
+
+
+class Counting(Application):  # type: ignore[misc]  # bacpypes3 carries no types
+    """Counts the requests by their service."""
+
+    @override
+    async def indication(self, apdu: APDU) -> None:
+        self.__dict__.setdefault("asked", Counter())[type(apdu).__name__] += 1
+        await super().indication(apdu)
+
+
+class WithoutMultiple(Counting):
+    """A device that does not know ReadPropertyMultiple."""
+
+    async def do_ReadPropertyMultipleRequest(self, apdu: APDU) -> None:  # noqa: N802  bacpypes3 calls it so
+        await self.response(RejectPDU(reason=9, context=apdu))
 
 
 def place(port: int, **more: object) -> BacnetIp:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import struct
 from typing import Any
 
@@ -21,11 +20,13 @@ from protocols.drivers.bacnet.discover import (
     same_instance,
 )
 from protocols.drivers.bacnet.packet import Peer
+from protocols.drivers.bacnet.properties import Asked, decode_asked
 from protocols.drivers.bacnet.tags import ObjectId
-from protocols.errors import DeviceRefusedError, DeviceUnreachableError
+from protocols.errors import BadAnswerError, DeviceRefusedError, DeviceUnreachableError
 from protocols.links.udp import local_address
 from tests.unit.protocols.bacnet_devices import (
     INSTANCE,
+    WithoutMultiple,
     client,
     framed,
     request_of,
@@ -133,4 +134,29 @@ async def test_objects_are_described_with_what_they_have() -> None:
     assert (value.name, value.value, value.commandable, value.flags) == ("av", 7.0, True, 0)
     assert (binary.name, binary.value, binary.commandable) == ("bi", 1.0, False)
     assert (gone.name, gone.value) == ("", None)
-    await asyncio.sleep(0)
+
+
+async def test_a_device_that_cannot_answer_many_at_once_is_asked_one_by_one() -> None:
+    with served(usual_objects(300), WithoutMultiple) as (port, app):
+        async with client() as asker:
+            listed = await object_list(asker, peer(port), INSTANCE)
+            (told,) = await describe(asker, peer(port), [ObjectId(2, 1)])
+    assert (listed.complete, listed.by_index) == (True, True)
+    assert (told.name, told.value, told.commandable) == ("av", 7.0, True)
+    assert app.__dict__["asked"]["ReadPropertyMultipleRequest"] == 2
+
+
+def test_what_was_not_asked_is_not_taken() -> None:
+    device, asked = ObjectId(8, 1), (Asked(76, 1), Asked(77))
+    good = bytes.fromhex("0c02000001 1e 294c3901 4e c402000001 4f 294d 5e 91029120 5f 1f")
+    assert decode_asked(good, device, asked) == [bytes.fromhex("c402000001"), None]
+    for of, wanted, body in (
+        (ObjectId(8, 2), asked, good),
+        (device, asked[::-1], good),
+        (device, asked[:1], good),
+        (device, (Asked(76, 2), asked[1]), good),
+        (device, asked, good + b"\0"),
+        (device, asked, good[:-1]),
+    ):
+        with pytest.raises(BadAnswerError):
+            decode_asked(body, of, wanted)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from protocols.drivers.bacnet import services
+from protocols.drivers.bacnet import services, values
 from protocols.drivers.bacnet.client import BacnetClient
 from protocols.drivers.bacnet.multiple import Template, decode
 from protocols.drivers.bacnet.packet import Pdu, Service, parse
@@ -96,8 +96,8 @@ class Judge:
         except BadAnswerError:
             return
         services.error_codes(body)
-        for read in (services.notice, services.i_am, services.objects, services.one_number, services.one_text,
-                     services.one_whole, services.one_bit_string, services.status_flags):  # fmt: skip
+        for read in (services.notice, services.i_am, values.objects, values.one_number, values.one_text,
+                     values.one_whole, values.one_bit_string, values.status_flags):  # fmt: skip
             try:
                 read(body)
             except BadAnswerError:

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from bacpypes3.apdu import APDU, AbortPDU, RejectPDU
 from bacpypes3.app import Application
-from typing_extensions import override
 
 from edge_agent.lines import line_key
 from protocols.config import Text
@@ -23,6 +22,8 @@ from protocols.drivers.bacnet.packet import Service
 from protocols.errors import BadAnswerError, ConfigError, DeviceUnreachableError, PointUnreadableError
 from protocols.quality import Quality
 from tests.unit.protocols.bacnet_devices import (
+    Counting,
+    WithoutMultiple,
     analog_input,
     driver_at,
     framed,
@@ -38,22 +39,6 @@ from tests.unit.protocols.bacnet_devices import (
 pytestmark = pytest.mark.net
 MULTIPLE = "ReadPropertyMultipleRequest"
 SINGLE = "ReadPropertyRequest"
-
-
-class Counting(Application):  # type: ignore[misc]  # bacpypes3 carries no types
-    """Counts the requests by their service."""
-
-    @override
-    async def indication(self, apdu: APDU) -> None:
-        self.__dict__.setdefault("asked", Counter())[type(apdu).__name__] += 1
-        await super().indication(apdu)
-
-
-class WithoutMultiple(Counting):
-    """A device that does not know ReadPropertyMultiple."""
-
-    async def do_ReadPropertyMultipleRequest(self, apdu: APDU) -> None:  # noqa: N802  bacpypes3 calls it so
-        await self.response(RejectPDU(reason=9, context=apdu))
 
 
 class SmallAnswers(Counting):

@@ -34,7 +34,7 @@ from bacpypes3.primitivedata import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.drivers.bacnet import multiple, packet, services
+from protocols.drivers.bacnet import multiple, packet, services, values
 from protocols.drivers.bacnet.codec import Scaling, encode_number
 from protocols.drivers.bacnet.multiple import Rows, decode, encode, most_objects
 from protocols.drivers.bacnet.tags import ObjectId
@@ -139,7 +139,7 @@ def test_every_kind_of_number_is_read_as_bacpypes3_writes_it(value: object, numb
         objectIdentifier=("analog-input", 1), propertyIdentifier=85, propertyValue=Any(value)
     )
     inner = services.property_value(body_of(answer), AI, 85)
-    assert services.one_number(inner) == number
+    assert values.one_number(inner) == number
 
 
 def test_an_answer_for_another_object_property_or_index_is_refused() -> None:
@@ -150,7 +150,7 @@ def test_an_answer_for_another_object_property_or_index_is_refused() -> None:
         propertyValue=Any(Real(1)),
     )
     body = body_of(answer)
-    assert services.one_number(services.property_value(body, AI, 87, 10)) == 1
+    assert values.one_number(services.property_value(body, AI, 87, 10)) == 1
     for of, prop, index in ((ObjectId(0, 2), 87, 10), (AI, 85, 10), (AI, 87, 9), (AI, 87, None)):
         with pytest.raises(BadAnswerError):
             services.property_value(body, of, prop, index)
@@ -166,9 +166,9 @@ def test_a_text_is_no_number_and_reads_as_text() -> None:
             propertyValue=Any(CharacterString(said)),
         )
         inner = services.property_value(body_of(answer), AI, 77)
-        assert services.one_text(inner) == said
+        assert values.one_text(inner) == said
         with pytest.raises(BadAnswerError):
-            services.one_number(inner)
+            values.one_number(inner)
 
 
 def test_notifications_and_i_am_are_read_as_bacpypes3_writes_them() -> None:
