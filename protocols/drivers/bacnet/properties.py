@@ -60,11 +60,13 @@ def decode_asked(body: bytes, of: ObjectId, asked: Sequence[Asked]) -> list[byte
 def _one(body: bytes, at: int, asked: Asked) -> tuple[bytes | None, int]:
     name = expect(body, at, 2, Kind.CONTEXT)
     index = peek(body, name.end, 3, Kind.CONTEXT)
-    got = Asked(unsigned(body, name), None if index is None else unsigned(body, index))
-    if got != asked:
-        raise BadAnswerError("an answer for another property than asked")
+    element = None if index is None else unsigned(body, index)
     at = name.end if index is None else index.end
     opened = peek(body, at, 4, Kind.OPENING)
+    # a refusal of an element is allowed to name the property alone, as some stacks do
+    known = {asked.element} if opened is not None else {asked.element, None}
+    if unsigned(body, name) != asked.prop or element not in known:
+        raise BadAnswerError("an answer for another property than asked")
     if opened is not None:
         end = closing(body, opened.end, 4)
         return body[opened.end : end], end + 1

@@ -150,7 +150,10 @@ def test_what_was_not_asked_is_not_taken() -> None:
     device, asked = ObjectId(8, 1), (Asked(76, 1), Asked(77))
     good = bytes.fromhex("0c02000001 1e 294c3901 4e c402000001 4f 294d 5e 91029120 5f 1f")
     assert decode_asked(good, device, asked) == [bytes.fromhex("c402000001"), None]
+    bare = bytes.fromhex("0c02000001 1e 294c 5e 91029120 5f 294d 5e 91029120 5f 1f")
+    assert decode_asked(bare, device, asked) == [None, None]  # a refusal without its index
     for of, wanted, body in (
+        (device, asked, good.replace(b"\x39\x01", b"")),
         (ObjectId(8, 2), asked, good),
         (device, asked[::-1], good),
         (device, asked[:1], good),
