@@ -43,7 +43,7 @@ from protocols.units import Seconds
 
 _BUSY: Final = (5, 6)
 _MOST_PLANS: Final = 64
-_PATIENCE_FIRST_S: Final = 0.1
+_PATIENCE_FIRST_S: Final = 0.2
 _PATIENCE_TIMES: Final = 5.0
 _FORGET: Final = 0.95
 _IDENTITY_LEVELS: Final = (1, 2)

@@ -1,0 +1,63 @@
+"""Everyday faults of field buses on real sockets and pseudo-terminals: one fault leaves the others untouched.
+
+E7 a device hangs in the middle of a frame, E8 answers of the wrong unit or of an older request (in the fuzz),
+E12 one device of twenty is dead, E13 a slow RS-485 bus: writes before reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from benchmarks.cases.edge_faults import bad_register, isolation
+from benchmarks.polling import lines_of, made_site
+from benchmarks.serial_bus import BusSettings, paced_bus
+from edge_agent.lines import Lines
+
+pytestmark = pytest.mark.net
+
+
+async def test_one_unreadable_register_of_500_leaves_499_good_within_three_polls() -> None:
+    figures = await bad_register()
+    assert figures == {"bad_register_good": 499.0, "bad_register_wrong": 0.0, "bad_register_flagged": 1.0}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(60)
+def test_a_dead_a_hanging_and_a_talking_device_leave_the_other_seventeen_their_polls() -> None:
+    figures = isolation(6.0, warm_s=3.0)
+    assert set(figures) == {f"healthy_periods_frac_{kind}" for kind in ("tcp", "gateway", "serial")}
+    # `make bench` measures the goal of 99 % over a minute; here a busy machine may cost a poll or two
+    assert min(figures.values()) >= 4 / 6, figures
+
+
+@pytest.mark.slow
+async def test_a_write_waits_for_one_frame_of_a_long_read_on_a_slow_bus_and_no_longer() -> None:
+    settings = BusSettings(baud=19_200, answer_s=0.01)
+    with paced_bus(settings) as bus:
+        connection = {"kind": "modbus_serial", "port": bus.path, "unit": 1, "baud": settings.baud}
+        site = made_site({"unit1": connection, "unit2": {**connection, "unit": 2}}, 600, 60.0)
+        points = site.profiles["made"].points
+        settable = tuple(point.model_copy(update={"kind": "setpoint"}) for point in points)
+        site.profiles["made"] = site.profiles["made"].model_copy(update={"points": settable})
+        waits_s = []
+        async with lines_of(site) as lines, asyncio.TaskGroup() as tasks:
+            reads = [tasks.create_task(_read(lines, unit)) for unit in ("unit1", "unit2")]
+            for turn in range(4):
+                await asyncio.sleep(0.2)
+                asked_s = time.monotonic()
+                await lines.write("unit1", "p7_kw", turn)
+                waits_s.append(bus.written_s[-1] - asked_s)
+            assert not all(read.done() for read in reads)
+    one_frame_s = settings.exchange_s(125)
+    own_frame_s = 8 * settings.character_s
+    assert max(waits_s) <= one_frame_s + own_frame_s + 0.05, waits_s
+    assert bus.violations == 0
+
+
+async def _read(lines: Lines, unit: str) -> None:
+    for _ in range(2):
+        reading = await lines.read(unit, [f"p{at}_kw" for at in range(600)])
+        assert not reading.qualities.any()
