@@ -20,6 +20,7 @@ from edge_agent.plan import plan
 from edge_agent.prove import ProveJob, sign_blocks
 from edge_agent.prove import prove as prove_all
 from edge_agent.settings import Accepted, Place, load_accepted
+from edge_agent.top import top
 from protocols.errors import ConfigError
 from protocols.write_block import FallbackProof
 from runtime.clock import SystemClock
@@ -31,6 +32,7 @@ app = typer.Typer(no_args_is_help=True, help="The agent beside the equipment.")
 app.add_typer(trust_app, name="trust")
 app.add_typer(opcua_app, name="opcua")
 app.command()(plan)
+app.command()(top)
 add_commands(app)
 
 Configs = Annotated[Path, typer.Option("--config", help="Folder with sites/ and devices/.")]
@@ -50,11 +52,14 @@ def run(  # noqa: PLR0913  one option each
     state: State = Path("var/edge"),
     keys: Keys = Path("var/keys"),
     bus: Bus = "nats://127.0.0.1:4222",
+    metrics_port: Annotated[int, typer.Option(help="Port of the metrics on loopback; 0: a free one.")] = 0,
+    journal_mb: Annotated[int, typer.Option(min=1, help="Most MB of rows that wait for the hub.")] = 2000,
 ) -> None:
     """Poll, journal, send and obey until Ctrl-C or SIGTERM.
 
     Example: ems edge run --config configs --site demo --edge edge1 --state var/edge --keys var/keys
     """
+    from edge_agent.options import Options  # noqa: PLC0415  as below
     from edge_agent.service import run_agent  # noqa: PLC0415  `check` and `prove` need no bus
 
     setup_logging("edge")
@@ -64,7 +69,7 @@ def run(  # noqa: PLR0913  one option each
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await run_agent(accepted, next_epoch(state), stop)
+        await run_agent(accepted, next_epoch(state), stop, Options(metrics_port, journal_mb * 1_000_000))
 
     with StateLock(state):
         asyncio.run(until_signal())

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -157,6 +158,7 @@ class CommandService:
         self._unsaved: list[Change] = []
         self._seen_s: dict[str, float] = {}
         self._ready = asyncio.Event()
+        self.ticked_s = -math.inf
 
     def leases(self) -> list[str]:
         """Ids of the live leases, hex."""
@@ -273,6 +275,7 @@ class CommandService:
 
     async def _tick(self) -> None:
         async for _ in self._ports.clock.ticks(TICK_S):
+            self.ticked_s = self._ports.clock.mono_s()
             await self._look_at_image()
             await self.feed(Tick())
 

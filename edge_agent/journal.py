@@ -30,6 +30,9 @@ _log = logging.getLogger(__name__)
 BUNDLE_S: Final = 0.5
 """A bundle is closed this often; on a slow link the uplink asks for half as often (`bundle_s`). [s]"""
 
+JOURNAL_BYTES: Final = 2_000_000_000
+"""Rows that may wait for the hub, unless the start says otherwise: 72 h at 1,000 points a second. [byte]"""
+
 KEEP_S: Final = 600.0
 """How long frames are kept in memory while the disk does not take them. [s]"""
 
@@ -51,7 +54,7 @@ class JournalPlace:
 
     path: Path
     edge: str
-    max_bytes: int = 2_000_000_000
+    max_bytes: int = JOURNAL_BYTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,11 @@ driver → line → poll → image → gate → line → driver
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from edge_agent.clock_notes import ClockNotes
@@ -22,11 +20,14 @@ from edge_agent.drivers import make_drivers
 from edge_agent.health import Health, Vitals
 from edge_agent.image import Image
 from edge_agent.journal import Journal, JournalPlace
-from edge_agent.journal_rows import Run
-from edge_agent.lines import Lines
+from edge_agent.lines import Lines, line_key
+from edge_agent.meters import Meters
+from edge_agent.metrics import MetricsServer, Sources
+from edge_agent.options import Options, write_summary
 from edge_agent.poll import Poller, PollGroup, poll_groups
 from edge_agent.settings import Accepted, bus_login, gate_rules
 from edge_agent.uplink import Uplink
+from edge_agent.watchdog import Watchdog
 from runtime.bus import BusLogin, connect
 from runtime.clock import SystemClock
 from runtime.supervise import supervise
@@ -48,10 +49,12 @@ class _Stages:
     commands: CommandService
     poller: Poller
     health: Health
-    notes: ClockNotes
+    beside: tuple[tuple[str, Callable[[], Awaitable[None]]], ...]
 
 
-async def run_agent(accepted: Accepted, agent_epoch: int, stop: asyncio.Event) -> None:
+async def run_agent(
+    accepted: Accepted, agent_epoch: int, stop: asyncio.Event, options: Options | None = None
+) -> None:
     """Poll, journal, send and obey until `stop`; then release all leases, drain and write `summary.json`.
 
     Raises:
@@ -59,13 +62,9 @@ async def run_agent(accepted: Accepted, agent_epoch: int, stop: asyncio.Event) -
         ConfigError: A key is missing, or a driver's package.
     """
     login = bus_login(accepted.place)
-    async with _stages(accepted, agent_epoch) as stages, asyncio.TaskGroup() as tasks:
-        lasting = [
-            tasks.create_task(supervise("journal", stages.journal.run)),
-            tasks.create_task(supervise("clock notes", stages.notes.run)),
-            tasks.create_task(supervise("commands", stages.commands.run)),
-            tasks.create_task(supervise("bus", partial(_on_bus, stages, login))),
-        ]
+    async with _stages(accepted, agent_epoch, options or Options()) as stages, asyncio.TaskGroup() as tasks:
+        lasting = [tasks.create_task(supervise(name, work)) for name, work in stages.beside]
+        lasting.append(tasks.create_task(supervise("bus", partial(_on_bus, stages, login))))
         polling = tasks.create_task(stages.poller.run())
         _log.info("%s polls %d groups of points", accepted.place.edge, len(stages.groups))
         await stop.wait()
@@ -81,24 +80,33 @@ async def run_agent(accepted: Accepted, agent_epoch: int, stop: asyncio.Event) -
 
 
 @asynccontextmanager
-async def _stages(accepted: Accepted, agent_epoch: int) -> AsyncIterator[_Stages]:
+async def _stages(accepted: Accepted, agent_epoch: int, options: Options) -> AsyncIterator[_Stages]:
     clock, image, site, place = SystemClock(), Image(), accepted.site, accepted.place
     groups = poll_groups(site)
     uplink = Uplink(place.edge, [group.catalogue for group in groups], clock)
-    where = JournalPlace(place.state / "journal.db", place.edge)
+    where = JournalPlace(place.state / "journal.db", place.edge, options.journal_bytes)
+    meters = Meters(groups, clock)
     rules = gate_rules(accepted, agent_epoch)
     settings = CommandSettings(rules, accepted.local_points, place.state / "control.db")
     async with (
-        Lines(site, make_drivers(site, place.state), clock) as lines,
+        Lines(site, meters.on_drivers(make_drivers(site, place.state)), clock) as lines,
         Journal(where, clock, uplink.announce) as journal,
     ):
         commands = CommandService(settings, CommandPorts(lines, image, journal, clock))
         vitals = Vitals(agent_epoch, lines.links, commands.leases, commands.fence)
-        poller = Poller(groups, lines, image, journal.put, clock)
+        keys = {device.id: line_key(device) for device in site.edge.devices}
+        sources = Sources(meters, journal, uplink, lines.links, keys)
+        poller = Poller(groups, lines, image, meters.counted(journal.put), clock)
         health = Health(accepted, vitals, journal, clock)
         try:
-            notes = ClockNotes(place.edge, journal, clock)
-            yield _Stages(groups, lines, journal, uplink, commands, poller, health, notes)
+            beside = (
+                ("journal", journal.run),
+                ("commands", commands.run),
+                ("clock notes", ClockNotes(place.edge, journal, clock).run),
+                ("metrics", MetricsServer(sources, place.state, options.metrics_port).run),
+                ("watchdog", Watchdog(lambda: commands.ticked_s, clock).run),
+            )
+            yield _Stages(groups, lines, journal, uplink, commands, poller, health, beside)
         finally:
             commands.close()
 
@@ -112,13 +120,3 @@ async def _on_bus(stages: _Stages, login: BusLogin) -> None:
             tasks.create_task(supervise("heartbeats", partial(stages.health.run, client)))
     finally:
         await client.close()
-
-
-def write_summary(path: Path, runs: list[Run]) -> None:
-    """Write what this run polled, by its journal rows, and what earlier runs on the same file did."""
-    counted = [asdict(run) for run in runs if run.first_seq is not None]
-    this = [row for row in counted if row["started_wall_ns"] == runs[-1].started_wall_ns]
-    document = {**(this[-1] if this else {}), "runs": this, "earlier": counted[: len(counted) - len(this)]}
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    fresh.replace(path)

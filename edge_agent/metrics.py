@@ -1,0 +1,189 @@
+"""The metrics of one agent in the text format of Prometheus, served on loopback only.
+
+The port is written to `metrics.port` in the state folder, so that `ems edge top` finds it without being told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from edge_agent.journal import Journal
+from edge_agent.meters import DeviceMeter, Meters
+from edge_agent.uplink import Uplink
+
+_log = logging.getLogger(__name__)
+
+PORT_FILE: Final = "metrics.port"
+_LOOPBACK: Final = "127.0.0.1"
+_QUANTILES: Final = (0.5, 0.99)
+_REQUEST_S: Final = 5.0
+_HEAD_BYTES: Final = 8192
+
+Labels = Mapping[str, str]
+Row = tuple[Labels, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the figures come from.
+
+    Attributes:
+        meters: Devices and groups.
+        journal: What waits for the hub.
+        uplink: What goes to the bus.
+        links: Device to `up` or `down`.
+        lines: Device to the name of its bus.
+    """
+
+    meters: Meters
+    journal: Journal
+    uplink: Uplink
+    links: Callable[[], dict[str, str]]
+    lines: Mapping[str, str]
+
+
+async def exposition(sources: Sources) -> str:
+    """All metrics of this instant."""
+    waiting, stored = await sources.journal.pending(), await sources.journal.stored_bytes()
+    return "".join(
+        [
+            *_groups(sources.meters),
+            *_devices(sources),
+            _family("journal_rows", "gauge", "Rows the hub has not committed.", [({}, waiting)]),
+            _family("journal_bytes", "gauge", "Bytes of these rows.", [({}, stored)]),
+            _family("samples_total", "counter", "Samples journalled.", [({}, sources.journal.polled)]),
+            _family(
+                "troubles", "gauge", "Faults a person should see to.", [({}, len(sources.journal.troubles))]
+            ),
+            *_lanes(sources.uplink),
+            *_process(),
+        ]
+    )
+
+
+def _groups(meters: Meters) -> Iterable[str]:
+    of = [({"device": m.group.device, "every_s": f"{m.group.every_s:g}"}, m) for m in meters.groups.values()]
+    yield _family(
+        "poll_target_seconds", "gauge", "Period asked for.", [(at, m.group.every_s) for at, m in of]
+    )
+    yield _family(
+        "poll_cycle_seconds", "gauge", "Between the last two polls.", [(at, m.cycle_s) for at, m in of]
+    )
+    yield _family("polls_total", "counter", "Polls made, good or bad.", [(at, m.polls) for at, m in of])
+    yield _family(
+        "polls_failed_total", "counter", "Polls without a number.", [(at, m.failed) for at, m in of]
+    )
+    yield _family("polls_missed_total", "counter", "Polls left out.", [(at, m.missed) for at, m in of])
+    yield _family("polls_late_total", "counter", "Polls a period late.", [(at, m.late) for at, m in of])
+
+
+def _devices(sources: Sources) -> Iterable[str]:
+    links = sources.links()
+    of = [
+        ({"device": name, "bus": sources.lines.get(name, name)}, meter, name)
+        for name, meter in sources.meters.devices.items()
+    ]
+    yield _family(
+        "device_up", "gauge", "1 while it answers.", [(at, links.get(n) == "up") for at, _, n in of]
+    )
+    yield _family(
+        "calls_total", "counter", "Reads and writes at the device.", [(at, m.calls) for at, m, _ in of]
+    )
+    yield _family("call_failures_total", "counter", "Calls in vain.", [(at, m.failures) for at, m, _ in of])
+    yield _family(
+        "busy_seconds_total", "counter", "Time its bus worked for it.", [(at, m.busy_s) for at, m, _ in of]
+    )
+    trips = [({**at, "quantile": str(q)}, _quantile(m, q)) for at, m, _ in of for q in _QUANTILES]
+    yield _family("round_trip_seconds", "gauge", "Time of a call, of the newest 256.", trips)
+
+
+def _lanes(uplink: Uplink) -> Iterable[str]:
+    of = [({"lane": name}, lane) for name, lane in uplink.lanes.items()]
+    yield _family("lane_rows_total", "counter", "Rows the bus took.", [(at, lane.rows) for at, lane in of])
+    yield _family(
+        "lane_bytes_total", "counter", "Bytes of these rows.", [(at, lane.bytes) for at, lane in of]
+    )
+    yield _family(
+        "lane_on_their_way", "gauge", "Rows without an answer.", [(at, lane.on_their_way) for at, lane in of]
+    )
+    yield _family(
+        "lane_answer_seconds", "gauge", "Time of the last answer.", [(at, lane.took_s) for at, lane in of]
+    )
+
+
+def _process() -> Iterable[str]:
+    figures = dict(line.split(":") for line in Path("/proc/self/io").read_text(encoding="ascii").splitlines())
+    status = Path("/proc/self/status").read_text(encoding="utf-8", errors="replace")
+    resident_kb = next((line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")), "0")
+    written = int(figures["write_bytes"])
+    yield _family(
+        "disk_written_bytes_total", "counter", "Bytes written to the block device.", [({}, written)]
+    )
+    yield _family("resident_bytes", "gauge", "Memory of the process.", [({}, int(resident_kb) * 1024)])
+
+
+def _quantile(meter: DeviceMeter, share: float) -> float:
+    kept = sorted(meter.round_trips_s)
+    return kept[min(int(share * len(kept)), len(kept) - 1)] if kept else 0.0
+
+
+def _family(name: str, kind: str, text: str, rows: Iterable[Row]) -> str:
+    head = f"# HELP ems_edge_{name} {text}\n# TYPE ems_edge_{name} {kind}\n"
+    return head + "".join(f"ems_edge_{name}{_labels(labels)} {float(value):.9g}\n" for labels, value in rows)
+
+
+def _labels(labels: Labels) -> str:
+    if not labels:
+        return ""
+    quoted = (
+        '{}="{}"'.format(key, value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n"))
+        for key, value in labels.items()
+    )
+    return "{" + ",".join(quoted) + "}"
+
+
+class MetricsServer:
+    """Answers every GET on loopback with the metrics; `async with` opens and closes it."""
+
+    def __init__(self, sources: Sources, state: Path, port: int = 0) -> None:
+        self._sources = sources
+        self._file = state / PORT_FILE
+        self._port = port
+
+    async def run(self) -> None:
+        """Serve until cancelled.
+
+        Raises:
+            OSError: The port is taken.
+        """
+        server = await asyncio.start_server(self._serve, _LOOPBACK, self._port, limit=_HEAD_BYTES)
+        self._file.write_text(f"{server.sockets[0].getsockname()[1]}\n", encoding="ascii")
+        try:
+            async with server:
+                await server.serve_forever()
+        finally:
+            self._file.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(
+            OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError
+        ):
+            async with asyncio.timeout(_REQUEST_S):
+                head = await reader.readuntil(b"\r\n\r\n")
+                writer.write(await self._answer(head))
+                await writer.drain()
+        writer.close()
+
+    async def _answer(self, head: bytes) -> bytes:
+        if not head.startswith(b"GET "):
+            return b"HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        body = (await exposition(self._sources)).encode()
+        kind = b"text/plain; version=0.0.4; charset=utf-8"
+        start = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: " + kind
+        return start + f"\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
