@@ -9,6 +9,7 @@ from edge_agent.commission.init_cli import init
 from edge_agent.commission.profile_cli import app as profile_app
 from edge_agent.commission.read_cli import read
 from edge_agent.commission.table import mount
+from edge_agent.commission.write_cli import write
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -16,5 +17,6 @@ def add_commands(app: typer.Typer) -> None:
     app.add_typer(profile_app, name="profile")
     app.command()(init)
     app.command()(read)
+    app.command()(write)
     app.command()(commission)
     mount(app, profile_app)
