@@ -29,10 +29,14 @@ logging.getLogger("asyncua.server.server").setLevel(logging.ERROR)
 _TYPES: Final = {
     "double": ua.VariantType.Double,
     "float": ua.VariantType.Float,
+    "int64": ua.VariantType.Int64,
+    "uint64": ua.VariantType.UInt64,
     "int32": ua.VariantType.Int32,
     "uint32": ua.VariantType.UInt32,
     "int16": ua.VariantType.Int16,
     "uint16": ua.VariantType.UInt16,
+    "sbyte": ua.VariantType.SByte,
+    "byte": ua.VariantType.Byte,
     "boolean": ua.VariantType.Boolean,
 }
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from asyncua import ua
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
+from asyncua.ua.uaerrors import UaError
 
 from protocols.device import OpcUa
 from protocols.driver import Surroundings
@@ -25,6 +26,9 @@ _AT_ONCE: Final = 50
 
 _CURRENT_WRITE: Final = 2
 _EXTRAS: Final = frozenset({"EngineeringUnits", "EURange"})
+_PROPERTY: Final = ua.NodeId(ua.Int32(ObjectIds.HasProperty))
+"""What a variable has of this kind says something about it and is no value of the plant."""
+
 _CLASSES: Final = ua.NodeClass.Object.value | ua.NodeClass.Variable.value
 
 
@@ -73,8 +77,8 @@ async def browse(
 
     Raises:
         DeviceUnreachableError: No session.
-        DeviceRefusedError: The server has no such start, or more than `most` variables are below it.
-        UaError: The server refuses to be browsed.
+        DeviceRefusedError: The server has no such start, more than `most` variables are below it, or it
+            refuses to be browsed.
     """
     session = await connect(place, around)
     try:
@@ -88,6 +92,8 @@ async def browse(
             if len(found) > most:
                 raise DeviceRefusedError(f"more than {most} variables are below; start at a deeper node")
         return await _described(session, found, extras)
+    except (UaError, OSError, TimeoutError) as error:
+        raise DeviceRefusedError(f"{place.url} cannot be browsed: {error!r}") from error
     finally:
         await let_go(session.client)
 
@@ -98,8 +104,9 @@ async def _walk(session: Session, root: ua.NodeId) -> AsyncIterator[tuple[_Place
     seen, level = {root, server}, [_Place("", root, is_variable=False)]
     while level:
         below: list[_Place] = []
-        for begin in range(0, len(level), _AT_ONCE):
-            part = level[begin : begin + _AT_ONCE]
+        most = min(_AT_ONCE, session.most_browsed)
+        for begin in range(0, len(level), most):
+            part = level[begin : begin + most]
             for above, references in zip(part, await _children(session, part), strict=True):
                 own = {
                     reference.BrowseName.Name: _local(reference.NodeId)
@@ -110,10 +117,15 @@ async def _walk(session: Session, root: ua.NodeId) -> AsyncIterator[tuple[_Place
                     yield above, own
                 for reference in references:
                     node = _local(reference.NodeId)
-                    if reference.BrowseName.Name not in _EXTRAS and node not in seen:
+                    if node not in seen and not _is_about(above, reference):
                         seen.add(node)
                         below.append(_below(above, reference, node))
         level = below
+
+
+def _is_about(above: _Place, reference: ua.ReferenceDescription) -> bool:
+    known = reference.BrowseName.Name in _EXTRAS
+    return known or (above.is_variable and _local(reference.ReferenceTypeId) == _PROPERTY)
 
 
 def _below(above: _Place, reference: ua.ReferenceDescription, node: ua.NodeId) -> _Place:

@@ -50,6 +50,9 @@ _HANDSHAKES: Final = 4
 _MOST_NODES: Final = 1000
 """Largest batch where the server names no limit."""
 
+_READ_LIMIT: Final = ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead
+_ITEMS_LIMIT: Final = ObjectIds.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall
+_BROWSE_LIMIT: Final = ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerBrowse
 _NAMESPACE: Final = re.compile(r"^nsu=([^;]+);(.+)$")
 _POLICIES: Final[dict[str, Any]] = {  # the library calls its own concrete classes abstract
     "Basic256Sha256": security_policies.SecurityPolicyBasic256Sha256,
@@ -68,12 +71,14 @@ class Session:
         client: The library's client.
         most_nodes: Nodes in one read; made smaller when the server finds it too many.
         most_items: Monitored items in one call.
+        most_browsed: Nodes in one browse.
         namespaces: URIs by index.
     """
 
     client: Client
     most_nodes: int = _MOST_NODES
     most_items: int = _MOST_NODES
+    most_browsed: int = _MOST_NODES
     namespaces: list[str] = field(default_factory=list)
 
     def node_id(self, text: str) -> ua.NodeId | None:
@@ -203,11 +208,10 @@ async def _load_pair(client: Client, state: Path, pair: KeyPair) -> None:
 
 async def _explored(client: Client) -> Session:
     """The session with the server's own limits; one that names none, or zero, has none."""
-    limits = ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead
-    items = ObjectIds.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall
     session = Session(client)
-    session.most_nodes = _limit(await _asked(client, limits))
-    session.most_items = _limit(await _asked(client, items))
+    session.most_nodes = _limit(await _asked(client, _READ_LIMIT))
+    session.most_items = _limit(await _asked(client, _ITEMS_LIMIT))
+    session.most_browsed = _limit(await _asked(client, _BROWSE_LIMIT))
     names = await _asked(client, ObjectIds.Server_NamespaceArray)
     session.namespaces = [str(name) for name in names] if isinstance(names, list) else []
     return session

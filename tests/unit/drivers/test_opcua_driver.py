@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import json
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -30,6 +32,7 @@ from runtime.children import free_port
 from runtime.clock import SystemClock
 
 pytestmark = pytest.mark.net
+CAPTURES = Path(__file__).parents[2] / "captures" / "opcua"
 
 
 def point(name: str, kind: str = "double", **more: object) -> PointSpec:
@@ -251,3 +254,51 @@ async def test_after_a_restart_of_the_server_its_changes_are_told_again() -> Non
                 while (await driver.read([POWER])).values.tolist() != [40.0]:
                     await asyncio.sleep(0.01)
             assert driver._subscription is not None
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"ACKF" + bytes(24), b"\xff" * 200]
+)
+async def test_what_is_no_opc_ua_server_is_unreachable_and_nothing_worse(answer: bytes) -> None:
+    async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(64)
+        writer.write(answer)
+        writer.close()
+
+    listening = await asyncio.start_server(reply, "127.0.0.1", 0)
+    async with listening, driver_at(listening.sockets[0].getsockname()[1]) as driver:
+        for _ in range(2):
+            with pytest.raises(DeviceUnreachableError):
+                await driver.read([POWER])
+
+
+async def test_bytes_of_another_implementation_are_read_as_they_were_meant() -> None:
+    capture = json.loads((CAPTURES / "node_opcua_2_182_2.json").read_text())
+    answers = iter(bytes.fromhex(message) for message in capture["messages"])
+
+    async def replay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One recorded message for each one that comes."""
+        for answer in answers:
+            head = await reader.readexactly(8)
+            await reader.readexactly(int.from_bytes(head[4:], "little") - len(head))
+            writer.write(answer)
+        await reader.read()
+        writer.close()
+
+    names = [*(f"A{number}" for number in range(7)), "Set", "Bad", "Nope"]
+    points = [
+        point(f"{name.lower()}_kw").model_copy(update={"address": OpcuaAddress(node=f"ns=1;s={name}")})
+        for name in names
+    ]
+    listening = await asyncio.start_server(replay, "127.0.0.1", 0)
+    async with listening:
+        place = OpcUa(url=f"opc.tcp://127.0.0.1:{listening.sockets[0].getsockname()[1]}/x")
+        latest_ns = max(capture["source_ns"])
+        driver = OpcuaDriver(place, Surroundings(Path("no_such_folder"), lambda: latest_ns, str))
+        reading = await driver.read(points)
+        await driver.close()
+    told = [math.nan if value is None else value for value in capture["values"]]
+    assert np.array_equal(reading.values, told, equal_nan=True)
+    assert reading.qualities.tolist() == capture["qualities"] == [0] * 8 + [134, 130]
+    assert reading.source_ns is not None
+    assert reading.source_ns.tolist() == capture["source_ns"]
