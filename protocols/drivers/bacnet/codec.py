@@ -81,10 +81,11 @@ class Scaling:
 
     def judge(self, rows: Rows, reliability: Mapping[int, int] | None = None) -> Reading:
         """Judge one answer; `reliability` has the code of rows with a fault flag, where it is known."""
-        absent = ~np.isfinite(rows.values)
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = rows.values * self._scale + self._offset
+        absent = ~np.isfinite(values)
         for at, codes in self._absent:
             absent[at] |= rows.values[at] in codes
-        values = rows.values * self._scale + self._offset
         verdict = np.where(rows.flags & _DOUBTFUL, Quality.UNCERTAIN_DEVICE, Quality.GOOD).astype(np.uint8)
         verdict[(values < self._low) | (values > self._high)] = Quality.BAD_RANGE
         verdict[absent] = Quality.BAD_NOT_AVAILABLE

@@ -46,6 +46,8 @@ FIRST_NOTICE_S: Final = 5.0
 
 _MISSES: Final = 3
 _PROCESSES: Final = itertools.count(1)
+_Cell = tuple[float, int, int]
+_Part = tuple[tuple[ObjectId, ...], Rows]
 
 
 @dataclass(slots=True)
@@ -121,34 +123,29 @@ class Subscriptions:
         told = tuple(one for one in marked if one in live)
         looked = self._next(told, reader.most) if self._doubted.isdisjoint(told) else told
         polled = tuple(one for one in objects if one not in live)
+        known = self._known()  # a write that goes between may find the device away and forget all
         parts = [(part, await reader.read(part)) for part in (polled, looked) if part]
         if looked:
             self._doubted.difference_update(looked)
             self._compare(*parts[-1])
-        return self._merged(objects, parts)
+        return _merged(objects, known | self._known(), parts)
 
     def _next(self, told: tuple[ObjectId, ...], most: int) -> tuple[ObjectId, ...]:
         parts = [told[at : at + most] for at in range(0, len(told), most)]
         self._turn += 1
         return parts[self._turn % len(parts)] if parts else ()
 
-    def _merged(self, objects: tuple[ObjectId, ...], parts: list[tuple[tuple[ObjectId, ...], Rows]]) -> Rows:
-        known = {one: (at.value, at.flags, int(Quality.GOOD)) for one, at in self._live.items() if at.heard}
-        for part, rows in parts:
-            columns = rows.values.tolist(), rows.flags.tolist(), rows.qualities.tolist()
-            known |= dict(zip(part, zip(*columns, strict=True), strict=True))
-        merged = [known[one] for one in objects]
-        return Rows(
-            np.array([value for value, _, _ in merged]),
-            np.array([flags for _, flags, _ in merged], np.uint8),
-            np.array([quality for _, _, quality in merged], np.uint8),
-        )
+    def _known(self) -> dict[ObjectId, _Cell]:
+        good = int(Quality.GOOD)
+        return {one: (at.value, at.flags, good) for one, at in self._live.items() if at.heard}
 
     def _compare(self, looked: tuple[ObjectId, ...], rows: Rows) -> None:
         """What was read against what was told: the newer number counts, and silence is noticed."""
         for at, one in enumerate(looked):
             sub = self._live.get(one)
-            if sub is None or rows.qualities[at] != Quality.GOOD:
+            if sub is None:
+                continue
+            if rows.qualities[at] != Quality.GOOD:
                 self._drop(one, "can no longer be read")
                 continue
             value, flags = float(rows.values[at]), int(rows.flags[at])
@@ -182,10 +179,11 @@ class Subscriptions:
                 return
 
     async def _subscribe(self, one: ObjectId) -> None:
-        known = self._live.get(one)
-        if known is None:
+        sub = self._live.get(one)
+        if sub is None:
             now_s = asyncio.get_running_loop().time()
-            self._live[one] = _Subscription(now_s, now_s, now_s, await self._increment(one))
+            sub = _Subscription(now_s, now_s, now_s, await self._increment(one))
+            self._live[one] = sub
         try:
             await self._request(one, confirmed=self._confirmed)
         except DeviceRefusedError:
@@ -194,8 +192,8 @@ class Subscriptions:
             await self._request(one, confirmed=False)
             self._confirmed = False
         now_s = asyncio.get_running_loop().time()
-        self._live[one].renew_s = now_s + self._lifetime_s / 2
-        self._live[one].ends_s = now_s + self._lifetime_s
+        sub.renew_s = now_s + self._lifetime_s / 2
+        sub.ends_s = now_s + self._lifetime_s
 
     async def _request(self, one: ObjectId, *, confirmed: bool) -> None:
         body = subscribe_cov(self._process, one, self._lifetime_s, confirmed=confirmed)
@@ -225,6 +223,23 @@ class Subscriptions:
         if self._live.pop(one, None) is not None:
             _log.info("%s object %d:%d %s; it is polled", name_of(self._peer), one.kind, one.instance, why)
         self._not_before_s[one] = asyncio.get_running_loop().time() + AGAIN_S
+
+
+def _merged(
+    objects: tuple[ObjectId, ...],
+    known: dict[ObjectId, _Cell],
+    parts: list[tuple[tuple[ObjectId, ...], Rows]],
+) -> Rows:
+    """Rows in the order of `objects`: what was read, and for the others what was told."""
+    for part, rows in parts:
+        columns = rows.values.tolist(), rows.flags.tolist(), rows.qualities.tolist()
+        known |= dict(zip(part, zip(*columns, strict=True), strict=True))
+    cells = [known[one] for one in objects]
+    return Rows(
+        np.array([value for value, _, _ in cells]),
+        np.array([flags for _, flags, _ in cells], np.uint8),
+        np.array([quality for _, _, quality in cells], np.uint8),
+    )
 
 
 def _within(one: float, other: float, increment: float) -> bool:

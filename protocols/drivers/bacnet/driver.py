@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 from typing_extensions import override
 
 from protocols.device import BacnetIp, Device
-from protocols.driver import Driver, Reading
+from protocols.driver import Driver, GiveWay, Reading, Sharing
 from protocols.drivers.bacnet.client import BacnetClient, name_of
 from protocols.drivers.bacnet.codec import RELIABILITY, Scaling, bacnet_address, encode_number, object_of
 from protocols.drivers.bacnet.cov import Subscriptions
@@ -78,7 +78,7 @@ def peer_of(place: BacnetIp) -> Peer:
     return Peer(place.host, place.port, place.network, bytes.fromhex(place.mac))
 
 
-class BacnetDriver(Driver):
+class BacnetDriver(Driver, Sharing):
     """One device at a configured address."""
 
     def __init__(self, client: BacnetClient, place: BacnetIp, name: str = "") -> None:
@@ -87,10 +87,16 @@ class BacnetDriver(Driver):
         self._name = name or f"device {place.device_instance}"
         self._peer = peer_of(place)
         self._known = False
-        self._reader = PointReader(self._ask)
+        self._line: GiveWay | None = None
+        self._reader = PointReader(self._ask_in_turn)
         self._changes = Subscriptions(client, self._peer, place) if place.cov_lifetime_s else None
         self._scalings: dict[tuple[str, ...], tuple[Scaling, tuple[ObjectId, ...]]] = {}
         self._reliability: dict[ObjectId, int] = {}
+
+    @override
+    def share(self, line: GiveWay) -> None:
+        """Between two requests of one read, let those go first who wait urgently at this line."""
+        self._line = line
 
     @override
     async def open(self) -> None:
@@ -188,6 +194,11 @@ class BacnetDriver(Driver):
     async def _property(self, of: ObjectId, prop: Property, index: int | None = None) -> bytes:
         body = await self._ask(Service.READ_PROPERTY, read_property(of, prop, index))
         return property_value(body, of, prop, index)
+
+    async def _ask_in_turn(self, service: Service, body: bytes) -> bytes:
+        if self._line is not None:
+            await self._line.give_way()
+        return await self._ask(service, body)
 
     async def _ask(self, service: Service, body: bytes) -> bytes:
         return await self._send(service, body, 1 + self._place.resends)

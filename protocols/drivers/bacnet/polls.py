@@ -110,7 +110,7 @@ class PointReader:
             single = await self._single(one)
             _put(rows, np.array([objects.index(one)], np.intp), single)
             if single.qualities[0] != Quality.BAD_REFUSED:
-                del self._apart.polls[one]
+                self._apart.polls.pop(one, None)
                 self._plans.clear()
         return rows
 

@@ -11,6 +11,7 @@ from bacpypes3.apdu import APDU, RejectPDU, SimpleAckPDU
 from bacpypes3.app import Application
 from typing_extensions import override
 
+from protocols.driver import GiveWay
 from protocols.drivers.bacnet import cov
 from protocols.drivers.bacnet.driver import BacnetDriver
 from protocols.drivers.bacnet.services import Notice, subscribe_cov
@@ -221,3 +222,30 @@ def test_the_configuration_bounds_the_lifetime() -> None:
     with pytest.raises(ValueError, match="greater than or equal to 60"):
         place(1, cov_lifetime_s=5)
     assert subscribe_cov(1, ObjectId(0, 1), 60, confirmed=True).endswith(b"\x29\x01\x39\x3c")
+
+
+class Forgetful(GiveWay):
+    """A line on which a write goes between that finds the device away."""
+
+    def __init__(self, driver: BacnetDriver) -> None:
+        self._driver = driver
+
+    @override
+    def wanted(self) -> bool:
+        return True
+
+    @override
+    async def give_way(self) -> None:
+        assert self._driver._changes is not None
+        self._driver._changes.forget()
+
+
+async def test_a_read_that_is_overtaken_by_a_loss_of_the_device_still_ends() -> None:
+    with served(usual_objects(3), Telling) as (port, _):
+        async with driver_at(port, cov_lifetime_s=300) as driver:
+            await until(driver, lambda: subscribed(driver) == 3)
+            driver._reader._most = 1
+            driver.share(Forgetful(driver))
+            reading = await driver.read(POINTS)
+            assert reading.values.tolist() == [10.0, 20.0, 30.0]
+            assert subscribed(driver) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 import struct
@@ -12,7 +13,7 @@ import pytest
 from bacpypes3.apdu import APDU, AbortPDU, RejectPDU
 from bacpypes3.app import Application
 
-from edge_agent.lines import line_key
+from edge_agent.lines import Turns, line_key
 from protocols.config import Text
 from protocols.device import Device, EdgeDevices
 from protocols.drivers.bacnet import polls
@@ -307,3 +308,31 @@ async def test_no_mischief_of_a_device_puts_a_value_at_another_point_or_time() -
             assert reading.values.tolist() == [100 * poll + at for at in range(1, 31)]
             good += 1
     assert 100 < good < 250
+
+
+async def test_a_write_goes_between_the_requests_of_a_long_read() -> None:
+    ended = []
+    with served(usual_objects(60), SmallAnswers) as (port, app):
+        async with driver_at(port) as driver:
+            line = Turns()
+            driver.share(line)
+            await driver.read(inputs(60))
+            before = asked(app)[MULTIPLE]
+
+            async def read() -> None:
+                async with line.turn(urgent=False):
+                    assert (await driver.read(inputs(60))).values[59] == 600.0
+                ended.append(("read", asked(app)[MULTIPLE] - before))
+
+            async def write() -> None:
+                while asked(app)[MULTIPLE] < before + 2:
+                    await asyncio.sleep(0)
+                async with line.turn(urgent=True):
+                    await driver.write(point("set_kw", "analog-value", 1, commandable=True), 5.0)
+                ended.append(("write", asked(app)[MULTIPLE] - before))
+
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(read())
+                tasks.create_task(write())
+    assert [name for name, _ in ended] == ["write", "read"]
+    assert ended[0][1] < ended[1][1]

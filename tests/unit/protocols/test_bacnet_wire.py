@@ -279,3 +279,10 @@ def test_status_flags_and_reliability_become_qualities() -> None:
         Quality.BAD_UNREACHABLE, Quality.BAD_NOT_AVAILABLE, Quality.BAD_RANGE, Quality.BAD_NOT_AVAILABLE,
     ]  # fmt: skip
     assert np.array_equal(np.isnan(reading.values), reading.qualities >= 128)
+
+
+def test_a_number_that_overflows_its_unit_is_not_available() -> None:
+    rows = Rows(np.array([1e308]), np.zeros(1, np.uint8), np.zeros(1, np.uint8))
+    reading = Scaling([point("big_kw", "large-analog-value", 1, scale=1e3)]).judge(rows)
+    assert reading.qualities.tolist() == [Quality.BAD_NOT_AVAILABLE]
+    assert math.isnan(reading.values[0])
