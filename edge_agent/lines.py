@@ -22,8 +22,8 @@ from typing_extensions import override
 
 from protocols.clock import Clock
 from protocols.device import BacnetIp, Connection, Device, ModbusSerial, ModbusTcp, Mqtt
-from protocols.driver import Driver, GiveWay, Reading, Sharing
-from protocols.errors import BadAnswerError, DeviceError, DeviceUnreachableError
+from protocols.driver import Driver, GiveWay, RawCells, Reading, Sharing
+from protocols.errors import BadAnswerError, DeviceError, DeviceRefusedError, DeviceUnreachableError
 from protocols.profile import PointSpec
 from runtime.site import SiteDevices
 from runtime.supervise import Backoff
@@ -219,6 +219,16 @@ class Lines:
         spec = station.specs[point]
         return await self._ask(station, lambda driver: driver.read_back(spec), urgent=True)
 
+    async def read_raw(self, device: str, table: str, start: int, count: int) -> bytes:
+        """Bytes of some cells of a device as they came, after the reads that wait.
+
+        Raises:
+            DeviceUnreachableError: No answer.
+            DeviceRefusedError: The device does not give them, or its protocol knows no raw cells.
+        """
+        station = self._stations[device]
+        return await self._ask(station, lambda driver: _raw_of(driver, table, start, count), urgent=False)
+
     def links(self) -> dict[str, str]:
         """Device id to `up` or `down`; a device never asked is down."""
         return {name: "up" if station.up else "down" for name, station in self._stations.items()}
@@ -266,6 +276,12 @@ class Lines:
         if station.failures:
             _log.info("%s is up", station.device.id)
         station.failures = 0
+
+
+async def _raw_of(driver: Driver, table: str, start: int, count: int) -> bytes:
+    if not isinstance(driver, RawCells):
+        raise DeviceRefusedError("this protocol has no raw cells to read; read points instead")
+    return await driver.read_raw(table, start, count)
 
 
 def line_key(device: Device) -> str:

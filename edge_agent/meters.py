@@ -15,8 +15,8 @@ from typing_extensions import override
 
 from edge_agent.poll import HandOn, PollGroup
 from protocols.clock import Clock
-from protocols.driver import Driver, GiveWay, Reading, Sharing
-from protocols.errors import DeviceError
+from protocols.driver import Driver, GiveWay, RawCells, Reading, Sharing
+from protocols.errors import DeviceError, DeviceRefusedError
 from protocols.frame import Frame
 from protocols.profile import PointSpec
 
@@ -113,6 +113,17 @@ class MeteredSharingDriver(MeteredDriver, Sharing):
             self._sharing.share(line)
 
 
+class MeteredCellsDriver(MeteredSharingDriver):
+    """The same for a protocol with raw cells."""
+
+    async def read_raw(self, table: str, start: int, count: int) -> bytes:
+        """Bytes of some cells as they came; see `RawCells`."""
+        if not isinstance(self._sharing, RawCells):
+            raise DeviceRefusedError("this protocol has no raw cells to read; read points instead")
+        with _Timed(self._meter, self._clock):
+            return await self._sharing.read_raw(table, start, count)
+
+
 class _Timed:
     def __init__(self, meter: DeviceMeter, clock: Clock) -> None:
         self._meter = meter
@@ -145,6 +156,8 @@ class Meters:
 
     def _metered(self, name: str, driver: Driver) -> Driver:
         kind = MeteredSharingDriver if isinstance(driver, Sharing) else MeteredDriver
+        if isinstance(driver, RawCells):
+            kind = MeteredCellsDriver
         return kind(driver, self.devices.setdefault(name, DeviceMeter()), self._clock)
 
     def counted(self, hand_on: HandOn) -> HandOn:

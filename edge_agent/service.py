@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from edge_agent.ask import AskService
 from edge_agent.clock_notes import ClockNotes
 from edge_agent.commands import CommandPorts, CommandService, CommandSettings
 from edge_agent.drivers import make_drivers
@@ -49,6 +50,7 @@ class _Stages:
     commands: CommandService
     poller: Poller
     health: Health
+    ask: AskService
     beside: tuple[tuple[str, Callable[[], Awaitable[None]]], ...]
 
 
@@ -99,6 +101,7 @@ async def _stages(accepted: Accepted, agent_epoch: int, options: Options) -> Asy
         poller = Poller(groups, lines, image, meters.counted(journal.put), clock)
         health = Health(accepted, vitals, journal, clock)
         try:
+            ask = AskService(accepted, lines)
             beside = (
                 ("journal", journal.run),
                 ("commands", commands.run),
@@ -106,7 +109,7 @@ async def _stages(accepted: Accepted, agent_epoch: int, options: Options) -> Asy
                 ("metrics", MetricsServer(sources, place.state, options.metrics_port).run),
                 ("watchdog", Watchdog(lambda: commands.ticked_s, clock).run),
             )
-            yield _Stages(groups, lines, journal, uplink, commands, poller, health, beside)
+            yield _Stages(groups, lines, journal, uplink, commands, poller, health, ask, beside)
         finally:
             commands.close()
 
@@ -117,6 +120,7 @@ async def _on_bus(stages: _Stages, login: BusLogin) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(stages.uplink.run(client, stages.journal))
             tasks.create_task(stages.commands.listen(client))
+            tasks.create_task(supervise("questions", partial(stages.ask.run, client)))
             tasks.create_task(supervise("heartbeats", partial(stages.health.run, client)))
     finally:
         await client.close()

@@ -71,6 +71,20 @@ class Sharing(Protocol):
         ...
 
 
+@runtime_checkable
+class RawCells(Protocol):
+    """A driver of a protocol with tables of cells, which can be read as they are."""
+
+    async def read_raw(self, table: str, start: int, count: int) -> bytes:
+        """Bytes of some cells as they came.
+
+        Raises:
+            DeviceUnreachableError: No answer.
+            DeviceRefusedError: The device does not give them.
+        """
+        ...
+
+
 class Driver(Protocol):
     """One device on the wire."""
 
