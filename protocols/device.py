@@ -117,6 +117,9 @@ class OpcUa(Config):
     timeout_s: Annotated[Seconds, Field(gt=0, le=30)] = 2.0
     """How long one request may take."""
 
+    base: str = ""
+    """Put in place of `{base}` in the node ids of the profile."""
+
     security: OpcUaSecurity | None = None
     """Signing and encryption; None for a channel without, which any machine between may read and change."""
 
@@ -257,7 +260,7 @@ def _unlike_on_one_line(devices: tuple[Device, ...]) -> list[str]:
 def _where(device: Device) -> str:
     at = device.connection
     if isinstance(at, OpcUa):
-        return at.url
+        return f"{at.url} {at.base} {device.profile}"  # several machines may stand behind one server
     if isinstance(at, BacnetIp):
         return f"{at.host}:{at.port}" + (f" network {at.network} mac {at.mac}" if at.network else "")
     if isinstance(at, Mqtt):

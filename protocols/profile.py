@@ -183,7 +183,8 @@ class OpcuaAddress(Config):
 
     node: Annotated[str, Field(pattern=r"^(ns=\d+;|nsu=[^;]+;)?[isgb]=.+$")]
     """Node id, for example `ns=2;s=BMS.Soc`, or `nsu=urn:maker:bms;s=BMS.Soc`, which stays right when the
-    server numbers its name spaces anew."""
+    server numbers its name spaces anew. `{base}` in it stands for the `base` of the connection, so that one
+    profile serves several machines behind one server."""
 
     type: Literal[
         "double", "float", "int64", "uint64", "int32", "uint32", "int16", "uint16", "sbyte", "byte", "boolean"
@@ -192,6 +193,15 @@ class OpcuaAddress(Config):
 
     sampling_ms: Annotated[float, Field(ge=0, le=3_600_000)] | None = None
     """How often the server looks at the value in a subscription; None: at each publishing. [ms]"""
+
+    def node_at(self, base: str) -> str:
+        """Node id of one machine.
+
+        Example:
+            >>> OpcuaAddress(node="ns=2;s={base}.Power").node_at("Comp1")
+            'ns=2;s=Comp1.Power'
+        """
+        return self.node.replace("{base}", base)
 
 
 class MqttAddress(Config):

@@ -76,8 +76,11 @@ async def browse_device(device: Device, profile: Profile) -> list[Row]:
 
     if not isinstance(device.connection, OpcUa):
         raise ConfigError(f"device {device.id!r} has no OPC UA connection")
+    base = device.connection.base
     names = {
-        spec.address.node: spec.name for spec in profile.points if isinstance(spec.address, OpcuaAddress)
+        spec.address.node_at(base): spec.name
+        for spec in profile.points
+        if isinstance(spec.address, OpcuaAddress)
     }
     found = await browse(device.connection, surroundings(Path("var/edge")))
     return [

@@ -88,9 +88,10 @@ class OpcuaServer:
         """Make a variable for each point, and listen to the requests of clients."""
         index = await self._server.register_namespace(_URI)
         folder = await self._server.nodes.objects.add_object(index, self._device.id)
+        base = cast("OpcUa", self._device.device.connection).base
         for spec in self._device.profile.points:
             at = cast("OpcuaAddress", spec.address)
-            node_id = ua.NodeId.from_string(at.node)
+            node_id = ua.NodeId.from_string(at.node_at(base))
             name = ua.QualifiedName(spec.name, node_id.NamespaceIndex)
             node = await folder.add_variable(node_id, name, *self._variant(spec))
             if spec.kind is PointKind.SETPOINT:

@@ -37,14 +37,15 @@ _MOST_KEPT: Final = 32
 class Batches:
     """The reads of one session."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, base: str) -> None:
         self._session = session
+        self._base = base
         self._nodes: dict[str, ua.NodeId | None] = {}
         self._questions: dict[tuple[str, ...], tuple[ua.ReadParameters, ...]] = {}
 
     def node(self, spec: PointSpec) -> ua.NodeId | None:
         """Node of a point in this session; None when the server has no such name space."""
-        text = opcua_address(spec).node
+        text = opcua_address(spec).node_at(self._base)
         if text not in self._nodes:
             self._nodes[text] = self._session.node_id(text)
         return self._nodes[text]

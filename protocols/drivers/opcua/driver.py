@@ -69,7 +69,7 @@ class OpcuaDriver(Driver):
     async def open(self) -> None:
         if self._session is None:
             self._session = await connect(self._place, self._around)
-            self._batches = Batches(self._session)
+            self._batches = Batches(self._session, self._place.base)
 
     @override
     async def close(self) -> None:

@@ -42,9 +42,16 @@ pytestmark = pytest.mark.net
 
 
 def point(
-    name: str, topic: str, path: str = "", write_topic: str | None = None, time_path: str = "", **more: object
+    name: str,
+    topic: str,
+    path: str = "",
+    write_topic: str | None = None,
+    *,
+    time_path: str = "",
+    qos: int = 0,
+    **more: object,
 ) -> PointSpec:
-    where = MqttAddress(topic=topic, path=path, write_topic=write_topic, time_path=time_path)
+    where = MqttAddress(topic=topic, path=path, write_topic=write_topic, time_path=time_path, qos=qos)
     return PointSpec.model_validate(
         {"name": name, "label": Text(en=name, zh=name), "unit": "kW", "address": where, **more}
     )
@@ -54,7 +61,8 @@ POWER = point("power_kw", "ac", "power_w", scale=0.001)
 SET = point("set_kw", "limit", "value", "limit/set")
 OTHER = point("other_kw", "other")
 STAMPED = point("stamped_kw", "stamped", "v.0", time_path="at")
-POINTS = (POWER, SET, OTHER, STAMPED)
+SURE = point("sure_kw", "sure", qos=1)
+POINTS = (POWER, SET, OTHER, STAMPED, SURE)
 
 
 def now_ns() -> int:
@@ -254,6 +262,16 @@ async def test_the_last_will_of_the_device_makes_every_point_bad(tmp_path: Path)
                         break
                     except DeviceUnreachableError:
                         continue
+
+
+async def test_a_resumed_session_gets_what_was_told_while_it_was_away(tmp_path: Path) -> None:
+    port = free_port()
+    with broker(tmp_path, port):
+        async with aiomqtt.Client("127.0.0.1", port) as device, driver_at(port, resume=True) as driver:
+            await driver.open()
+            await driver.close()
+            await device.publish("demo/pv1/sure", b"7", qos=1)
+            assert (await driver.read([SURE])).values.tolist() == [7.0]
 
 
 async def test_however_many_messages_came_the_newest_of_each_topic_is_read(tmp_path: Path) -> None:

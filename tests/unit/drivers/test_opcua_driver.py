@@ -19,9 +19,10 @@ from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.uaerrors import BadTooManyOperations
+from pydantic import ValidationError
 
 from protocols.config import Text
-from protocols.device import OpcUa
+from protocols.device import Device, EdgeDevices, OpcUa
 from protocols.driver import Surroundings
 from protocols.drivers.opcua.codec import encode_variant, quality_of_status
 from protocols.drivers.opcua.driver import OpcuaDriver
@@ -181,6 +182,28 @@ async def test_no_batch_is_larger_than_the_server_takes() -> None:
         assert np.array_equal(reading.values, [12.5, np.nan, 3.0, 0.0, 1.0], equal_nan=True)
         assert max(sizes) == 3  # the limit it names; then it finds even that too many
         assert (await driver.read([POWER, STATE])).values.tolist() == [12.5, 3.0]
+
+
+async def test_one_profile_serves_several_machines_behind_one_server() -> None:
+    port = free_port()
+    of_each = point("value_kw").model_copy(update={"address": OpcuaAddress(node="ns=2;s={base}_kw")})
+    async with server(port):
+        for base, value in (("power", 12.5), ("locked", 1.0)):
+            place = OpcUa(url=f"opc.tcp://127.0.0.1:{port}/test", base=base)
+            driver = OpcuaDriver(place, Surroundings(Path("no_such_folder"), now_ns, str))
+            assert (await driver.read([of_each])).values.tolist() == [value]
+            await driver.close()
+
+
+def test_two_devices_of_one_server_differ_in_base_or_profile() -> None:
+    def device(name: str, profile: str, base: str) -> Device:
+        at = OpcUa(url="opc.tcp://plc:4840", base=base)
+        return Device(id=name, label=Text(en="x", zh="x"), profile=profile, connection=at)
+
+    several = (device("a", "p", "1"), device("b", "p", "2"), device("c", "q", "1"))
+    assert len(EdgeDevices(site="demo", edge="edge1", devices=several).devices) == 3
+    with pytest.raises(ValidationError, match="share the address"):
+        EdgeDevices(site="demo", edge="edge1", devices=(*several, device("d", "q", "1")))
 
 
 async def test_a_name_space_is_found_by_its_name() -> None:
