@@ -4,7 +4,7 @@
 
 kind `devices`  body {}                             → [{id, label, profile, protocol, link}, …]
 kind `points`   body {device}                       → [{name, unit, kind, every_s, label, writable}, …]
-kind `read`     body {device, points}               → {points, values (nil where bad), qualities}, off the wire
+kind `read`     body {device, points}               → {points, values (nil where bad), qualities}
 kind `raw`      body {device, table, start, count}  → bytes as they came (Modbus)
 """
 

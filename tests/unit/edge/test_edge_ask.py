@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import struct
 from pathlib import Path
-from typing import Any
 
 import pytest
 from nats.aio.client import Client
@@ -21,7 +20,7 @@ from runtime.nats_server import seed_file
 pytestmark = pytest.mark.net
 
 
-async def ask(client: Client, kind: str, **body: Any) -> Answer:
+async def ask(client: Client, kind: str, **body: object) -> Answer:
     message = await client.request(subjects.ask("edge1"), Question(kind, body).encode(), timeout=5)
     return decode_answer(message.data)
 
