@@ -13,6 +13,12 @@ from protocols.drivers.modbus.pdu import READ_FUNCTIONS, read_request
 from protocols.errors import BadAnswerError, DeviceError, DeviceRefusedError
 from protocols.profile import ModbusAddress, PointSpec
 
+NO_ANSWER: Final = (
+    "the unit id (1, 255, 0, or as set at the device), the port, whether Modbus is switched on there, and "
+    "whether another master holds its only connection; on a serial bus also baud rate, parity and A/B"
+)
+"""What to try when nothing comes back."""
+
 _SAME: Final = 1e-9
 
 
@@ -70,10 +76,7 @@ def _next_step(error: DeviceError, at: ModbusAddress) -> str:
         )
     if isinstance(error, BadAnswerError):
         return "another framing (mbap or rtu), or the type: the device sent another count than was asked for"
-    return (
-        "the unit id (1, 255, 0, or as set at the device), the port, whether Modbus is switched on there, "
-        "and whether another master holds its only connection; on a serial bus also baud rate, parity and A/B"
-    )
+    return NO_ANSWER
 
 
 _AFTER_REFUSAL: Final[Mapping[object, str]] = {

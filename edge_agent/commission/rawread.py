@@ -41,14 +41,19 @@ class RawPoint:
         data: Its own bytes, as they came; empty when it was not answered.
         value: Decoded, in its unit; NaN when it is bad.
         quality: Code of `protocols.quality.Quality`.
-        fault: Why there are no bytes; empty when there are.
+        error: Why there are no bytes; None when there are, or when the protocol shows none.
     """
 
     spec: PointSpec
     data: bytes
     value: float
     quality: Quality
-    fault: str = ""
+    error: DeviceError | None = None
+
+    @property
+    def fault(self) -> str:
+        """The error as a sentence; empty without one."""
+        return "" if self.error is None else str(self.error)
 
     @property
     def usual(self) -> bool:
@@ -86,7 +91,7 @@ async def read_point(reader: RawReader, spec: PointSpec) -> RawPoint:
         raise
     except DeviceError as error:
         quality = Quality.BAD_REFUSED if isinstance(error, DeviceRefusedError) else Quality.BAD_ANSWER
-        return RawPoint(spec, b"", math.nan, quality, str(error))
+        return RawPoint(spec, b"", math.nan, quality, error)
     factor_at = spans[0].size if len(spans) > 1 else -1
     value, quality = _decoded(spec, b"".join(parts), (0, factor_at))
     return RawPoint(spec, parts[0], value, quality)

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from edge_agent.commission.advice import advice, explanation, summary
+from edge_agent.commission.advice import NO_ANSWER, advice, explanation, summary
 from edge_agent.commission.rawread import Candidate, RawPoint, read_candidates, read_point
 from edge_agent.commission.reading import chosen, read_points
 from edge_agent.commission.target import Framing, Line, Parity, connected, connection_of, is_address
@@ -105,19 +105,17 @@ async def _read_line(at: At, spec: PointSpec | None) -> str | None:
             return f"{name}\n{explanation(error, spec, at.unit)}"
     typer.echo(f"{name} unit {at.unit}, {_where(spec)}: {own.data.hex(' ') or own.fault}")
     typer.echo(_grid(spec, candidates))
-    if not own.data:
-        refused = DeviceRefusedError(own.fault)
-        typer.echo(explanation(refused, spec, at.unit))
     typer.echo(advice(spec, candidates))
-    return None
+    return None if own.error is None else f"{name}\n{explanation(own.error, spec, at.unit)}"
 
 
 async def _identify(identity: Identify, name: str, unit_id: int) -> str | None:
     try:
         objects = await identity()
+    except DeviceRefusedError:
+        objects = {}  # a refusal is an answer: the unit is there
     except DeviceError as error:
-        hint = "it does not tell its name" if isinstance(error, DeviceRefusedError) else "is there a device?"
-        return f"{name} unit {unit_id}: {error}; {hint} Give --address, --type and --table to read a value"
+        return f"{name} unit {unit_id}: {error}; {NO_ANSWER}"
     if not any(objects.values()):
         typer.echo(f"{name} unit {unit_id}: answers, but tells no name; give --address, --type and --table")
     for number, text in sorted(objects.items()):
@@ -158,10 +156,14 @@ def _show(points: Sequence[RawPoint]) -> None:
         raw = point.data.hex(" ")
         mark = "" if point.usual else "  ?"
         typer.echo(
-            f"{point.spec.name:<{width}} {value} {point.spec.unit:<6} {point.quality.name.lower():<18} "
+            f"{point.spec.name:<{width}} {value} {_symbol(point.spec):<6} {point.quality.name.lower():<18} "
             f"{_where(point.spec):<24} {raw}{mark}".rstrip()
         )
     typer.echo(summary(points))
+
+
+def _symbol(spec: PointSpec) -> str:
+    return "" if spec.unit == "1" else spec.unit
 
 
 def _where(spec: PointSpec) -> str:

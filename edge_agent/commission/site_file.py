@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from protocols.device import Device, EdgeDevices
+from protocols.device import Device, EdgeDevices, ModbusSerial, ModbusTcp
 from protocols.errors import ConfigError
 from protocols.profile import Profile
-from runtime.site import devices_file
 from runtime.yaml_config import load_config
 from runtime.yaml_faults import faults_of
 
@@ -143,14 +142,12 @@ def _number(text: str) -> int | str:
 
 
 def _text(config_dir: Path, edge: EdgeDevices, profiles: Mapping[str, Profile]) -> str:
-    file = devices_file(config_dir, edge.site, edge.edge)
     options = f"--config {config_dir} --site {edge.site} --edge {edge.edge}"
     lines = [
         f"# What edge {edge.edge} of site {edge.site} reads. Made by `ems edge init`; yours to change.",
         f"# Check it:       ems edge check {options}",
         f"# Read a device:  ems edge read {edge.devices[0].id} {options}",
         "# A device can be written to only with signed limits and a proven fallback: ems edge prove --help",
-        f"# {file.name} must carry the id of the edge.",
         f"site: {edge.site}",
         f"edge: {edge.edge}",
         "devices:",
@@ -174,7 +171,10 @@ def _entry(device: Device, profile: Profile) -> list[str]:
 
 
 def _with_kind(device: Device, at: Mapping[str, object]) -> dict[str, object]:
-    return {"kind": device.connection.kind, **at}
+    """What was said, and the unit id in any case: it is what an installer looks for first."""
+    connection = device.connection
+    unit = {"unit": connection.unit} if isinstance(connection, ModbusTcp | ModbusSerial) else {}
+    return {"kind": connection.kind, **at, **unit}
 
 
 def _plain(value: object) -> str:

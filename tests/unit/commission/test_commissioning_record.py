@@ -107,6 +107,21 @@ def test_a_host_is_read_without_any_file(port: int) -> None:
 
 
 @pytest.mark.net
+def test_a_refused_address_ends_with_an_error_and_the_next_step(port: int) -> None:
+    words = ["read", f"127.0.0.1:{port}", "--address", "900", "--table", "input"]
+    text = str(CliRunner().invoke(app, words).exception)
+    assert "came back: exception 2: illegal data address" in text
+    assert "try next: address 899 (manuals count from 1), table holding, or a type of another length" in text
+
+
+@pytest.mark.net
+def test_a_unit_without_a_name_is_said_to_be_there(port: int) -> None:
+    done = CliRunner().invoke(app, ["read", f"127.0.0.1:{port}"])
+    assert done.exception is None, done.exception
+    assert "answers, but tells no name" in done.output
+
+
+@pytest.mark.net
 def test_silence_says_what_was_sent_and_what_to_try(configs: Path) -> None:
     text = str(_run(configs, "read", "meter2").exception)
     assert "sent: unit 2, function 4, address 0, count 2" in text

@@ -106,7 +106,7 @@ def test_the_command_tells_all_files_and_ends_with_an_error(tmp_path: Path) -> N
     (tmp_path / "acme_one.yaml").write_text(HEAD + GOOD, encoding="utf-8")
     (tmp_path / "bad.yaml").write_text("a: [", encoding="utf-8")
     files = [str(tmp_path / name) for name in ("acme_one.yaml", "bad.yaml", "none.yaml")]
-    done = CliRunner().invoke(app, files)
+    done = CliRunner().invoke(app, ["check", *files])
     assert isinstance(done.exception, ConfigError)
     assert "2 of 3 profiles" in str(done.exception)
     assert done.output.count("error: ") == 2
