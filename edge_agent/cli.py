@@ -13,8 +13,10 @@ from edge_agent.commission.cli import add_commands
 from edge_agent.commission.opcua_cli import app as opcua_app
 from edge_agent.commission.record import describe
 from edge_agent.commission.trust_cli import app as trust_app
+from edge_agent.doctor import doctor
 from edge_agent.drivers import make_drivers
 from edge_agent.epoch import next_epoch
+from edge_agent.export import export
 from edge_agent.lines import Lines
 from edge_agent.plan import plan
 from edge_agent.prove import ProveJob, sign_blocks
@@ -33,6 +35,8 @@ app.add_typer(trust_app, name="trust")
 app.add_typer(opcua_app, name="opcua")
 app.command()(plan)
 app.command()(top)
+app.command()(doctor)
+app.command()(export)
 add_commands(app)
 
 Configs = Annotated[Path, typer.Option("--config", help="Folder with sites/ and devices/.")]

@@ -1,0 +1,95 @@
+"""`ems edge doctor` and `ems edge export` on a real box in small: agent, bus, devices, journal."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from benchmarks.edge_rig import farm, rig, until, write_site
+from edge_agent.doctor import check_clock, check_flash, check_serial, check_state, examine
+from edge_agent.export import export_journal, time_ns
+from edge_agent.poll import poll_groups
+from edge_agent.settings import Place, load_accepted
+from protocols.errors import ConfigError
+from runtime.clock import VirtualClock
+from runtime.site import devices_file, load_devices
+
+NOW_NS = 1_790_000_000_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("wall_ns", "synced", "verdict", "words"),
+    [(0, True, "bad", "set the time"), (NOW_NS, False, "look", "set-ntp"), (NOW_NS, True, "ok", "")],
+)
+def test_a_clock_that_cannot_be_right_is_told_with_what_to_do(
+    wall_ns: int, synced: object, verdict: str, words: str
+) -> None:
+    finding = check_clock(VirtualClock(wall_ns), synced=bool(synced))
+    assert (finding.verdict, words in finding.do) == (verdict, True)
+
+
+def test_a_worn_chip_is_told_before_it_dies(tmp_path: Path) -> None:
+    for name, life in (("mmcblk0", "0x02 0x09"), ("mmcblk1", "0x01 0x01")):
+        (tmp_path / name / "device").mkdir(parents=True)
+        (tmp_path / name / "device" / "life_time").write_text(f"{life}\n")
+    assert [(f.verdict, f.found.split(":")[0]) for f in check_flash(tmp_path)] == [
+        ("look", "mmcblk0"),
+        ("ok", "mmcblk1"),
+    ]
+
+
+def test_a_box_without_faults_of_its_own_is_ok(tmp_path: Path) -> None:
+    assert [finding.verdict for finding in check_state(tmp_path / "new")] == ["ok"]
+    assert list(check_serial(())) == []
+
+
+def test_a_time_without_a_zone_is_refused() -> None:
+    with pytest.raises(ConfigError, match="names no zone"):
+        time_ns("2026-05-01T06:00")
+
+
+@pytest.mark.net
+async def test_each_fault_is_found_and_the_waiting_samples_are_exported(tmp_path: Path) -> None:
+    with farm(2, 5) as port:
+        write_site(tmp_path / "config", port, devices=2, floats=5, every_s=0.2)
+        async with rig(tmp_path) as bench:
+            bench.bus.kill()
+            bench.start_agent()
+            place = Place(
+                tmp_path / "config", "demo", "edge1", tmp_path / "edge", tmp_path / "keys",
+                f"nats://127.0.0.1:{bench.config.port}",
+            )  # fmt: skip
+            await until((tmp_path / "edge" / "metrics.port").exists, 15, "the agent")
+            await bench.journals(4)
+            running = {f.what: f for f in await examine(load_accepted(place))}
+            await bench.end_agent(signal.SIGKILL)
+            (tmp_path / "edge" / "metrics.port").unlink()
+            bench.bus.start()
+            stopped = {f.what: f for f in await examine(load_accepted(place))}
+    assert (running["device meter1"].verdict, running["bus"].verdict) == ("ok", "bad")
+    assert "firewall" in running["bus"].do
+    assert (stopped["device meter2"].verdict, stopped["bus"].verdict) == ("ok", "ok")
+    dead = {f.what: f for f in await examine(load_accepted(place))}
+    assert dead["device meter2"].verdict == "bad"
+    assert "ems edge read meter2" in dead["device meter2"].do
+    await asyncio.to_thread(_exported, tmp_path, bench.journalled()[1])
+
+
+def _exported(folder: Path, samples: int) -> None:
+    site = load_devices(folder / "config", devices_file(folder / "config", "demo", "edge1"))
+    known = {group.hash: group.catalogue for group in poll_groups(site)}
+    journal, out = folder / "edge" / "journal.db", folder / "all.parquet"
+    told = export_journal(journal, known, (0, 2**62), out)
+    table = pq.read_table(out)
+    assert (told.samples, told.unknown, table.num_rows) == (samples, 0, samples)
+    assert set(table["device"].to_pylist()) == {"meter1", "meter2"}
+    assert set(table["unit"].to_pylist()) == {"kW"}
+    assert table["value"].null_count == 0
+    some = export_journal(journal, {}, (0, 2**62), folder / "none.parquet")
+    assert (some.samples, some.unknown) == (0, samples)
+    with pytest.raises(ConfigError, match="is there already"):
+        export_journal(journal, known, (0, 2**62), out)
