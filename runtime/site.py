@@ -10,7 +10,7 @@ from protocols.device import Device, EdgeDevices, protocol_of
 from protocols.errors import ConfigError
 from protocols.profile import PointSpec, Profile
 from protocols.write_block import WriteBlock, WriteLimits
-from runtime.yaml_config import load_config
+from runtime.yaml_config import line_numbers, load_config, load_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +56,57 @@ def load_devices(config_dir: Path, file: Path) -> SiteDevices:
     Raises:
         ConfigError: All faults of all files, one a line.
     """
-    edge = load_config(file, EdgeDevices)
-    profiles: dict[str, Profile] = {}
     faults: list[str] = []
-    for name in sorted({device.profile for device in edge.devices}):
-        try:
-            profiles[name] = _load_profile(config_dir / "devices" / f"{name}.yaml", name)
-        except ConfigError as error:
-            faults.append(str(error))
-    faults += [
-        f"{file}: device {device.id!r} has a {device.connection.kind} connection, "
-        f"its profile {device.profile!r} speaks {profiles[device.profile].protocol}"
-        for device in edge.devices
-        if device.profile in profiles and profiles[device.profile].protocol != protocol_of(device.connection)
-    ]
-    if faults:
+    edge: EdgeDevices | None = None
+    try:
+        edge = load_config(file, EdgeDevices)
+    except ConfigError as error:
+        faults.append(str(error))
+    profiles = _load_profiles(config_dir, file, faults)
+    if edge is not None:
+        line_of = line_numbers(file)
+        faults += [
+            f"{file}:{line_of(('devices', at, 'connection'))}: device {device.id!r} has a "
+            f"{device.connection.kind} connection, its profile {device.profile!r} speaks "
+            f"{profiles[device.profile].protocol}"
+            for at, device in enumerate(edge.devices)
+            if device.profile in profiles
+            and profiles[device.profile].protocol != protocol_of(device.connection)
+        ]
+    if edge is None or faults:
         raise ConfigError("\n".join(faults))
     return SiteDevices(edge, profiles)
+
+
+def _load_profiles(config_dir: Path, file: Path, faults: list[str]) -> dict[str, Profile]:
+    """Every profile a device list names, also of a faulty list, so that all is told at once."""
+    profiles: dict[str, Profile] = {}
+    for name, line in _named_profiles(file).items():
+        path = config_dir / "devices" / f"{name}.yaml"
+        if not path.exists():
+            known = ", ".join(sorted(one.stem for one in path.parent.glob("*.yaml"))) or "none"
+            faults.append(f"{file}:{line}: found profile {name!r}; there is no {path}; allowed: {known}")
+            continue
+        try:
+            profiles[name] = _load_profile(path, name)
+        except ConfigError as error:
+            faults.append(str(error))
+    return profiles
+
+
+def _named_profiles(file: Path) -> dict[str, int]:
+    """Names of profiles, each with the line of its first device; empty when that cannot be told."""
+    try:
+        document, line_of = load_yaml(file), line_numbers(file)
+    except ConfigError:
+        return {}  # said already
+    devices = document.get("devices") if isinstance(document, Mapping) else None
+    found: dict[str, int] = {}
+    for at, device in enumerate(devices if isinstance(devices, list) else ()):
+        name = device.get("profile") if isinstance(device, Mapping) else None
+        if isinstance(name, str):
+            found.setdefault(name, line_of(("devices", at, "profile")))
+    return found
 
 
 def _load_profile(path: Path, name: str) -> Profile:

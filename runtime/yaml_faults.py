@@ -66,9 +66,21 @@ class _Search:
             self._model.model_validate(self._value)
         except ValidationError as error:
             self._schema = self._schema or self._model.model_json_schema()
-            changed = [self._take(fault) for fault in error.errors()]
+            faults = error.errors()
+            if any(not fault["loc"] for fault in faults) and self._take_out_whole_items():
+                return True
+            changed = [self._take(fault) for fault in faults]  # every one of them, not up to the first
             return any(changed)
         return False
+
+    def _take_out_whole_items(self) -> bool:
+        """Before the whole is judged, take out items of lists that are there only in part.
+
+        What stands in for a wrong field is its default, and a default may clash with another item.
+        """
+        items = {out[: _deepest_item(out)] for out in self._out if _deepest_item(out)} - self._out
+        self._out |= items
+        return bool(items)
 
     def _rest(self, node: object, at: Loc) -> object:
         """The document without what was taken out."""
@@ -144,6 +156,11 @@ class _Search:
             return f"{_plain(fault)}; allowed: {_tags(_schema_at(self._schema, loc))}"
         text = _plain(fault)
         return text if kind in _OWN_WORDS else f"{text}; found {_shown(fault['input'])}"
+
+
+def _deepest_item(loc: Loc) -> int:
+    """Length of the part of a place that ends at its innermost position in a list; 0 when it has none."""
+    return max((number + 1 for number, part in enumerate(loc) if isinstance(part, int)), default=0)
 
 
 def _plain(fault: ErrorDetails) -> str:

@@ -9,6 +9,7 @@ import pytest
 from protocols.device import EdgeDevices
 from protocols.errors import ConfigError
 from protocols.profile import Profile
+from runtime.site import load_devices
 from runtime.yaml_config import load_config
 
 PROFILE = """\
@@ -95,3 +96,47 @@ def test_a_device_list_tells_all_its_faults_at_once(tmp_path: Path) -> None:
     assert len(lines) == 3
     assert "less than or equal to 255; found 300" in "".join(lines)
     assert "two devices share the address h:502 unit 1" in "".join(lines)
+
+
+def test_a_default_that_stands_in_for_a_wrong_field_clashes_with_nobody(tmp_path: Path) -> None:
+    file = tmp_path / "edge1.yaml"
+    device = (
+        "  - {id: %s, label: {en: a, zh: b}, profile: p, connection: {kind: modbus, host: h, unit: %s}}\n"
+    )
+    rows = [("a", "1"), ("b", "300")]
+    file.write_text("site: demo\nedge: edge1\ndevices:\n" + "".join(device % row for row in rows))
+    with pytest.raises(ConfigError) as caught:
+        load_config(file, EdgeDevices)
+    assert "share the address" not in str(caught.value)
+
+
+def test_a_site_tells_the_faults_of_list_and_profiles_at_once(tmp_path: Path) -> None:
+    (tmp_path / "devices").mkdir()
+    (tmp_path / "devices" / "acme_one.yaml").write_text(PROFILE.replace("unit: V", "unit: Volts"))
+    (tmp_path / "devices" / "acme_two.yaml").write_text(PROFILE.replace("acme_one", "acme_two"))
+    file = tmp_path / "edge1.yaml"
+    device = (
+        "  - {id: %s, label: {en: a, zh: b}, profile: %s, connection: {kind: modbus, host: h, unit: %s}}\n"
+    )
+    rows = [("a", "acme_one", 1), ("b", "acme_two", 300), ("c", "acme_three", 3)]
+    file.write_text("site: demo\nedge: edge1\ndevices:\n" + "".join(device % row for row in rows))
+    with pytest.raises(ConfigError) as caught:
+        load_devices(tmp_path, file)
+    text = str(caught.value)
+    assert f"{file}:5: devices.1.connection.unit: " in text
+    assert "acme_one.yaml:17: points.2.unit: unknown unit 'Volts'" in text
+    assert f"{file}:6: found profile 'acme_three'; there is no " in text
+    assert text.endswith("allowed: acme_one, acme_two")
+
+
+def test_a_profile_of_another_protocol_is_named_with_the_line_of_the_device(tmp_path: Path) -> None:
+    (tmp_path / "devices").mkdir()
+    (tmp_path / "devices" / "acme_one.yaml").write_text(PROFILE)
+    file = tmp_path / "edge1.yaml"
+    connection = "{kind: bacnet, host: 127.0.0.1, device_instance: 7}"
+    file.write_text(
+        "site: demo\nedge: edge1\ndevices:\n  - id: a\n    label: {en: a, zh: b}\n"
+        f"    profile: acme_one\n    connection: {connection}\n"
+    )
+    with pytest.raises(ConfigError, match=r"edge1\.yaml:7: device 'a' has a bacnet connection"):
+        load_devices(tmp_path, file)
