@@ -24,6 +24,9 @@ from protocols.errors import DeviceUnreachableError, KeyFileError
 _KEEPALIVE_S: Final = 5
 _CONNECT_S: Final = 2.0
 _CLOSE_S: Final = 1.0
+_REFUSED: Final = 128
+"""Return code of a subscription that is not allowed."""
+
 _KEPT: Final = 2
 """Messages kept of a topic until somebody reads: a contradicted write needs two to be believed."""
 
@@ -84,6 +87,8 @@ class Broker:
         self._topics = dict(topics)
         self._queue = queue
         self._client: aiomqtt.Client | None = None
+        self.refused: set[str] = set()
+        """Topics that the broker does not let us hear in this session."""
 
     async def open(self, most_queued: int = 0) -> bool:
         """Connect and subscribe; True when the session is a new one.
@@ -105,10 +110,12 @@ class Broker:
             raise
         self._client = client
         try:
-            await client.subscribe(list(self._topics.items()))
+            granted = await client.subscribe(list(self._topics.items()))
         except (aiomqtt.MqttError, OSError, TimeoutError) as error:
             await self.close()
             raise DeviceUnreachableError("the broker takes no subscription") from error
+        codes = [code if isinstance(code, int) else int(code.value) for code in granted]
+        self.refused = {topic for topic, code in zip(self._topics, codes, strict=True) if code >= _REFUSED}
         return True
 
     async def close(self) -> None:
@@ -130,12 +137,13 @@ class Broker:
             raise DeviceUnreachableError("the broker did not take the message") from error
 
     async def waiting(self) -> Sequence[aiomqtt.Message]:
-        """What has arrived and not been taken; does not wait.
+        """What has arrived and not been taken; waits for nothing but lets the wire be read once.
 
         Raises:
             DeviceUnreachableError: The broker is away.
         """
         client = self._opened()
+        await asyncio.sleep(0)
         return [await self.next() for _ in range(len(client.messages))]
 
     async def next(self) -> aiomqtt.Message:

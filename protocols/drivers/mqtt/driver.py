@@ -186,10 +186,11 @@ class MqttDriver(Driver):
         message = self._last.get(at.topic)
         now_s = asyncio.get_running_loop().time()
         if self._gone or message is None or now_s - message.at_s > self._place.stale_after_s:
-            return math.nan, Quality.BAD_UNREACHABLE
-        if message.broken:
-            return math.nan, Quality.BAD_ANSWER
+            refused = self._prefix + at.topic in self._broker.refused
+            return math.nan, Quality.BAD_REFUSED if refused else Quality.BAD_UNREACHABLE
         try:
+            if message.broken:
+                return math.nan, Quality.BAD_ANSWER
             value, quality = judge(spec, number_at(message.document, at.path))
         except BadAnswerError:
             return math.nan, Quality.BAD_ANSWER

@@ -58,6 +58,9 @@ class SparkplugDriver(Driver):
     @override
     async def open(self) -> None:
         if await self._broker.open(_MOST_QUEUED):
+            if self._broker.refused:
+                await self._broker.close()
+                raise DeviceUnreachableError(f"the broker refuses {', '.join(sorted(self._broker.refused))}")
             self._node = Node(self._at.device)  # what happened meanwhile is not known
             self._asked_s = -math.inf
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import struct
+from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
 
@@ -40,7 +41,9 @@ _NO_DECODE: Final = (struct.error, ValueError, TypeError, KeyError, IndexError, 
 """What the library's decoder leaks on bytes that make no sense."""
 
 _SUBSCRIBE_AGAIN_S: Final = 60.0
-"""How long values are only read after a server refused a subscription."""
+"""How long values are only read after a server refused a subscription, or broke several."""
+
+_LOSSES: Final = 3
 
 
 def make_drivers(devices: Mapping[str, tuple[Device, Profile]], around: Surroundings) -> dict[str, Driver]:
@@ -64,6 +67,7 @@ class OpcuaDriver(Driver):
         self._batches: Batches | None = None
         self._subscription: Subscription | None = None
         self._no_subscription_until_s = 0.0
+        self._lost_s: deque[float] = deque(maxlen=_LOSSES)
 
     @override
     async def open(self) -> None:
@@ -142,9 +146,8 @@ class OpcuaDriver(Driver):
             return {}
         known = self._subscription
         if known is not None and not known.alive:
-            self._subscription = None
-            await known.end()
-            known = None
+            await self._lose(known)
+            self._subscription = known = None
         if known is None:
             known = await self._subscribed(session, self._place.publish_s)
         if known is None:
@@ -156,6 +159,14 @@ class OpcuaDriver(Driver):
             return {}
         told = {spec.name: known.told(spec.name) for spec in points}
         return {name: answer for name, answer in told.items() if answer is not None}
+
+    async def _lose(self, known: Subscription) -> None:
+        """End a subscription that broke; one that breaks again and again is left alone for a while."""
+        now_s = asyncio.get_running_loop().time()
+        self._lost_s.append(now_s)
+        if len(self._lost_s) == _LOSSES and now_s - self._lost_s[0] < _SUBSCRIBE_AGAIN_S:
+            self._no_subscription_until_s = now_s + _SUBSCRIBE_AGAIN_S
+        await known.end()
 
     async def _subscribed(self, session: Session, publish_s: float) -> Subscription | None:
         now_s = asyncio.get_running_loop().time()

@@ -118,10 +118,11 @@ class Subscription:
         """One message of the server; called by the library's task."""
         message = result.NotificationMessage
         self._heard_s = _now_s()
-        if self._next_number is not None and message.SequenceNumber != self._next_number:
-            self._broken = True  # something was told that we did not hear
-        if not message.NotificationData:
-            return  # a keep-alive names the number that comes next
+        skipped = 0 if self._next_number is None else message.SequenceNumber - self._next_number
+        if not message.NotificationData:  # a keep-alive names the number that comes next, or by some the last
+            self._broken = self._broken or skipped not in {0, -1}
+            return
+        self._broken = self._broken or skipped != 0  # something was told that we did not hear
         self._next_number = message.SequenceNumber + 1
         for part in message.NotificationData:
             if isinstance(part, ua.DataChangeNotification):

@@ -274,6 +274,26 @@ async def test_a_resumed_session_gets_what_was_told_while_it_was_away(tmp_path: 
             assert (await driver.read([SURE])).values.tolist() == [7.0]
 
 
+async def test_a_topic_that_is_not_allowed_is_refused_alone(tmp_path: Path) -> None:
+    port = free_port()
+    users = (
+        'authorization { users = [ { user: "ems", permissions: { publish: ">", '
+        'subscribe: { deny: ["demo.pv1.other"] } }, password: "x" } ] }'
+    )
+    (tmp_path / "password").write_text("x")
+    (tmp_path / "password").chmod(0o600)
+    login = {"user": "ems", "password": {"file": "password"}, "plain": True}
+    with broker(tmp_path, port, users=users):
+        async with (
+            aiomqtt.Client("127.0.0.1", port, username="ems", password="x") as device,  # noqa: S106  of this test's broker
+            driver_at(port, state=tmp_path, login=login) as driver,
+        ):
+            await driver.open()
+            await device.publish("demo/pv1/ac", b'{"power_w": 1000}', qos=1)
+            reading = await driver.read([POWER, OTHER])
+    assert reading.qualities.tolist() == [0, Quality.BAD_REFUSED]
+
+
 async def test_however_many_messages_came_the_newest_of_each_topic_is_read(tmp_path: Path) -> None:
     port = free_port()
     with broker(tmp_path, port):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import json
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -279,6 +280,30 @@ async def test_after_a_restart_of_the_server_its_changes_are_told_again() -> Non
             assert driver._subscription is not None
 
 
+@asynccontextmanager
+async def listening(
+    answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+) -> AsyncIterator[int]:
+    """Something at a port that is no server of ours; every connection is closed at the end."""
+    done: list[asyncio.Event] = []
+
+    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        event = asyncio.Event()
+        done.append(event)
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            await answer(reader, writer)
+        with contextlib.suppress(ConnectionError):
+            writer.close()
+            await writer.wait_closed()
+        event.set()
+
+    server = await asyncio.start_server(one, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+        for event in done:
+            await event.wait()
+
+
 @pytest.mark.parametrize(
     "answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"ACKF" + bytes(24), b"\xff" * 200]
 )
@@ -286,10 +311,8 @@ async def test_what_is_no_opc_ua_server_is_unreachable_and_nothing_worse(answer:
     async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(64)
         writer.write(answer)
-        writer.close()
 
-    listening = await asyncio.start_server(reply, "127.0.0.1", 0)
-    async with listening, driver_at(listening.sockets[0].getsockname()[1]) as driver:
+    async with listening(reply) as port, driver_at(port) as driver:
         for _ in range(2):
             with pytest.raises(DeviceUnreachableError):
                 await driver.read([POWER])
@@ -306,16 +329,14 @@ async def test_bytes_of_another_implementation_are_read_as_they_were_meant() -> 
             await reader.readexactly(int.from_bytes(head[4:], "little") - len(head))
             writer.write(answer)
         await reader.read()
-        writer.close()
 
     names = [*(f"A{number}" for number in range(7)), "Set", "Bad", "Nope"]
     points = [
         point(f"{name.lower()}_kw").model_copy(update={"address": OpcuaAddress(node=f"ns=1;s={name}")})
         for name in names
     ]
-    listening = await asyncio.start_server(replay, "127.0.0.1", 0)
-    async with listening:
-        place = OpcUa(url=f"opc.tcp://127.0.0.1:{listening.sockets[0].getsockname()[1]}/x")
+    async with listening(replay) as port:
+        place = OpcUa(url=f"opc.tcp://127.0.0.1:{port}/x")
         latest_ns = max(capture["source_ns"])
         driver = OpcuaDriver(place, Surroundings(Path("no_such_folder"), lambda: latest_ns, str))
         reading = await driver.read(points)
@@ -325,3 +346,14 @@ async def test_bytes_of_another_implementation_are_read_as_they_were_meant() -> 
     assert reading.qualities.tolist() == capture["qualities"] == [0] * 8 + [134, 130]
     assert reading.source_ns is not None
     assert reading.source_ns.tolist() == capture["source_ns"]
+
+
+async def test_a_subscription_that_breaks_again_and_again_is_left_alone() -> None:
+    port = free_port()
+    async with server(port), driver_at(port, publish_s=0.05) as driver:
+        for _ in range(3):
+            await driver.read([POWER])
+            assert driver._subscription is not None
+            driver._subscription._broken = True
+        assert (await driver.read([POWER])).values.tolist() == [12.5]
+        assert driver._subscription is None
