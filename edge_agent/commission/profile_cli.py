@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -20,16 +21,20 @@ def check(
     files: Annotated[list[Path], typer.Argument(help="Profile files.")],
     *,
     strict: Annotated[bool, typer.Option("--strict", help="Take warnings for errors.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list, an entry a file.")] = False,
 ) -> None:
     """Check profiles: every error and every warning of all files in one run, with file, line and field.
 
     Example: ems edge profile check configs/devices/*.yaml
     """
-    bad = 0
-    for file in files:
-        found = check_profile(file)
-        _tell(found)
-        bad += bool(found.errors or (strict and found.warnings))
+    checked = {str(file): check_profile(file) for file in files}
+    if as_json:
+        rows = [{"file": file, **_row(found)} for file, found in checked.items()]
+        typer.echo(json.dumps(rows, ensure_ascii=False))
+    else:
+        for found in checked.values():
+            _tell(found)
+    bad = sum(bool(found.errors or (strict and found.warnings)) for found in checked.values())
     if bad:
         raise ConfigError(f"{bad} of {len(files)} profiles cannot be used as they are")
 
@@ -64,6 +69,10 @@ def from_csv(  # noqa: PLR0913  one option each
     target.write_text(profile_yaml(profile, [f"Made from {file.name}."]), encoding="utf-8")
     typer.echo(f"{target}: {len(profile.points)} points")
     _tell(check_profile(target))
+
+
+def _row(found: Findings) -> dict[str, list[str]]:
+    return {"errors": found.errors, "warnings": found.warnings, "notes": found.notes}
 
 
 def _tell(found: Findings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -60,6 +61,7 @@ def read(  # noqa: PLR0913  one option each
     site: Annotated[str, typer.Option(help="Site below the configuration.")] = "demo",
     edge: Annotated[str, typer.Option(help="Id of this edge.")] = "edge1",
     state: Annotated[Path, typer.Option(help="Folder of the agent's own state.")] = Path("var/edge"),
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list of a device's points.")] = False,
 ) -> None:
     """Read live values with their raw bytes; in all byte orders and beside the address where it helps.
 
@@ -75,6 +77,11 @@ def read(  # noqa: PLR0913  one option each
         failed = [text for at in ats if (text := asyncio.run(_read_line(at, spec))) is not None]
     else:
         devices = load_devices(config, devices_file(config, site, edge))
+        if as_json:
+            _, specs = chosen(devices, targets[0], targets[1:])
+            found = asyncio.run(read_points(devices, targets[0], specs, state))
+            typer.echo(json.dumps([_row(point) for point in found], ensure_ascii=False))
+            return
         text = asyncio.run(_read_device(devices, targets[0], targets[1:], state))
         failed = [] if text is None else [text]
     if failed:
@@ -160,6 +167,19 @@ def _show(points: Sequence[RawPoint]) -> None:
             f"{_where(point.spec):<24} {raw}{mark}".rstrip()
         )
     typer.echo(summary(points))
+
+
+def _row(point: RawPoint) -> dict[str, object]:
+    return {
+        "point": point.spec.name,
+        "value": point.value if math.isfinite(point.value) else None,
+        "unit": point.spec.unit,
+        "quality": point.quality.name.lower(),
+        "usual": point.usual,
+        "raw_hex": point.data.hex(),
+        "where": _where(point.spec),
+        "fault": point.fault,
+    }
 
 
 def _symbol(spec: PointSpec) -> str:

@@ -80,6 +80,22 @@ def test_a_device_is_read_with_its_bytes_and_all_readings_are_usual(configs: Pat
 
 
 @pytest.mark.net
+def test_a_machine_gets_the_readings_as_json(configs: Path) -> None:
+    rows = json.loads(_run(configs, "read", "meter1", "voltage_l1_v", "--json").output)
+    assert rows[0] | {"value": 0, "raw_hex": ""} == {
+        "point": "voltage_l1_v",
+        "value": 0,
+        "unit": "V",
+        "quality": "good",
+        "usual": True,
+        "raw_hex": "",
+        "where": "input 0 f32 abcd",
+        "fault": "",
+    }
+    assert 225 < rows[0]["value"] < 235
+
+
+@pytest.mark.net
 def test_a_point_that_is_asked_for_is_shown_in_all_orders(configs: Path) -> None:
     done = _run(configs, "read", "meter1", "voltage_l1_v")
     assert "is a usual reading, compare it with the display" in done.output

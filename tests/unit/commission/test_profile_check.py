@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -111,3 +112,11 @@ def test_the_command_tells_all_files_and_ends_with_an_error(tmp_path: Path) -> N
     assert "2 of 3 profiles" in str(done.exception)
     assert done.output.count("error: ") == 2
     assert "no such file" in done.output
+
+
+def test_a_machine_gets_the_same_as_json(tmp_path: Path) -> None:
+    (tmp_path / "acme_one.yaml").write_text(HEAD + GOOD.replace("unit: kW", "unit: kw"), encoding="utf-8")
+    done = CliRunner().invoke(app, ["check", "--json", str(tmp_path / "acme_one.yaml")])
+    (row,) = json.loads(done.output)
+    assert row["file"].endswith("acme_one.yaml")
+    assert "unknown unit 'kw'" in row["errors"][0]
