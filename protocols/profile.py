@@ -181,7 +181,9 @@ class OpcuaAddress(Config):
 
     kind: Literal["opcua"] = "opcua"
 
-    node: Annotated[str, Field(pattern=r"^(ns=\d+;|nsu=[^;]+;)?[isgb]=.+$")]
+    node: Annotated[
+        str, Field(pattern=r"^(ns=\d+;|nsu=[^;]+;)?(i=\d+|s=.+|g=[0-9a-fA-F-]{36}|b=[A-Za-z0-9+/]+=*)$")
+    ]
     """Node id, for example `ns=2;s=BMS.Soc`, or `nsu=urn:maker:bms;s=BMS.Soc`, which stays right when the
     server numbers its name spaces anew. `{base}` in it stands for the `base` of the connection, so that one
     profile serves several machines behind one server."""

@@ -82,14 +82,17 @@ class Session:
     namespaces: list[str] = field(default_factory=list)
 
     def node_id(self, text: str) -> ua.NodeId | None:
-        """Node id of a profile's text in this session; None when the server has no such name space."""
+        """Node id of a profile's text in this session; None for no such name space, or no node id at all."""
         by_uri = _NAMESPACE.match(text)
-        if by_uri is None:
+        if by_uri is not None:
+            uri, rest = by_uri.groups()
+            if uri not in self.namespaces:
+                return None
+            text = f"ns={self.namespaces.index(uri)};{rest}"
+        try:
             return ua.NodeId.from_string(text)
-        uri, rest = by_uri.groups()
-        if uri not in self.namespaces:
+        except (UaError, ValueError):
             return None
-        return ua.NodeId.from_string(f"ns={self.namespaces.index(uri)};{rest}")
 
 
 class _Client(Client):

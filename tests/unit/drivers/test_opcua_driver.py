@@ -213,12 +213,13 @@ async def test_a_name_space_is_found_by_its_name() -> None:
         named = point("power_kw").model_copy(
             update={"address": OpcuaAddress(node="nsu=urn:test;s=power_kw")},
         )
-        unknown = point("gone_kw").model_copy(
-            update={"address": OpcuaAddress(node="nsu=urn:other;s=power_kw")},
-        )
-        reading = await driver.read([unknown, named])
-    assert reading.qualities.tolist() == [Quality.BAD_REFUSED, 0]
-    assert reading.values[1] == 12.5
+        others = [
+            point(f"gone{number}_kw").model_copy(update={"address": OpcuaAddress(node=node)})
+            for number, node in enumerate(("nsu=urn:other;s=power_kw", f"ns=2;g={'-' * 36}"))
+        ]
+        reading = await driver.read([*others, named])
+    assert reading.qualities.tolist() == [Quality.BAD_REFUSED, Quality.BAD_REFUSED, 0]
+    assert reading.values[2] == 12.5
 
 
 async def test_changes_are_told_and_a_refused_item_is_read() -> None:

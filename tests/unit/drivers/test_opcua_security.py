@@ -16,7 +16,9 @@ from asyncua.crypto.cert_gen import (
     generate_self_signed_app_certificate,
 )
 from asyncua.crypto.permission_rules import User, UserRole
+from asyncua.crypto.security_policies import SecurityPolicyNone
 from asyncua.server.server import Server
+from asyncua.ua.uaerrors import UaError
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -28,6 +30,7 @@ from edge_agent.drivers import surroundings
 from protocols.config import Text
 from protocols.device import OpcUa
 from protocols.drivers.opcua.driver import OpcuaDriver
+from protocols.drivers.opcua.session import _Client
 from protocols.drivers.opcua.trust import TrustList, fingerprint
 from protocols.errors import ConfigError, DeviceUnreachableError
 from protocols.profile import OpcuaAddress, PointSpec
@@ -187,6 +190,18 @@ async def test_users_come_in_by_password_or_certificate_and_no_other_way(
             with pytest.raises(DeviceUnreachableError, match=r"missing\.txt"):
                 await driver.read([POWER])
         assert users.seen == []
+
+
+def test_a_server_that_wants_the_password_unencrypted_does_not_get_it() -> None:
+    client = _Client("opc.tcp://127.0.0.1:4840/test")
+    open_token = ua.UserTokenPolicy(
+        TokenType=ua.UserTokenType.UserName, SecurityPolicyUri=SecurityPolicyNone.URI
+    )
+    client._policy_ids = [open_token]
+    with pytest.raises(UaError, match="wants the password unencrypted"):
+        client.server_policy(ua.UserTokenType.UserName)
+    client.plain_allowed = True
+    assert client.server_policy(ua.UserTokenType.UserName) is open_token
 
 
 def test_a_password_is_never_part_of_the_configuration() -> None:
