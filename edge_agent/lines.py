@@ -43,9 +43,6 @@ _FULL_PROBE_EACH: Final = 8
 _READS_ALLOWED: Final = 8
 """One call may take several requests: this many time-outs of the device are its outer bound."""
 
-_BACKSTOP_S: Final = 60.0
-"""Outer bound of a call to a driver that has a deadline for each request itself. [s]"""
-
 _LINE_SHARE: Final = 20.0
 _MOST_WAIT_S: Final = 30.0
 _LONGEST_EXCHANGE_BYTES: Final = 270
@@ -134,6 +131,7 @@ class _Station:
     turns: Turns
     shared: bool
     specs: Mapping[str, PointSpec]
+    own_deadlines: bool
     failures: int = 0
     next_try_s: float = 0.0
     sets: dict[tuple[str, ...], tuple[PointSpec, ...]] = field(default_factory=dict)
@@ -168,6 +166,7 @@ class Lines:
                 turns[keys[device.id]],
                 shared=list(keys.values()).count(keys[device.id]) > 1,
                 specs={spec.name: spec for spec in site.profile_of(device.id).points},
+                own_deadlines=isinstance(drivers[device.id], Sharing),
                 failures=-1,
             )
             for device in site.edge.devices
@@ -239,9 +238,7 @@ class Lines:
             self._refuse_early(station)  # it may have gone down while this one waited
             begin_s = self._clock.mono_s()
             try:
-                async with asyncio.timeout(_patience_s(station)):
-                    await station.driver.open()
-                    answer = await ask(station.driver)
+                answer = await _within(_patience_s(station), station.driver, ask)
             except TimeoutError as error:
                 silent = DeviceUnreachableError("no answer in time", device=station.device.id)
                 self._note_failure(station, silent, begin_s)
@@ -284,6 +281,16 @@ async def _raw_of(driver: Driver, table: str, start: int, count: int) -> bytes:
     return await driver.read_raw(table, start, count)
 
 
+async def _within(patience_s: float | None, driver: Driver, ask: Callable[[Driver], Awaitable[_T]]) -> _T:
+    """Ask within a time, or trust the deadlines of the driver where that is None."""
+    if patience_s is None:
+        await driver.open()
+        return await ask(driver)
+    async with asyncio.timeout(patience_s):
+        await driver.open()
+        return await ask(driver)
+
+
 def line_key(device: Device) -> str:
     """Name of the line a device hangs on: a port, an address, a BACnet network behind a router, or itself."""
     at = device.connection
@@ -294,12 +301,12 @@ def line_key(device: Device) -> str:
     return f"modbus {at.port}" if isinstance(at, ModbusSerial) else device.id
 
 
-def _patience_s(station: _Station) -> float:
+def _patience_s(station: _Station) -> float | None:
     at = station.device.connection
-    usual_s = _BACKSTOP_S if isinstance(station.driver, Sharing) else _timeout_s(at) * _READS_ALLOWED
+    usual_s = None if station.own_deadlines else _timeout_s(at) * _READS_ALLOWED
     probing = station.failures > _PATIENT_FAILURES
     if probing and station.shared and station.failures % _FULL_PROBE_EACH:
-        return min(usual_s, _PROBE_S + _longest_exchange_s(at))
+        return _PROBE_S + _longest_exchange_s(at)
     return usual_s
 
 

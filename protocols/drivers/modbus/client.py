@@ -95,6 +95,9 @@ class ModbusClient(Ears, ABC):
 
     def close(self) -> None:
         """Let the link go; what waits fails at once."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._link.close()
         self._fail_waiting("the connection was closed")
 
@@ -116,7 +119,9 @@ class ModbusClient(Ears, ABC):
             for waiting in batch.waiting.values():
                 self._owed(waiting)
             self._batch = None
-            self._stop_timers()
+            if self._resume is not None:
+                self._resume.cancel()
+                self._resume = None
         return batch.outcomes
 
     @override
@@ -153,21 +158,27 @@ class ModbusClient(Ears, ABC):
         return self._key
 
     def _go_on(self, batch: _Batch) -> None:
+        frames: list[bytes] = []
         while batch.next < len(batch.requests) and len(batch.waiting) < batch.terms.depth:
             if batch.stopped or (batch.terms.give_way is not None and batch.terms.give_way()):
                 batch.stopped = True
                 break
-            if not self._send_next(batch):
-                return
-        if not batch.waiting and not batch.done.done():
+            frame = self._next_frame(batch)
+            if frame is None:
+                break
+            frames.append(frame)
+        if frames:
+            self._link.send(frames[0] if len(frames) == 1 else b"".join(frames))
+        elif not batch.waiting and self._resume is None and not batch.done.done():
             batch.done.set_result(None)
 
-    def _send_next(self, batch: _Batch) -> bool:
+    def _next_frame(self, batch: _Batch) -> bytes | None:
+        """Frame of the next request, which waits from now on; None when the line is not free yet."""
         now_s = self._loop().time()
         if now_s < self._not_before_s:
             if self._resume is None:
                 self._resume = self._loop().call_at(self._not_before_s, self._resumed)
-            return False
+            return None
         request = batch.requests[batch.next]
         sent = self._before(request)
         key = self._next_key()
@@ -175,10 +186,16 @@ class ModbusClient(Ears, ABC):
         batch.waiting[key] = Waiting(batch.next, sent, now_s, until_s)
         if sent is request:
             batch.next += 1
-        if self._timer is None:
-            self._timer = self._loop().call_at(until_s, self._on_time)
-        self._link.send(self._encode(sent, key))
-        return True
+        self._wake_at(until_s)
+        return self._encode(sent, key)
+
+    def _wake_at(self, until_s: float) -> None:
+        """Look at the deadlines then; a timer that comes sooner is kept, also from an earlier batch."""
+        if self._timer is not None:
+            if self._timer.when() <= until_s:
+                return
+            self._timer.cancel()
+        self._timer = self._loop().call_at(until_s, self._on_time)
 
     def _resumed(self) -> None:
         self._resume = None
@@ -237,8 +254,7 @@ class ModbusClient(Ears, ABC):
         for key in late:
             self._went_silent(batch, batch.waiting.pop(key))
         if batch.waiting:
-            until_s = min(waiting.until_s for waiting in batch.waiting.values())
-            self._timer = self._loop().call_at(until_s, self._on_time)
+            self._wake_at(min(waiting.until_s for waiting in batch.waiting.values()))
         if late and self._batch is batch:
             self._after_silence(batch)
 
@@ -263,9 +279,3 @@ class ModbusClient(Ears, ABC):
             self._fail_waiting("not asked, as the request before had no answer")
         else:
             self._go_on(batch)
-
-    def _stop_timers(self) -> None:
-        for timer in (self._timer, self._resume):
-            if timer is not None:
-                timer.cancel()
-        self._timer = self._resume = None
