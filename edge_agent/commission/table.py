@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from edge_agent.commission import bacnet, opcua_cli
+from edge_agent.commission import bacnet, modbus_scan, opcua_cli
 from edge_agent.commission.rows import Row, show
 from protocols.device import Device, protocol_of
 from protocols.errors import ConfigError
@@ -24,7 +24,7 @@ from runtime.site import devices_file, load_devices
 
 Browser = Callable[[Device, Profile], Coroutine[Any, Any, list[Row]]]
 
-SCANS: Final[dict[str, Callable[..., None]]] = {"bacnet": bacnet.scan}
+SCANS: Final[dict[str, Callable[..., None]]] = {"bacnet": bacnet.scan, "modbus": modbus_scan.scan}
 """Protocol to the command that looks for devices."""
 
 BROWSERS: Final[dict[str, Browser]] = {"bacnet": bacnet.browse, "opcua": opcua_cli.browse_device}
