@@ -129,6 +129,9 @@ async def _serve(  # noqa: PLR0913, PLR0917  the signature of pymodbus's SimActi
         cells = to_registers(device.raw(spec), at)
         if at.type is DataType.BOOL or table in {"coil", "discrete"}:
             _set_bit(registers, at.address, bool(cells[-1]))
+        elif at.bit is not None:
+            field = ((1 << at.bits) - 1) << at.bit
+            registers[at.address] = registers[at.address] & ~field | cells[0] << at.bit & field
         else:
             registers[at.address : at.address + len(cells)] = cells
     del count

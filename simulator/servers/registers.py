@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Sequence
 from typing import Final
@@ -15,14 +16,17 @@ _FORMATS: Final = {
     DataType.U32: "I",
     DataType.I32: "i",
     DataType.U64: "Q",
+    DataType.I64: "q",
     DataType.F32: "f",
     DataType.F64: "d",
 }
+_DIGITS: Final = {DataType.BCD16: 4, DataType.BCD32: 8}
 _LIMITS: Final = {
     "H": (0, 2**16 - 1),
     "h": (-(2**15), 2**15 - 1),
     "I": (0, 2**32 - 1),
     "i": (-(2**31), 2**31 - 1),
+    "q": (-(2**63), 2**63 - 1),
 }
 
 
@@ -33,8 +37,11 @@ def to_registers(raw: float, address: ModbusAddress) -> list[int]:
         >>> to_registers(1.0, ModbusAddress(address=0, type=DataType.I32, order=WordOrder.CDAB))
         [1, 0]
     """
-    form = _FORMATS[address.type]
-    if form in "fd":
+    digits = _DIGITS.get(address.type)
+    form = _FORMATS.get(address.type, "")
+    if digits is not None:
+        data = bytes.fromhex(f"{min(max(round(raw), 0), 10**digits - 1):0{digits}d}")
+    elif form in "fd":
         data = struct.pack(f">{form}", raw)
     else:
         low, high = _LIMITS.get(form, (0, 2**64 - 1))
@@ -50,6 +57,8 @@ def from_registers(registers: Sequence[int], address: ModbusAddress) -> float:
         1.0
     """
     data = reordered(struct.pack(f">{len(registers)}H", *registers), address.order)
+    if address.type in _DIGITS:
+        return float(data.hex()) if data.hex().isdecimal() else math.nan
     return float(struct.unpack(f">{_FORMATS[address.type]}", data)[0])
 
 
