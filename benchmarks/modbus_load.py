@@ -124,7 +124,7 @@ def fast_farm(devices: int, floats: int) -> Iterator[int]:
     Raises:
         ConfigError: It is not installed.
     """
-    first, stats = _free_row(devices + 1)
+    first, stats = _free_row(devices)
     command = [str(need_tool("modbus_farm")), "-devices", str(devices), "-floats", str(floats)]
     with subprocess.Popen([*command, "-port", str(first), "-stats", str(stats)]) as process:  # noqa: S603  our kit
         try:

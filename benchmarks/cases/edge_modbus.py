@@ -12,7 +12,7 @@ from benchmarks.modbus_load import Load, Seen, measure, telegraf
 from benchmarks.registry import Case, Result
 from protocols.errors import ContractError
 
-_USUAL: Final = Load(devices=20, floats=500, every_s=1.0, for_s=30.0)
+_USUAL: Final = Load(devices=20, floats=500, every_s=1.0, for_s=20.0)
 _STEPS_POINTS_S: Final = (300_000, 500_000)
 _TRIES: Final = 2
 _STEP_FOR_S: Final = 30.0
