@@ -32,7 +32,7 @@ class Backoff:
 
 
 async def supervise(name: str, work: Callable[[], Awaitable[None]], backoff: Backoff | None = None) -> None:
-    """Await `work` until it returns; cancellation passes through untouched.
+    """Await `work` until it returns; cancellation passes through, also when tidying up after it fails.
 
     An error of our own tree is logged as its sentence, any other with its traceback. A run longer than
     `most_s` wipes the count of failures.
@@ -48,9 +48,17 @@ async def supervise(name: str, work: Callable[[], Awaitable[None]], backoff: Bac
             failures = 1 if now_s() - started_s > backoff.most_s else failures + 1
             foreseen = isinstance(error, EmsError)
             _log.error("%s failed, %d in a row: %s", name, failures, error, exc_info=not foreseen)
+            if _is_cancelled():
+                raise asyncio.CancelledError from error
         else:
             return
         await asyncio.sleep(backoff.delay_s(failures))
+
+
+def _is_cancelled() -> bool:
+    """Whether this task was asked to end, and the answer got lost in an error of its tidying up."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def guarded_decode(decode: Callable[[bytes], _T], data: bytes, what: str) -> _T | None:

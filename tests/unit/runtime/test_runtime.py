@@ -91,6 +91,23 @@ async def test_work_that_fails_is_run_again() -> None:
     assert len(runs) == 3
 
 
+async def test_work_that_was_told_to_end_ends_even_when_tidying_up_fails() -> None:
+    begun = asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise ConnectionResetError("the bus was away")
+
+    async with asyncio.timeout(2.0), asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(supervise("test", work, Backoff(first_s=0.0)))
+        await begun.wait()
+        task.cancel()
+    assert task.cancelled()
+
+
 def test_undecodable_bytes_become_none() -> None:
     assert guarded_decode(lambda data: data.decode("ascii"), b"\xff", "greeting") is None
     assert guarded_decode(lambda data: data.decode("ascii"), b"hi", "greeting") == "hi"
