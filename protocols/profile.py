@@ -369,6 +369,7 @@ class Profile(Config):
             f"point {name!r} is there twice" for name in sorted({n for n in names if names.count(n) > 1})
         ]
         faults += _shared_addresses(self.points)
+        faults += _beyond_limits(self.points, self.max_registers, self.modbus)
         if self.watchdog_point is not None and self.watchdog_point not in names:
             faults.append(f"watchdog_point {self.watchdog_point!r} is no point of this profile")
         if faults:
@@ -404,6 +405,25 @@ def _modbus_cells(address: ModbusAddress) -> list[tuple[object, ...]]:
             (address.table, address.address, bit) for bit in range(address.bit, address.bit + address.bits)
         ]
     return [(address.table, cell) for cell in range(address.address, address.address + address.registers)]
+
+
+def _beyond_limits(points: tuple[PointSpec, ...], max_registers: int, limits: ModbusLimits) -> list[str]:
+    faults = []
+    for spec in points:
+        address = spec.address
+        if not isinstance(address, ModbusAddress):
+            continue
+        if address.registers > max_registers:
+            faults.append(
+                f"point {spec.name!r} takes {address.registers} registers, max_registers is {max_registers}"
+            )
+        cells = {*range(address.address, address.address + address.registers), address.scale_factor}
+        faults += [
+            f"point {spec.name!r} lies in the forbidden range {one.first} to {one.last}"
+            for one in limits.forbidden
+            if one.table == address.table and not cells.isdisjoint(range(one.first, one.last + 1))
+        ]
+    return faults
 
 
 def _shared_addresses(points: tuple[PointSpec, ...]) -> list[str]:

@@ -1,1 +1,1 @@
-"""Modbus: blocks of registers planned once, decoded with numpy, read and written through pymodbus."""
+"""Modbus: blocks of registers planned once, decoded with numpy, asked over our own client."""
