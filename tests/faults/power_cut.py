@@ -2,6 +2,7 @@
 
 A VFS named `powercut` stands before SQLite's own; `Path("x.db?vfs=powercut")` opens a database through it.
 After a cut, of each file there is all that was synced, and of what came later any sectors of 512 bytes.
+A file that was deleted is gone for good with the next sync of any file, as on a file system with a journal.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 SECTOR = 512
 SQLITE_FULL = 13
 _OPEN = ct.CFUNCTYPE(ct.c_int, ct.c_void_p, ct.c_char_p, ct.c_void_p, ct.c_int, ct.c_void_p)
+_DELETE = ct.CFUNCTYPE(ct.c_int, ct.c_void_p, ct.c_char_p, ct.c_int)
 _WRITE = ct.CFUNCTYPE(ct.c_int, ct.c_void_p, ct.c_void_p, ct.c_int, ct.c_int64)
 _TRUNCATE = ct.CFUNCTYPE(ct.c_int, ct.c_void_p, ct.c_int64)
 _SYNC = ct.CFUNCTYPE(ct.c_int, ct.c_void_p, ct.c_int)
@@ -25,7 +27,8 @@ _SYNC = ct.CFUNCTYPE(ct.c_int, ct.c_void_p, ct.c_int)
 class _Vfs(ct.Structure):
     _fields_ = [
         ("version", ct.c_int), ("file_size", ct.c_int), ("path_length", ct.c_int), ("next", ct.c_void_p),
-        ("name", ct.c_char_p), ("data", ct.c_void_p), ("open", _OPEN), ("rest", ct.c_void_p * 15),
+        ("name", ct.c_char_p), ("data", ct.c_void_p), ("open", _OPEN), ("delete", _DELETE),
+        ("rest", ct.c_void_p * 14),
     ]  # fmt: skip
 
 
@@ -65,7 +68,7 @@ class Disk:
         lib = ct.CDLL(found)
         lib.sqlite3_vfs_find.restype = ct.POINTER(_Vfs)
         own = lib.sqlite3_vfs_find(b"unix")
-        before = own.contents.open
+        before, delete = own.contents.open, own.contents.delete
         mine = _Vfs.from_buffer_copy(own.contents)
         mine.name, mine.next = b"powercut", None
 
@@ -75,8 +78,12 @@ class Disk:
                 self._wrap(file, Path(name.decode()).name)
             return code
 
-        mine.open = _OPEN(opened)
-        self._kept += [mine, own, before, lib]
+        def deleted(_: int, name: bytes, sync: int) -> int:
+            self.ops.append(Op(Path(name.decode()).name, "delete"))
+            return int(delete(ct.addressof(own.contents), name, sync))
+
+        mine.open, mine.delete = _OPEN(opened), _DELETE(deleted)
+        self._kept += [mine, own, before, delete, lib]
         return int(lib.sqlite3_vfs_register(ct.byref(mine), 0)) == 0
 
     def _wrap(self, file: int, name: str) -> None:
@@ -117,14 +124,19 @@ class Disk:
         """Files as a power cut after operation `at` may leave them."""
         files: dict[str, bytearray] = {}
         loose: dict[str, list[Op]] = {}
+        deleted: set[str] = set()
         for op in self.ops[:at]:
-            waiting = loose.setdefault(op.name, [])
-            if op.kind == "sync":
-                for one in waiting:
+            if op.kind == "delete":
+                deleted.add(op.name)
+            elif op.kind == "sync":
+                for one in loose.pop(op.name, []):
                     _apply(files.setdefault(op.name, bytearray()), one, lambda: True)
-                waiting.clear()
+                for name in deleted:
+                    files.pop(name, None)
+                    loose.pop(name, None)
+                deleted.clear()
             else:
-                waiting.append(op)
+                loose.setdefault(op.name, []).append(op)
         share = chance.choice((0.0, 0.5, 0.9, 1.0))
         for name, waiting in loose.items():
             for one in waiting:

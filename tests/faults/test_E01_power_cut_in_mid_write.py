@@ -135,15 +135,18 @@ def test_a_cut_without_flushing_does_lose_rows_so_the_disk_of_this_test_is_a_har
     store._durable_at_s = 10.0**12  # never due
     for _ in range(20):
         telemetry(store, seeded(1))
-    files = disk.after_cut(len(disk.ops), seeded(0))
+    images = [disk.after_cut(len(disk.ops), seeded(seed)) for seed in range(8)]
     store.close()
-    folder = tmp_path / "cut"
-    folder.mkdir()
-    for file, content in files.items():
-        (folder / file).write_bytes(content)
-    again = opened(folder, BOOTS[1])
-    assert len(again.waiting(0)) < 20
-    again.close()
+    left = []
+    for number, files in enumerate(images):
+        folder = tmp_path / f"cut{number}"
+        folder.mkdir()
+        for file, content in files.items():
+            (folder / file).write_bytes(content)
+        again = opened(folder, BOOTS[1])
+        left.append(len(again.waiting(0)))
+        again.close()
+    assert min(left) < 20
 
 
 def test_whichever_write_the_disk_refuses_the_rows_before_it_stay_and_the_next_one_works(
