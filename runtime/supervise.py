@@ -44,7 +44,7 @@ async def supervise(name: str, work: Callable[[], Awaitable[None]], backoff: Bac
         started_s = now_s()
         try:
             await work()
-        except Exception as error:  # noqa: BLE001  one piece of work must not end the process, ADR 0004
+        except Exception as error:  # one piece of work must not end the process, ADR 0004
             failures = 1 if now_s() - started_s > backoff.most_s else failures + 1
             foreseen = isinstance(error, EmsError)
             _log.error("%s failed, %d in a row: %s", name, failures, error, exc_info=not foreseen)

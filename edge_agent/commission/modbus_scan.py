@@ -43,7 +43,7 @@ def scan(  # noqa: PLR0913  one option each
     framing: Annotated[Framing, typer.Option(help="Over TCP: mbap or rtu.")] = "mbap",
     baud: Annotated[int, typer.Option(help="Of a serial port.")] = 9600,
     parity: Annotated[Parity, typer.Option(help="Of a serial port.")] = "none",
-    timeout_s: Annotated[float, typer.Option(help="How long one answer may take.")] = 0.5,
+    timeout_s: Annotated[float, typer.Option(help="How long one answer may take.")] = 1.0,
     config: Annotated[Path, typer.Option("--config", help="Folder with devices/, for --fit.")] = Path(
         "configs"
     ),
@@ -90,28 +90,17 @@ def parse_units(text: str) -> list[int]:
 
 async def _scan_unit(target: str, line: Line, profiles: Sequence[Profile]) -> Row | None:
     at = connection_of(target, line)
+    row: Row = {"line": line_of(at), "unit": float(at.unit), "device": "", "sunspec": "", "fits": ""}
     async with connected(at) as driver:
         try:
-            identity = await _identity(driver)
-            models = await sunspec_models(driver)
-            fits = [name for name, _ in await fitting(driver, profiles)] if profiles else []
+            row["device"] = await _identity(driver) or "tells no name"
+            row["sunspec"] = " ".join(str(model) for model, _ in await sunspec_models(driver))
+            row["fits"] = ", ".join(name for name, _ in await fitting(driver, profiles))
         except DeviceUnreachableError:
-            return None
+            return row if row["device"] else None  # it was there: what it told counts
         except DeviceError as error:
-            return {
-                "line": line_of(at),
-                "unit": float(at.unit),
-                "device": str(error),
-                "sunspec": "",
-                "fits": "",
-            }
-    return {
-        "line": line_of(at),
-        "unit": float(at.unit),
-        "device": identity or "tells no name",
-        "sunspec": " ".join(str(model) for model, _ in models),
-        "fits": ", ".join(fits),
-    }
+            row["device"] = str(error)
+    return row
 
 
 async def _identity(driver: ModbusDriver) -> str:
