@@ -6,7 +6,7 @@ are for a person to look at; notes say what the profile costs on the wire.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -14,10 +14,10 @@ from typing import Final
 from pydantic import ValidationError
 
 from edge_agent.commission.suspicion import doubts_of_point, doubts_of_profile, faults_of_point
-from protocols.drivers.modbus.plan import Block, Limits, limits_of, plan_blocks
+from protocols.drivers.modbus.plan import Block, limits_of, plan_blocks
 from protocols.drivers.modbus.readplan import spans_of
 from protocols.errors import ConfigError
-from protocols.profile import ModbusLimits, PointSpec, Profile
+from protocols.profile import PointSpec, Profile
 from runtime.yaml_config import line_numbers, load_config, load_yaml
 
 _MOST_HOLES: Final = 6
@@ -50,12 +50,11 @@ def check_profile(path: Path) -> Findings:
     errors: list[str] = []
     profile = _load(path, errors)
     points = list(_sound_points(data))
-    limits = _limits(data)
     warnings: list[str] = []
     for number, spec in points:
         at = ("points", number)
         where = f"{path}:{line_of(at)}: points.{number} {spec.name}"
-        errors += [f"{where}: {text}" for text in (*faults_of_point(spec), *_cannot_be_read(spec, limits))]
+        errors += [f"{where}: {text}" for text in faults_of_point(spec)]
         warnings += [f"{where}: {text}" for text in doubts_of_point(spec)]
     if profile is None:
         return Findings(None, errors, warnings)
@@ -99,35 +98,6 @@ def _sound_points(data: object) -> Iterator[tuple[int, PointSpec]]:
             yield number, PointSpec.model_validate(item)
         except ValidationError:
             continue  # said already, with everything else that does not fit the model
-
-
-def _limits(data: object) -> Limits:
-    """Limits as far as they are sound, so that a fault elsewhere hides no address."""
-    raw = data if isinstance(data, Mapping) else {}
-    head = {"id": "x", "label": {"en": "x", "zh": "x"}, "protocol": "modbus", "equipment": "x"}
-    point = {
-        "name": "x_kw",
-        "label": head["label"],
-        "unit": "kW",
-        "address": {"kind": "modbus", "address": 0},
-    }
-    for keys in (("max_registers", "modbus"), ("max_registers",), ("modbus",)):
-        given = {key: raw[key] for key in keys if key in raw}
-        try:
-            return limits_of(Profile.model_validate(head | {"points": [point]} | given))
-        except ValidationError:
-            continue
-    return Limits(max_bits=ModbusLimits().max_bits)
-
-
-def _cannot_be_read(spec: PointSpec, limits: Limits) -> Sequence[str]:
-    if spec.address.kind != "modbus":
-        return ()
-    try:
-        plan_blocks(spans_of(spec), limits)
-    except ConfigError as error:
-        return (str(error),)
-    return ()
 
 
 def _holes(block: Block, used: set[tuple[str, int]]) -> Iterator[str]:
