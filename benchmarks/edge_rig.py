@@ -172,6 +172,7 @@ class Rig:
     hub: CountingHub
     options: tuple[str, ...] = ()
     prefix: tuple[str, ...] = ()
+    bus_port: int | None = None
     env: dict[str, str] = field(default_factory=dict)
     agent: subprocess.Popen[bytes] | None = None
 
@@ -183,7 +184,7 @@ class Rig:
                     *self.prefix, sys.executable, "-m", "ems.main", "edge", "run",
                     f"--config={self.folder / 'config'}",
                     f"--state={self.folder / 'edge'}", f"--keys={self.folder / 'keys'}",
-                    f"--bus=nats://127.0.0.1:{self.config.port}", *self.options,
+                    f"--bus=nats://127.0.0.1:{self.bus_port or self.config.port}", *self.options,
                 ],
                 stdout=log, stderr=log, env={**os.environ, **self.env},
             )  # fmt: skip

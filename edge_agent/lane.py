@@ -1,7 +1,7 @@
 """A lane to the bus: rows in ascending order, several on their way at once, each with its own deadline.
 
 How many bytes may be on their way follows the link: as long as answers come quickly the window grows; when
-they take `_TARGET_S` longer than the best of late, other traffic waits for ours and the window shrinks (the
+they take `_TARGET_S` longer than the best so far, other traffic waits for ours and the window shrinks (the
 idea of LEDBAT, RFC 6817 §2). So a backlog fills a slow link and live rows still pass it.
 """
 
@@ -31,11 +31,10 @@ LANE_HEADER: Final = "Ems-Lane"
 DEADLINE_S: Final = 10.0
 """A row that the bus has not answered for so long did not arrive, as far as this side knows. [s]"""
 
-MIN_WINDOW_BYTES: Final = 8_000
+MIN_WINDOW_BYTES: Final = 4_000
 MAX_WINDOW_BYTES: Final = 1_000_000
 
-_TARGET_S: Final = 0.5
-_BASE_KEPT_S: Final = 120.0
+_TARGET_S: Final = 0.3
 _RECENT: Final = 4
 _HEADER_BYTES: Final = 160
 
@@ -50,15 +49,17 @@ class Window:
     """How many bytes may be on their way; fed with the time each answer took."""
 
     def __init__(self) -> None:
-        self.size_bytes = 4.0 * MIN_WINDOW_BYTES
+        self.size_bytes = 2.0 * MIN_WINDOW_BYTES
         self._base_s = math.inf
-        self._base_at_s = -math.inf
         self._recent: deque[float] = deque(maxlen=_RECENT)
 
-    def answered(self, took_s: float, size: int, now_s: float) -> None:
-        """An answer came `took_s` after its row of `size` bytes was sent."""
-        if took_s <= self._base_s or now_s - self._base_at_s > _BASE_KEPT_S:
-            self._base_s, self._base_at_s = took_s, now_s
+    def answered(self, took_s: float, size: int) -> None:
+        """An answer came `took_s` after its row of `size` bytes was sent.
+
+        The best is that of the whole connection: a newer one would be one that our own queue made longer, and the
+        queue would grow.
+        """
+        self._base_s = min(self._base_s, took_s)
         self._recent.append(took_s)
         room = 1.0 - (min(self._recent) - self._base_s) / _TARGET_S
         grown = self.size_bytes + size * max(room, -1.0)
@@ -95,6 +96,7 @@ class Lane:
     async def open(self, client: Client) -> None:
         """Listen for answers on a new connection; what was on its way on the old one is lost."""
         self.give_up()
+        self.window = Window()
         self._client, self._inbox = client, client.new_inbox()
         await client.subscribe(f"{self._inbox}.*", cb=self._on_answer)
 
@@ -185,9 +187,8 @@ class Lane:
             self._refusal = refusal
             return
         del self._flights[int(message.subject.rpartition(".")[2])]
-        now_s = self._clock.mono_s()
-        self.took_s = now_s - flight.sent_s
-        self.window.answered(self.took_s, flight.size, now_s)
+        self.took_s = self._clock.mono_s() - flight.sent_s
+        self.window.answered(self.took_s, flight.size)
         self.rows += 1
         self.bytes += flight.size
 

@@ -35,19 +35,20 @@ def fill(folder: Path, seconds: int) -> int:
     now = clock.now()
     store = JournalStore(folder / "edge" / "journal.db", "edge1", clock.boot, now.wall_ns, 10**10)
     rng = np.random.default_rng(2)
-    values = rng.normal(50.0, 20.0, (DEVICES, FLOATS))
-    good = np.zeros(FLOATS, np.uint8)
+    middle, floats = len(groups) // 2, len(groups[0].points)
+    values = rng.normal(50.0, 20.0, (len(groups), floats))
+    good = np.zeros(floats, np.uint8)
     for half in range(2 * seconds):
         back_ns = (2 * seconds - half) * NS // 2
-        part = groups[:5] if half % 2 else groups[5:]
-        rows = values[:5] if half % 2 else values[5:]
+        part = groups[:middle] if half % 2 else groups[middle:]
+        rows = values[:middle] if half % 2 else values[middle:]
         rows += rng.normal(0.0, 0.1, rows.shape)
         at = Instant(clock.boot, max(now.mono_ns - back_ns, 1), now.wall_ns - back_ns)
         frames = [
             Frame(group.hash, at, row.astype(np.float32).astype(np.float64), good)
             for group, row in zip(part, rows, strict=True)
         ]
-        store.add_telemetry(frames, at.wall_ns, {"modbus": 5 * FLOATS})
+        store.add_telemetry(frames, at.wall_ns, {"modbus": len(part) * floats})
     store.close()
     return 2 * seconds
 
