@@ -18,6 +18,7 @@ from edge_agent.drivers import make_drivers
 from edge_agent.epoch import next_epoch
 from edge_agent.export import export
 from edge_agent.lines import Lines
+from edge_agent.loop import loop_factory
 from edge_agent.plan import plan
 from edge_agent.prove import ProveJob, sign_blocks
 from edge_agent.prove import prove as prove_all
@@ -75,8 +76,8 @@ def run(  # noqa: PLR0913  one option each
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await run_agent(accepted, next_epoch(state), stop, Options(metrics_port, journal_mb * 1_000_000))
 
-    with StateLock(state):
-        asyncio.run(until_signal())
+    with StateLock(state), asyncio.Runner(loop_factory=loop_factory(accepted.site)) as runner:
+        runner.run(until_signal())
 
 
 @app.command()
