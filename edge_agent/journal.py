@@ -40,7 +40,6 @@ KEEP_BYTES: Final = 48_000_000
 """Memory they may take, by a cautious count. [byte]"""
 
 _FRAME_HEAD_BYTES: Final = 80
-_SAMPLE_BYTES: Final = 9
 _OBJECT_BYTES: Final = 500
 """A frame with its two arrays in memory, beside the samples."""
 
@@ -192,7 +191,7 @@ class Journal:
         taken: list[tuple[Frame, str]] = []
         room = MAX_BUNDLE_BYTES
         while self._buffer:
-            room -= _FRAME_HEAD_BYTES + _SAMPLE_BYTES * len(self._buffer[0][0].values)
+            room -= _FRAME_HEAD_BYTES + _columns_bytes(self._buffer[0][0])
             if room < 0 and taken:
                 break
             taken.append(self._buffer.popleft())
@@ -260,4 +259,9 @@ class Journal:
 
 
 def _memory_of(frame: Frame) -> int:
-    return _OBJECT_BYTES + _SAMPLE_BYTES * len(frame.values)
+    return _OBJECT_BYTES + _columns_bytes(frame)
+
+
+def _columns_bytes(frame: Frame) -> int:
+    indices = 0 if frame.indices is None else frame.indices.nbytes
+    return frame.values.nbytes + frame.qualities.nbytes + indices

@@ -18,6 +18,7 @@ from edge_agent.ask import AskService
 from edge_agent.clock_notes import ClockNotes
 from edge_agent.commands import CommandPorts, CommandService, CommandSettings
 from edge_agent.drivers import make_drivers
+from edge_agent.exception import ByException
 from edge_agent.health import Health, Vitals
 from edge_agent.image import Image
 from edge_agent.journal import Journal, JournalPlace
@@ -98,7 +99,8 @@ async def _stages(accepted: Accepted, agent_epoch: int, options: Options) -> Asy
         vitals = Vitals(agent_epoch, lines.links, commands.leases, commands.fence)
         keys = {device.id: line_key(device) for device in site.edge.devices}
         sources = Sources(meters, journal, uplink, lines.links, keys)
-        poller = Poller(groups, lines, image, meters.counted(journal.put), clock)
+        on = meters.counted(ByException(site, groups).thinned(journal.put))
+        poller = Poller(groups, lines, image, on, clock)
         health = Health(accepted, vitals, journal, clock)
         try:
             ask = AskService(accepted, lines)

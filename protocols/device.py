@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from protocols.access import Availability, KeyPair, Login, OpcUaSecurity, Sparkplug, Tls
 from protocols.config import Config, IdPart, Text
+from protocols.report import Report
 from protocols.units import Seconds
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -209,6 +210,15 @@ class Device(Config):
 
     connection: Connection
     """How it is reached; it must speak the profile's protocol."""
+
+    report: Report | None = None
+    """When samples of its points are handed on, as far as these say nothing; not its counters. None: each."""
+
+    @model_validator(mode="after")
+    def _band_without_unit(self) -> Self:
+        if self.report is not None and self.report.dead_band:
+            raise ValueError("an absolute dead_band has the unit of one point; give it in the profile")
+        return self
 
 
 class EdgeDevices(Config):

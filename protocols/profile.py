@@ -13,6 +13,7 @@ from pydantic import Field, field_validator, model_validator
 
 from protocols.config import Config, IdPart, Text
 from protocols.point import PointKind
+from protocols.report import Report
 from protocols.units import UNITS
 
 
@@ -280,6 +281,9 @@ class PointSpec(Config):
     every_s: Annotated[float, Field(gt=0)] = 1.0
     """Polling class: how often it is read."""
 
+    report: Report | None = None
+    """When a sample is handed on; None: each one, unless the device says otherwise."""
+
     @field_validator("unit")
     @classmethod
     def _known_unit(cls, symbol: str) -> str:
@@ -298,7 +302,22 @@ class PointSpec(Config):
         if self.low is not None and self.high is not None and self.low >= self.high:
             message = f"low {self.low} must be below high {self.high}"
             raise ValueError(message)
+        if self.report is not None and self.report.debounce_s and self.kind is not PointKind.STATE:
+            message = f"{self.name!r} is a {self.kind}; only a state is debounced, leave out debounce_s"
+            raise ValueError(message)
         return self
+
+    def report_under(self, default: Report | None) -> Report | None:
+        """When a sample of this point is handed on where its device has this default; None: each one.
+
+        A counter is exempt from the default: its steps are the data. The band of the default counts for
+        measurements, its debounce for states; of a set-point every change is handed on.
+        """
+        if self.report is not None or default is None or self.kind is PointKind.COUNTER:
+            return self.report
+        band = default.dead_band_pct if self.kind is PointKind.MEASUREMENT else 0.0
+        debounce_s = default.debounce_s if self.kind is PointKind.STATE else 0.0
+        return Report(dead_band_pct=band, max_silence_s=default.max_silence_s, debounce_s=debounce_s)
 
 
 class Origin(Config):
