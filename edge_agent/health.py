@@ -59,6 +59,7 @@ class Health:
             pending=pending,
             cap_hashes=dict(self._accepted.cap_hashes),
             journal=self._journal.name,
+            troubles=self._journal.troubles,
         )
 
     async def run(self, client: Client) -> None:

@@ -56,8 +56,8 @@ class Window:
     def answered(self, took_s: float, size: int) -> None:
         """An answer came `took_s` after its row of `size` bytes was sent.
 
-        The best is that of the whole connection: a newer one would be one that our own queue made longer, and the
-        queue would grow.
+        The best is that of the whole connection: a newer one would be one that our own queue made longer, and
+        the queue would grow.
         """
         self._base_s = min(self._base_s, took_s)
         self._recent.append(took_s)

@@ -30,6 +30,7 @@ class Heartbeat:
         pending: Journal rows the hub has not covered.
         cap_hashes: Device id to the hash of its accepted write block, hex; only proven ones.
         journal: Id of the journal in use.
+        troubles: What a person should see to at the box, as sentences; empty when all is well.
     """
 
     edge: str
@@ -45,6 +46,7 @@ class Heartbeat:
     pending: int = 0
     cap_hashes: dict[str, str] = field(default_factory=dict)
     journal: str = ""
+    troubles: list[str] = field(default_factory=list)
 
     def encode(self) -> bytes:
         """Pack it."""
