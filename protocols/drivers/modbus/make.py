@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from protocols.device import Device, ModbusSerial, ModbusTcp
@@ -22,8 +23,10 @@ At = ModbusTcp | ModbusSerial
 def make_drivers(devices: Mapping[str, tuple[Device, Profile]]) -> dict[str, Driver]:
     """A driver a device; units of one line share its client."""
     places = {name: _connection(device) for name, (device, _) in devices.items()}
-    keys = [line_of(at) for at in places.values()]
-    longest_s = {key: max(at.timeout_s for at in places.values() if line_of(at) == key) for key in keys}
+    units = Counter(line_of(at) for at in places.values())
+    longest_s: dict[str, Seconds] = {}
+    for at in places.values():
+        longest_s[line_of(at)] = max(at.timeout_s, longest_s.get(line_of(at), 0.0))
     clients: dict[str, ModbusClient] = {}
     drivers: dict[str, Driver] = {}
     for name, (_, profile) in devices.items():
@@ -37,7 +40,7 @@ def make_drivers(devices: Mapping[str, tuple[Device, Profile]]) -> dict[str, Dri
             limits=limits_of(profile),
             depth=at.depth if isinstance(at, ModbusTcp) and at.framing == "mbap" else 1,
             pause_s=profile.modbus.pause_s,
-            shared=keys.count(key) > 1,
+            shared=units[key] > 1,
         )
         drivers[name] = ModbusDriver(clients[key], settings)
     return drivers
