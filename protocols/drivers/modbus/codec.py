@@ -124,6 +124,10 @@ class PollCodec:
         Args:
             memory: Big-endian words; a bit takes a word of its own.
         """
+        with np.errstate(all="ignore"):  # a signalling NaN or an overflow is judged below, not warned about
+            return self._decode(memory)
+
+    def _decode(self, memory: bytes) -> Reading:
         words = np.frombuffer(memory, ">u2")
         raw = np.empty(self._count)
         qualities = np.zeros(self._count, np.uint8)

@@ -185,3 +185,9 @@ def test_decoding_a_block_is_decoding_each_point_alone(kinds: list[DataType], no
         alone = decode([point], 0, registers)
         assert np.array_equal(together.values[[number]], alone.values, equal_nan=True)
         assert together.qualities[number] == alone.qualities[0]
+
+
+def test_a_signalling_nan_and_an_overflow_are_bad_without_a_warning() -> None:
+    points = [spec("a_kw", 0, DataType.F32), spec("b_kw", 2, DataType.F64, scale=1e300)]
+    registers = [0x7F80, 0x0001, 0x7FE0, 0, 0, 0]
+    assert decode(points, 0, registers).qualities.tolist() == [Quality.BAD_NOT_AVAILABLE] * 2
