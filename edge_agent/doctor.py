@@ -21,7 +21,7 @@ from rich.markup import escape
 from edge_agent.clock_notes import clock_is_synced
 from edge_agent.drivers import make_drivers
 from edge_agent.lines import Lines
-from edge_agent.metrics import PORT_FILE
+from edge_agent.local_server import PORT_FILE
 from edge_agent.settings import Accepted, Place, bus_login, load_accepted
 from edge_agent.top import one, read_metrics
 from protocols.clock import Clock
@@ -174,10 +174,19 @@ def _user() -> str:
     return pwd.getpwuid(os.getuid()).pw_name
 
 
+def _runs(state: Path) -> bool:
+    if not (state / PORT_FILE).exists():
+        return False
+    try:
+        return bool(read_metrics(state))
+    except ConfigError:
+        return False  # it was killed and could not take its file along
+
+
 async def examine(accepted: Accepted) -> list[Finding]:
     """All checks, in the order in which a person should mend."""
     devices, state = accepted.site.edge.devices, accepted.place.state
-    running = (state / PORT_FILE).exists()
+    running = await asyncio.to_thread(_runs, state)
     findings = [
         check_clock(SystemClock(), synced=clock_is_synced()),
         *check_state(state), *check_flash(), *check_serial(devices),

@@ -1,13 +1,7 @@
-"""The metrics of one agent in the text format of Prometheus, served on loopback only.
-
-The port is written to `metrics.port` in the state folder, so that `ems edge top` finds it without being told.
-"""
+"""The metrics of one agent in the text format of Prometheus 0.0.4."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +11,7 @@ from edge_agent.journal import Journal
 from edge_agent.meters import DeviceMeter, Meters
 from edge_agent.uplink import Uplink
 
-_log = logging.getLogger(__name__)
-
-PORT_FILE: Final = "metrics.port"
-_LOOPBACK: Final = "127.0.0.1"
 _QUANTILES: Final = (0.5, 0.99)
-_REQUEST_S: Final = 5.0
-_HEAD_BYTES: Final = 8192
 
 Labels = Mapping[str, str]
 Row = tuple[Labels, float]
@@ -146,44 +134,3 @@ def _labels(labels: Labels) -> str:
         for key, value in labels.items()
     )
     return "{" + ",".join(quoted) + "}"
-
-
-class MetricsServer:
-    """Answers every GET on loopback with the metrics; `async with` opens and closes it."""
-
-    def __init__(self, sources: Sources, state: Path, port: int = 0) -> None:
-        self._sources = sources
-        self._file = state / PORT_FILE
-        self._port = port
-
-    async def run(self) -> None:
-        """Serve until cancelled.
-
-        Raises:
-            OSError: The port is taken.
-        """
-        server = await asyncio.start_server(self._serve, _LOOPBACK, self._port, limit=_HEAD_BYTES)
-        self._file.write_text(f"{server.sockets[0].getsockname()[1]}\n", encoding="ascii")
-        try:
-            async with server:
-                await server.serve_forever()
-        finally:
-            self._file.unlink(missing_ok=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(
-            OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError
-        ):
-            async with asyncio.timeout(_REQUEST_S):
-                head = await reader.readuntil(b"\r\n\r\n")
-                writer.write(await self._answer(head))
-                await writer.drain()
-        writer.close()
-
-    async def _answer(self, head: bytes) -> bytes:
-        if not head.startswith(b"GET "):
-            return b"HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-        body = (await exposition(self._sources)).encode()
-        kind = b"text/plain; version=0.0.4; charset=utf-8"
-        start = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: " + kind
-        return start + f"\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body

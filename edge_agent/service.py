@@ -23,8 +23,10 @@ from edge_agent.health import Health, Vitals
 from edge_agent.image import Image
 from edge_agent.journal import Journal, JournalPlace
 from edge_agent.lines import Lines, line_key
+from edge_agent.local_page import pages
+from edge_agent.local_server import LocalServer
 from edge_agent.meters import Meters
-from edge_agent.metrics import MetricsServer, Sources
+from edge_agent.metrics import Sources, exposition
 from edge_agent.options import Options, write_summary
 from edge_agent.poll import Poller, PollGroup, poll_groups
 from edge_agent.settings import Accepted, bus_login, gate_rules
@@ -104,11 +106,12 @@ async def _stages(accepted: Accepted, agent_epoch: int, options: Options) -> Asy
         health = Health(accepted, vitals, journal, clock)
         try:
             ask = AskService(accepted, lines)
+            local = pages(site, image, clock, partial(exposition, sources))
             beside = (
                 ("journal", journal.run),
                 ("commands", commands.run),
                 ("clock notes", ClockNotes(place.edge, journal, clock).run),
-                ("metrics", MetricsServer(sources, place.state, options.metrics_port).run),
+                ("local page", LocalServer(local, place.state, options.metrics_port).run),
                 ("watchdog", Watchdog(lambda: commands.ticked_s, clock).run),
             )
             yield _Stages(groups, lines, journal, uplink, commands, poller, health, ask, beside)

@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from edge_agent.metrics import PORT_FILE
+from edge_agent.local_server import PORT_FILE
 from protocols.errors import ConfigError
 
 _LINE: Final = re.compile(r"^ems_edge_(\w+?)(?:\{(.*)\})? (\S+)$")

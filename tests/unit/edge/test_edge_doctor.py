@@ -67,7 +67,6 @@ async def test_each_fault_is_found_and_the_waiting_samples_are_exported(tmp_path
             await bench.journals(4)
             running = {f.what: f for f in await examine(load_accepted(place))}
             await bench.end_agent(signal.SIGKILL)
-            (tmp_path / "edge" / "metrics.port").unlink()
             bench.bus.start()
             stopped = {f.what: f for f in await examine(load_accepted(place))}
     assert (running["device meter1"].verdict, running["bus"].verdict) == ("ok", "bad")

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from rich.console import Console
@@ -63,6 +64,7 @@ async def test_a_running_agent_tells_devices_polls_and_lanes(tmp_path: Path) -> 
             bench.start_agent()
             await until(lambda: len(bench.hub.samples) >= 3, 15, "first rows")
             figures = await asyncio.to_thread(read_metrics, tmp_path / "edge")
+            await asyncio.to_thread(_local_pages, int((tmp_path / "edge" / "metrics.port").read_text()))
     assert {labels["device"] for labels, _ in figures["device_up"]} == {"meter1", "meter2"}
     assert one(figures, "device_up", device="meter1") == 1.0
     assert one(figures, "poll_target_seconds", device="meter2") == 0.2
@@ -72,6 +74,25 @@ async def test_a_running_agent_tells_devices_polls_and_lanes(tmp_path: Path) -> 
     assert one(figures, "samples_total") >= 30
     console = Console(record=True, width=140, file=None, quiet=True)
     console.print(view(figures))
+
+
+def _local_pages(port: int) -> None:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        found = client.get("/values").json()
+        assert [device["id"] for device in found["devices"]] == ["meter1", "meter2"]
+        point = found["devices"][1]["points"][0]
+        assert (point["name"], point["unit"], point["quality"]) == ("p0_kw", "kW", "good")
+        assert isinstance(point["value"], float)
+        assert 0 <= point["age_s"] < 5
+        page = client.get("/")
+        assert page.headers["content-type"].startswith("text/html")
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        refused = [
+            client.post("/values").status_code,
+            client.get("/write").status_code,
+            client.get("/values", headers={"Host": "evil.example"}).status_code,
+        ]
+        assert refused == [405, 404, 421]
 
 
 async def test_systemd_hears_of_life_only_while_the_control_tick_lives(tmp_path: Path) -> None:
