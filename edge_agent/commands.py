@@ -49,6 +49,7 @@ from edge_agent.gate.events import (
 from edge_agent.gate.start import restored
 from edge_agent.gate.state import NS, Rules
 from edge_agent.gate.store import ControlStore
+from edge_agent.journal_disk import is_full
 from protocols import subjects
 from protocols.clock import Clock
 from protocols.errors import StoreError
@@ -260,8 +261,8 @@ class CommandService:
         """Commit; a full disk costs the journal's reserve before anything is given up."""
         try:
             return await self._thread.call(commit)
-        except StoreError:
-            if not await self._ports.journal.make_room():
+        except StoreError as error:
+            if not (is_full(error.__cause__) and await self._ports.journal.make_room()):
                 raise
         return await self._thread.call(commit)
 

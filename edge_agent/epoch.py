@@ -14,6 +14,17 @@ def next_epoch(state: Path) -> int:
     Raises:
         StoreError: The file cannot be read or written; without an epoch the agent must not start.
     """
+    try:
+        return _counted(state)
+    except StoreError:
+        reserve = state / "journal.reserve"  # a full disk must not keep the agent from starting
+        if not reserve.exists():
+            raise
+        reserve.unlink()
+    return _counted(state)
+
+
+def _counted(state: Path) -> int:
     path = state / "epoch"
     fresh = path.with_suffix(".new")
     try:

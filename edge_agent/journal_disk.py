@@ -26,6 +26,15 @@ RESERVE_BYTES: Final = 8_000_000
 _TRY_AGAIN_S: Final = 5.0
 
 
+_FULL: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether SQLite failed for want of space; some calls on a full disk end as plain I/O errors."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return isinstance(code, int) and code & 0xFF in _FULL
+
+
 class Reserve:
     """One file that is there to be deleted; used from any thread, each call takes some ms at most."""
 

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from edge_agent.journal_disk import Commit, Reserve
+from edge_agent.journal_disk import Commit, Reserve, is_full
 from edge_agent.journal_rows import PROTOCOLS, SCHEMA, Entry, Kind, Run
 from protocols.errors import StoreError
 from protocols.frame import Bundle, Frame, decode_bundle, encode_bundle
@@ -49,19 +49,30 @@ class JournalStore:
         self._durable_at_s = time.monotonic()
         self._gone: dict[int, int] = {}
         self.dirty = False
+        self.reserve = Reserve(path.with_suffix(".reserve"))
         try:
-            self._db.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
-            self._db.executescript(SCHEMA)
-            with transaction(self._db):
-                self.journal = self._journal_of(boot)
-                self._run = self._db.execute(
-                    "INSERT INTO run (journal, started_wall_ns) VALUES (?, ?)",
-                    (self.journal, started_wall_ns),
-                ).lastrowid
+            self._begin(boot, started_wall_ns)
+        except sqlite3.Error as error:
+            if not (is_full(error) and self.reserve.release()):
+                raise StoreError(f"the journal {path} cannot be used: {error}") from error
+            self._begin_in_reserve(path, boot, started_wall_ns)
+        self._bytes = self._stored_bytes()
+
+    def _begin(self, boot: str, started_wall_ns: int) -> None:
+        self._db.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
+        self._db.executescript(SCHEMA)
+        with transaction(self._db):
+            self.journal = self._journal_of(boot)
+            row = (self.journal, started_wall_ns)
+            self._run = self._db.execute(
+                "INSERT INTO run (journal, started_wall_ns) VALUES (?, ?)", row
+            ).lastrowid
+
+    def _begin_in_reserve(self, path: Path, boot: str, started_wall_ns: int) -> None:
+        try:
+            self._begin(boot, started_wall_ns)
         except sqlite3.Error as error:
             raise StoreError(f"the journal {path} cannot be used: {error}") from error
-        self.reserve = Reserve(path.with_suffix(".reserve"))
-        self._bytes = self._stored_bytes()
 
     def _journal_of(self, boot: str) -> str:
         meta = dict(self._db.execute("SELECT name, value FROM meta"))
@@ -74,9 +85,11 @@ class JournalStore:
 
     def close(self) -> None:
         """Make everything durable and let the file go."""
-        self.tidy()
-        self.make_durable()
-        self._db.close()
+        try:
+            self.tidy()
+            self.make_durable()
+        finally:
+            self._db.close()
 
     def add_telemetry(self, frames: Sequence[Frame], sent_unix_ns: int, by_protocol: dict[str, int]) -> Entry:
         """Write one bundle; it is in the kernel when this returns, on the disk within `DURABLE_S`.
@@ -108,8 +121,8 @@ class JournalStore:
         """
         try:
             return self._add_receipts(bodies)
-        except StoreError:
-            if not self.reserve.release():
+        except StoreError as error:
+            if not (is_full(error.__cause__) and self.reserve.release()):
                 raise
         return self._add_receipts(bodies)
 

@@ -229,6 +229,8 @@ class Uplink:
         now_s = self._clock.mono_s()
         if now_s - self._scanned_s >= (RESEND_S if self._hub_is_heard() else RESEND_UNHEARD_S) / 2:
             self._after, self._scanned_s = 0, now_s
+            first = next(iter(await journal.waiting(0)), None)  # what is below was covered or given up
+            self._sent_s = {seq: at for seq, at in self._sent_s.items() if first is not None and seq >= first}
         reached = self._after
         while seqs := await journal.waiting(reached):
             if self._after == reached:  # else rows fell back meanwhile, and it starts below them

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from edge_agent.journal import Journal, JournalPlace
+from edge_agent.journal_disk import Reserve
 from edge_agent.journal_rows import Entry, Kind
+from edge_agent.journal_store import JournalStore
 from protocols.clock import Instant
 from protocols.errors import StoreError
 from protocols.frame import Frame, decode_bundle
@@ -60,6 +62,25 @@ def disk() -> Disk:
     if not made.install():
         pytest.skip("this Python carries SQLite inside; its writes cannot be refused")
     return made
+
+
+def test_e4_an_agent_starts_on_a_full_disk_with_what_was_reserved(tmp_path: Path, disk: Disk) -> None:
+    place = (tmp_path / "j.db?vfs=powercut", "edge1", "boot000000000001", 1, 10**9)
+    JournalStore(*place).close()
+    disk.refuse = 1
+    release, calls = Reserve.release, []
+
+    def release_and_have_room(reserve: Reserve) -> bool:
+        disk.refuse = None
+        calls.append(reserve)
+        return release(reserve)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Reserve, "release", release_and_have_room)
+        store = JournalStore(*place)
+    assert store.add_receipts([b"receipt"])
+    assert (len(calls), store.reserve.released, (tmp_path / "j.reserve").exists()) == (1, True, False)
+    store.close()
 
 
 async def test_e4_while_others_fill_the_disk_samples_wait_in_memory_and_all_goes_on_by_itself(
