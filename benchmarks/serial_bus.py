@@ -76,7 +76,7 @@ class PacedBus(threading.Thread):
         self._babble_s = 0.0
         self.served = 0
         self.violations = 0
-        self.written_s: list[float] = []
+        self.served_before_write: list[int] = []
 
     @override
     def run(self) -> None:
@@ -110,7 +110,7 @@ class PacedBus(threading.Thread):
             return
         answer = frame
         if frame[1] == _WRITE:
-            self.written_s.append(end_s)
+            self.served_before_write.append(self.served)
         else:
             data = struct.pack(f">{count}H", *(start + at + 100 * unit & 0xFFFF for at in range(count)))
             answer = _framed(bytes((unit, frame[1], len(data))) + data)
@@ -124,8 +124,8 @@ class PacedBus(threading.Thread):
         for at in range(0, len(data), _CHUNK):
             part = data[at : at + _CHUNK]
             _sleep_until(begin_s + (at + len(part)) * self.settings.character_s)
+            self._free_s = time.monotonic() + self.settings.gap_s * 0.9  # before the master can have seen it
             os.write(self._master, part)
-        self._free_s = time.monotonic() + self.settings.gap_s * 0.9  # this thread may be late itself
 
     def _babble(self) -> None:
         now_s = time.monotonic()
