@@ -153,6 +153,9 @@ class Point(Config):
     high: Number | None
     """Highest valid value. [unit]"""
 
+    stale_after_s: Number
+    """Age from which on a value is not the present one; longer where it is reported by exception. [s]"""
+
 
 class Value(Config):
     """Newest sample of a point."""

@@ -90,6 +90,7 @@ async def points(site: SiteId, deps: Deps) -> list[Point]:  # noqa: ARG001  chec
             label=spec.label,
             low=spec.low,
             high=spec.high,
+            stale_after_s=deps.registry.stale_after_s(point),
         )
         for point, spec in deps.registry.points.items()
     ]

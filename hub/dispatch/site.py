@@ -28,6 +28,7 @@ class DispatchSite:
         limits: Point "device/point" to its commissioned limits; a point without them is never commanded.
         edges: Device id to the edge that reads it.
         labels: Device id to what people call it.
+        silence_s: Point "device/point" to how long it may be silent, where it is reported by exception. [s]
     """
 
     id: str
@@ -38,6 +39,7 @@ class DispatchSite:
     limits: dict[str, WriteLimits] = field(default_factory=dict)
     edges: dict[str, str] = field(default_factory=dict)
     labels: dict[str, Text] = field(default_factory=dict)
+    silence_s: dict[str, float] = field(default_factory=dict)
 
 
 def load_site(config: Path, site: str) -> DispatchSite:
@@ -67,4 +69,7 @@ def load_site(config: Path, site: str) -> DispatchSite:
         limits=limits,
         edges={name: known.edge for name, known in registry.devices.items()},
         labels={name: known.device.label for name, known in registry.devices.items()},
+        silence_s={
+            point.local: silent_s for point in registry.points if (silent_s := registry.silence_s(point))
+        },
     )

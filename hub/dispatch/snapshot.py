@@ -16,7 +16,8 @@ from plant.units.cooling import RUNNING
 from protocols.quality import is_good
 
 STALE_S: Final = 30.0
-"""A reading older than this is not used. [s]"""
+"""A reading older than this is not used, or than the longest silence of a point reported by exception. [s]"""
+_ON_THE_WAY_S: Final = 10.0
 _NS: Final = 1_000_000_000
 _ON_CODES: Final = {
     "compressor_fixed": frozenset({UNLOADED, LOADED}),
@@ -136,6 +137,7 @@ class _Eye:
 
     def __init__(self, site: DispatchSite, snapshot: Snapshot) -> None:
         self._flowsheet = site.plant.flowsheet
+        self._silence_s = site.silence_s
         self._snapshot = snapshot
 
     def value(self, unit: str, role: str) -> float | None:
@@ -144,7 +146,8 @@ class _Eye:
         reading = self._snapshot.readings.get(ref) if ref else None
         if reading is None or not is_good(reading.quality) or not math.isfinite(reading.value):
             return None
-        fresh = self._snapshot.now_ns - reading.time_ns <= STALE_S * _NS
+        most_s = max(STALE_S, self._silence_s.get(ref or "", 0.0) + _ON_THE_WAY_S)
+        fresh = self._snapshot.now_ns - reading.time_ns <= most_s * _NS
         return reading.value if fresh else None
 
     def machine(self, name: str, kind: str, before: MachineSeen | None) -> MachineSeen:

@@ -6,20 +6,27 @@ import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field, field_validator
 
 from protocols.config import Config, IdPart, Text
 from protocols.device import Device
 from protocols.errors import ConfigError
-from protocols.point import PointId
+from protocols.point import PointId, PointKind
 from protocols.profile import PointSpec, Profile
 from runtime.site import devices_file, load_devices
 from runtime.yaml_config import load_config
 
 Mode = Literal["off", "advice", "approve", "auto"]
 """What the hub may do with a machine; only in auto it commands without a person."""
+
+FRESH_S: Final = 45.0
+"""A sample of a point that is always reported counts as present for this long, or three of its polls. [s]"""
+
+_SLOW_S: Final = {PointKind.COUNTER: 120.0, PointKind.SETPOINT: 60.0}
+_MISSED_POLLS: Final = 3
+_ON_THE_WAY_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +109,28 @@ class Registry:
     site: SiteFile
     devices: dict[str, KnownDevice]
     points: dict[PointId, PointSpec]
+
+    def silence_s(self, point: PointId) -> float:
+        """Longest time the edge may keep silent about a point that is read and does not change; 0: none. [s].
+
+        Raises:
+            KeyError: No such point.
+        """
+        report = self.points[point].report_under(self.devices[point.device].device.report)
+        return 0.0 if report is None else report.max_silence_s
+
+    def stale_after_s(self, point: PointId) -> float:
+        """Age from which on a value is no longer the present one: silence is over, this is loss. [s].
+
+        Raises:
+            KeyError: No such point.
+        """
+        spec = self.points[point]
+        usual_s = max(_SLOW_S.get(spec.kind, FRESH_S), _MISSED_POLLS * spec.every_s)
+        silence_s = self.silence_s(point)
+        return (
+            max(usual_s, silence_s + _MISSED_POLLS * spec.every_s + _ON_THE_WAY_S) if silence_s else usual_s
+        )
 
 
 def load_registry(config_dir: Path, site: str) -> Registry:

@@ -10,7 +10,7 @@ export function device(id: string, kind: string): Device {
 }
 
 export function point(device: string, name: string, unit: string, kind = 'measurement'): Point {
-  return { id: `demo/${device}/${name}`, device, name, unit, kind, label: { en: name, zh: name }, low: null, high: null }
+  return { id: `demo/${device}/${name}`, device, name, unit, kind, label: { en: name, zh: name }, low: null, high: null, stale_after_s: 45 }
 }
 
 export function command(over: Partial<Command> = {}): Command {

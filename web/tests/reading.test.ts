@@ -1,16 +1,17 @@
 import { describe, expect, it } from 'vitest'
 
 import { combine, ratio, sum } from '@/lib/combine'
-import { maxAgeS, NOTHING, read, type Reading } from '@/lib/reading'
+import { NOTHING, read, type Reading } from '@/lib/reading'
 
 import { value } from './make'
 
 const HEARD_S = 100
-const at = (over: Parameters<typeof value>[0], nowS = HEARD_S, lost = false): Reading => read({ value: value(over), heardS: HEARD_S }, nowS, 'measurement', lost)
+const LIMIT_S = 45
+const at = (over: Parameters<typeof value>[0], nowS = HEARD_S, lost = false): Reading => read({ value: value(over), heardS: HEARD_S }, nowS, LIMIT_S, lost)
 
 describe('a reading', () => {
   it('is missing when nothing was ever heard or there is no number', () => {
-    expect(read(undefined, 0, 'measurement', false)).toEqual(NOTHING)
+    expect(read(undefined, 0, LIMIT_S, false)).toEqual(NOTHING)
     expect(at({ value: null }).q).toBe('missing')
     expect(at({ value: Number.NaN }).value).toBeNull()
   })
@@ -25,10 +26,13 @@ describe('a reading', () => {
   })
 
   it('grows older with the clock of the page and turns stale', () => {
-    const limit = maxAgeS('measurement')
     expect(at({ age_s: 2 }, HEARD_S + 10).ageS).toBe(12)
-    expect(at({ age_s: 0 }, HEARD_S + limit).q).toBe('good')
-    expect(at({ age_s: 0 }, HEARD_S + limit + 0.1).q).toBe('stale')
+    expect(at({ age_s: 0 }, HEARD_S + LIMIT_S).q).toBe('good')
+    expect(at({ age_s: 0 }, HEARD_S + LIMIT_S + 0.1).q).toBe('stale')
+  })
+
+  it('may be silent for as long as the hub says', () => {
+    expect(read({ value: value({ age_s: 0 }), heardS: HEARD_S }, HEARD_S + 300, 308, false).q).toBe('good')
   })
 
   it('is stale at once when the link is lost or the edge marked it so, and keeps its last number', () => {

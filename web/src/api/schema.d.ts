@@ -592,6 +592,11 @@ export interface components {
              * @description Highest valid value. [unit]
              */
             high: number | null;
+            /**
+             * Stale After S
+             * @description Age from which on a value is not the present one; longer where it is reported by exception. [s]
+             */
+            stale_after_s: number;
         };
         /**
          * Session

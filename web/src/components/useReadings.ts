@@ -21,7 +21,7 @@ export function useReadings(): Readings {
   const tick = useTick()
   function readingOf(point: Point | undefined): Reading {
     void tick.value
-    return point === undefined ? NOTHING : read(live.held.get(point.id), monotonicS(), point.kind, live.lost)
+    return point === undefined ? NOTHING : read(live.held.get(point.id), monotonicS(), point.stale_after_s, live.lost)
   }
   const newestS = computed(() => {
     const ages = plant.points.flatMap((point) => readingOf(point).ageS ?? [])

@@ -22,31 +22,24 @@ export interface Reading {
   quality: number | null
 }
 
-/** Oldest age shown as fresh. Slow polling classes are 5 s to 15 s; three missed polls are too many. */
-const MAX_AGE_S: Record<string, number> = { counter: 120, setpoint: 60, set_point: 60 }
-const MAX_AGE_DEFAULT_S = 45
 const UNCERTAIN_STALE = 67
 
 export const NOTHING: Reading = { q: 'missing', value: null, ageS: null, time: null, quality: null }
 
-/** Oldest age in seconds at which a point of this kind still counts as fresh. */
-export function maxAgeS(kind: string): number {
-  return MAX_AGE_S[kind] ?? MAX_AGE_DEFAULT_S
-}
-
 /**
- * Judge a held value at `nowS` (page monotonic).
+ * Judge a held value at `nowS` (page monotonic); older than `staleAfterS` it is stale. The hub says how old that is: a
+ * point reported by exception may be silent for longer than one that is always sent.
  *
  * Order: nothing heard or no number → missing, unless the sample itself is bad; bad; lost link, too old or marked stale →
  * stale; uncertain; good. A bad sample keeps no number: a failed read is never a number.
  */
-export function read(held: Held | undefined, nowS: number, kind: string, linkLost: boolean): Reading {
+export function read(held: Held | undefined, nowS: number, staleAfterS: number, linkLost: boolean): Reading {
   if (held === undefined) return NOTHING
   const { value } = held
   const ageS = Math.max(0, value.age_s + nowS - held.heardS)
   const base = { ageS, time: value.time, quality: value.quality }
   if (value.quality_class === 'bad') return { ...base, q: 'bad', value: null }
   if (value.value === null || !Number.isFinite(value.value)) return { ...base, q: 'missing', value: null }
-  const old = ageS > maxAgeS(kind) || value.quality === UNCERTAIN_STALE
+  const old = ageS > staleAfterS || value.quality === UNCERTAIN_STALE
   return { ...base, q: linkLost || old ? 'stale' : value.quality_class, value: value.value }
 }
