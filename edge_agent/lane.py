@@ -49,7 +49,7 @@ class Window:
     """How many bytes may be on their way; fed with the time each answer took."""
 
     def __init__(self) -> None:
-        self.size_bytes = 2.0 * MIN_WINDOW_BYTES
+        self.size_bytes = float(MIN_WINDOW_BYTES)
         self._base_s = math.inf
         self._recent: deque[float] = deque(maxlen=_RECENT)
 
