@@ -17,7 +17,7 @@ from typing import Any
 
 SECTOR = 512
 SQLITE_FULL = 13
-_OPEN = ct.CFUNCTYPE(ct.c_int, ct.c_void_p, ct.c_char_p, ct.c_void_p, ct.c_int, ct.c_void_p)
+_OPEN = ct.CFUNCTYPE(ct.c_int, ct.c_void_p, ct.c_void_p, ct.c_void_p, ct.c_int, ct.c_void_p)
 _DELETE = ct.CFUNCTYPE(ct.c_int, ct.c_void_p, ct.c_char_p, ct.c_int)
 _WRITE = ct.CFUNCTYPE(ct.c_int, ct.c_void_p, ct.c_void_p, ct.c_int, ct.c_int64)
 _TRUNCATE = ct.CFUNCTYPE(ct.c_int, ct.c_void_p, ct.c_int64)
@@ -72,10 +72,11 @@ class Disk:
         mine = _Vfs.from_buffer_copy(own.contents)
         mine.name, mine.next = b"powercut", None
 
-        def opened(_: int, name: bytes | None, file: int, flags: int, out: int) -> int:
+        def opened(_: int, name: int | None, file: int, flags: int, out: int) -> int:
+            # the very pointer goes on: SQLite reads the name as long as the file is open
             code = int(before(ct.addressof(own.contents), name, file, flags, out))
             if code == 0 and name is not None:
-                self._wrap(file, Path(name.decode()).name)
+                self._wrap(file, Path(ct.string_at(name).decode()).name)
             return code
 
         def deleted(_: int, name: bytes, sync: int) -> int:
