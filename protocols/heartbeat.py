@@ -31,6 +31,11 @@ class Heartbeat:
         cap_hashes: Device id to the hash of its accepted write block, hex; only proven ones.
         journal: Id of the journal in use.
         troubles: What a person should see to at the box, as sentences; empty when all is well.
+        config_version: Version of the hub's configuration that is accepted; 0: files given at the box.
+        config_trial: Version being tried; 0: none.
+        config_seen: Highest version ever decided, so that a hub that forgot can go on counting.
+        config_digest: Name of the files in force, see `protocols/configuration.py`.
+        config_edited: Files changed at the box since they were accepted or loaded.
     """
 
     edge: str
@@ -47,6 +52,11 @@ class Heartbeat:
     cap_hashes: dict[str, str] = field(default_factory=dict)
     journal: str = ""
     troubles: list[str] = field(default_factory=list)
+    config_version: int = 0
+    config_trial: int = 0
+    config_seen: int = 0
+    config_digest: str = ""
+    config_edited: list[str] = field(default_factory=list)
 
     def encode(self) -> bytes:
         """Pack it."""

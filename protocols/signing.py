@@ -32,14 +32,14 @@ def seal(purpose: str, body: bytes, key: Ed25519PrivateKey) -> bytes:
     return bytes(msgpack.packb([body, key.sign(_message(purpose, body))]))
 
 
-def open_envelope(data: bytes) -> tuple[bytes, bytes]:
-    """Split an envelope into body and signature; checks form only.
+def open_envelope(data: bytes, most_bytes: int = MAX_ENVELOPE_BYTES) -> tuple[bytes, bytes]:
+    """Split an envelope of at most `most_bytes` into body and signature; checks form only.
 
     Raises:
         ContractError: Too large, not an envelope.
     """
-    if len(data) > MAX_ENVELOPE_BYTES:
-        raise ContractError(f"an envelope of {len(data)} bytes; at most {MAX_ENVELOPE_BYTES}")
+    if len(data) > most_bytes:
+        raise ContractError(f"an envelope of {len(data)} bytes; at most {most_bytes}")
     try:
         body, signature = msgpack.unpackb(data)
     except (ValueError, TypeError, msgpack.exceptions.UnpackException) as error:

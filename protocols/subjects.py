@@ -7,6 +7,7 @@ up     tel.<edge>.<journal>       telemetry bundles            stream TEL
 down   cmd.<edge>                 commands                     stream CMD (memory)
        ren.<edge>                 renewals                     no stream
        cov.<edge>                 committed ranges             no stream
+       cfg.<edge>                 desired configuration        no stream
 both   ask.<edge>                 read-only request and reply  no stream
 hub    evt.<site>.<kind>          what the hub's roles tell each other: values, plan, command
 
@@ -65,6 +66,11 @@ def renewal(edge: str) -> str:
 def coverage(edge: str) -> str:
     """Committed ranges, told to the edge."""
     return f"cov.{edge}"
+
+
+def configuration(edge: str) -> str:
+    """The desired configuration of an edge, sent until it is answered."""
+    return f"cfg.{edge}"
 
 
 def ask(edge: str) -> str:

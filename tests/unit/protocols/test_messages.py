@@ -48,8 +48,9 @@ RENEWAL = Renewal(1, "hub", "00ff", "demo", "edge1", 3, b"l" * 16, 10.0, Echo("b
 GAP = Gap("edge1", "j0", 3, 9, 7, 4200)
 NOTE = ClockNote("edge1", "boot0", 5, 1_700_000_000_000_000_000, synced=True)
 HEARTBEAT = Heartbeat(
-    "edge1", "demo", 3, "boot0", 123_456, 5, 4, ["aa"], {"comp1": "up"}, 7, 1, {"comp1": "ab"}, "j0"
-)
+    "edge1", "demo", 3, "boot0", 123_456, 5, 4, ["aa"], {"comp1": "up"}, 7, 1, {"comp1": "ab"}, "j0",
+    ["the disk is full"], 2, 3, 3, "00ff", ["devices/x.yaml"],
+)  # fmt: skip
 
 
 def _receipts() -> list[Receipt]:
