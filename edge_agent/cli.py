@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -15,10 +14,8 @@ from edge_agent.commission.record import describe
 from edge_agent.commission.trust_cli import app as trust_app
 from edge_agent.doctor import doctor
 from edge_agent.drivers import make_drivers
-from edge_agent.epoch import next_epoch
 from edge_agent.export import export
 from edge_agent.lines import Lines
-from edge_agent.loop import loop_factory
 from edge_agent.plan import plan
 from edge_agent.prove import ProveJob, sign_blocks
 from edge_agent.prove import prove as prove_all
@@ -59,25 +56,21 @@ def run(  # noqa: PLR0913  one option each
     bus: Bus = "nats://127.0.0.1:4222",
     metrics_port: Annotated[int, typer.Option(help="Port of the metrics on loopback; 0: a free one.")] = 0,
     journal_mb: Annotated[int, typer.Option(min=1, help="Most MB of rows that wait for the hub.")] = 2000,
+    trial_s: Annotated[
+        float, typer.Option(min=1, max=600, help="How long a configuration of the hub is tried.")
+    ] = 60.0,
 ) -> None:
     """Poll, journal, send and obey until Ctrl-C or SIGTERM.
 
     Example: ems edge run --config configs --site demo --edge edge1 --state var/edge --keys var/keys
     """
     from edge_agent.options import Options  # noqa: PLC0415  as below
-    from edge_agent.service import run_agent  # noqa: PLC0415  `check` and `prove` need no bus
+    from edge_agent.running import run_until_signal  # noqa: PLC0415  `check` and `prove` need no bus
 
     setup_logging("edge")
-    accepted = load_accepted(Place(config, site, edge, state, keys, bus))
-
-    async def until_signal() -> None:
-        stop = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await run_agent(accepted, next_epoch(state), stop, Options(metrics_port, journal_mb * 1_000_000))
-
-    with StateLock(state), asyncio.Runner(loop_factory=loop_factory(accepted.site)) as runner:
-        runner.run(until_signal())
+    with StateLock(state):
+        options = Options(metrics_port, journal_mb * 1_000_000, trial_s)
+        run_until_signal(Place(config, site, edge, state, keys, bus), options)
 
 
 @app.command()

@@ -10,6 +10,7 @@ from typing import Final
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
+from edge_agent.configuration import ConfigurationState
 from edge_agent.journal import Journal
 from edge_agent.settings import Accepted
 from protocols import subjects
@@ -30,6 +31,7 @@ class Vitals:
     links: Callable[[], dict[str, str]]
     leases: Callable[[], list[str]]
     fence: Callable[[], int]
+    configuration: Callable[[], ConfigurationState]
 
 
 class Health:
@@ -60,6 +62,7 @@ class Health:
             cap_hashes=dict(self._accepted.cap_hashes),
             journal=self._journal.name,
             troubles=self._journal.troubles,
+            **self._vitals.configuration()._asdict(),
         )
 
     async def run(self, client: Client) -> None:

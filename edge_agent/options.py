@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from edge_agent.configuration import TRIAL_S
 from edge_agent.journal import JOURNAL_BYTES
 from edge_agent.journal_rows import Run
 
@@ -17,10 +18,12 @@ class Options:
     Attributes:
         metrics_port: Port on loopback for the metrics; 0 takes a free one.
         journal_bytes: Most bytes of rows that wait for the hub.
+        trial_s: How long a configuration of the hub is tried. [s]
     """
 
     metrics_port: int = 0
     journal_bytes: int = JOURNAL_BYTES
+    trial_s: float = TRIAL_S
 
 
 def write_summary(path: Path, runs: list[Run]) -> None:

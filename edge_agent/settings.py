@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from edge_agent.configuration_store import folder_in_force
 from edge_agent.gate.book import load_blocks, load_proof, point_rules
 from edge_agent.gate.state import Issuer, Rules
 from edge_agent.plan import refuse_overload
@@ -70,17 +71,23 @@ class Accepted:
         }
 
 
-def load_accepted(place: Place) -> Accepted:
+def load_accepted(place: Place, config: Path | None = None) -> Accepted:
     """Read and check everything; nothing is written.
+
+    Args:
+        place: Where the agent finds its things.
+        config: Folder to read devices and profiles from; None: the one in force, which is the hub's accepted
+            configuration where there is one, else that of `place`.
 
     Raises:
         ConfigError: All faults of the files, a serial bus with more to do than it has time for, or a write
             block that the commissioning key did not sign.
     """
-    file = devices_file(place.config, place.site, place.edge)
+    config = config or folder_in_force(place.config, place.state)
+    file = devices_file(config, place.site, place.edge)
     if not file.exists():
         raise ConfigError(f"{file} is missing; give --config, --site and --edge of a configured edge")
-    site = load_devices(place.config, file)
+    site = load_devices(config, file)
     if (site.edge.site, site.edge.edge) != (place.site, place.edge):
         raise ConfigError(f"{file}: is for {site.edge.site}/{site.edge.edge}, not {place.site}/{place.edge}")
     refuse_overload(site)

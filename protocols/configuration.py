@@ -215,7 +215,7 @@ class ConfigurationReport:
         outcome: What became of it.
         why: Why, as a code; `WHY_TEXTS` has its sentences.
         detail: Where and what, in English, may be several lines.
-        digest: Name of the files in force after it.
+        digest: Name of the files of that version; empty where they were not kept.
         at: When.
     """
 
