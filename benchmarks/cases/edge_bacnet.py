@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 import subprocess
 import sys
@@ -11,28 +10,23 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import psutil
 
-from benchmarks.cases.edge_opcua import Taken, cpu_s
+from benchmarks.agent_cpu import core_pct, cpu_s, write_site
 from benchmarks.registry import Case, Result
 from protocols.errors import ContractError
 from protocols.frame import Bundle
-from runtime.bus import connect, ensure_streams
 from runtime.children import free_port
-from runtime.keys import create_signing_key
-from runtime.nats_server import RunningBus, running_bus
+from runtime.nats_server import running_bus
 
 DEVICES: Final = 10
 POINTS: Final = 100
-_WARM_S: Final = 8.0
-_MEASURED_S: Final = 30.0
 _PEER_S: Final = 15.0
 _LEAST_FRAC: Final = 0.95
 _F32_FAULT: Final = 1e-3
-_TEXT: Final = {"en": "x", "zh": "x"}
 
 
 def run() -> Result:
@@ -43,58 +37,21 @@ def run() -> Result:
     """
     with tempfile.TemporaryDirectory(prefix="ems_bench_") as name:
         folder, ports = Path(name), _free_ports()
-        write_configs(folder / "config", ports)
+        objects = [
+            {"kind": "bacnet", "object": "analog-input", "instance": item} for item in range(1, POINTS + 1)
+        ]
+        write_site(folder / "config", "bacnet", objects, _connections(ports))
         with running_bus(folder) as bus, _child("bacnet_responder", f"--ports={_joined(ports)}"):
-            ours = asyncio.run(_measure(folder, bus))
+            ours = asyncio.run(core_pct(folder, bus, check))
             plain = _plain(ports)
     return Result({"core_pct": ours}, {"bacpypes3_plain": {"core_pct": plain}})
 
 
-def write_configs(config: Path, ports: list[int]) -> None:
-    """A site with 10 devices of 100 analog inputs."""
-    points = [
-        {
-            "name": f"p{item}_kw",
-            "label": _TEXT,
-            "unit": "kW",
-            "every_s": 1.0,
-            "address": {"kind": "bacnet", "object": "analog-input", "instance": item},
-        }
-        for item in range(1, POINTS + 1)
-    ]
-    profile = {"id": "bench", "label": _TEXT, "protocol": "bacnet", "equipment": "meter", "points": points}
-    devices = [
-        {
-            "id": f"d{port}",
-            "label": _TEXT,
-            "profile": "bench",
-            "connection": {"kind": "bacnet", "host": "127.0.0.1", "port": port, "device_instance": 100 + at},
-        }
+def _connections(ports: list[int]) -> dict[str, dict[str, Any]]:
+    return {
+        f"d{port}": {"kind": "bacnet", "host": "127.0.0.1", "port": port, "device_instance": 100 + at}
         for at, port in enumerate(ports)
-    ]
-    edge = {"site": "demo", "edge": "edge1", "devices": devices}
-    for path, body in ((config / "devices/bench.yaml", profile), (config / "sites/demo/edge1.yaml", edge)):
-        path.parent.mkdir(parents=True)
-        path.write_text(json.dumps(body), encoding="utf-8")
-
-
-async def _measure(folder: Path, bus: RunningBus) -> float:
-    create_signing_key(folder / "keys" / "hub_sign.key")
-    hub = await connect(bus.login("hub"), None)
-    try:
-        await ensure_streams(hub.jetstream())
-        taken = Taken(hub)
-        await hub.subscribe("tel.>", cb=taken.on_row)
-        with _agent(folder, bus.url) as agent:
-            await asyncio.sleep(_WARM_S)
-            taken.bundles.clear()
-            begin_s = cpu_s(agent)
-            await asyncio.sleep(_MEASURED_S)
-            used_s = cpu_s(agent) - begin_s
-        check(taken.bundles, _MEASURED_S)
-    finally:
-        await hub.close()
-    return used_s / _MEASURED_S * 100.0
+    }
 
 
 def check(bundles: list[Bundle], seconds: float) -> None:
@@ -145,18 +102,6 @@ def _child(module: str, *options: str) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.terminate()
-
-
-@contextmanager
-def _agent(folder: Path, bus: str) -> Iterator[psutil.Process]:
-    command = [sys.executable, "-m", "ems.main", "edge", "run", f"--config={folder / 'config'}"]
-    command += [f"--state={folder / 'edge'}", f"--keys={folder / 'keys'}", f"--bus={bus}"]
-    process = subprocess.Popen(command)  # noqa: S603  our own module
-    try:
-        yield psutil.Process(process.pid)
-    finally:
-        process.kill()
-        process.wait(10)
 
 
 CASE: Final = Case(
