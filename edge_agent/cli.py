@@ -19,6 +19,7 @@ from edge_agent.lines import Lines
 from edge_agent.plan import plan
 from edge_agent.prove import ProveJob, sign_blocks
 from edge_agent.prove import prove as prove_all
+from edge_agent.restore import restore, save
 from edge_agent.settings import Accepted, Place, load_accepted
 from edge_agent.top import top
 from protocols.errors import ConfigError
@@ -35,6 +36,8 @@ app.command()(plan)
 app.command()(top)
 app.command()(doctor)
 app.command()(export)
+app.command()(save)
+app.command()(restore)
 add_commands(app)
 
 Configs = Annotated[Path, typer.Option("--config", help="Folder with sites/ and devices/.")]

@@ -21,7 +21,7 @@ from nats.aio.client import Client
 
 from edge_agent.commands import JournalPort
 from edge_agent.configuration_check import Refused, Staged, check_staged, refuse_paths
-from edge_agent.configuration_store import ConfigurationStore, files_of
+from edge_agent.configuration_store import ConfigurationStore
 from edge_agent.settings import Accepted
 from edge_agent.trial import Health, PollTally, hopeless, worse
 from protocols import subjects
@@ -40,6 +40,7 @@ from protocols.errors import ConfigError, ContractError, KeyFileError, Signature
 from protocols.profile import PointSpec
 from protocols.signing import key_id, open_envelope, verify
 from runtime.keys import load_public_key
+from runtime.site import configuration_files
 
 _log = logging.getLogger(__name__)
 
@@ -276,7 +277,7 @@ class ConfigurationService:
 
     def _given_in(self, folder: Path) -> Mapping[str, bytes]:
         try:
-            return files_of(folder, self._place.site, self._place.edge)
+            return configuration_files(folder, self._place.site, self._place.edge)
         except ConfigError:
             return {}  # edited since into something that cannot be read; each missing file shows as an edit
 

@@ -30,7 +30,6 @@ from protocols.configuration import (
 )
 from protocols.errors import ConfigError, ContractError, StoreError
 from protocols.signing import open_envelope
-from runtime.site import devices_file, load_devices
 
 FOLDER: Final = "configuration"
 _BOOK: Final = "book.json"
@@ -202,18 +201,6 @@ def folder_in_force(config: Path, state: Path) -> Path:
     """
     accepted = read_book(state).accepted
     return state / FOLDER / str(accepted) if accepted else config
-
-
-def files_of(config: Path, site: str, edge: str) -> dict[str, bytes]:
-    """The device list of an edge and the profiles it names, as a configuration carries them.
-
-    Raises:
-        ConfigError: A file is missing or wrong; all faults, one a line.
-    """
-    file = devices_file(config, site, edge)
-    found = load_devices(config, file)
-    paths = [file, *(config / "devices" / f"{name}.yaml" for name in sorted(found.profiles))]
-    return {str(path.relative_to(config)): path.read_bytes() for path in paths}
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from hub.registry.cli import app as configuration
 from hub.roles.options import ROLES, RoleOptions
 from protocols.errors import ConfigError, EmsError
 from runtime.logs import setup_logging
@@ -16,6 +17,7 @@ from runtime.logs import setup_logging
 app = typer.Typer(no_args_is_help=True, help="The central hub: store, page, forecast, dispatch.")
 admin = typer.Typer(no_args_is_help=True, help="The person `admin`.\n\nExample: ems hub admin reset")
 app.add_typer(admin, name="admin")
+app.add_typer(configuration, name="configuration")
 
 ConfigOption = Annotated[Path, typer.Option(help="Folder with sites/, devices/, tariffs/, emissions/.")]
 SiteOption = Annotated[str, typer.Option(help="Id of the site.")]

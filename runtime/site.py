@@ -50,6 +50,18 @@ def devices_file(config_dir: Path, site: str, edge: str) -> Path:
     return config_dir / "sites" / site / f"{edge}.yaml"
 
 
+def configuration_files(config_dir: Path, site: str, edge: str) -> dict[str, bytes]:
+    """The device list of an edge and the profiles it names, by their paths below the folder.
+
+    Raises:
+        ConfigError: A file is missing or wrong; all faults, one a line.
+    """
+    file = devices_file(config_dir, site, edge)
+    found = load_devices(config_dir, file)
+    paths = [file, *(config_dir / "devices" / f"{name}.yaml" for name in sorted(found.profiles))]
+    return {str(path.relative_to(config_dir)): path.read_bytes() for path in paths}
+
+
 def load_devices(config_dir: Path, file: Path) -> SiteDevices:
     """Read a device list and every profile it names.
 

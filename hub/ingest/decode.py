@@ -8,6 +8,7 @@ from typing import Final
 
 from hub.store.port import Received
 from protocols.clock_note import decode_clock_note, is_clock_note
+from protocols.configuration import decode_configuration_report, is_configuration_report
 from protocols.frame import Bundle, Catalogue, Frame, decode_bundle
 from protocols.gap import decode_gap, is_gap
 from protocols.subjects import message_id
@@ -55,13 +56,18 @@ def origin_of(subject: str, ident: str | None) -> Origin | None:
 def row_of(origin: Origin, data: bytes) -> Received:
     """Decode one message; a bundle that lies about its origin or cannot be read is a rejected row."""
     if origin.kind == "rcpt":
-        if is_clock_note(data):
-            return _note(origin, data)
-        return _gap(origin, data) if is_gap(data) else Received(*origin.source, receipt=data)
+        return _of_receipts(origin, data)
     bundle = guarded_decode(decode_bundle, data, "bundle")
     if bundle is None or not _honest(bundle, origin):
         return rejected(origin, data)
     return Received(*origin.source, frames=bundle.frames)
+
+
+def _of_receipts(origin: Origin, data: bytes) -> Received:
+    for is_one, read in ((is_clock_note, _note), (is_configuration_report, _configured), (is_gap, _gap)):
+        if is_one(data):
+            return read(origin, data)
+    return Received(*origin.source, receipt=data)
 
 
 def rejected(origin: Origin, data: bytes) -> Received:
@@ -82,6 +88,13 @@ def _note(origin: Origin, data: bytes) -> Received:
     if note is None or note.edge != origin.edge:
         return rejected(origin, data)
     return Received(*origin.source, note=note)
+
+
+def _configured(origin: Origin, data: bytes) -> Received:
+    report = guarded_decode(decode_configuration_report, data, "configuration report")
+    if report is None or report.edge != origin.edge:
+        return rejected(origin, data)
+    return Received(*origin.source, configured=data)
 
 
 def _gap(origin: Origin, data: bytes) -> Received:

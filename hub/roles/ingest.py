@@ -6,10 +6,12 @@ import asyncio
 
 from nats.aio.client import Client
 
+from hub.database import create_engine, sessions_of
 from hub.ingest.beats import Beats
 from hub.ingest.clocks import Clocks
 from hub.ingest.intake import Intake
 from hub.ingest.news import News
+from hub.registry.delivery import Delivery
 from hub.roles.options import RoleOptions
 from hub.store.embedded import EmbeddedStore
 from runtime.bus import connect
@@ -24,17 +26,20 @@ async def run(options: RoleOptions) -> None:
         StoreError: `series.db` cannot be opened.
     """
     store = EmbeddedStore(options.series_path, SystemClock())
+    engine = create_engine(options.business_url)
     try:
         bus = await connect(options.login)
+        delivery = Delivery(bus, sessions_of(engine), store, options.site, SystemClock())
         try:
-            await _work(bus, store, options.site)
+            await _work(bus, store, delivery, options.site)
         finally:
             await bus.close()
     finally:
+        await engine.dispose()
         store.close()
 
 
-async def _work(bus: Client, store: EmbeddedStore, site: str) -> None:
+async def _work(bus: Client, store: EmbeddedStore, delivery: Delivery, site: str) -> None:
     news = News(bus, store, site)
     clocks = Clocks(SystemClock(), store.clock_notes())
     intake = Intake(bus, store, site, news, clocks)
@@ -43,3 +48,4 @@ async def _work(bus: Client, store: EmbeddedStore, site: str) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(supervise("ingest:intake", intake.run, backoff), name="intake")
         group.create_task(supervise("ingest:beats", beats.run, backoff), name="beats")
+        group.create_task(supervise("registry:delivery", delivery.run, backoff), name="delivery")

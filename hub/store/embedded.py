@@ -217,9 +217,12 @@ def _insert_other(connection: sqlite3.Connection, row: Received) -> None:
             "mono_ns = excluded.mono_ns, wall_ns = excluded.wall_ns WHERE excluded.mono_ns > mono_ns",
             (note.edge, note.boot, note.mono_ns, note.wall_ns),
         )
-    for table, body in (("receipt", row.receipt), ("given_up", row.gap), ("rejected", row.rejected)):
+    bodies = {
+        "receipt": row.receipt, "given_up": row.gap, "configured": row.configured, "rejected": row.rejected
+    }  # fmt: skip
+    for table, body in bodies.items():
         if body is not None:
             connection.execute(
-                f"INSERT INTO {table} (edge, journal, seq, body) VALUES (?, ?, ?, ?)",  # noqa: S608  three fixed names
+                f"INSERT INTO {table} (edge, journal, seq, body) VALUES (?, ?, ?, ?)",  # noqa: S608  four fixed names
                 (row.edge, row.journal, row.seq, body),
             )

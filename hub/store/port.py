@@ -41,6 +41,7 @@ class Received:
         receipt: Body of a receipt, or None.
         gap: Body of a record of what the edge had to give up, or None.
         note: How the edge's clocks stood, or None.
+        configured: Body of a report of what became of a configuration, or None.
         rejected: Bytes nobody can read; kept apart, so that the row is covered and not sent for ever.
     """
 
@@ -51,6 +52,7 @@ class Received:
     receipt: bytes | None = None
     gap: bytes | None = None
     note: ClockNote | None = None
+    configured: bytes | None = None
     rejected: bytes | None = None
 
 

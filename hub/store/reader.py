@@ -145,6 +145,15 @@ class EmbeddedReader(SeriesReader):
             ).fetchall()
         return [ReceiptRow(*row) for row in rows]
 
+    def configured(self, after_rowid: int, limit: int = 1000) -> list[ReceiptRow]:
+        """What edges made of configurations, in order of arrival, the ones after `after_rowid`."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT rowid, edge, body FROM configured WHERE rowid > ? ORDER BY rowid LIMIT ?",
+                (after_rowid, limit),
+            ).fetchall()
+        return [ReceiptRow(*row) for row in rows]
+
     def gaps(self) -> list[Gap]:
         """What edges had to give up, in order of arrival: these samples will never come."""
         with self._reading() as connection:

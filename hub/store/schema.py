@@ -9,6 +9,7 @@ quarter    15-min means that are final, or were there before the first frame (hi
 dirty      quarters whose frames came in and whose means are still to be made
 receipt    receipts in order of arrival; dispatch reads them by `rowid`
 given_up   gap records of the edges: what they had no room for, and so why samples are missing
+configured what edges made of configurations they were sent; the registry reads them by `rowid`
 clock_note how the clocks of edges stood, so that wrong stamps are put right also after a restart
 rejected   rows nobody can read, kept for a person
 heartbeat  the newest one of each edge
@@ -49,6 +50,9 @@ CREATE TABLE IF NOT EXISTS receipt (
   rowid INTEGER PRIMARY KEY AUTOINCREMENT, edge TEXT NOT NULL, journal TEXT NOT NULL, seq INTEGER NOT NULL,
   body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS given_up (
+  rowid INTEGER PRIMARY KEY AUTOINCREMENT, edge TEXT NOT NULL, journal TEXT NOT NULL, seq INTEGER NOT NULL,
+  body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS configured (
   rowid INTEGER PRIMARY KEY AUTOINCREMENT, edge TEXT NOT NULL, journal TEXT NOT NULL, seq INTEGER NOT NULL,
   body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS clock_note (

@@ -147,8 +147,9 @@ class Box:
     async def start(self, trial_s: float = TRIAL_S) -> None:
         self.hub.beats.clear()
         self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "ems.main", "edge", "run", f"--config={self.folder / 'config'}", f"--state={self.state}",
-            f"--keys={self.folder / 'keys'}", f"--bus={self.bus.url}", f"--trial-s={trial_s}",
+            sys.executable, "-m", "ems.main", "edge", "run", f"--config={self.folder / 'config'}",
+            f"--state={self.state}", f"--keys={self.folder / 'keys'}",
+            f"--bus={self.bus.url}", f"--trial-s={trial_s}",
         )  # fmt: skip
         await self.hub.until(lambda: bool(self.hub.beats) and self.hub.beats[-1].links.get("meter0") == "up")
 

@@ -1,0 +1,136 @@
+"""`ems hub configuration …`: want a configuration of an edge, see what became of it, save a box."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Final, TypeVar
+
+import typer
+
+from protocols.errors import ConfigError
+
+_T = TypeVar("_T")
+KEY_FILE: Final = "config_sign.key"
+"""The hub's configuration key; opened by these commands only, never by a role."""
+
+app = typer.Typer(no_args_is_help=True, help="What edges shall go by, and what they do go by.")
+
+Configs = Annotated[Path, typer.Option("--config", help="Folder with sites/ and devices/.")]
+Site = Annotated[str, typer.Option(help="Id of the site.")]
+Edge = Annotated[str, typer.Option(help="Id of the edge.")]
+State = Annotated[Path, typer.Option(help="The hub's own folder.")]
+Keys = Annotated[Path, typer.Option(help="Folder of keys.")]
+Json = Annotated[bool, typer.Option("--json", help="For a machine to read.")]
+
+
+@app.command()
+def send(  # noqa: PLR0913  one option each
+    *,
+    actor: Annotated[str, typer.Option(help="Who wants it.")],
+    note: Annotated[str, typer.Option(help="What for.")] = "",
+    edge: Edge = "edge1",
+    site: Site = "demo",
+    config: Configs = Path("configs"),
+    state: State = Path("var/hub"),
+    keys: Keys = Path("var/keys"),
+) -> None:
+    """Sign the device list and the profiles of an edge as its next version; the running hub brings it there.
+
+    Example: ems hub configuration send --edge edge1 --actor "A. Smith" --note "one more meter"
+    """
+    from hub.registry.desired import Wish, want  # noqa: PLC0415  the help needs none of it
+    from runtime.clock import SystemClock  # noqa: PLC0415  as above
+    from runtime.keys import create_signing_key, load_signing_key  # noqa: PLC0415  as above
+    from runtime.site import configuration_files  # noqa: PLC0415  as above
+
+    wish = Wish(site, edge, configuration_files(config, site, edge), actor[:64], note[:200])
+    file = keys / KEY_FILE
+    if not file.exists():
+        create_signing_key(file)
+        typer.echo(f"made {file}; copy {file.with_suffix('.pub').name} to the keys folder of each edge")
+    key, now_ns = load_signing_key(file), SystemClock().now().wall_ns
+    version = asyncio.run(_with(state, lambda sessions: want(sessions, wish, key, now_ns)))
+    typer.echo(f"{site}/{edge}: version {version} is wanted, {len(wish.files)} files; `list` tells its way")
+
+
+@app.command("list")
+def list_(
+    *, edge: Edge = "edge1", site: Site = "demo", state: State = Path("var/hub"), as_json: Json = False
+) -> None:
+    """Show what the edge goes by, and every version that was wanted of it, newest first.
+
+    Example: ems hub configuration list --edge edge1
+    """
+    from hub.registry.desired import reported, versions  # noqa: PLC0415  the help needs none of it
+    from protocols.configuration import WHY_TEXTS, Why  # noqa: PLC0415  as above
+
+    now = asyncio.run(_with(state, lambda sessions: reported(sessions, site, edge)))
+    rows = asyncio.run(_with(state, lambda sessions: versions(sessions, site, edge)))
+    heard = None if now is None else {
+        "version": now.version, "trial": now.trial, "digest": now.digest, "edited": now.edited,
+    }  # fmt: skip
+    wanted = [
+        {
+            "version": row.version, "state": row.state, "actor": row.actor, "note": row.note,
+            "digest": row.digest, "why": row.why, "text": WHY_TEXTS[Why(row.why)].model_dump(),
+            "detail": row.detail,
+        }
+        for row in rows
+    ]  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps({"reported": heard, "wanted": wanted}, ensure_ascii=False))
+        return
+    typer.echo(
+        f"{site}/{edge}: " + ("never heard" if heard is None else f"goes by version {heard['version']}")
+    )
+    for path in [] if now is None else now.edited:
+        typer.echo(f"  changed at the box: {path}")
+    for row in rows:
+        said = "" if row.why == Why.NONE else f": {WHY_TEXTS[Why(row.why)].en} {row.detail}"
+        typer.echo(f"  {row.version}  {row.state}  {row.actor}  {row.note}{said}")
+
+
+@app.command()
+def save(
+    file: Annotated[Path, typer.Argument(help="File to write.")],
+    *,
+    edge: Edge = "edge1",
+    site: Site = "demo",
+    state: State = Path("var/hub"),
+) -> None:
+    """Write what a new box needs to take the place of a dead one, without its write blocks.
+
+    Example: ems hub configuration save box1.json --edge edge1
+    """
+    from hub.registry.desired import reported, versions  # noqa: PLC0415  the help needs none of it
+    from protocols.saved_box import SavedBox  # noqa: PLC0415  as above
+    from runtime.keys import write_private  # noqa: PLC0415  as above
+
+    now = asyncio.run(_with(state, lambda sessions: reported(sessions, site, edge)))
+    rows = asyncio.run(_with(state, lambda sessions: versions(sessions, site, edge)))
+    signed = [row.envelope for row in rows if now is not None and row.version == now.version]
+    if now is None or not signed:
+        raise ConfigError(
+            f"{site}/{edge} goes by no version of this hub; use the file of `ems edge save`, made at the box"
+        )
+    saved = SavedBox(
+        site=site, edge=edge, agent_epoch=now.agent_epoch, accepted=now.version, seen=now.seen,
+        signed_hex=signed[0].hex(),
+    )  # fmt: skip
+    write_private(file, saved.model_dump_json(indent=1).encode())
+    typer.echo(f"{file}: version {now.version}; the new box is read-only until it has its write blocks")
+
+
+async def _with(state: Path, work: Callable[..., Awaitable[_T]]) -> _T:
+    from hub.database import FILE, create_engine, embedded_url, sessions_of  # noqa: PLC0415  the help needs none of it
+
+    if not (state / FILE).exists():
+        raise ConfigError(f"there is no hub in {state}; run `ems hub init` first or give another --state")
+    engine = create_engine(embedded_url(state))
+    try:
+        return await work(sessions_of(engine))
+    finally:
+        await engine.dispose()
