@@ -32,8 +32,9 @@ KIND: Final = "configuration"
 MOST_BYTES: Final = 240_000
 """An envelope is one message of the bus, which takes 256 KB."""
 
-MOST_PLAIN_BYTES: Final = 8_000_000
-"""All files together, before compression."""
+MOST_PLAIN_BYTES: Final = 2_000_000
+"""All files together, before compression: some ten thousand points. More would keep a small box from polling
+while it is read."""
 
 MOST_FILES: Final = 500
 _MOST: Final = 2**62
@@ -145,8 +146,11 @@ class Configuration:
         """Envelope with the signature.
 
         Raises:
-            ContractError: It is larger than a message of the bus.
+            ContractError: It is larger than a message of the bus, or than an edge reads.
         """
+        plain = sum(map(len, self.files.values()))
+        if plain > MOST_PLAIN_BYTES:
+            raise ContractError(f"a configuration of {plain} bytes; at most {MOST_PLAIN_BYTES}")
         envelope = seal(PURPOSE_CONFIGURATION, self.body(), key)
         if len(envelope) > MOST_BYTES:
             raise ContractError(f"a configuration of {len(envelope)} bytes packed; at most {MOST_BYTES}")
@@ -160,23 +164,24 @@ def decode_configuration(body: bytes) -> Configuration:
         ContractError: Not a configuration of a known schema, or larger than allowed.
     """
     try:
-        plain = zstandard.ZstdDecompressor(max_window_size=2**23).decompress(
-            body, max_output_size=MOST_PLAIN_BYTES
-        )
-        schema, version, site, edge, key, made_ns, actor, note, files = msgpack.unpackb(plain)
-        texts = (site, edge, key, actor, note)
-        numbers = (version, made_ns)
-    except (
-        ValueError,
-        TypeError,
-        MemoryError,
-        msgpack.exceptions.UnpackException,
-        zstandard.ZstdError,
-    ) as error:
+        schema, version, site, edge, key, made_ns, actor, note, files = msgpack.unpackb(_plain(body))
+    except (ValueError, TypeError, msgpack.exceptions.UnpackException) as error:
         raise ContractError("not a configuration") from error
+    texts, numbers = (site, edge, key, actor, note), (version, made_ns)
     if schema != SCHEMA or not all(isinstance(text, str) for text in texts) or not _are_counts(numbers):
         raise ContractError("not a configuration of a known schema")
     return Configuration(version, site, edge, key, made_ns, actor, note, _files(files))
+
+
+def _plain(body: bytes) -> bytes:
+    # the library ignores `max_output_size` where the frame states a size, so that one is checked here
+    try:
+        stated = zstandard.get_frame_parameters(body).content_size
+        if stated != zstandard.CONTENTSIZE_UNKNOWN and stated > MOST_PLAIN_BYTES:
+            raise ContractError(f"a configuration of {stated} bytes; at most {MOST_PLAIN_BYTES}")
+        return zstandard.ZstdDecompressor().decompress(body, max_output_size=MOST_PLAIN_BYTES)
+    except zstandard.ZstdError as error:
+        raise ContractError("a configuration is not zstd or unpacks beyond its bound") from error
 
 
 def _are_counts(numbers: tuple[object, ...]) -> bool:
