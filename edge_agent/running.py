@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 from dataclasses import dataclass
+from typing import Final
 
 from edge_agent.configuration import Configured, Trial, Turn
 from edge_agent.configuration_store import ConfigurationStore
@@ -15,10 +16,11 @@ from edge_agent.options import Options
 from edge_agent.service import run_agent
 from edge_agent.settings import Accepted, Place, load_accepted
 from protocols.configuration import Outcome, Why
-from protocols.errors import EmsError
+from protocols.errors import ConfigError, EmsError
 from runtime.clock import SystemClock
 
 _log = logging.getLogger(__name__)
+_ENDS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +33,14 @@ class _Run:
     async def until_its_end(self) -> bool:
         """One run; True when another is to follow."""
         stop = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _ENDS:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        epoch = next_epoch(self.accepted.place.state)
-        await run_agent(self.accepted, epoch, stop, self.options, Configured(self.store, self.turn))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
+        try:
+            epoch = next_epoch(self.accepted.place.state)
+            await run_agent(self.accepted, epoch, stop, self.options, Configured(self.store, self.turn))
+        finally:
+            signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
         return not stop.is_set()
 
 
@@ -49,12 +55,21 @@ def run_until_signal(place: Place, options: Options) -> None:
         ConfigError: The configuration in force cannot be used.
         StoreError: A store of the agent cannot be used.
     """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)  # one that comes between two runs waits
+    try:
+        _run_on(place, options)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _run_on(place: Place, options: Options) -> None:
     store, clock = ConfigurationStore(place.state, place.edge), SystemClock()
     if store.recover(clock.now()):
         _log.warning("a configuration was on trial when the agent ended; the one before is in force again")
     trial: Trial | None = None
+    good = load_accepted(place)
     while True:
-        accepted = load_accepted(place) if trial is None else trial.accepted
+        accepted = _again(place, good) if trial is None else trial.accepted
         run = _Run(accepted, Turn(trial), store, options)
         try:
             with asyncio.Runner(loop_factory=loop_factory(accepted.site)) as runner:
@@ -67,4 +82,15 @@ def run_until_signal(place: Place, options: Options) -> None:
             continue
         if not again:
             return
+        if trial is None or store.book.accepted == trial.version:
+            good = accepted
         trial = run.turn.following
+
+
+def _again(place: Place, good: Accepted) -> Accepted:
+    """What is in force, as it lies on the disk; as it was where somebody spoiled that since."""
+    try:
+        return load_accepted(place)
+    except ConfigError as error:
+        _log.error("files changed at the box cannot be used, the agent goes on as before: %s", error)
+        return good

@@ -230,9 +230,10 @@ async def test_what_the_hub_key_did_not_sign_and_what_is_old_is_refused(tmp_path
 
 async def test_worse_polling_is_rolled_back_by_itself_and_the_hub_is_told_why(tmp_path: Path) -> None:
     async with box_of(tmp_path) as box:
-        dead = free_port()
+        dead, given = free_port(), box.folder / "config" / DEVICES
         await box.hub.send(1, {DEVICES: devices(box.port, dead), PROFILE: profile((0, 1))})
         assert box.hub.last() == (1, Outcome.TRYING, Why.NONE)
+        given.write_bytes(b"spoiled: ")  # at the box, at the worst moment
         await box.hub.until(lambda: box.hub.last() == (1, Outcome.ROLLED_BACK, Why.WORSE))
         assert "meter1" in box.hub.reports[-1].detail
         box.hub.beats.clear()
