@@ -39,6 +39,12 @@ class Findings:
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    def lines(self) -> Iterator[str]:
+        """All of it for a person, each line with what it is."""
+        yield from (f"error: {text}" for text in self.errors)
+        yield from (f"warning: {text}" for text in self.warnings)
+        yield from (f"ok: {text}" for text in self.notes)
+
 
 def check_profile(path: Path) -> Findings:
     """Everything there is to say about a profile file, in one run; never raises for what the file holds."""

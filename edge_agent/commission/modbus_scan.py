@@ -18,6 +18,7 @@ import typer
 from edge_agent.commission.advice import NO_ANSWER
 from edge_agent.commission.rawread import RawPoint, RawReader, read_point
 from edge_agent.commission.rows import Row, show
+from edge_agent.commission.sunspec_chain import HEAD, walk
 from edge_agent.commission.target import Framing, Line, Parity, connected, connection_of
 from protocols.drivers.modbus.driver import ModbusDriver
 from protocols.drivers.modbus.make import line_of
@@ -25,10 +26,6 @@ from protocols.errors import ConfigError, DeviceError, DeviceRefusedError, Devic
 from protocols.profile import PointSpec, Profile
 from runtime.yaml_config import load_config
 
-_SUNSPEC_BASES: Final = (40000, 0, 50000)
-_SUNSPEC_MARK: Final = b"SunS"
-_SUNSPEC_END: Final = 0xFFFF
-_MOST_MODELS: Final = 40
 _LAST_UNIT: Final = 255
 _SAMPLE: Final = 6
 _MOST_FITS: Final = 3
@@ -116,34 +113,9 @@ async def sunspec_models(reader: RawReader) -> list[tuple[int, int]]:
 
     Raises:
         DeviceUnreachableError: No answer.
-
-    Source: SunSpec Device Information Model Specification: "SunS" at 40000, 0 or 50000, then for each model
-        its id, its length and its points; 0xFFFF ends the list.
     """
-    for base in _SUNSPEC_BASES:
-        if await _words(reader, base, 2) == _SUNSPEC_MARK:
-            return await _models(reader, base + 2)
-    return []
-
-
-async def _models(reader: RawReader, at: int) -> list[tuple[int, int]]:
-    found: list[tuple[int, int]] = []
-    while len(found) < _MOST_MODELS:
-        head = await _words(reader, at, 2)
-        model = int.from_bytes(head[:2], "big")
-        if not head or model == _SUNSPEC_END:
-            break
-        found.append((model, at + 2))
-        at += 2 + int.from_bytes(head[2:], "big")
-    return found
-
-
-async def _words(reader: RawReader, start: int, count: int) -> bytes:
-    """Bytes of some holding registers; empty when they are refused."""
-    try:
-        return await reader.read_raw("holding", start, count)
-    except DeviceRefusedError:
-        return b""
+    chain = await walk(reader)
+    return [(place.model, place.at + HEAD) for place in chain.places]
 
 
 async def fitting(reader: RawReader, profiles: Sequence[Profile]) -> list[tuple[str, int]]:

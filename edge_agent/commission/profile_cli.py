@@ -76,9 +76,5 @@ def _row(found: Findings) -> dict[str, list[str]]:
 
 
 def _tell(found: Findings) -> None:
-    for text in found.errors:
-        typer.echo(f"error: {text}")
-    for text in found.warnings:
-        typer.echo(f"warning: {text}")
-    for text in found.notes:
-        typer.echo(f"ok: {text}")
+    for text in found.lines():
+        typer.echo(text)

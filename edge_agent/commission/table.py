@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from edge_agent.commission import bacnet, modbus_scan, opcua_cli
+from edge_agent.commission import bacnet, modbus_scan, opcua_cli, sunspec_cli
 from edge_agent.commission.rows import Row, show
 from protocols.device import Device, protocol_of
 from protocols.errors import ConfigError
@@ -33,6 +33,7 @@ BROWSERS: Final[dict[str, Browser]] = {"bacnet": bacnet.browse, "opcua": opcua_c
 IMPORTS: Final[dict[str, Callable[..., None]]] = {
     "from-ede": bacnet.from_ede,
     "from-opcua": opcua_cli.from_opcua,
+    "from-sunspec": sunspec_cli.from_sunspec,
 }
 """Name to the command that makes a profile of a list."""
 
