@@ -16,7 +16,10 @@ _T = TypeVar("_T")
 KEY_FILE: Final = "config_sign.key"
 """The hub's configuration key; opened by these commands only, never by a role."""
 
-app = typer.Typer(no_args_is_help=True, help="What edges shall go by, and what they do go by.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="What edges shall go by, and do go by.\n\nExample: ems hub configuration list --edge edge1",
+)
 
 Configs = Annotated[Path, typer.Option("--config", help="Folder with sites/ and devices/.")]
 Site = Annotated[str, typer.Option(help="Id of the site.")]

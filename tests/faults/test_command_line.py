@@ -16,7 +16,9 @@ from runtime.children import free_port
 ROOT = Path(__file__).resolve().parents[2]
 HELPED = (
     "", "demo", "bus", "bus run", "edge", "edge run", "edge check", "edge prove", "hub", "hub run",
-    "hub init", "hub openapi", "hub admin", "hub admin reset", "sim", "sim run", "sim fault", "sim history",
+    "hub configuration", "hub configuration send", "hub configuration list", "hub configuration save",
+    "edge save", "edge restore", "hub init", "hub openapi", "hub admin", "hub admin reset", "sim", "sim run",
+    "sim fault", "sim history",
 )  # fmt: skip
 
 
