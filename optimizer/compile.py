@@ -40,8 +40,8 @@ _LOAD_CORNERS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
 _PLR_STEPS: Final = (0.5, 0.75, 1.0)
 _WARM_MARGIN_K: Final = 1.0
 """Chilled water at full load stays this far below the limit of the supply."""
-_AIR_RESERVE_FRAC: Final = 0.03
-"""Peaks inside a step above its mean. Small, since standby machines keep their permit and a low band."""
+_AIR_RESERVE_FRAC: Final = 0.06
+"""Peaks inside a step above its mean, and worn machines: a start of a standby machine costs what it saves."""
 _COOLING_RESERVE_FRAC: Final = 0.05
 
 
@@ -216,13 +216,20 @@ def _chillers(plant: Plant, outlook: Outlook, now: PlantNow, rate: float) -> tup
 def _chiller_corners(
     unit: cooling.Chiller, supply_c: float, outlook: Outlook, step: int
 ) -> tuple[list[float], list[float]]:
-    """Load and power at each corner; the loop is half the control band above the set-point at full load."""
+    """Load and power at each corner; the loop is half the control band above the set-point at full load.
+
+    A machine that runs takes at least its least load: it does not stand by for nothing beside another one.
+    Only a need below that lets it cycle.
+    """
     weather = outlook.weather(step)
     condenser_c = unit.condenser_c(weather.outdoor_c, weather.wet_bulb_c)
-    loads, powers = [0.0], [0.0]
+    need_kw = max(float(outlook.cooling_kw[step]), 0.0)
+    loads: list[float] = []
+    powers: list[float] = []
     for plr in (unit.eir.plr_min_frac, *_PLR_STEPS):
         loop_c = supply_c + (plr - 0.5) * unit.supply.proportional_k
         load_kw = plr * unit.eir.available_kw(loop_c, condenser_c)
+        load_kw = load_kw if loads else min(load_kw, need_kw)
         loads.append(load_kw)
         powers.append(unit.total_kw(load_kw, loop_c, condenser_c))
     return loads, powers

@@ -21,9 +21,7 @@ _ROLE_CODES: Final = {"base": ROLE_BASE, "trim": ROLE_TRIM, "standby": ROLE_STAN
 _CURTAILED_KW: Final = 0.5
 """PV planned this far below what the sky gives is curtailed; less is rounding. [kW]"""
 
-_LEAD_FRAC: Final = 2.0 / 3.0
-"""Share of its stop difference by which the set-point of a chiller may lie above the loop."""
-_SUPPLY_STEP_K: Final = 0.5
+_SUPPLY_STEP_K: Final = 0.2
 """Warmer water is asked for in steps of this size, so that few set-points are sent. [K]"""
 
 
@@ -75,10 +73,17 @@ def _eased_c(
         return None
     reached_c = unit.supply.default_c if before_c is None else before_c
     if loop_c is not None:
-        most_c = loop_c + _LEAD_FRAC * unit.thermostat.permitted_stop_k
-        follows_c = math.floor(most_c / _SUPPLY_STEP_K) * _SUPPLY_STEP_K
+        most_c = loop_c + _lead_k(unit)
+        follows_c = round(math.floor(most_c / _SUPPLY_STEP_K + 1e-6) * _SUPPLY_STEP_K, 3)
         reached_c = follows_c if before_c is None else max(before_c, follows_c)
     return min(planned_c, max(reached_c, unit.supply.low_c))
+
+
+def _lead_k(unit: Chiller) -> float:
+    """How far the set-point may lie above the loop: half way from where least load settles to the stop."""
+    settles_k = (0.5 - unit.eir.plr_min_frac) * unit.supply.proportional_k
+    stop_k = unit.thermostat.permitted_stop_k
+    return (min(settles_k, stop_k) + stop_k) / 2.0
 
 
 def _compressor(machine: MachinePlan | None, step: int) -> CompressorSetpoint:
