@@ -213,6 +213,21 @@ class CommandService:
                 "not every set-point could be read back on its fallback; the next start goes on with it"
             )
 
+    async def hand_over(self) -> None:
+        """Make the present ends of all leases durable, because another run goes on with them at once.
+
+        Otherwise the grant's own end would count there, as after a crash, and renewed leases would end.
+        """
+        async with self._turn:
+            boot, points = self._ports.clock.boot, self._state.points
+            held = [SaveLease(name, boot, lease) for name, point in points.items() for lease in point.leases]
+            try:
+                await self._committed(partial(self._store.commit, [*self._unsaved, *held], [], self._sent))
+            except StoreError as error:
+                _log.error("%s; renewed leases end at the change of the configuration", error)
+            else:
+                self._unsaved.clear()
+
     def close(self) -> None:
         """Let the store go; `run` must have ended."""
         self._thread.close(self._store.close)

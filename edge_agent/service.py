@@ -82,6 +82,8 @@ async def run_agent(
         await asyncio.wait({polling})
         if stop.is_set():
             await _farewell(stages, accepted.place)
+        else:
+            await stages.commands.hand_over()
         for task in (*lasting, *ends):
             task.cancel()
 

@@ -12,12 +12,12 @@ import pytest
 
 from edge_agent.commands import CommandPorts, CommandService, CommandSettings
 from edge_agent.drivers import make_drivers
-from edge_agent.gate.events import LocalMode, MessageReceived, PointRead
+from edge_agent.gate.events import LocalMode, MessageReceived, PointRead, RenewalReceived
 from edge_agent.gate.store import ControlStore
 from edge_agent.image import Image
 from edge_agent.journal import Journal, JournalPlace
 from edge_agent.lines import Lines
-from protocols.command import Command, CommandKind, Echo, Level
+from protocols.command import Command, CommandKind, Echo, Level, Renewal, lease_list_hash
 from runtime.clock import SystemClock
 from runtime.site import devices_file, load_devices
 from tests.unit.gate.gate_world import CAP, HUB, HUB_ID, POINT, rules_of
@@ -68,3 +68,26 @@ async def test_an_order_whose_carrier_is_cancelled_in_the_commit_is_known_on_bot
     assert session.leases() == [(2).to_bytes(16, "big").hex()]
     with closing(ControlStore(tmp_path / "control.db")) as store:
         assert [saved.lease.id.hex() for saved in store.load().leases] == session.leases()
+
+
+def _renewal(seq: int, ident: int, valid_for_s: float) -> bytes:
+    clock = SystemClock()
+    return Renewal(
+        v=1, issuer="hub", key_id=HUB_ID, site="demo", edge="edge1", agent_epoch=1,
+        list_hash=lease_list_hash([ident.to_bytes(16, "big")]), valid_for_s=valid_for_s,
+        echo=Echo(clock.boot, int(clock.mono_s() * 1000)), epoch=1, seq=seq,
+    ).sealed(HUB)  # fmt: skip
+
+
+async def test_a_renewed_lease_is_handed_over_with_its_present_end(
+    session: CommandService, tmp_path: Path
+) -> None:
+    await session.feed(MessageReceived(_order(1)))
+    with closing(ControlStore(tmp_path / "control.db")) as store:
+        granted_ns = store.load().leases[0].lease.until_ns
+        await session.feed(RenewalReceived(_renewal(2, 1, 9.9)))
+        assert store.load().leases[0].lease.until_ns == granted_ns  # not each renewal costs a write
+        await session.hand_over()
+        (saved,) = store.load().leases
+    assert saved.lease.until_ns > granted_ns
+    assert [saved.lease.id.hex()] == session.leases()
