@@ -143,8 +143,12 @@ async def read_model(reader: RawReader, place: Place, max_registers: int) -> tup
 def nameplate(words: tuple[int, ...]) -> tuple[str, str]:
     """Maker with type, and version, out of the registers of the common model; empty where they are."""
     data = b"".join(word.to_bytes(2, "big") for word in words)
-    who = f"{text_of(data[_MAKER])} {text_of(data[_TYPE])}".strip()
-    return who, text_of(data[_VERSION])
+    return f"{_text(data[_MAKER])} {_text(data[_TYPE])}".strip(), _text(data[_VERSION])
+
+
+def _text(data: bytes) -> str:
+    """Text without signs that would move a cursor or begin a line where it is shown."""
+    return "".join(sign for sign in text_of(data) if sign.isprintable())
 
 
 def is_common(place: Place) -> bool:

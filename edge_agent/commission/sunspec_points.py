@@ -26,6 +26,7 @@ from protocols.profile import ModbusAddress, PointSpec
 LONGEST_NAME: Final = 32
 """Signs of an id part."""
 
+_NOT_NOW: Final = "not given now, though the standard demands it (look again while the machine runs)"
 _SLOW_COUNTER_S: Final = 10.0
 _MOST_EXPONENT: Final = 10
 _NOT_COUNTED: Final = 0xFFFF
@@ -192,7 +193,7 @@ def _name(part: _Part, point: SunspecPoint) -> str:
 def _absent(job: _Job, at: int, point: SunspecPoint) -> str:
     """Why a value is no point; empty when it is one."""
     if _raw(job, at, point) == READ_AS[point.type][1] and not _may_be_zero(point):
-        return "not implemented by the device"
+        return _NOT_NOW if point.must else "not implemented by the device"
     if point.factor is None:
         return ""
     factor = job.words[job.table.factors[point.factor]]

@@ -12,7 +12,8 @@ from edge_agent.commission.sunspec_models import SunspecModel
 from edge_agent.commission.sunspec_points import LONGEST_NAME, Mapped, map_model
 from protocols.config import Text
 from protocols.errors import DeviceRefusedError, DeviceUnreachableError
-from protocols.profile import Origin, PointSpec, Profile
+from protocols.profile import PointSpec, Profile
+from runtime.yaml_config import as_config
 
 _OTHER: Final = "meter"
 
@@ -133,24 +134,26 @@ def make_profile(found: Survey, table: Mapping[int, SunspecModel], wish: Wish) -
     """Profile of what was found; there must be a point.
 
     Raises:
-        ValidationError: The id is no id part.
+        ConfigError: Id or equipment is no id part.
     """
     kinds = [table[model].equipment for model in found.known]
     label = wish.label or found.who or wish.id
-    return Profile(
-        id=wish.id,
-        label=Text(en=label, zh=wish.label_zh or label),
-        protocol="modbus",
-        equipment=wish.equipment or next((kind for kind in kinds if kind), _OTHER),
-        origin=Origin(
-            sources=tuple(dict.fromkeys(table[model].source for model in found.known)),
-            revision=f"models {_listed(found.known)} as the device lists them"
-            + (f", its version {found.version}" if found.version else ""),
-            certainty="maker_document",
-        ),
-        points=tuple(found.points),
-        max_registers=wish.max_registers,
-    )
+    version = f", its version {found.version}" if found.version else ""
+    origin = {
+        "sources": list(dict.fromkeys(table[model].source for model in found.known)),
+        "revision": f"models {_listed(found.known)} as the device lists them{version}",
+        "certainty": "maker_document",
+    }
+    document = {
+        "id": wish.id,
+        "label": {"en": label, "zh": wish.label_zh or label},
+        "protocol": "modbus",
+        "equipment": wish.equipment or next((kind for kind in kinds if kind), _OTHER),
+        "origin": origin,
+        "points": [spec.model_dump() for spec in found.points],
+        "max_registers": wish.max_registers,
+    }
+    return as_config(wish.id, document, Profile)
 
 
 def _listed(models: Iterable[int]) -> str:

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edge_agent.commission.checking import check_profile
 from edge_agent.commission.profile_text import profile_yaml
 from edge_agent.commission.sunspec_chain import Chain, Place
 from edge_agent.commission.sunspec_models import SunspecGroup, SunspecModel, load_models
 from edge_agent.commission.sunspec_points import Mapped, map_model
-from edge_agent.commission.sunspec_profile import Survey, Wish, make_profile
+from edge_agent.commission.sunspec_profile import Survey, Wish, make_profile, survey
+from protocols.errors import DeviceRefusedError
 from protocols.point import PointKind
 from protocols.profile import ModbusAddress
 
@@ -113,3 +116,39 @@ def test_a_counter_that_must_be_there_may_be_zero_and_then_zero_is_a_value() -> 
     assert new["export_kwh"].not_available == ()
     assert "export_l1_kwh" not in new
     assert old["export_kwh"].not_available == (0,)
+
+
+class Words:
+    """A reader on some holding registers that counts its requests."""
+
+    def __init__(self, words: dict[int, int]) -> None:
+        self.words = words
+        self.asked = 0
+
+    async def read_raw(self, table: str, start: int, count: int) -> bytes:
+        self.asked += 1
+        assert table == "holding"
+        assert 0 <= start <= start + count <= 65536
+        if not all(cell in self.words for cell in range(start, start + count)):
+            raise DeviceRefusedError("exception 2: illegal data address", code=2)
+        return b"".join(self.words[cell].to_bytes(2, "big") for cell in range(start, start + count))
+
+
+WORD = st.one_of(st.sampled_from((*WANTED, 0, 2, 50, 0xFFFF, 0x8000)), st.integers(0, 0xFFFF))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(WANTED), st.integers(0, 70), st.lists(WORD, max_size=70)), max_size=6)
+)
+async def test_whatever_a_device_holds_the_survey_ends_with_sentences(
+    models: list[tuple[int, int, list[int]]],
+) -> None:
+    words = [0x5375, 0x6E53, *(word for model, said, data in models for word in (model, said, *data))]
+    reader = Words(dict(enumerate(words, start=50000)))
+    found = await survey(reader, TABLE, Wish("acme_dev", curves=True))
+    assert reader.asked < 400
+    assert found.chain.base == 50000
+    assert all(len(text) > 20 for text in (*found.faults, *found.notes))
+    if found.points:
+        assert len(make_profile(found, TABLE, Wish("acme_dev")).points) == len(found.points)

@@ -113,7 +113,11 @@ async def test_the_driver_reads_what_the_device_meant(usual: int, tmp_path: Path
 def test_what_is_left_out_is_said_with_its_reason(usual: int, tmp_path: Path) -> None:
     out = run(usual, tmp_path / "acme_inv.yaml").output
     assert "left out: model 64001 at 40304 of 5 registers is not in the table" in out
-    assert "left out: model 103 at 40069, not implemented by the device: voltage_l3_v" in out
+    assert "left out: model 103 at 40069, not implemented by the device: apparent_kva, dc_current_a" in out
+    assert (
+        "not given now, though the standard demands it (look again while the machine runs): voltage_l3_v"
+        in out
+    )
     assert "readings are usual for their unit" in out
     assert "warning" not in out
 
@@ -172,6 +176,20 @@ def test_a_count_that_the_length_contradicts_is_not_believed(tmp_path: Path) -> 
         done = run(port, tmp_path / "inv.yaml")
     assert done.exception is None
     assert "model 160 at 40069: N says 900 groups, its 49 registers hold 2: 2 read" in done.output
+
+
+@pytest.mark.net
+def test_a_name_cannot_break_out_of_its_comment_and_wrong_options_are_told(tmp_path: Path) -> None:
+    out = tmp_path / "inv.yaml"
+    with served(chain([(1, common("Ac\nid: evil", "\x1b[2JX")), (103, INVERTER)])) as port:
+        done = run(port, out, "--equipment", "PV Inverter")
+        assert isinstance(done.exception, ConfigError)
+        assert "equipment" in str(done.exception)
+        assert run(port, out).exception is None
+    assert load_config(out, Profile).id == "inv"
+    assert load_config(out, Profile).label.en == "Acid: evil [2JX"
+    done = run(port, out)
+    assert "is there already" in str(done.exception)
 
 
 LAST = 40069 + 52
