@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks.edge_rig import farm, rig, until, write_site
 
-UNITS = Path(__file__).resolve().parents[2] / "packaging" / "systemd"
+UNITS = Path(__file__).resolve().parents[2] / "systemd"
 MOST_EXPOSURE = 1.5
 
 
