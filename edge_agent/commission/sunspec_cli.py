@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -15,7 +14,7 @@ from edge_agent.commission.checking import check_profile
 from edge_agent.commission.profile_text import profile_yaml
 from edge_agent.commission.rawread import RawPoint
 from edge_agent.commission.sunspec_chain import BASES
-from edge_agent.commission.sunspec_models import SunspecModel, load_models
+from edge_agent.commission.sunspec_models import ModelTable
 from edge_agent.commission.sunspec_profile import Survey, Wish, make_profile, survey
 from edge_agent.commission.target import Framing, Line, Parity, connected, connection_of
 from protocols.config import ID_PART
@@ -61,7 +60,7 @@ def from_sunspec(  # noqa: PLR0913  one option each
     if re.match(ID_PART, out.stem) is None:
         raise ConfigError(f"{out}: the name of the file is the profile's id; allowed are a-z, 0-9 and _")
     at = connection_of(target, Line(unit, framing, baud, parity, timeout_s))
-    table = load_models(config / "sunspec")
+    table = ModelTable(config / "sunspec")
     wish = Wish(out.stem, label, label_zh, equipment, max_registers, curves)
     found, profile, read = asyncio.run(_made(at, table, wish, take_good=take_good))
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +74,7 @@ def from_sunspec(  # noqa: PLR0913  one option each
 
 
 async def _made(
-    at: At, table: Mapping[int, SunspecModel], wish: Wish, *, take_good: bool
+    at: At, table: ModelTable, wish: Wish, *, take_good: bool
 ) -> tuple[Survey, Profile, list[RawPoint]]:
     """Survey, profile of it, and one poll of that profile by the driver that will read it from now on."""
     async with connected(at, Limits(max_registers=wish.max_registers)) as driver:

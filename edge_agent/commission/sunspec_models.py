@@ -6,10 +6,12 @@ are facts of the SunSpec Alliance's definitions; names, units, signs and ranges 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
+from typing_extensions import override
 
 from protocols.config import Config, IdPart, Text
 from protocols.errors import ConfigError
@@ -152,14 +154,35 @@ class SunspecModel(Config):
     """Groups behind the fixed registers."""
 
 
-def load_models(folder: Path) -> dict[int, SunspecModel]:
-    """The table by model id.
+class ModelTable(Mapping[int, SunspecModel]):
+    """The models of a folder by id; a file is read when its model is asked for, and then kept.
 
     Raises:
-        ConfigError: No such folder, or a file does not fit.
+        ConfigError: No such folder, or it holds no models; at a model: its file does not fit.
     """
-    files = sorted(folder.glob("*.yaml"))
-    if not files:
-        raise ConfigError(f"{folder}: holds no SunSpec models; give the folder of configurations by --config")
-    models = [load_config(file, SunspecModel) for file in files]
-    return {model.model: model for model in models}
+
+    def __init__(self, folder: Path) -> None:
+        self._files = {int(file.stem): file for file in folder.glob("*.yaml") if file.stem.isdecimal()}
+        self._models: dict[int, SunspecModel] = {}
+        if not self._files:
+            raise ConfigError(
+                f"{folder}: holds no SunSpec models; give the folder of configurations by --config"
+            )
+
+    @override
+    def __getitem__(self, model: int) -> SunspecModel:
+        if model not in self._models:
+            file = self._files[model]
+            found = load_config(file, SunspecModel)
+            if found.model != model:
+                raise ConfigError(f"{file}: model: found {found.model}; the file is named {model}")
+            self._models[model] = found
+        return self._models[model]
+
+    @override
+    def __iter__(self) -> Iterator[int]:
+        return iter(sorted(self._files))
+
+    @override
+    def __len__(self) -> int:
+        return len(self._files)

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from edge_agent.commission.checking import check_profile
 from edge_agent.commission.profile_text import profile_yaml
 from edge_agent.commission.sunspec_chain import Chain, Place
-from edge_agent.commission.sunspec_models import SunspecGroup, SunspecModel, load_models
+from edge_agent.commission.sunspec_models import ModelTable, SunspecGroup, SunspecModel
 from edge_agent.commission.sunspec_points import Mapped, map_model
 from edge_agent.commission.sunspec_profile import Survey, Wish, make_profile, survey
-from protocols.errors import DeviceRefusedError
+from protocols.errors import ConfigError, DeviceRefusedError
 from protocols.point import PointKind
 from protocols.profile import ModbusAddress
 
-TABLE = load_models(Path(__file__).parents[3] / "configs" / "sunspec")
+TABLE = ModelTable(Path(__file__).parents[3] / "configs" / "sunspec")
 WANTED = (1, 101, 102, 103, *range(120, 125), 160, *range(201, 205), *range(701, 716), 802)
 PUBLISHED = {
     1: 66, 101: 50, 102: 50, 103: 50, 120: 26, 121: 30, 122: 44, 123: 24, 124: 24, 160: 8, 201: 105, 202: 105,
@@ -152,3 +152,12 @@ async def test_whatever_a_device_holds_the_survey_ends_with_sentences(
     assert all(len(text) > 20 for text in (*found.faults, *found.notes))
     if found.points:
         assert len(make_profile(found, TABLE, Wish("acme_dev")).points) == len(found.points)
+
+
+def test_a_folder_without_models_and_a_file_of_another_name_are_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="holds no SunSpec models"):
+        ModelTable(tmp_path)
+    source = Path(__file__).parents[3] / "configs" / "sunspec" / "713.yaml"
+    (tmp_path / "714.yaml").write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+    with pytest.raises(ConfigError, match="found 713; the file is named 714"):
+        ModelTable(tmp_path)[714]
