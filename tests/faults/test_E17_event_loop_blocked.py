@@ -10,6 +10,7 @@ import socket
 import subprocess
 from pathlib import Path
 
+import psutil
 import pytest
 
 from benchmarks.edge_rig import farm, rig, until, write_site
@@ -35,6 +36,8 @@ async def test_the_watchdog_is_fed_while_the_agent_works_and_starves_when_it_sta
             assert heard[0] == b"READY=1"
             assert bench.agent is not None
             bench.agent.send_signal(signal.SIGSTOP)  # what a blocked loop looks like from outside
+            stopped = psutil.Process(bench.agent.pid)
+            await until(lambda: stopped.status() == psutil.STATUS_STOPPED, 5, "the agent stands still")
             _hear(ear, heard)
             before = len(heard)
             silent, _, _ = select.select([ear], [], [], 1.5)  # longer than the period of the watchdog
