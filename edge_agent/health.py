@@ -20,6 +20,9 @@ from protocols.heartbeat import Heartbeat
 _log = logging.getLogger(__name__)
 
 BEAT_S: Final = 1.0
+KNOWN_S: Final = 3.0
+"""How long the first heartbeat waits for the first answers of all devices. [s]"""
+
 _NS_PER_MS: Final = 1_000_000
 
 
@@ -32,6 +35,7 @@ class Vitals:
     leases: Callable[[], list[str]]
     fence: Callable[[], int]
     configuration: Callable[[], ConfigurationState]
+    known: Callable[[], bool]
 
 
 class Health:
@@ -42,6 +46,7 @@ class Health:
         self._vitals = vitals
         self._journal = journal
         self._clock = clock
+        self._begun_s = clock.mono_s()
 
     async def heartbeat(self) -> Heartbeat:
         """The state of this instant."""
@@ -65,8 +70,18 @@ class Health:
             **self._vitals.configuration()._asdict(),
         )
 
+    def _early(self) -> bool:
+        return not self._vitals.known() and self._clock.mono_s() - self._begun_s < KNOWN_S
+
     async def run(self, client: Client) -> None:
-        """Send one each `BEAT_S` until cancelled; none is made while the bus is away."""
+        """Send one each `BEAT_S` until cancelled; none is made while the bus is away.
+
+        After a start none is made before every device was asked, for at most `KNOWN_S`: the hub would take
+        them for down, and release leases that go on.
+        """
+        async for _ in self._clock.ticks(BEAT_S / 4):
+            if not self._early():
+                break
         async for _ in self._clock.ticks(BEAT_S):
             if not client.is_connected:
                 continue

@@ -232,6 +232,10 @@ class Lines:
         """Device id to `up` or `down`; a device never asked is down."""
         return {name: "up" if station.up else "down" for name, station in self._stations.items()}
 
+    def known(self) -> bool:
+        """Whether every device answered or failed once, so that `links` tells how they are."""
+        return all(station.up is not None for station in self._stations.values())
+
     async def _ask(self, station: _Station, ask: Callable[[Driver], Awaitable[_T]], *, urgent: bool) -> _T:
         self._refuse_early(station)
         async with station.turns.turn(urgent=urgent):

@@ -115,7 +115,9 @@ async def _stages(
         ports = ConfigurationPorts(journal, tally, clock, options.trial_s)
         configuration = ConfigurationService(accepted, configured, ports)
         commands = CommandService(settings, CommandPorts(lines, image, journal, clock))
-        vitals = Vitals(agent_epoch, lines.links, commands.leases, commands.fence, configuration.state)
+        vitals = Vitals(
+            agent_epoch, lines.links, commands.leases, commands.fence, configuration.state, lines.known
+        )
         keys = {device.id: line_key(device) for device in site.edge.devices}
         sources = Sources(meters, journal, uplink, lines.links, keys)
         on = tally.counted(meters.counted(ByException(site, groups).thinned(journal.put)))
