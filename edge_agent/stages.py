@@ -1,0 +1,99 @@
+"""Wiring: the stages of the edge meet here and nowhere else.
+
+driver → line → poll → image → gate → line → driver
+└→ journal → uplink → bus → commands → gate
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from nats.aio.client import Client
+
+from edge_agent.ask import AskService
+from edge_agent.clock_notes import ClockNotes
+from edge_agent.commands import CommandPorts, CommandService, CommandSettings
+from edge_agent.configuration import ConfigurationPorts, ConfigurationService, Configured
+from edge_agent.drivers import make_drivers
+from edge_agent.exception import ByException
+from edge_agent.health import Health, Vitals
+from edge_agent.image import Image
+from edge_agent.journal import Journal, JournalPlace
+from edge_agent.lines import Lines, line_key
+from edge_agent.local_page import pages
+from edge_agent.local_server import LocalServer
+from edge_agent.meters import Meters
+from edge_agent.metrics import Sources, exposition
+from edge_agent.options import Options
+from edge_agent.poll import Poller, PollGroup, poll_groups
+from edge_agent.settings import Accepted, gate_rules
+from edge_agent.trial import PollTally
+from edge_agent.uplink import Uplink
+from edge_agent.watchdog import Watchdog
+from runtime.clock import SystemClock
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """The parts of one run."""
+
+    groups: tuple[PollGroup, ...]
+    journal: Journal
+    uplink: Uplink
+    commands: CommandService
+    poller: Poller
+    beside: tuple[tuple[str, Callable[[], Awaitable[None]]], ...]
+    listeners: tuple[Callable[[Client], Awaitable[None]], ...]
+
+
+@asynccontextmanager
+async def stages_of(
+    accepted: Accepted, agent_epoch: int, options: Options, configured: Configured
+) -> AsyncIterator[Stages]:
+    """The stages of one run, lines and journal open.
+
+    Raises:
+        StoreError: The journal or the command store cannot be opened.
+        ConfigError: A key is missing, or a driver's package.
+    """
+    clock, image, site, place = SystemClock(), Image(), accepted.site, accepted.place
+    groups = poll_groups(site)
+    uplink = Uplink(place.edge, [group.catalogue for group in groups], clock)
+    where = JournalPlace(place.state / "journal.db", place.edge, options.journal_bytes)
+    meters = Meters(groups, clock)
+    rules = gate_rules(accepted, agent_epoch)
+    settings = CommandSettings(rules, accepted.local_points, place.state / "control.db")
+    async with (
+        Lines(site, meters.on_drivers(make_drivers(site, place.state)), clock) as lines,
+        Journal(where, clock, uplink.announce) as journal,
+    ):
+        tally = PollTally(groups, clock)
+        ports = ConfigurationPorts(journal, tally, clock, options.trial_s)
+        configuration = ConfigurationService(accepted, configured, ports)
+        commands = CommandService(settings, CommandPorts(lines, image, journal, clock))
+        vitals = Vitals(
+            agent_epoch, lines.links, commands.leases, commands.fence, configuration.state, lines.known
+        )
+        keys = {device.id: line_key(device) for device in site.edge.devices}
+        sources = Sources(meters, journal, uplink, lines.links, keys)
+        on = tally.counted(meters.counted(ByException(site, groups).thinned(journal.put)))
+        poller = Poller(groups, lines, image, on, clock)
+        health = Health(accepted, vitals, journal, clock)
+        try:
+            ask = AskService(accepted, lines)
+            local = pages(site, image, clock, partial(exposition, sources))
+            beside = (
+                ("journal", journal.run),
+                ("commands", commands.run),
+                ("configuration", configuration.run),
+                ("clock notes", ClockNotes(place.edge, journal, clock).run),
+                ("local page", LocalServer(local, place.state, options.metrics_port).run),
+                ("watchdog", Watchdog(lambda: commands.ticked_s, clock).run),
+            )
+            listeners = (configuration.listen, ask.run, health.run)
+            yield Stages(groups, journal, uplink, commands, poller, beside, listeners)
+        finally:
+            commands.close()
