@@ -60,13 +60,15 @@ class SlowLink:
     async def serve(self, to_port: int, near: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> None:
         """One connection through the link."""
         far = await asyncio.open_connection("127.0.0.1", to_port)
-        with contextlib.suppress(OSError, ExceptionGroup):
-            async with asyncio.TaskGroup() as tasks:
-                back = tasks.create_task(self._pipe(far[0], near[1], counted=False))
-                await self._pipe(near[0], far[1], counted=True)
-                back.cancel()
-        near[1].close()
-        far[1].close()
+        try:
+            with contextlib.suppress(OSError, ExceptionGroup):
+                async with asyncio.TaskGroup() as tasks:
+                    back = tasks.create_task(self._pipe(far[0], near[1], counted=False))
+                    await self._pipe(near[0], far[1], counted=True)
+                    back.cancel()
+        finally:
+            near[1].close()
+            far[1].close()
 
 
 @asynccontextmanager
@@ -75,9 +77,16 @@ async def slow_link(
 ) -> AsyncIterator[SlowLink]:
     """A link to a port of this machine while the block runs; connect to its `port`."""
     link = SlowLink(rate_byte_s, delay_s, loss)
+    open_now: set[asyncio.Task[None]] = set()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await link.serve(to_port, (reader, writer))
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  the server calls this in a task
+        open_now.add(task)
+        try:
+            await link.serve(to_port, (reader, writer))
+        finally:
+            open_now.discard(task)
 
     ear = socket.create_server(("127.0.0.1", 0))
     ear.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
@@ -87,3 +96,8 @@ async def slow_link(
         yield link
     finally:
         server.close()
+        ending = set(open_now)
+        for task in ending:
+            task.cancel()
+        if ending:
+            await asyncio.wait(ending)
