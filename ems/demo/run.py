@@ -61,8 +61,9 @@ class Demo:
 
     def _acts(self, parts: Parts) -> int:
         record = measure.Record(up_ns=self.clock.now().wall_ns)
-        startup.bring_up(self.layout, parts)
-        self.up = True
+        announce = startup.bring_up(self.layout, parts)
+        self.up = True  # before the address is seen: who stops the demo from here on ends it in order
+        announce()
         record.began_ns = self.clock.now().wall_ns
         timeline = Timeline(self.layout, parts, self.clock, lambda: self.stopping)
         if self.for_s is None:

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from ems.demo.layout import EDGE, SITE, Layout, Ports, choose_ports, prepare
@@ -25,8 +27,11 @@ _SEED_HISTORY_S: Final = 60.0
 _PROVE_S: Final = 40.0
 
 
-def bring_up(layout: Layout, parts: Parts) -> None:
-    """Start everything, each with a line; the last ones are the page's address and the password.
+def bring_up(layout: Layout, parts: Parts) -> Callable[[], None]:
+    """Start everything, each with a line.
+
+    Returns:
+        What prints the last lines, the page's address and the password.
 
     Raises:
         ConfigError: A part did not come up; the message says which and why.
@@ -41,7 +46,7 @@ def bring_up(layout: Layout, parts: Parts) -> None:
     _prove(layout, ports)
     password = _end_hub_init(init)
     ports = _edge_and_hub(layout, parts, ports)
-    _announce(layout, ports, password)
+    return partial(_announce, layout, ports, password)
 
 
 def demo_devices(layout: Layout) -> SiteDevices:
