@@ -23,7 +23,7 @@ from edge_agent.drivers import make_drivers
 from edge_agent.lines import Lines
 from edge_agent.local_server import PORT_FILE
 from edge_agent.settings import Accepted, Place, bus_login, load_accepted
-from edge_agent.top import one, read_metrics
+from edge_agent.top import Figures, one, read_metrics
 from protocols.clock import Clock
 from protocols.device import Device, ModbusSerial
 from protocols.errors import ConfigError, EmsError
@@ -36,6 +36,9 @@ _PLAUSIBLE_S: Final = 1_577_836_800
 _LOW_DISK_BYTES: Final = 500_000_000
 _WORN: Final = 8
 """Life-time estimate of an eMMC in tenths (JEDEC 84-B51, EXT_CSD 268): 80 to 90 % used."""
+
+_SPOILED_FRAC: Final = 0.001
+"""Part of the calls to a line whose answer may be spoiled before it is worth a look."""
 
 _REACH_S: Final = 4.0
 _DEVICE_S: Final = 10.0
@@ -144,13 +147,30 @@ async def check_devices(accepted: Accepted, *, running: bool) -> list[Finding]:
     if running:
         figures = await asyncio.to_thread(read_metrics, accepted.place.state)
         states = {d.id: one(figures, "device_up", device=d.id) > 0 for d in accepted.site.edge.devices}
-        return [
+        told = [
             _device(name, "" if up else "the running agent gets no answer") for name, up in states.items()
         ]
+        return [*told, *check_checksums(figures)]
     drivers = make_drivers(accepted.site, accepted.place.state)
     async with Lines(accepted.site, drivers, SystemClock()) as lines, asyncio.TaskGroup() as tasks:
         asked = [tasks.create_task(_ask(accepted, lines, device)) for device in accepted.site.edge.devices]
     return [task.result() for task in asked]
+
+
+def check_checksums(figures: Figures) -> Iterator[Finding]:
+    """Whether serial lines bring spoiled bytes more often than now and then."""
+    for labels, spoiled in figures.get("crc_errors_total", []):
+        bus = labels["bus"]
+        calls = sum(count for at, count in figures.get("calls_total", []) if at.get("bus") == bus)
+        found = f"{spoiled:,.0f} answers without a right checksum in {calls:,.0f} reads and writes"
+        if spoiled <= _SPOILED_FRAC * calls:
+            yield Finding(f"line {bus}", "ok", found)
+        else:
+            do = (
+                "compare baud rate and parity with the devices, look for two of one unit number, for a "
+                "missing 120 ohm at either end, for A and B changed over, and for the cable of a drive nearby"
+            )
+            yield Finding(f"line {bus}", "look", found, do)
 
 
 async def _ask(accepted: Accepted, lines: Lines, device: Device) -> Finding:

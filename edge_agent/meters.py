@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from edge_agent.poll import HandOn, PollGroup
 from protocols.clock import Clock
-from protocols.driver import Driver, GiveWay, RawCells, Reading, Sharing
+from protocols.driver import Checksummed, Driver, GiveWay, RawCells, Reading, Sharing
 from protocols.errors import DeviceError, DeviceRefusedError
 from protocols.frame import Frame
 from protocols.profile import PointSpec
@@ -149,10 +149,17 @@ class Meters:
         self._clock = clock
         self.devices: dict[str, DeviceMeter] = {group.device: DeviceMeter() for group in groups}
         self.groups: dict[bytes, GroupMeter] = {group.hash: GroupMeter(group) for group in groups}
+        self._checksummed: dict[str, Checksummed] = {}
 
     def on_drivers(self, drivers: Mapping[str, Driver]) -> dict[str, Driver]:
         """The same drivers, timed."""
+        self._checksummed = {name: one for name, one in drivers.items() if isinstance(one, Checksummed)}
         return {name: self._metered(name, driver) for name, driver in drivers.items()}
+
+    def crc_errors(self) -> dict[str, int]:
+        """Device to the answers without a right checksum on its line, which all its units share."""
+        found = {name: one.crc_errors for name, one in self._checksummed.items()}
+        return {name: count for name, count in found.items() if count is not None}
 
     def _metered(self, name: str, driver: Driver) -> Driver:
         kind = MeteredSharingDriver if isinstance(driver, Sharing) else MeteredDriver

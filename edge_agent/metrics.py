@@ -87,6 +87,13 @@ def _devices(sources: Sources) -> Iterable[str]:
     yield _family(
         "busy_seconds_total", "counter", "Time its bus worked for it.", [(at, m.busy_s) for at, m, _ in of]
     )
+    spoiled = {sources.lines.get(name, name): count for name, count in sources.meters.crc_errors().items()}
+    yield _family(
+        "crc_errors_total",
+        "counter",
+        "Requests answered by bytes without a right checksum.",
+        [({"bus": bus}, count) for bus, count in spoiled.items()],
+    )
     trips = [({**at, "quantile": str(q)}, _quantile(m, q)) for at, m, _ in of for q in _QUANTILES]
     yield _family("round_trip_seconds", "gauge", "Time of a call, of the newest 256.", trips)
 

@@ -86,7 +86,7 @@ def _head(figures: Figures) -> Text:
 
 
 def _devices(figures: Figures) -> Table:
-    table = Table("device", "bus", "link", "calls", "in vain", "p50 ms", "p99 ms", title="devices")
+    table = Table("device", "bus", "link", "calls", "in vain", "CRC", "p50 ms", "p99 ms", title="devices")
     for labels, up in figures.get("device_up", []):
         device = labels["device"]
         p50, p99 = (
@@ -96,9 +96,15 @@ def _devices(figures: Figures) -> Table:
             one(figures, "calls_total", device=device),
             one(figures, "call_failures_total", device=device),
         )
+        spoiled = one(figures, "crc_errors_total", bus=labels["bus"])
         link = "[green]up[/green]" if up else "[red]down[/red]"
         table.add_row(
-            device, labels["bus"], link, f"{calls:,.0f}", f"{vain:,.0f}", f"{p50:.1f}", f"{p99:.1f}"
+            device,
+            labels["bus"],
+            link,
+            *(f"{n:,.0f}" for n in (calls, vain, spoiled)),
+            f"{p50:.1f}",
+            f"{p99:.1f}",
         )
     return table
 

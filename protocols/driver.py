@@ -85,6 +85,19 @@ class RawCells(Protocol):
         ...
 
 
+@runtime_checkable
+class Checksummed(Protocol):
+    """A driver that knows how often its line brought spoiled bytes."""
+
+    @property
+    def crc_errors(self) -> int | None:
+        """Requests of this line that only bytes without a right checksum came for.
+
+        None where its frames carry no checksum.
+        """
+        ...
+
+
 class Driver(Protocol):
     """One device on the wire."""
 

@@ -82,9 +82,10 @@ class ModbusAddress(Config):
     """Address of a register of the same table that holds the power of ten (i16, -10 to 10) the value is
     multiplied by, as in SunSpec; 0x8000 there means "not available"."""
 
-    write: Literal["auto", "multiple", "mask"] = "auto"
+    write: Literal["auto", "multiple", "mask", "read_write"] = "auto"
     """`auto`: function 6 for one register, 16 for several, 5 for a coil. `multiple`: always 16 (15 for
-    a coil), for devices that know no other. `mask`: function 22, for bit fields."""
+    a coil), for devices that know no other. `mask`: function 22, for bit fields. `read_write`: function 23,
+    for devices that take process data no other way; what it reads is never taken for the read-back."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -99,11 +100,17 @@ class ModbusAddress(Config):
             faults.append("a bit field has no scale factor")
         if self.table in _BIT_TABLES and self.type not in {DataType.BOOL, DataType.U16}:
             faults.append(f"the table {self.table!r} holds single bits, not {self.type}")
-        if (self.write == "mask") and self.bit is None:
-            faults.append("write: mask is for bit fields; give `bit`")
+        faults += self._write_faults()
         if faults:
             raise ValueError("; ".join(faults))
         return self
+
+    def _write_faults(self) -> list[str]:
+        if self.write == "mask" and self.bit is None:
+            return ["write: mask is for bit fields; give `bit`"]
+        if self.write == "read_write" and (self.bit is not None or self.table != "holding"):
+            return ["write: read_write is for whole registers of the table holding"]
+        return []
 
     @property
     def registers(self) -> int:

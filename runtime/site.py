@@ -8,7 +8,7 @@ from pathlib import Path
 
 from protocols.device import Device, EdgeDevices, protocol_of
 from protocols.errors import ConfigError
-from protocols.profile import PointSpec, Profile
+from protocols.profile import ModbusAddress, PointSpec, Profile
 from protocols.write_block import WriteBlock, WriteLimits
 from runtime.yaml_config import line_numbers, load_config, load_yaml
 
@@ -174,5 +174,7 @@ def _misfit(limits: WriteLimits, specs: Mapping[str, PointSpec], profile: Profil
         yield f"is no set-point of profile {profile.id!r}"
     elif spec.unit != limits.unit:
         yield f"has the unit {spec.unit!r}, the limits say {limits.unit!r}"
+    elif isinstance(at := spec.address, ModbusAddress) and at.bit is not None and at.write != "mask":
+        yield "is a bit field; it is written with function 22 only, say `write: mask` in the profile"
     if limits.fallback.value is None and profile.protocol != "bacnet":
         yield f"has no priority slot to empty over {profile.protocol}; say which value gives it back"

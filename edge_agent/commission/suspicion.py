@@ -42,6 +42,11 @@ def faults_of_point(spec: PointSpec) -> Iterator[str]:
         return
     if spec.kind is PointKind.SETPOINT and address.table in _READ_ONLY:
         yield f"address.table: found {address.table!r} for a set-point; allowed: holding, coil"
+    if spec.kind is PointKind.SETPOINT and address.bit is not None and address.write != "mask":
+        yield (
+            f"address.write: found {address.write!r} for a set-point of single bits; allowed: mask (function "
+            "22), as reading, changing and writing the register could undo what the device changed meanwhile"
+        )
     own = range(address.address, address.address + address.registers)
     if address.scale_factor is not None and address.scale_factor in own:
         yield f"address.scale_factor: found {address.scale_factor}, which is a register of the value itself"

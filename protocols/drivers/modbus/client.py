@@ -78,6 +78,9 @@ class ModbusClient(Ears, ABC):
         self.slowest_s = 0.0
         """Longest time to an answer in the last batch, without the time on the wire. [s]"""
 
+        self.crc_errors: int | None = None
+        """Requests that only bytes without a right checksum came for; None where frames have no checksum."""
+
     @property
     def name(self) -> str:
         """What people call the wire."""

@@ -219,7 +219,13 @@ def field_masks(spec: PointSpec, value: float) -> tuple[int, int]:
     if not math.isfinite(raw) or not 0 <= round(raw) < 1 << address.bits:
         raise DeviceRefusedError(f"{value} does not fit a field of {address.bits} bits", point=spec.name)
     field = ((1 << address.bits) - 1) << (address.bit or 0)
-    return 0xFFFF & ~field, round(raw) << (address.bit or 0)
+    masks = 0xFFFF & ~field, round(raw) << (address.bit or 0)
+    return _bytes_swapped(*masks) if address.order in _SWAPPED else masks
+
+
+def _bytes_swapped(*words: int) -> tuple[int, int]:
+    first, second = (word >> 8 | (word & 0xFF) << 8 for word in words)
+    return first, second
 
 
 def text_of(registers: bytes) -> str:

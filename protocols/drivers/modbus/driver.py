@@ -1,6 +1,6 @@
 """A Modbus unit: reads blocks, writes single set-points, reads them back by a request of its own.
 
-Source: MODBUS Application Protocol Specification V1.1b3: functions 1-6, 15, 16, 22, 43/14; exception codes.
+Source: MODBUS Application Protocol Specification V1.1b3: functions 1-6, 15, 16, 22, 23 and 43/14.
 """
 
 from __future__ import annotations
@@ -87,6 +87,11 @@ class ModbusDriver(Driver):
         self._line: GiveWay | None = None
         self._slowest_s = 0.0
         self._silent = 1  # until it has answered once
+
+    @property
+    def crc_errors(self) -> int | None:
+        """See `Checksummed`; all units of a line count together."""
+        return self._client.crc_errors
 
     def share(self, line: GiveWay) -> None:
         """Between two requests of one read, let those go first who wait urgently at this line."""

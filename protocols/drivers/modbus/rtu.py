@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from protocols.drivers.modbus.client import ModbusClient, Terms, Waiting
 from protocols.drivers.modbus.pdu import READ_FUNCTIONS, Outcome, Request, identity_size, read_request
-from protocols.errors import BadAnswerError
+from protocols.errors import BadAnswerError, DeviceUnreachableError
 from protocols.links.link import Link
 from protocols.units import Seconds
 
@@ -34,6 +34,9 @@ CLOSE_AFTER: Final = 3
 _EXCEPTION_BIT: Final = 0x80
 _EXCEPTION_FRAME: Final = 5
 _CRC_BYTES: Final = 2
+_FIXED_FRAMES: Final = {5: 8, 6: 8, 15: 8, 16: 8, 22: 10}
+"""Length of an answer to these functions; to others it says how many bytes follow. [byte]"""
+
 _MOST_HELD: Final = 600
 _OWED_AT_LEAST_S: Final = 3.0
 _OWED_TIMEOUTS: Final = 10
@@ -125,6 +128,16 @@ def _frame_size(heard: bytes, at: int, request: Request) -> int:
     return 0 if length < 0 else 1 + length + _CRC_BYTES
 
 
+def _is_frame(heard: bytes) -> bool:
+    """Whether what was heard begins with a whole frame, of whichever unit and function."""
+    if len(heard) < _EXCEPTION_FRAME:
+        return False
+    function = heard[1]
+    size = _FIXED_FRAMES.get(function, 3 + heard[2] + _CRC_BYTES)
+    frame = heard[: _EXCEPTION_FRAME if function & _EXCEPTION_BIT else size]
+    return _intact(frame)
+
+
 class _Shape(NamedTuple):
     """What tells one answer from another on this framing."""
 
@@ -147,6 +160,7 @@ class RtuClient(ModbusClient):
         self._heard = b""
         self._foreign = 0
         self._owing: dict[_Shape, float] = {}
+        self.crc_errors = 0
 
     @override
     def heard(self, data: bytes) -> None:
@@ -205,6 +219,13 @@ class RtuClient(ModbusClient):
         if self._foreign:
             return BadAnswerError(
                 f"{self.name}: {self._foreign} frames came, none of them the answer",
+                unit=waiting.request.unit,
+            )
+        if self._heard and not _is_frame(self._heard):
+            self.crc_errors = (self.crc_errors or 0) + 1
+            return DeviceUnreachableError(
+                f"no answer from {self.name} within {terms.timeout_s:g} s, only {len(self._heard)} bytes "
+                "without a right checksum (noise, a wrong baud rate or parity, two units of one number?)",
                 unit=waiting.request.unit,
             )
         return super()._silence(waiting, terms)

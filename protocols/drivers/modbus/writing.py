@@ -1,6 +1,6 @@
 """Which function writes a set-point: pure.
 
-Source: MODBUS Application Protocol Specification V1.1b3, functions 5, 6, 15, 16 and 22.
+Source: MODBUS Application Protocol Specification V1.1b3, functions 5, 6, 15, 16, 22 and 23.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from protocols.drivers.modbus.codec import encode_value, field_masks, modbus_add
 from protocols.drivers.modbus.pdu import (
     Request,
     mask_write,
+    read_write,
     write_coil,
     write_coils,
     write_register,
@@ -38,8 +39,10 @@ def write_request(unit: int, point: PointSpec, value: float, exponent: int = 0) 
     words = encode_value(point, value, exponent)
     if address.table == "coil":
         return _coil_request(unit, address, on=bool(words[0]))
-    one = len(words) == 1 and address.write == "auto"
     at = address.address
+    if address.write == "read_write":
+        return read_write(unit, (at, len(words)), at, words)
+    one = len(words) == 1 and address.write == "auto"
     return write_register(unit, at, words[0]) if one else write_registers(unit, at, words)
 
 

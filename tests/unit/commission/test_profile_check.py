@@ -120,3 +120,12 @@ def test_a_machine_gets_the_same_as_json(tmp_path: Path) -> None:
     (row,) = json.loads(done.output)
     assert row["file"].endswith("acme_one.yaml")
     assert "unknown unit 'kw'" in row["errors"][0]
+
+
+def test_a_set_point_of_single_bits_is_written_by_function_22_or_not_at_all(tmp_path: Path) -> None:
+    bits = _point(name="mode_code", unit="code", address="{kind: modbus, address: 4, bit: 3}")
+    found = _check(tmp_path, HEAD + bits + "    kind: setpoint\n")
+    assert len(found.errors) == 1
+    assert "function 22" in found.errors[0]
+    masked = bits.replace("bit: 3", "bit: 3, write: mask")
+    assert not _check(tmp_path, HEAD + masked + "    kind: setpoint\n").errors

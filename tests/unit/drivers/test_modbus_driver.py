@@ -358,6 +358,50 @@ async def test_a_mask_write_changes_the_field_alone_and_a_plain_one_is_refused()
     assert seen == [struct.pack(">BHHH", 22, 9, 0xFFE7, 0x0010)]
 
 
+async def test_bits_are_written_by_function_22_at_another_implementation() -> None:
+    plain = SimData(0, values=[0xA5F0, 0x00FF], datatype=SimType.REGISTERS)
+    async with unit_1(plain) as port, driver_at(port) as driver:
+        field = point("a_kw", 0, bit=2, bits=3, write="mask")
+        swapped = point("b_kw", 1, bit=0, order="badc", write="mask")
+        for value in (5, 0):
+            await driver.write(field, value)
+            assert await driver.read_back(field) == value
+            await driver.write(swapped, value % 2)
+            assert await driver.read_back(swapped) == value % 2
+        assert await driver.read_raw("holding", 0, 2) == bytes.fromhex("a5e000ff")
+        with pytest.raises(DeviceRefusedError, match="does not fit a field of 3 bits"):
+            await driver.write(field, 8)
+
+
+async def test_function_23_writes_and_the_read_back_is_a_request_of_its_own() -> None:
+    plain = SimData(0, count=8, datatype=SimType.REGISTERS)
+    async with unit_1(plain) as port, driver_at(port) as driver:
+        single, double = (
+            point("a_kw", 0, write="read_write"),
+            point("b_kw", 2, type="f32", write="read_write"),
+        )
+        await driver.write(single, 17)
+        await driver.write(double, -2.5)
+        assert [await driver.read_back(one) for one in (single, double)] == [17.0, -2.5]
+
+
+async def test_what_function_23_reads_is_no_read_back_and_its_count_is_checked() -> None:
+    asked: list[int] = []
+
+    def device(tid: int, body: bytes) -> bytes:
+        asked.append(body[1])
+        if body[1] == 23:
+            return frame(tid, bytes((body[0], 23, 2, 0, 17)))
+        return answer_with(tid, body, lambda _: 4)
+
+    async with liar(device) as port, driver_at(port) as driver:
+        await driver.write(point("a_kw", 0, write="read_write"), 17)
+        assert await driver.read_back(point("a_kw", 0, write="read_write")) == 4.0
+        with pytest.raises(BadAnswerError, match="another address, value or count"):
+            await driver.write(point("b_kw", 2, type="f32", write="read_write"), 1.0)
+    assert asked == [23, 3, 23]
+
+
 async def test_an_echo_of_another_value_is_a_bad_answer() -> None:
     def device(tid: int, body: bytes) -> bytes:
         return frame(tid, body[:-1] + b"\x63")

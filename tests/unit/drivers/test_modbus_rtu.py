@@ -149,8 +149,21 @@ async def test_a_flipped_bit_is_no_answer() -> None:
         return [(0.0, bytes(frame))]
 
     async with serial_bus(flipped) as bus, units(bus, 1) as (driver,):
-        with pytest.raises(DeviceUnreachableError):
+        assert driver.crc_errors == 0
+        with pytest.raises(DeviceUnreachableError, match="without a right checksum"):
             await driver.read(points(5))
+        assert driver.crc_errors == 1
+
+
+async def test_silence_and_whole_frames_of_others_are_no_checksum_errors() -> None:
+    def others(unit: int, pdu: bytes) -> list[tuple[float, bytes]]:
+        return [] if pdu[2] == 0 else [(0.0, holding(unit + 1, pdu))]
+
+    async with serial_bus(others) as bus, units(bus, 1) as (driver,):
+        for first in (0, 7):
+            with pytest.raises(DeviceUnreachableError, match=r"no answer .* within 0.08 s \["):
+                await driver.read(points(5, first))
+        assert driver.crc_errors == 0
 
 
 async def test_a_wrong_count_is_a_bad_answer_after_the_time_out() -> None:

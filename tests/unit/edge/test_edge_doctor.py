@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.edge_rig import farm, rig, until, write_site
-from edge_agent.doctor import check_clock, check_flash, check_serial, check_state, examine
+from edge_agent.doctor import check_checksums, check_clock, check_flash, check_serial, check_state, examine
 from edge_agent.export import export_journal, time_ns
 from edge_agent.poll import poll_groups
 from edge_agent.settings import Place, load_accepted
@@ -92,3 +92,12 @@ def _exported(folder: Path, samples: int) -> None:
     assert (some.samples, some.unknown) == (0, samples)
     with pytest.raises(ConfigError, match="is there already"):
         export_journal(journal, known, (0, 2**62), out)
+
+
+def test_a_noisy_line_is_worth_a_look_and_a_quiet_one_is_not() -> None:
+    calls = [({"device": "a", "bus": "/dev/x"}, 500.0), ({"device": "b", "bus": "/dev/x"}, 500.0)]
+    spoiled = [({"bus": "/dev/x"}, 1.0), ({"bus": "/dev/y"}, 1.0)]
+    quiet, noisy = check_checksums({"calls_total": calls, "crc_errors_total": spoiled})
+    assert (quiet.what, quiet.verdict, noisy.verdict) == ("line /dev/x", "ok", "look")
+    assert "1 answers without a right checksum in 1,000 reads" in quiet.found
+    assert "parity" in noisy.do

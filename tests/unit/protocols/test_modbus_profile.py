@@ -32,6 +32,8 @@ def profile(*addresses: dict[str, Any], **more: object) -> Profile:
         ({"address": 0, "bit": 1, "scale_factor": 3}, "no scale factor"),
         ({"address": 0, "table": "coil", "type": "f32"}, "single bits"),
         ({"address": 0, "write": "mask"}, "give `bit`"),
+        ({"address": 0, "bit": 3, "write": "read_write"}, "whole registers"),
+        ({"address": 0, "table": "coil", "write": "read_write"}, "table holding"),
     ],
 )
 def test_an_address_that_contradicts_itself_is_refused(where: dict[str, Any], fault: str) -> None:
