@@ -1,8 +1,4 @@
-"""Everyday faults of field buses on real sockets and pseudo-terminals: one fault leaves the others untouched.
-
-E7 a device hangs in the middle of a frame, E8 answers of the wrong unit or of an older request (in the fuzz),
-E12 one device of twenty is dead, E13 a slow RS-485 bus: writes before reads.
-"""
+"""E13: a slow RS-485 bus: writes go before reads, noise is no value, nobody starves."""
 
 from __future__ import annotations
 
@@ -10,26 +6,11 @@ import asyncio
 
 import pytest
 
-from benchmarks.cases.edge_faults import bad_register, isolation
 from benchmarks.polling import lines_of, made_site
 from benchmarks.serial_bus import BusSettings, paced_bus
 from edge_agent.lines import Lines
 
 pytestmark = pytest.mark.net
-
-
-async def test_one_unreadable_register_of_500_leaves_499_good_within_three_polls() -> None:
-    figures = await bad_register()
-    assert figures == {"bad_register_good": 499.0, "bad_register_wrong": 0.0, "bad_register_flagged": 1.0}
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(60)
-def test_a_dead_a_hanging_and_a_talking_device_leave_the_other_seventeen_their_polls() -> None:
-    figures = isolation(6.0, warm_s=3.0)
-    assert set(figures) == {f"healthy_periods_frac_{kind}" for kind in ("tcp", "gateway", "serial")}
-    # `make bench` measures the goal of 99 % over a minute; here a busy machine may cost a poll or two
-    assert min(figures.values()) >= 4 / 6, figures
 
 
 @pytest.mark.slow
