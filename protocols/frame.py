@@ -3,10 +3,12 @@
 A frame names its points by the hash of a `Catalogue`, which is sent once. On the wire a bundle is zstd over
 
     [schema, edge, journal, seq, sent_unix_ns, [frame, …]]
-    frame = [catalogue_hash (8 bytes), boot, mono_ns, wall_ns, indices | nil, values, qualities | nil]
+    frame = [catalogue_hash (8 bytes), boot, mono_ns, wall_ns, indices | nil, values, qualities | nil
+             (, source times)]
 
 with `indices` little-endian u2 into the catalogue (nil: all points in order), `values` little-endian f8 (NaN
-where bad) and `qualities` u1 (nil: all good). Nothing per sample is a Python object on the hot path.
+where bad), `qualities` u1 (nil: all good) and, from schema 2 on, the times of `source_time.py`; a frame whose
+samples have none ends before them. Nothing per sample is a Python object on the hot path.
 """
 
 from __future__ import annotations
@@ -23,15 +25,21 @@ from numpy.typing import NDArray
 
 from protocols.clock import Instant
 from protocols.errors import ContractError
+from protocols.source_time import SourceTimes, Times, pack_sources, unpack_sources
 
-SCHEMA: Final = 1
-"""Number of the layout above; a reader takes this one and the one before."""
+SCHEMA: Final = 2
+"""Number of the layout above; a reader takes this one and the one before, which has no source times."""
+
+CATALOGUE_SCHEMA: Final = 1
+"""Number of the layout of a catalogue; it is part of the hash, so it changes with that layout alone."""
 
 MAX_BUNDLE_BYTES: Final = 64_000
 """A bundle is closed before it grows beyond this (uncompressed)."""
 
 _MAX_DECODED_BYTES: Final = 1_000_000
 _HASH_BYTES: Final = 8
+_COLUMNS: Final = {1: 7, 2: 8}
+"""Most parts of a frame, by schema."""
 
 Values = NDArray[np.float64]
 Qualities = NDArray[np.uint8]
@@ -58,7 +66,9 @@ class Catalogue:
 
     def encode(self) -> bytes:
         """Canonical bytes: equal catalogues have equal bytes."""
-        return bytes(msgpack.packb([SCHEMA, self.site, self.device, self.points, self.units, self.kinds]))
+        return bytes(
+            msgpack.packb([CATALOGUE_SCHEMA, self.site, self.device, self.points, self.units, self.kinds])
+        )
 
     def hash(self) -> bytes:
         """Name of the catalogue in frames: first 8 bytes of SHA-256 over `encode()`."""
@@ -74,7 +84,8 @@ def decode_catalogue(data: bytes) -> Catalogue:
     row = _unpack(data)
     try:
         schema, site, device, points, units, kinds = row
-        _known(schema)
+        if schema != CATALOGUE_SCHEMA:
+            raise ContractError(f"a catalogue of schema {schema!r}; known is {CATALOGUE_SCHEMA}")
         return Catalogue(str(site), str(device), tuple(points), tuple(units), tuple(kinds))
     except (TypeError, ValueError) as error:
         raise ContractError("not a catalogue") from error
@@ -90,6 +101,7 @@ class Frame:
         values: Shape (n,); NaN where the quality is bad.
         qualities: Shape (n,); codes of `protocols.quality.Quality`.
         indices: Shape (n,) into the catalogue, or None for all points in order.
+        sources: When the device says the values were taken; None where it tells no times.
     """
 
     catalogue: bytes
@@ -97,6 +109,13 @@ class Frame:
     values: Values
     qualities: Qualities
     indices: Indices | None = None
+    sources: SourceTimes | None = None
+
+    def times_ns(self) -> Times:
+        """Time of each sample, Unix ns, shape (n,): the told one where it can be right, else the poll's."""
+        if self.sources is None:
+            return np.full(len(self.values), self.at.wall_ns, np.int64)
+        return self.sources.times_ns(self.at.wall_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +144,7 @@ class Bundle:
 
 def pack_frame(frame: Frame) -> list[object]:
     """Turn a frame into the nested list of the wire; arrays become bytes."""
-    return [
+    row: list[object] = [
         frame.catalogue,
         frame.at.boot,
         frame.at.mono_ns,
@@ -134,6 +153,9 @@ def pack_frame(frame: Frame) -> list[object]:
         frame.values.astype("<f8", copy=False).tobytes(),
         None if not frame.qualities.any() else frame.qualities.tobytes(),
     ]
+    if frame.sources is not None:
+        row.append(pack_sources(frame.sources, frame.at.wall_ns))
+    return row
 
 
 def encode_bundle(bundle: Bundle) -> bytes:
@@ -158,8 +180,8 @@ def decode_bundle(data: bytes) -> Bundle:
     raw = _decompress(data)
     try:
         schema, edge, journal, seq, sent_unix_ns, rows = _unpack(raw)
-        _known(schema)
-        frames = tuple(_unpack_frame(row) for row in rows)
+        most = _known(schema)
+        frames = tuple(_unpack_frame(row, most) for row in rows)
         return Bundle(str(edge), str(journal), int(seq), int(sent_unix_ns), frames)
     except (TypeError, ValueError) as error:
         raise ContractError("a bundle does not follow its schema") from error
@@ -176,8 +198,10 @@ def _decompress(data: bytes) -> bytes:
         raise ContractError("a bundle is not zstd or unpacks beyond its bound") from error
 
 
-def _unpack_frame(row: Sequence[object]) -> Frame:
-    catalogue, boot, mono_ns, wall_ns, indices_raw, values_raw, qualities_raw = row
+def _unpack_frame(row: Sequence[object], most: int) -> Frame:
+    if not isinstance(row, list) or len(row) > most:
+        raise ContractError("a frame with more parts than its schema has")
+    catalogue, boot, mono_ns, wall_ns, indices_raw, values_raw, qualities_raw, *more = row
     if not (isinstance(catalogue, bytes) and len(catalogue) == _HASH_BYTES and isinstance(values_raw, bytes)):
         raise ContractError("a frame without catalogue hash or values")
     if not (isinstance(boot, str) and isinstance(mono_ns, int) and isinstance(wall_ns, int)):
@@ -189,7 +213,8 @@ def _unpack_frame(row: Sequence[object]) -> Frame:
     indices = np.frombuffer(indices_raw, "<u2") if isinstance(indices_raw, bytes) else None
     if len(qualities) != len(values) or (indices is not None and len(indices) != len(values)):
         raise ContractError("a frame with columns of unequal length")
-    return Frame(catalogue, Instant(boot, mono_ns, wall_ns), values, qualities, indices)
+    sources = unpack_sources(more[0], wall_ns, len(values)) if more else None
+    return Frame(catalogue, Instant(boot, mono_ns, wall_ns), values, qualities, indices, sources)
 
 
 def _unpack(data: bytes) -> list[Any]:
@@ -202,9 +227,12 @@ def _unpack(data: bytes) -> list[Any]:
     return row
 
 
-def _known(schema: object) -> None:
-    if schema not in {SCHEMA, SCHEMA - 1}:
+def _known(schema: object) -> int:
+    """Most parts of a frame of this schema."""
+    most = _COLUMNS.get(schema) if isinstance(schema, int) else None
+    if most is None:
         raise ContractError(f"schema {schema!r} is not known here; known are {SCHEMA - 1} and {SCHEMA}")
+    return most
 
 
 _COMPRESS: Final = zstandard.ZstdCompressor(level=3)
