@@ -101,12 +101,14 @@ class Orders:
         key: Signs.
         desk: Decides what is sent.
         receipts: All receipts in the order in which the bus gave them.
+        ordered: Point and value of each order that was sent, by the id of its command.
     """
 
     client: Client
     key: Ed25519PrivateKey
     desk: Desk
     receipts: list[Receipt] = field(default_factory=list)
+    ordered: dict[bytes, tuple[str, float]] = field(default_factory=dict)
     _wishes: dict[str, Wish] = field(default_factory=dict)
     _verified: dict[bytes, asyncio.Future[float]] = field(default_factory=dict)
     _clock: SystemClock = field(default_factory=SystemClock)
@@ -117,8 +119,7 @@ class Orders:
         Raises:
             ContractError: It was refused, or the desk may not order now.
         """
-        self._wishes[name] = Wish(name, value, "°C", "bench", 1, None)
-        self.desk.want(self._wishes.values())
+        self.want(name, value)
         for out in self.desk.next(self._clock.mono_s()):
             if isinstance(out, Fresh) and out.command.point == name:
                 verified = asyncio.get_running_loop().create_future()
@@ -129,6 +130,11 @@ class Orders:
                     return float(await verified) - begin_s
             await self._send(out)
         raise ContractError(f"{name} cannot be ordered now")
+
+    def want(self, name: str, value: float) -> None:
+        """Wish for a value; the next turn of `keep` orders it, and again until the edge has it."""
+        self._wishes[name] = Wish(name, value, "°C", "bench", 1, None)
+        self.desk.want(self._wishes.values())
 
     async def keep(self) -> None:
         """Renew and send again until cancelled."""
@@ -142,6 +148,8 @@ class Orders:
             await self.client.publish(subjects.renewal(self.desk.edge), out.sealed(self.key))
             return
         command = out.command
+        if command.value is not None:
+            self.ordered[command.id] = (command.point, command.value)
         ident = f"{command.id.hex()}:{command.epoch}:{command.seq}"
         body = command.sealed(self.key)
         await publish_row(self.client.jetstream(), subjects.command(self.desk.edge), body, ident, _PUBLISH_S)

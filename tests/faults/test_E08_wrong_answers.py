@@ -1,4 +1,4 @@
-"""E8: frames of every wrong kind; nothing crashes, nothing hangs, no answer is taken for another request's."""
+"""E8: frames of every wrong kind; no crash, no hang, no answer taken for another request's."""
 
 from __future__ import annotations
 

@@ -1,0 +1,125 @@
+"""E2: the agent is killed at any moment while set-points come: nothing lost, nothing written wrongly."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from benchmarks.edge_orders import FALLBACK, HIGH, LOW, Orders, orders, point, prove, write_set_points
+from benchmarks.edge_rig import Rig, farm, rig, until, write_site
+from benchmarks.setpoint_server import SetPointServer, set_points
+from protocols.receipt import Received
+from runtime.clock import SystemClock
+
+pytestmark = [pytest.mark.net, pytest.mark.slow]
+POINTS = 4
+RESTART_S = 5.0
+SUPERVISOR_S = 1.0
+"""`RestartSec` of the unit; here the agent is started at once."""
+STEP_S = 0.3
+"""A write that was on its way when the next order came is no wrong one."""
+
+
+class Wanted:
+    """What was ordered, point by point; no value comes twice."""
+
+    def __init__(self, hub: Orders, chance: Random) -> None:
+        self._hub, self._chance = hub, chance
+        self.values: dict[int, list[float]] = {number: [] for number in range(POINTS)}
+
+    def order(self) -> None:
+        """Another value for one of the points."""
+        number, value = self._chance.randrange(POINTS), round(self._chance.uniform(LOW, HIGH), 2)
+        if value != FALLBACK and value not in self.values[number]:
+            self.values[number].append(value)
+            self._hub.want(point(number), value)
+
+    async def keep(self) -> None:
+        """Order one value after the other until cancelled."""
+        while True:
+            self.order()
+            await asyncio.sleep(0.05)
+
+
+def wrong_writes(
+    device: SetPointServer, wanted: Mapping[int, Sequence[float]], received_s: Mapping[float, float]
+) -> list[str]:
+    """Writes that no live lease asked for, or that came back behind a later order."""
+    found, reached = [], dict.fromkeys(wanted, -1)
+    for number, value, at_s in device.written:
+        ordered = next(
+            (n for n, one in enumerate(wanted[number]) if math.isclose(one, value, abs_tol=1e-4)), None
+        )
+        if ordered is None:
+            found.append(f"s{number} = {value} was never ordered")
+            continue
+        later = [received_s.get(one, math.inf) for one in wanted[number][ordered + 1 :]]
+        if ordered < reached[number] or min(later, default=math.inf) < at_s - STEP_S:
+            found.append(f"s{number} = {value} is an old order")
+        reached[number] = max(reached[number], ordered)
+    return found
+
+
+async def killed(made: Rig, kills: int, chance: Random) -> float:
+    """Kill and start again, at any moment from the first instruction on; the longest way back to a row."""
+    clock, longest_s = SystemClock(), 0.0
+    for _ in range(kills):
+        await clock.sleep(chance.uniform(0.0, 3.0))
+        await made.end_agent(signal.SIGKILL)
+        killed_s = clock.mono_s()
+        made.start_agent()
+        if chance.random() < 0.5:  # else the next kill may come before the agent is there
+            await made.journals(1)
+            longest_s = max(longest_s, clock.mono_s() - killed_s)
+    return longest_s
+
+
+async def rounds(folder: Path, kills: int) -> None:
+    chance = Random(kills)  # noqa: S311  the same moments each time
+    with farm(4, 25) as port, set_points(POINTS, FALLBACK) as device:
+        write_site(folder / "config", port, devices=4, floats=25, every_s=0.2)
+        write_set_points(folder / "config", device.port, POINTS)
+        async with rig(folder) as made:
+            await prove(made)
+            device.written.clear()
+            made.start_agent()
+            async with orders(made) as hub, asyncio.TaskGroup() as tasks:
+                wanted = Wanted(hub, chance)
+                ordering = tasks.create_task(wanted.keep())
+                longest_s = await killed(made, kills, chance)
+                ordering.cancel()
+                last = {number: values[-1] for number, values in wanted.values.items() if values}
+                await until(lambda: _there(device, last), 15, "the newest orders on the device")
+                leased = list(device.written)
+                await made.end_agent()
+                rows, samples = made.journalled()
+                here = made.hub
+                await until(lambda: len(here.samples) + len(here.receipts) >= rows, 20, f"all {rows} rows")
+                received = [r for r in hub.receipts if isinstance(r, Received)]
+    assert longest_s > 0.0
+    assert longest_s + SUPERVISOR_S <= RESTART_S
+    assert sum(made.hub.samples.values()) == samples
+    device.written[:] = leased  # what follows is the release at the end
+    received_s = {hub.ordered[r.id][1]: r.at.mono_ns / 1e9 for r in received if r.id in hub.ordered}
+    assert wrong_writes(device, wanted.values, received_s) == []
+
+
+def _there(device: SetPointServer, last: Mapping[int, float]) -> bool:
+    return all(abs(device.value(number) - value) < 0.01 for number, value in last.items())
+
+
+@pytest.mark.timeout(60)
+async def test_four_kills_lose_nothing_and_write_nothing_wrong(tmp_path: Path) -> None:
+    await rounds(tmp_path, 4)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(1800)
+async def test_two_hundred_kills_lose_nothing_and_write_nothing_wrong(tmp_path: Path) -> None:
+    await rounds(tmp_path, 200)
