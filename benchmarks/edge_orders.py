@@ -102,6 +102,8 @@ class Orders:
         desk: Decides what is sent.
         receipts: All receipts in the order in which the bus gave them.
         ordered: Point and value of each order that was sent, by the id of its command.
+        renewing: Whether `keep` renews; a lease ends without it.
+        renewed_s: Boot clock of the newest renewal. [s]
     """
 
     client: Client
@@ -109,6 +111,8 @@ class Orders:
     desk: Desk
     receipts: list[Receipt] = field(default_factory=list)
     ordered: dict[bytes, tuple[str, float]] = field(default_factory=dict)
+    renewing: bool = True
+    renewed_s: float = 0.0
     _wishes: dict[str, Wish] = field(default_factory=dict)
     _verified: dict[bytes, asyncio.Future[float]] = field(default_factory=dict)
     _clock: SystemClock = field(default_factory=SystemClock)
@@ -145,7 +149,9 @@ class Orders:
 
     async def _send(self, out: Out) -> None:
         if isinstance(out, Renewal):
-            await self.client.publish(subjects.renewal(self.desk.edge), out.sealed(self.key))
+            if self.renewing:
+                self.renewed_s = self._clock.mono_s()
+                await self.client.publish(subjects.renewal(self.desk.edge), out.sealed(self.key))
             return
         command = out.command
         if command.value is not None:
@@ -177,15 +183,15 @@ class Orders:
 
 
 @asynccontextmanager
-async def orders(made: Rig, epoch: int = 1) -> AsyncIterator[Orders]:
-    """The hub's side, in office; the agent must be running or started by the block's caller before.
+async def orders(made: Rig, *, lease_s: float = _LEASE_S) -> AsyncIterator[Orders]:
+    """The hub's side, in office; the agent must have been started before.
 
     Raises:
         BusError: The edge does not say within 15 s that its set-points are proven.
     """
     key, client = load_signing_key(made.folder / "keys" / "hub_sign.key"), await made.connect()
-    desk = Desk(Issuer("hub", key_id(key.public_key()), "demo", _LEASE_S), "edge1")
-    desk.begin_term(epoch)
+    desk = Desk(Issuer("hub", key_id(key.public_key()), "demo", lease_s), "edge1")
+    desk.begin_term(1)
     issued = Orders(client, key, desk)
     try:
         await ensure_command_consumers(client.jetstream(), ["edge1"])

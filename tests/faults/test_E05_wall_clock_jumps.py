@@ -1,99 +1,62 @@
-"""E5 and E6: a box that starts in 1976 and jumps to an hour ahead polls on; the hub has the true times."""
+"""E5: the wall clock jumps ahead, back, and back a year: no lease, no poll and no stored time follows it."""
 
 from __future__ import annotations
 
-import asyncio
-import shutil
-import struct
-import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks.edge_rig import Rig, farm, rig, until, write_site
-from hub.roles import ingest
-from hub.roles.options import RoleOptions
-from hub.store.port import Raw
-from hub.store.reader import EmbeddedReader
-from protocols.errors import StoreError
-from protocols.point import PointId
-from protocols.quality import Quality
-from runtime.children import free_port
+from benchmarks.edge_orders import FALLBACK, Orders, orders, point, prove, write_set_points
+from benchmarks.edge_rig import farm, rig, until, write_site
+from benchmarks.setpoint_server import SetPointServer, set_points
+from protocols.receipt import FallbackDone
 from runtime.clock import NS, SystemClock
+from tests.faults.wall_clock import HOUR_S, YEAR_S, WallClock, hub_of, samples_since
 
 pytestmark = [pytest.mark.net, pytest.mark.slow, pytest.mark.timeout(60)]
-POINT = PointId("demo", "meter1", "p0_kw")
-YEAR_S = 365.25 * 86_400
-HERE = Path(__file__).parent
+LEASE_S = 5.0
+LATE_S = 1.5
+OLD_ECHO_S = 1.5
+"""A lease counts from the heartbeat its order answers, which may be so old."""
 
 
-@pytest.fixture(scope="module")
-def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
-        pytest.skip("no C compiler here, so the wall clock of one process cannot be shifted")
-    out = tmp_path_factory.mktemp("shim") / "shifted_clock.so"
-    subprocess.run(
-        [compiler, "-shared", "-fPIC", "-O1", "-o", out, HERE / "shifted_clock.c", "-ldl"], check=True
-    )
-    return out
-
-
-@asynccontextmanager
-async def hub_of(bench: Rig) -> AsyncIterator[EmbeddedReader]:
-    url = f"nats://127.0.0.1:{bench.config.port}"
-    options = RoleOptions(bench.folder, "demo", bench.folder / "hub", url, bench.config.keys, free_port())
-    async with asyncio.TaskGroup() as tasks:
-        taking = tasks.create_task(ingest.run(options))
-        await until(lambda: _readable(options.series_path), 10, "the hub's store")
-        reader = EmbeddedReader(options.series_path)
-        try:
-            yield reader
-        finally:
-            reader.close()
-            taking.cancel()
-
-
-def _readable(path: Path) -> bool:
-    try:
-        EmbeddedReader(path).close()
-    except StoreError:
-        return False
-    return True
-
-
-def samples_since(reader: EmbeddedReader, start_ns: int) -> Raw:
-    return reader.raw(POINT, start_ns, start_ns + 2 * 3600 * NS)
-
-
-async def test_samples_have_their_true_times_whatever_the_clock_of_the_box_says(
-    tmp_path: Path, shim: Path
-) -> None:
-    shift = tmp_path / "shift"
-    shift.write_bytes(struct.pack("d", -50 * YEAR_S))
-    clock = SystemClock()
-    with farm(1, 4) as port:
+async def test_a_lease_lasts_as_long_as_it_was_granted_whatever_the_wall_clock_does(tmp_path: Path) -> None:
+    clock, wall = SystemClock(), WallClock(tmp_path, 0.0)
+    with farm(1, 4) as port, set_points(1, FALLBACK) as device:
         write_site(tmp_path / "config", port, devices=1, floats=4, every_s=0.2)
+        write_set_points(tmp_path / "config", device.port, 1)
         async with rig(tmp_path, counting=False) as bench, hub_of(bench) as reader:
-            start_ns = clock.now().wall_ns
-            bench.env = {"LD_PRELOAD": str(shim), "EMS_SHIFT": str(shift)}
+            await prove(bench)
+            bench.env = wall.env
             bench.start_agent()
-            await until(lambda: len(samples_since(reader, start_ns).times_ns) >= 15, 20, "corrected samples")
-            with shift.open("r+b") as file:
-                file.write(struct.pack("d", 3600.0))
-            jumped_ns = clock.now().wall_ns
-            await until(lambda: len(samples_since(reader, jumped_ns).times_ns) >= 15, 20, "samples after it")
-            end_ns = clock.now().wall_ns
-            got = samples_since(reader, start_ns)
-            early = reader.raw(POINT, 0, start_ns - 10 * YEAR_NS)
-    assert got.times_ns.max() <= end_ns + NS  # nothing an hour ahead
+            async with orders(bench, lease_s=LEASE_S) as hub:
+                await hub.set(point(0), 50.0)
+                device.written.clear()
+                start_ns = clock.now().wall_ns
+                for shift_s in (HOUR_S, -2 * HOUR_S, -YEAR_S):
+                    before = len(samples_since(reader, start_ns).times_ns)
+                    wall.turn(shift_s)
+                    await until(
+                        lambda least=before + 6: len(samples_since(reader, start_ns).times_ns) >= least,
+                        15, f"samples {shift_s:+g} s off",
+                    )  # fmt: skip
+                assert (device.value(0), device.written) == (50.0, []), "no lease ended early"
+                hub.renewing = False
+                wall.turn(HOUR_S)
+                await _ended_in_time(hub, device)
+                got = samples_since(reader, start_ns)
+    assert len(np.unique(got.times_ns)) == len(got.times_ns)
+    assert got.times_ns.max() <= clock.now().wall_ns
     gaps_s = np.diff(got.times_ns) / NS
-    assert gaps_s.max() < 1.5
-    assert gaps_s.min() > 0.05
-    assert set(early.qualities.tolist()) <= {Quality.UNCERTAIN_TIME}  # before the first echo, and marked
+    assert (gaps_s.min() > 0.05, gaps_s.max() < 1.5) == (True, True), gaps_s
 
 
-YEAR_NS = round(YEAR_S) * NS
+async def _ended_in_time(hub: Orders, device: SetPointServer) -> None:
+    await until(lambda: any(isinstance(r, FallbackDone) for r in hub.receipts), 3 * LEASE_S, "the fallback")
+    assert device.value(0) == FALLBACK
+    (written,) = device.written
+    held_s = written.at_s - hub.renewed_s
+    assert LEASE_S - OLD_ECHO_S <= held_s <= LEASE_S + LATE_S
+    (done,) = (r for r in hub.receipts if isinstance(r, FallbackDone))
+    assert 0.0 <= done.late_s <= LATE_S
