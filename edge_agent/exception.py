@@ -4,6 +4,9 @@
 
 What is held back was read and is in the image; it never becomes a row, so it is not counted as polled. One
 decision is a handful of numpy operations a poll; nothing here is an object a sample.
+
+Where a device tells times, a sample with the told time, value and quality of the one handed on before is not
+a new one: it waits for the end of the longest silence of its device, also where every poll is asked for.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from numpy.typing import NDArray
 from edge_agent.poll import HandOn, PollGroup
 from protocols.frame import Frame, Qualities, Values
 from protocols.report import Report
+from protocols.source_time import Times
 from runtime.clock import NS
 from runtime.site import SiteDevices
 
@@ -33,8 +37,9 @@ _EACH: Final = Report(max_silence_s=1e-9)
 class _Group:
     """What was handed on of one poll group, in columns of shape (n,).
 
-    `every_s` is the period [s], `last` and `quality` what was handed on, `sent_s` when [s]; a state that
-    waits for the end of its debounce is in `fresh`, since `fresh_s`.
+    `every_s` is the period [s], `last`, `quality` and `told_ns` what was handed on, `sent_s` when [s];
+    `standing_s` is the longest silence of a sample that is not new [s]. A state that waits for the end of its
+    debounce is in `fresh`, since `fresh_s`.
     """
 
     every_s: float
@@ -45,24 +50,35 @@ class _Group:
     last: Values
     quality: Qualities
     sent_s: Values
+    standing_s: Values
+    told_ns: Times = field(init=False)
     fresh: Values = field(init=False)
     fresh_s: Values = field(init=False)
 
     def __post_init__(self) -> None:
         self.fresh = np.full(len(self.last), np.nan)
         self.fresh_s = np.zeros(len(self.last))
+        self.told_ns = np.zeros(len(self.last), np.int64)
 
-    def exceptions(self, values: Values, qualities: Qualities, now_s: float) -> NDArray[np.bool_]:
+    def exceptions(self, frame: Frame, now_s: float) -> NDArray[np.bool_]:
         """Which samples of this poll are handed on; shape (n,)."""
+        values, qualities = frame.values, frame.qualities
         apart: Values = np.abs(values - self.last)  # NaN where there is no number now or was none
         moved: NDArray[np.bool_] = apart > np.maximum(self.band, self.frac * np.abs(self.last))
         if self.debounce_s.any():
             moved &= self._stood(moved, values, now_s)
         other = qualities != self.quality
         lost = np.isnan(values) != np.isnan(self.last)
-        due = now_s - self.sent_s + self.every_s > self.silence_s
+        due = now_s - self.sent_s + self.every_s > self._silence_s(frame)
         passing: NDArray[np.bool_] = moved | other | lost | due
         return passing
+
+    def _silence_s(self, frame: Frame) -> Values:
+        """Longest silence of each point now: longer where its told time is the one that was handed on."""
+        if frame.sources is None:
+            return self.silence_s
+        same = (frame.sources.told_ns == self.told_ns) & (self.told_ns > 0) & (frame.values == self.last)
+        return np.where(same, self.standing_s, self.silence_s)
 
     def _stood(self, moved: NDArray[np.bool_], values: Values, now_s: float) -> NDArray[np.bool_]:
         """Whether a new state has stood long enough; one that changes again or goes back starts anew."""
@@ -71,10 +87,12 @@ class _Group:
         self.fresh = np.where(moved, values, np.nan)
         return now_s - self.fresh_s >= self.debounce_s
 
-    def note(self, where: NDArray[np.bool_], values: Values, qualities: Qualities, now_s: float) -> None:
+    def note(self, where: NDArray[np.bool_], frame: Frame, now_s: float) -> None:
         """Remember what is handed on."""
-        np.copyto(self.last, values, where=where)
-        np.copyto(self.quality, qualities, where=where)
+        np.copyto(self.last, frame.values, where=where)
+        np.copyto(self.quality, frame.qualities, where=where)
+        if frame.sources is not None:
+            np.copyto(self.told_ns, frame.sources.told_ns, where=where)
         self.sent_s[where] = now_s
 
 
@@ -102,11 +120,11 @@ class ByException:
         if group is None:
             return frame
         now_s = frame.at.mono_ns / NS
-        passing = group.exceptions(frame.values, frame.qualities, now_s)
+        passing = group.exceptions(frame, now_s)
         count = int(np.count_nonzero(passing))
         if count * _PICKED_BYTES >= len(passing) * _WHOLE_BYTES:
             passing[:] = True
-        group.note(passing, frame.values, frame.qualities, now_s)
+        group.note(passing, frame, now_s)
         if passing.all():
             return frame
         if not count:
@@ -117,6 +135,7 @@ class ByException:
             values=frame.values[where],
             qualities=frame.qualities[where],
             indices=where.astype(np.uint16),
+            sources=None if frame.sources is None else frame.sources.picked(where),
         )
 
 
@@ -127,6 +146,7 @@ def _group(site: SiteDevices, group: PollGroup) -> _Group | None:
     if not any(asked):
         return None
     reports = [report or _EACH for report in asked]
+    standing = _EACH if default is None else default
     return _Group(
         every_s=group.every_s,
         band=_column(report.dead_band for report in reports),
@@ -136,6 +156,7 @@ def _group(site: SiteDevices, group: PollGroup) -> _Group | None:
         last=_column([np.nan] * len(reports)),
         quality=np.zeros(len(reports), np.uint8),
         sent_s=_column([-np.inf] * len(reports)),
+        standing_s=_column((report or standing).max_silence_s for report in asked),
     )
 
 

@@ -10,17 +10,20 @@ from typing import Final, NamedTuple
 from protocols.driver import Reading
 from protocols.frame import Qualities, Values
 from protocols.quality import Quality
+from protocols.source_time import Times
 
 
 class LastReading(NamedTuple):
     """Last reading of one point.
 
-    `value` is NaN where `quality` is bad; `mono_s` is the boot clock at the poll. [s]
+    `value` is NaN where `quality` is bad; `mono_s` is the boot clock at the poll [s], `source_ns` the time
+    that the device told, Unix ns, 0 where it told none.
     """
 
     value: float
     quality: int
     mono_s: float
+    source_ns: int = 0
 
 
 NEVER: Final = LastReading(math.nan, Quality.BAD_UNREACHABLE, -math.inf)
@@ -29,11 +32,12 @@ NEVER: Final = LastReading(math.nan, Quality.BAD_UNREACHABLE, -math.inf)
 
 @dataclass(slots=True)
 class _Columns:
-    """The last poll of one group of points, as it came; an update puts two arrays in place of two others."""
+    """The last poll of one group of points, as it came; an update puts arrays in place of others."""
 
     values: Values
     qualities: Qualities
     mono_s: float
+    source_ns: Times | None
 
 
 class Image:
@@ -48,9 +52,10 @@ class Image:
         key = (device, tuple(points))
         group = self._groups.get(key)
         if group is None:
-            group = self._groups[key] = _Columns(reading.values, reading.qualities, mono_s)
+            group = self._groups[key] = _Columns(reading.values, reading.qualities, mono_s, reading.source_ns)
             self._points.update((f"{device}/{name}", (group, at)) for at, name in enumerate(points))
         group.values, group.qualities, group.mono_s = reading.values, reading.qualities, mono_s
+        group.source_ns = reading.source_ns
 
     def get(self, point: str) -> LastReading:
         """State of `device/point`; `NEVER` when it was not polled yet."""
@@ -58,4 +63,5 @@ class Image:
         if found is None:
             return NEVER
         group, at = found
-        return LastReading(float(group.values[at]), int(group.qualities[at]), group.mono_s)
+        told_ns = 0 if group.source_ns is None else int(group.source_ns[at])
+        return LastReading(float(group.values[at]), int(group.qualities[at]), group.mono_s, told_ns)

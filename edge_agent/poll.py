@@ -14,6 +14,7 @@ import numpy as np
 
 from edge_agent.image import Image
 from edge_agent.lines import Lines
+from edge_agent.told_times import ToldTimes
 from protocols.clock import Clock, Instant
 from protocols.device import protocol_of
 from protocols.driver import Reading
@@ -90,6 +91,7 @@ class Poller:
         self._image = image
         self._hand_on = hand_on
         self._clock = clock
+        self._told = ToldTimes(clock)
 
     async def run(self) -> None:
         """Poll until cancelled; a group that crashes is restarted alone."""
@@ -110,7 +112,10 @@ class Poller:
         except DeviceError as error:
             reading = _failed(len(group.points), _quality_of(error))
         self._image.update(group.device, group.points, reading, at.mono_ns / NS)
-        self._hand_on(Frame(group.hash, at, reading.values, reading.qualities), group.protocol)
+        frame = Frame(group.hash, at, reading.values, reading.qualities)
+        if reading.source_ns is not None:
+            frame = self._told.stamped(frame, reading.source_ns, round(group.every_s * NS))
+        self._hand_on(frame, group.protocol)
 
 
 def phase_s(order: int, every_s: float) -> float:

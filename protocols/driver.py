@@ -26,8 +26,9 @@ class Reading:
     Attributes:
         values: Shape (n,) in the unit of each point; NaN where the quality is bad.
         qualities: Shape (n,), codes of `protocols.quality.Quality`.
-        source_ns: Shape (n,), when the device says the value was taken, Unix nanoseconds, 0 where it does not
-            say or cannot be right; None when the protocol carries no time.
+        source_ns: Shape (n,), when the device says the value was taken, Unix nanoseconds up to
+            `source_time.LATEST_NS`, right or wrong, 0 where it does not say; None when the protocol carries
+            no time.
     """
 
     values: Values

@@ -72,9 +72,8 @@ def pack_sources(sources: SourceTimes, wall_ns: int) -> list[object]:
     """
     offsets = sources.told_ns // _NS_PER_MS - wall_ns // _NS_PER_MS
     told = sources.told_ns > 0
-    kind = np.dtype("<i4")
-    if np.any(np.abs(offsets[told]) > np.iinfo(np.int32).max):
-        kind = np.dtype("<i8")
+    wide = np.any(np.abs(offsets[told]) > np.iinfo(np.int32).max)
+    kind = "<i8" if wide else "<i4"
     none = np.iinfo(kind).min
     return [sources.since_ns // _NS_PER_MS, np.where(told, offsets, none).astype(kind).tobytes()]
 
@@ -94,7 +93,7 @@ def unpack_sources(row: object, wall_ns: int, count: int) -> SourceTimes:
         raise ContractError("source times beside an instant out of all range")
     if len(raw) not in {4 * count, 8 * count}:
         raise ContractError("a frame with columns of unequal length")
-    kind = np.dtype("<i4") if len(raw) == 4 * count else np.dtype("<i8")
+    kind = "<i4" if len(raw) == 4 * count else "<i8"
     offsets = np.frombuffer(raw, kind).astype(np.int64)
     told = offsets != np.iinfo(kind).min
     base_ms = wall_ns // _NS_PER_MS

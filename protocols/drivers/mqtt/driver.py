@@ -34,6 +34,7 @@ from protocols.errors import (
 )
 from protocols.profile import PointSpec, Profile
 from protocols.quality import Quality, is_bad
+from protocols.source_time import AHEAD_NS, LATEST_NS
 
 _FIRST_S: Final = 1.5
 """How long a read waits for messages right after subscribing, or when there is no fresh one."""
@@ -42,9 +43,6 @@ _ECHOES: Final = 2
 """Messages that may contradict a write: the first may have been under way when it was made."""
 
 _ECHO_WAIT_S: Final = 2.5
-_AHEAD_NS: Final = 2_000_000_000
-"""How far a right clock may run before ours."""
-
 _NS: Final = 1e9
 
 
@@ -197,13 +195,12 @@ class MqttDriver(Driver):
         return value, max(quality, Quality.UNCERTAIN_STALE) if message.doubtful else quality
 
     def _told_ns(self, spec: PointSpec) -> int:
-        """Time stamp of the point's message; 0 where it has none or one of the future."""
+        """Time stamp of the point's message, right or wrong; 0 where it has none."""
         at = mqtt_address(spec)
         message = self._last.get(at.topic)
         if message is None or message.broken or not at.time_path:
             return 0
-        told_ns = time_ns(message.document, at.time_path)
-        return told_ns if told_ns <= self._around.wall_ns() + _AHEAD_NS else 0
+        return min(max(time_ns(message.document, at.time_path), 0), LATEST_NS)
 
     def _fresh(self, spec: PointSpec) -> bool:
         return self._judge(spec)[1] is not Quality.BAD_UNREACHABLE
@@ -245,7 +242,7 @@ class MqttDriver(Driver):
     def _age_s(self, document: object, path: str) -> float | None:
         told_ns = time_ns(document, path) if path else 0
         age_ns = self._around.wall_ns() - told_ns
-        return None if told_ns == 0 or age_ns < -_AHEAD_NS else max(0.0, age_ns / _NS)
+        return None if told_ns == 0 or age_ns < -AHEAD_NS else max(0.0, age_ns / _NS)
 
     def _hear(self, there: Availability, body: bytes) -> None:
         """Birth or death; what was told before a death is forgotten."""

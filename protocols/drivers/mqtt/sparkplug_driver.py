@@ -27,6 +27,7 @@ from protocols.drivers.mqtt.sparkplug import TYPES, Metric, Payload, decode_payl
 from protocols.errors import BadAnswerError, DeviceRefusedError, DeviceUnreachableError, PointUnreadableError
 from protocols.profile import PointSpec
 from protocols.quality import is_bad
+from protocols.source_time import LATEST_NS
 
 _SPACE: Final = "spBv1.0"
 _REBIRTH: Final = "Node Control/Rebirth"
@@ -40,7 +41,6 @@ _REBIRTH_EACH_S: Final = 5.0
 """A node is not asked to tell everything anew more often than this."""
 
 _MS: Final = 1_000_000
-_AHEAD_NS: Final = 2_000_000_000
 
 
 class SparkplugDriver(Driver):
@@ -76,11 +76,10 @@ class SparkplugDriver(Driver):
             await self._until(lambda: self._node.alive and not self._node.rebirth_wanted)
         self._check_alive()
         judged = [self._node.judge(spec, mqtt_address(spec).metric) for spec in points]
-        latest_ns = self._around.wall_ns() + _AHEAD_NS
         return Reading(
             np.array([value for value, _, _ in judged], np.float64),
             np.array([quality for _, quality, _ in judged], np.uint8),
-            np.array([ms * _MS if ms * _MS <= latest_ns else 0 for _, _, ms in judged], np.int64),
+            np.array([min(ms * _MS, LATEST_NS) for _, _, ms in judged], np.int64),
         )
 
     @override

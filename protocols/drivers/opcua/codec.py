@@ -17,6 +17,7 @@ from protocols.drivers.judge import judge
 from protocols.errors import DeviceRefusedError
 from protocols.profile import OpcuaAddress, PointSpec
 from protocols.quality import Quality, is_bad
+from protocols.source_time import LATEST_NS
 
 _TYPES: Final = {
     "double": ua.VariantType.Double,
@@ -82,11 +83,6 @@ _BY_CODE: Final = {
 }
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
-_EARLIEST_NS: Final = 946_684_800 * 1_000_000_000
-"""2000-01-01: a clock before it was never set."""
-
-_AHEAD_NS: Final = 2 * 1_000_000_000
-"""How far a right clock may run before ours."""
 
 
 def opcua_address(spec: PointSpec) -> OpcuaAddress:
@@ -148,12 +144,12 @@ def judge_answer(spec: PointSpec, answer: ua.DataValue) -> tuple[float, Quality]
     return value, max(told, own)
 
 
-def source_time_ns(answer: ua.DataValue, now_ns: int) -> int:
-    """Unix time in ns that the server gives the value; 0 where it gives none or one that cannot be right."""
+def source_time_ns(answer: ua.DataValue) -> int:
+    """Unix time in ns that the server gives the value, right or wrong; 0 where it gives none."""
     told = answer.SourceTimestamp
     if told is None:
         return 0
     if told.tzinfo is None:
         told = told.replace(tzinfo=dt.UTC)
     at_ns = (dt.datetime.combine(told.date(), told.timetz()) - _EPOCH) // _MICROSECOND * 1000
-    return at_ns if _EARLIEST_NS <= at_ns <= now_ns + _AHEAD_NS else 0
+    return min(max(at_ns, 0), LATEST_NS)  # the null of the protocol lies in 1601

@@ -88,13 +88,12 @@ class OpcuaDriver(Driver):
             missing = [spec for spec in points if spec.name not in told]
             for spec, answer in zip(missing, await batches.read(missing), strict=True):
                 told[spec.name] = answer
-        now_ns = self._around.wall_ns()
         answers = [told[spec.name] for spec in points]
         judged = [judge_answer(spec, answer) for spec, answer in zip(points, answers, strict=True)]
         return Reading(
             np.array([value for value, _ in judged], np.float64),
             np.array([quality for _, quality in judged], np.uint8),
-            np.array([source_time_ns(answer, now_ns) for answer in answers], np.int64),
+            np.array([source_time_ns(answer) for answer in answers], np.int64),
         )
 
     @override

@@ -30,6 +30,7 @@ from protocols.drivers.opcua.driver import OpcuaDriver
 from protocols.errors import DeviceRefusedError, DeviceUnreachableError, PointUnreadableError
 from protocols.profile import OpcuaAddress, PointSpec
 from protocols.quality import Quality
+from protocols.source_time import LATEST_NS
 from runtime.children import free_port
 from runtime.clock import SystemClock
 
@@ -147,20 +148,20 @@ def test_the_information_bits_of_a_status_do_not_hide_its_meaning() -> None:
     assert quality_of_status(0x00000680) is Quality.GOOD
 
 
-async def test_the_source_time_is_kept_where_it_can_be_right() -> None:
+async def test_the_source_time_is_kept_as_the_server_tells_it() -> None:
     port = free_port()
     async with server(port) as served, driver_at(port) as driver:
         node = served.get_node("ns=2;s=power_kw")
         at = dt.datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=dt.UTC)
         far = at.replace(year=2200)
         seen = []
-        for stamp in (at, far, at.replace(year=1999)):
+        for stamp in (at, far, at.replace(year=1999), at.replace(year=1601)):
             one = ua.DataValue(ua.Variant(1.0, ua.VariantType.Double), SourceTimestamp=stamp)  # type: ignore[arg-type]  # the library takes a plain datetime
             await served.iserver.aspace.write_attribute_value(node.nodeid, AttributeIds.Value, one)
             reading = await driver.read([POWER, GONE])
             assert reading.source_ns is not None
             seen.append(reading.source_ns.tolist())
-    assert seen == [[1_772_366_400_250_000_000, 0], [0, 0], [0, 0]]
+    assert seen == [[1_772_366_400_250_000_000, 0], [LATEST_NS, 0], [920_289_600_250_000_000, 0], [0, 0]]
 
 
 async def test_no_batch_is_larger_than_the_server_takes() -> None:

@@ -17,10 +17,12 @@ from protocols.errors import ConfigError
 from protocols.frame import Frame
 from protocols.profile import Profile
 from protocols.quality import Quality
+from protocols.source_time import SourceTimes
 from runtime.site import SiteDevices
 from runtime.yaml_config import as_config
 
 TEXT = {"en": "x", "zh": "x"}
+S = 1_000_000_000
 NAMES = ("power_kw", "state_code", "energy_kwh", "flow_m3_h")
 
 
@@ -48,12 +50,17 @@ class Polls:
         (self.group,) = poll_groups(site)
         self.stage = ByException(site, (self.group,))
         self.at_s = 0.0
+        self.told_ns: list[int] = []
 
-    def poll(self, *values: float, qualities: tuple[int, ...] = (0, 0, 0, 0)) -> dict[str, float]:
+    def poll(
+        self, *values: float, qualities: tuple[int, ...] = (0, 0, 0, 0), told_ns: tuple[int, ...] = ()
+    ) -> dict[str, float]:
         self.at_s += 1.0
         at = Instant("b", round(self.at_s * 1e9), 1)
-        frame = Frame(self.group.hash, at, np.array(values), np.array(qualities, np.uint8))
-        left = self.stage.pick(frame)
+        sources = SourceTimes(S, np.array(told_ns)) if told_ns else None
+        marks = np.array(qualities, np.uint8)
+        left = self.stage.pick(Frame(self.group.hash, at, np.array(values), marks, None, sources))
+        self.told_ns = [] if left is None or left.sources is None else left.sources.told_ns.tolist()
         if left is None:
             return {}
         where = range(len(NAMES)) if left.indices is None else left.indices.tolist()
@@ -131,6 +138,31 @@ def test_the_default_of_a_device_leaves_counters_alone() -> None:
     polls = Polls(site_of({}, {"dead_band_pct": 50.0, "max_silence_s": 100.0}))
     polls.poll(10.0, 1.0, 5.0, 1.0)
     assert polls.poll(11.0, 2.0, 5.0, 1.1) == {"state_code": 2.0, "energy_kwh": 5.0}
+
+
+def test_a_sample_told_again_is_not_new_until_the_longest_silence_of_the_device_ends() -> None:
+    polls = Polls(site_of({}, {"max_silence_s": 5.0}))
+    told = (7 * S, 7 * S, 7 * S, 0)
+    seen = [polls.poll(1.0, 1.0, 5.0, 1.0, told_ns=told) for _ in range(6)]
+    assert [set(passed) for passed in seen] == [set(NAMES), set(), set(), set(), set(), set(NAMES)]
+    assert polls.poll(1.0, 1.0, 5.0, 1.0, told_ns=(7 * S, 7 * S, 8 * S, 0)) == {"energy_kwh": 5.0}
+    assert polls.told_ns == [8 * S]  # a counter is handed on when it is told anew, also with an old value
+
+
+def test_a_new_number_under_an_old_told_time_passes() -> None:
+    polls = Polls(site_of({}, {"max_silence_s": 5.0}))
+    told = (7 * S, 7 * S, 7 * S, 7 * S)
+    polls.poll(1.0, 1.0, 5.0, 1.0, told_ns=told)
+    assert polls.poll(1.0, 1.0, 6.0, 1.0, told_ns=told) == {"energy_kwh": 6.0}
+
+
+def test_told_times_stay_with_their_samples_and_are_left_out_where_none_has_one() -> None:
+    polls = Polls(site_of(ALL))
+    polls.poll(1.0, 1.0, 1.0, 1.0, told_ns=(5, 6, 7, 0))
+    assert polls.poll(1.0, 2.0, 1.0, 2.0, told_ns=(5, 8, 7, 0)) == {"state_code": 2.0, "flow_m3_h": 2.0}
+    assert polls.told_ns == [8, 0]
+    assert polls.poll(1.0, 2.0, 1.0, 3.0, told_ns=(5, 8, 7, 0)) == {"flow_m3_h": 3.0}
+    assert polls.told_ns == []
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60), st.floats(0.0, 1e5), st.floats(1.0, 20.0))
