@@ -49,15 +49,22 @@ SLOW_S: Final[Seconds] = 3.0
 class FieldDevice:
     """Registers and switches of one device; all values in the units of its profile's points."""
 
-    def __init__(self, device: Device, profile: Profile, now_s: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        device: Device,
+        profile: Profile,
+        now_s: Callable[[], float],
+        own_control: Mapping[str, float] = OWN_CONTROL,
+    ) -> None:
         self.device = device
         self.profile = profile
         self.readings: dict[str, float] = {}
         self.fault = Fault.NONE
         self._now_s = now_s
-        self._setpoints = {
-            spec.name: OWN_CONTROL[spec.name] for spec in profile.points if spec.kind is PointKind.SETPOINT
+        self._own_control = {
+            spec.name: own_control[spec.name] for spec in profile.points if spec.kind is PointKind.SETPOINT
         }
+        self._setpoints = dict(self._own_control)
         self._fed_s: float | None = None
 
     @property
@@ -88,7 +95,7 @@ class FieldDevice:
         if watchdog_s is None or self._fed_s is None or self._now_s() - self._fed_s < watchdog_s:
             return False
         _log.info("%s: no set-point for %g s, back to its own control", self.id, watchdog_s)
-        self._setpoints = {name: OWN_CONTROL[name] for name in self._setpoints}
+        self._setpoints = dict(self._own_control)
         self._fed_s = None
         return True
 
@@ -109,4 +116,4 @@ class FieldDevice:
     def followed(self) -> dict[str, float]:
         """Set-points the machine follows: its own control while the switch says local."""
         self.expire()
-        return {name: OWN_CONTROL[name] if self.local else value for name, value in self._setpoints.items()}
+        return dict(self._own_control if self.local else self._setpoints)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, cast
 
 from protocols.point import PointKind
 from protocols.profile import DataType, ModbusAddress, PointSpec, Profile
 from simulator.servers.registers import reordered
+from simulator.usual import moved, start_value
 
 BIT_TABLES: Final = ("coil", "discrete")
 """Tables whose cells are single bits."""
@@ -30,14 +31,6 @@ _FORMS: Final = {
     DataType.F64: "d",
 }
 _DIGITS: Final = {DataType.BCD16: 4, DataType.BCD32: 8}
-_USUAL: Final = {
-    "V": 230.0, "A": 12.5, "kW": 8.4, "kvar": 1.6, "kVA": 8.6, "Hz": 50.0, "1": 0.95, "%": 55.0,
-    "kWh": 48_210.5, "kvarh": 8_120.25, "MWh": 48.2, "°C": 41.5, "bar(g)": 7.1, "rpm": 1480.0, "h": 8123.0,
-    "m³/h": 18.4, "m³/min": 12.6, "m³": 4210.0,
-}  # fmt: skip
-_SWAY_FRAC: Final = 0.01
-_PERIOD_S: Final = 60.0
-_COUNTED_PER_H: Final = 8.4
 _FINEST: Final = -2
 _COARSEST: Final = 4
 _MOST_WORD: Final = 30_000.0
@@ -48,7 +41,7 @@ class ProfileImage:
 
     def __init__(self, profile: Profile) -> None:
         self._specs = {s.name: s for s in profile.points if isinstance(s.address, ModbusAddress)}
-        self._held = {name: _start(spec) for name, spec in self._specs.items()}
+        self._held = {name: start_value(spec) for name, spec in self._specs.items()}
         self._exponents = _exponents(self._specs, self._held)
         self._max_gap = profile.modbus.max_gap
 
@@ -58,27 +51,44 @@ class ProfileImage:
         Raises:
             KeyError: The profile has no such Modbus point.
         """
-        spec, held = self._specs[name], self._held[name]
-        if spec.kind is PointKind.COUNTER:
-            return held + _COUNTED_PER_H * seconds / 3600.0
-        if spec.kind is not PointKind.MEASUREMENT:
-            return held
-        phase = sum(name.encode()) % 7
-        return held * (1.0 + _SWAY_FRAC * math.sin(2.0 * math.pi * seconds / _PERIOD_S + phase))
+        return moved(self._specs[name], self._held[name], seconds)
 
     def cells(self, table: str, seconds: float) -> dict[int, int]:
         """Words (or bits) of a table by address, the answered gaps included."""
+        return self.laid_out(table, lambda name: self.value(name, seconds))
+
+    def laid_out(self, table: str, value: Callable[[str], float]) -> dict[int, int]:
+        """The same for values by the name of the point."""
         found: dict[int, int] = {}
         for spec, at in self._in(table):
             for place, exponent in self._factors(at):
                 found[place] = exponent % 0x10000
-            words = _encode(spec, at, self.value(spec.name, seconds), self._exponent(at))
+            words = _encode(spec, at, value(spec.name), self._exponent(at))
             for offset, word in enumerate(words):
                 found[at.address + offset] = found.get(at.address + offset, 0) | word
         return _with_gaps(found, self._max_gap)
 
+    def told(self, name: str, value: float) -> float:
+        """What is left of a value after it went through the registers of its point.
+
+        Raises:
+            KeyError: The profile has no such Modbus point.
+        """
+        spec = self._specs[name]
+        at = cast("ModbusAddress", spec.address)
+        exponent = self._exponent(at)
+        words = _encode(spec, at, value, exponent)
+        raw = float(words[0] >> at.bit) if at.bit is not None else _decode(at, words)
+        return raw * 10.0**exponent * spec.scale + spec.offset
+
     def take(self, table: str, address: int, values: Sequence[int]) -> bool:
         """Write words (or bits) from `address` on; False when they are not exactly whole set-points."""
+        wanted = self.wanted(table, address, values)
+        self._held |= wanted or {}
+        return wanted is not None
+
+    def wanted(self, table: str, address: int, values: Sequence[int]) -> dict[str, float] | None:
+        """Set-points in a write from `address` on; None when they are not exactly whole set-points."""
         wanted: dict[str, float] = {}
         covered = 0
         for spec, at in self._in(table):
@@ -86,14 +96,13 @@ class ProfileImage:
             if first < 0 or first + at.registers > len(values):
                 continue
             if spec.kind is not PointKind.SETPOINT or at.bit is not None:
-                return False
+                return None
             covered += at.registers
             raw = _decode(at, values[first : first + at.registers])
             wanted[spec.name] = raw * 10.0 ** self._exponent(at) * spec.scale + spec.offset
         if covered != len(values) or not all(map(math.isfinite, wanted.values())):
-            return False
-        self._held |= wanted
-        return True
+            return None
+        return wanted
 
     def _in(self, table: str) -> Iterator[tuple[PointSpec, ModbusAddress]]:
         for spec in self._specs.values():
@@ -106,16 +115,6 @@ class ProfileImage:
     def _factors(self, at: ModbusAddress) -> Iterator[tuple[int, int]]:
         if at.scale_factor is not None:
             yield at.scale_factor, self._exponent(at)
-
-
-def _start(spec: PointSpec) -> float:
-    """A usual value of the unit, inside the range of the point."""
-    value = _USUAL.get(spec.unit, 1.0)
-    if spec.low is not None:
-        value = max(value, spec.low)
-    if spec.high is not None and value > spec.high / (1.0 + _SWAY_FRAC):
-        value = (max(spec.low or 0.0, 0.0) + spec.high) / 2.0
-    return float(round(value)) if spec.kind is PointKind.STATE else value
 
 
 def _exponents(specs: Mapping[str, PointSpec], held: Mapping[str, float]) -> dict[tuple[str, int], int]:

@@ -1,10 +1,12 @@
 """The device list of an edge, written for a person: from `ID=PROFILE@WHERE` to a commented file.
 
 meter1=eastron_sdm630@192.168.1.20:502#3        Modbus TCP, unit 3
-meter2=eastron_sdm630@/dev/ttyUSB0,9600,even#4  serial Modbus, unit 4
+meter2=eastron_sdm630@192.168.1.21:4001,rtu#7   RTU frames over TCP, unit 7
+meter3=eastron_sdm630@/dev/ttyUSB0,9600,even#4  serial Modbus, unit 4
 chiller1=frigor_wc600@192.168.1.30#3001         BACnet/IP, device instance 3001
 battery1=voltis_bess500@opc.tcp://192.168.1.40:4840/ua
 pv1=solara_pv500@192.168.1.50:1883/plant/pv1    MQTT, topics below plant/pv1
+gw1=acme_gw@192.168.1.50:1883/spBv1.0/GROUP/NODE/DEVICE  Sparkplug B; no DEVICE where the node itself is read
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from runtime.yaml_faults import faults_of
 
 _FORM: Final = re.compile(r"^(?P<id>[^=@\s]+)=(?P<profile>[^=@\s]+)@(?P<where>\S+)$")
 _SERIAL_PARTS: Final = ("port", "baud", "parity")
+_SPARKPLUG: Final = "spBv1.0/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,7 @@ def _connection(where: str, protocol: str) -> dict[str, object]:
         return {"kind": "opcua", "url": where}
     if protocol == "mqtt":
         place, _, prefix = where.partition("/")
-        return {"kind": "mqtt", **_host_and_port(place), "prefix": prefix}
+        return {"kind": "mqtt", **_host_and_port(place), **_topics(prefix)}
     place, _, number = where.partition("#")
     if protocol == "bacnet":
         return {"kind": "bacnet", **_host_and_port(place), "device_instance": _number(number)}
@@ -128,7 +131,15 @@ def _modbus(place: str, unit: Mapping[str, object]) -> dict[str, object]:
         parts = dict(zip(_SERIAL_PARTS, place.split(","), strict=False))
         serial = {name: _number(text) if name == "baud" else text for name, text in parts.items()}
         return {"kind": "modbus_serial", **serial, **unit}
-    return {"kind": "modbus", **_host_and_port(place), **unit}
+    address, comma, framing = place.partition(",")
+    return {"kind": "modbus", **_host_and_port(address), **({"framing": framing} if comma else {}), **unit}
+
+
+def _topics(prefix: str) -> dict[str, object]:
+    if not prefix.startswith(_SPARKPLUG):
+        return {"prefix": prefix}
+    names = dict(zip(("group", "node", "device"), prefix.removeprefix(_SPARKPLUG).split("/"), strict=False))
+    return {"sparkplug": names}
 
 
 def _host_and_port(place: str) -> dict[str, object]:

@@ -15,6 +15,7 @@ import aiomqtt
 from protocols.device import Mqtt
 from protocols.errors import ContractError
 from protocols.profile import MqttAddress, PointSpec
+from runtime.clock import SystemClock
 from runtime.supervise import guarded_decode
 from simulator.device import SLOW_S, Fault, FieldDevice
 
@@ -49,8 +50,8 @@ async def mqtt_device(device: FieldDevice) -> None:
         await asyncio.sleep(_RETRY_S)
 
 
-def bodies(device: FieldDevice) -> dict[str, bytes]:
-    """The messages of one moment, by topic without prefix."""
+def bodies(device: FieldDevice, wall_ns: int = 0) -> dict[str, bytes]:
+    """The messages of one moment, by topic without prefix; `wall_ns` is their Unix time where one is told."""
     by_topic: dict[str, Any] = {}
     for spec in device.profile.points:
         at = cast("MqttAddress", spec.address)
@@ -59,12 +60,28 @@ def bodies(device: FieldDevice) -> dict[str, bytes]:
         if not at.path:
             by_topic[at.topic] = device.raw(spec)
             continue
-        place = by_topic.setdefault(at.topic, {})
-        *way, last = at.path.split(".")
-        for part in way:
-            place = place.setdefault(part, {})
-        place[last] = round(device.raw(spec), 6)
-    return {topic: json.dumps(body).encode() for topic, body in by_topic.items()}
+        body = by_topic.setdefault(at.topic, {})
+        _put(body, at.path, round(device.raw(spec), 6))
+        if at.time_path:
+            _put(body, at.time_path, wall_ns // 1_000_000)
+    return {topic: json.dumps(_with_lists(body)).encode() for topic, body in by_topic.items()}
+
+
+def _put(body: dict[str, Any], path: str, value: float) -> None:
+    *way, last = path.split(".")
+    for part in way:
+        body = body.setdefault(part, {})
+    body[last] = value
+
+
+def _with_lists(body: object) -> object:
+    """Objects whose keys are all positions become lists; a position nothing stands at is null."""
+    if not isinstance(body, dict):
+        return body
+    inner = {key: _with_lists(value) for key, value in body.items()}
+    if not all(key.isdecimal() for key in inner):
+        return inner
+    return [inner.get(str(at)) for at in range(max(map(int, inner), default=-1) + 1)]
 
 
 def parse_setpoint(data: bytes, path: str) -> float:
@@ -89,7 +106,7 @@ async def _publish(device: FieldDevice, client: aiomqtt.Client) -> None:
     prefix = _prefix(device)
     while True:
         if device.fault is not Fault.SILENT:
-            for topic, body in bodies(device).items():
+            for topic, body in bodies(device, SystemClock().now().wall_ns).items():
                 await client.publish(prefix + topic, body)
         await asyncio.sleep(_SLOW_PERIOD_S if device.fault is Fault.SLOW else _PERIOD_S)
 
@@ -127,7 +144,7 @@ async def _take(
         return
     device.write(spec.name, value)
     # the new value is told at once, so that a reader need not wait for the next second
-    await client.publish(_prefix(device) + at.topic, bodies(device)[at.topic])
+    await client.publish(_prefix(device) + at.topic, bodies(device, SystemClock().now().wall_ns)[at.topic])
 
 
 def _prefix(device: FieldDevice) -> str:

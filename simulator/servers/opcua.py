@@ -24,6 +24,7 @@ from simulator.device import SLOW_S, Fault, FieldDevice
 
 _REFRESH_S: Final = 1.0
 _URI: Final = "urn:ai4energy:simulator"
+_OWN_SPACE: Final = 2
 # it warns at each start that the demo's loopback server neither signs nor encrypts, which is meant
 logging.getLogger("asyncua.server.server").setLevel(logging.ERROR)
 _TYPES: Final = {
@@ -91,7 +92,7 @@ class OpcuaServer:
         base = cast("OpcUa", self._device.device.connection).base
         for spec in self._device.profile.points:
             at = cast("OpcuaAddress", spec.address)
-            node_id = ua.NodeId.from_string(at.node_at(base))
+            node_id = await self._node_id(at.node_at(base))
             name = ua.QualifiedName(spec.name, node_id.NamespaceIndex)
             node = await folder.add_variable(node_id, name, *self._variant(spec))
             if spec.kind is PointKind.SETPOINT:
@@ -101,6 +102,17 @@ class OpcuaServer:
         for event in (CallbackType.PreRead, CallbackType.PreWrite):
             self._server.subscribe_server_callback(event, self._before)
         self._server.subscribe_server_callback(CallbackType.PostWrite, self._written)
+
+    async def _node_id(self, text: str) -> ua.NodeId:
+        """Node id of a profile, its name space made where the server has none of this number or URI yet."""
+        space, semicolon, rest = text.partition(";")
+        if space.startswith("nsu="):
+            index = await self._server.register_namespace(space.removeprefix("nsu="))
+            return ua.NodeId.from_string(f"ns={index};{rest}")
+        if semicolon and space.startswith("ns="):
+            for number in range(_OWN_SPACE + 1, int(space.removeprefix("ns=")) + 1):
+                await self._server.register_namespace(f"{_URI}:{number}")
+        return ua.NodeId.from_string(text)
 
     async def run(self) -> None:
         """Refresh the variables each second, for ever."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,10 +12,13 @@ from protocols.device import Device, ModbusTcp
 from protocols.driver import Driver
 from protocols.drivers.modbus.driver import ModbusDriver
 from protocols.drivers.modbus.make import make_drivers
-from protocols.errors import ConfigError, DeviceRefusedError
+from protocols.errors import DeviceRefusedError, DeviceUnreachableError
 from protocols.profile import Profile
+from runtime.children import free_port
 from runtime.yaml_config import load_config
-from simulator.profile_server import profile_server
+from simulator.device import Fault
+from simulator.profile_device import ProfileDevice
+from simulator.profile_modbus import modbus_profile_server
 
 DEVICES = Path(__file__).parents[3] / "configs" / "devices"
 TEXT = {"en": "x", "zh": "x"}
@@ -45,17 +47,25 @@ CONTROLLER = Profile.model_validate(
 )  # fmt: skip
 
 
+def _at() -> ModbusTcp:
+    return ModbusTcp(host="127.0.0.1", port=free_port(), timeout_s=0.2)
+
+
 @asynccontextmanager
-async def _connected(profile: Profile, frozen_s: float = 0.0) -> AsyncIterator[Driver]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    at = ModbusTcp(host="127.0.0.1", port=port)
+async def _driver(profile: Profile, at: ModbusTcp) -> AsyncIterator[Driver]:
     device = Device(id="dev", label=profile.label, profile=profile.id, connection=at)
-    async with profile_server(profile, at.host, at.port, now_s=lambda: frozen_s):
-        driver = make_drivers({"dev": (device, profile)})["dev"]
+    driver = make_drivers({"dev": (device, profile)})["dev"]
+    try:
         yield driver
+    finally:
         await driver.close()
+
+
+@asynccontextmanager
+async def _connected(profile: Profile) -> AsyncIterator[Driver]:
+    at = _at()
+    async with modbus_profile_server(ProfileDevice(profile, at, lambda: 0.0)), _driver(profile, at) as driver:
+        yield driver
 
 
 @pytest.mark.net
@@ -97,8 +107,23 @@ async def test_what_the_profile_does_not_have_is_refused() -> None:
             await driver.write(CONTROLLER.point("net_kwh"), 1.0)
 
 
-async def test_another_protocol_is_refused_in_one_sentence() -> None:
-    profile = load_config(DEVICES / "frigor_wc600.yaml", Profile)
-    with pytest.raises(ConfigError, match="speaks bacnet"):
-        async with profile_server(profile, "127.0.0.1", 1):
-            pass
+@pytest.mark.net
+async def test_a_value_outside_the_range_of_its_set_point_is_refused() -> None:
+    limited = CONTROLLER.model_copy(
+        update={"points": (CONTROLLER.point("supply_set_c").model_copy(update={"low": 3.0, "high": 20.0}),)}
+    )
+    async with _connected(limited) as driver:
+        with pytest.raises(DeviceRefusedError, match="illegal data value"):
+            await driver.write(limited.point("supply_set_c"), 45.0)
+
+
+@pytest.mark.net
+async def test_a_silent_device_answers_again_when_the_fault_ends() -> None:
+    at = _at()
+    device = ProfileDevice(CONTROLLER, at, lambda: 0.0)
+    async with modbus_profile_server(device), _driver(CONTROLLER, at) as driver:
+        device.fault = Fault.SILENT
+        with pytest.raises(DeviceUnreachableError):
+            await driver.read(CONTROLLER.points)
+        device.fault = Fault.NONE
+        assert not (await driver.read(CONTROLLER.points)).qualities.any()
