@@ -102,7 +102,7 @@ class Orders:
         desk: Decides what is sent.
         receipts: All receipts in the order in which the bus gave them.
         ordered: Point and value of each order that was sent, by the id of its command.
-        renewing: Whether `keep` renews; a lease ends without it.
+        speaking: Whether `keep` renews and orders; without it leases end.
         renewed_s: Boot clock of the newest renewal. [s]
     """
 
@@ -111,7 +111,7 @@ class Orders:
     desk: Desk
     receipts: list[Receipt] = field(default_factory=list)
     ordered: dict[bytes, tuple[str, float]] = field(default_factory=dict)
-    renewing: bool = True
+    speaking: bool = True
     renewed_s: float = 0.0
     _wishes: dict[str, Wish] = field(default_factory=dict)
     _verified: dict[bytes, asyncio.Future[float]] = field(default_factory=dict)
@@ -144,14 +144,13 @@ class Orders:
         """Renew and send again until cancelled."""
         while True:
             await asyncio.sleep(_TURN_S)
-            for out in self.desk.next(self._clock.mono_s()):
+            for out in self.desk.next(self._clock.mono_s()) if self.speaking else ():
                 await self._send(out)
 
     async def _send(self, out: Out) -> None:
         if isinstance(out, Renewal):
-            if self.renewing:
-                self.renewed_s = self._clock.mono_s()
-                await self.client.publish(subjects.renewal(self.desk.edge), out.sealed(self.key))
+            self.renewed_s = self._clock.mono_s()
+            await self.client.publish(subjects.renewal(self.desk.edge), out.sealed(self.key))
             return
         command = out.command
         if command.value is not None:

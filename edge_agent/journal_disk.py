@@ -48,10 +48,14 @@ class Reserve:
         self.released = not self._laid_aside() and not self._lay_aside()
 
     def release(self) -> bool:
-        """Give the room back to the file system; False when that was done before."""
+        """Give the room back to the file system; False when that was done before, or it takes no changes."""
         if self.released:
             return False
-        self._path.unlink(missing_ok=True)
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as error:  # a disk that turned read-only
+            _log.debug("the reserve %s cannot be given back: %s", self._path, error)
+            return False
         self.released = True
         self._next_s = self._now_s() + _TRY_AGAIN_S
         _log.error(

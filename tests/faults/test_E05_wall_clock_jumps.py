@@ -42,7 +42,7 @@ async def test_a_lease_lasts_as_long_as_it_was_granted_whatever_the_wall_clock_d
                         15, f"samples {shift_s:+g} s off",
                     )  # fmt: skip
                 assert (device.value(0), device.written) == (50.0, []), "no lease ended early"
-                hub.renewing = False
+                hub.speaking = False
                 wall.turn(HOUR_S)
                 await _ended_in_time(hub, device)
                 got = samples_since(reader, start_ns)
