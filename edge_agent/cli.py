@@ -16,6 +16,7 @@ from edge_agent.doctor import doctor
 from edge_agent.drivers import make_drivers
 from edge_agent.export import export
 from edge_agent.lines import Lines
+from edge_agent.outlet.cli import outlet
 from edge_agent.plan import plan
 from edge_agent.prove import ProveJob, sign_blocks
 from edge_agent.prove import prove as prove_all
@@ -36,6 +37,7 @@ app.command()(plan)
 app.command()(top)
 app.command()(doctor)
 app.command()(export)
+app.command()(outlet)
 app.command()(save)
 app.command()(restore)
 add_commands(app)

@@ -18,6 +18,7 @@ from edge_agent.settings import Accepted, Place, load_accepted
 from protocols.configuration import Configuration, Why
 from protocols.device import Device
 from protocols.errors import EmsError
+from protocols.outlet import Outlet
 from protocols.point import PointKind
 from protocols.profile import PointSpec, Profile
 from protocols.write_block import WriteBlock
@@ -120,10 +121,17 @@ def _by_name(profile: Profile) -> dict[str, PointSpec]:
 
 
 def _moved_secrets(now: Accepted, wanted: Accepted) -> Iterator[str]:
+    outlet = wanted.site.edge.outlet
+    if outlet is not None and (outlet.login or outlet.tls) and _door(outlet) != _door(now.site.edge.outlet):
+        yield "the outlet has a login or certificate and a broker that is not known here"
     known = [device.connection for device in now.site.edge.devices]
     for device in wanted.site.edge.devices:
         if _has_secret(device) and device.connection not in known:
             yield f"device {device.id!r} has a login or certificate and a connection that is not known here"
+
+
+def _door(outlet: Outlet | None) -> object:
+    return outlet and (outlet.host, outlet.port, outlet.login, outlet.tls)
 
 
 def _has_secret(device: Device) -> bool:

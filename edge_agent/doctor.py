@@ -157,6 +157,25 @@ async def check_devices(accepted: Accepted, *, running: bool) -> list[Finding]:
     return [task.result() for task in asked]
 
 
+async def check_outlet(accepted: Accepted, *, running: bool) -> list[Finding]:
+    """Whether the broker of the outlet takes us; nothing where there is no outlet."""
+    outlet, state = accepted.site.edge.outlet, accepted.place.state
+    if outlet is None:
+        return []
+    if running:
+        figures = await asyncio.to_thread(read_metrics, state)
+        why = "" if one(figures, "outlet_connected") else "the running agent has no session there"
+    else:
+        from edge_agent.outlet.session import Account, greet  # noqa: PLC0415  loads the package for MQTT only then
+
+        why = await greet(outlet, Account(f"ems_{accepted.place.site}_{accepted.place.edge}_try", state))
+    where = f"{outlet.host}:{outlet.port}"
+    if not why:
+        return [Finding("outlet", "ok", f"{where} takes us")]
+    do = "check address, user, password, certificates: `ems edge outlet --connect`; the hub misses nothing"
+    return [Finding("outlet", "bad", f"{where}: {why}", do)]
+
+
 def check_checksums(figures: Figures) -> Iterator[Finding]:
     """Whether serial lines bring spoiled bytes more often than now and then."""
     for labels, spoiled in figures.get("crc_errors_total", []):
@@ -212,7 +231,8 @@ async def examine(accepted: Accepted) -> list[Finding]:
         *check_state(state), *check_flash(), *check_serial(devices),
     ]  # fmt: skip
     findings += await check_devices(accepted, running=running)
-    return [*findings, await check_bus(accepted)]
+    findings.append(await check_bus(accepted))
+    return [*findings, *await check_outlet(accepted, running=running)]
 
 
 def doctor(  # noqa: PLR0913  one option each

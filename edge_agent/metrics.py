@@ -9,6 +9,7 @@ from typing import Final
 
 from edge_agent.journal import Journal
 from edge_agent.meters import DeviceMeter, Meters
+from edge_agent.outlet.meter import OutletMeter
 from edge_agent.uplink import Uplink
 
 _QUANTILES: Final = (0.5, 0.99)
@@ -27,6 +28,7 @@ class Sources:
         uplink: What goes to the bus.
         links: Device to `up` or `down`.
         lines: Device to the name of its bus.
+        outlet: Figures of the outlet; gives None where there is none.
     """
 
     meters: Meters
@@ -34,6 +36,7 @@ class Sources:
     uplink: Uplink
     links: Callable[[], dict[str, str]]
     lines: Mapping[str, str]
+    outlet: Callable[[], OutletMeter | None]
 
 
 async def exposition(sources: Sources) -> str:
@@ -50,6 +53,7 @@ async def exposition(sources: Sources) -> str:
                 "troubles", "gauge", "Faults a person should see to.", [({}, len(sources.journal.troubles))]
             ),
             *_lanes(sources.uplink),
+            *_outlet(sources.outlet()),
             *_process(),
         ]
     )
@@ -110,6 +114,17 @@ def _lanes(uplink: Uplink) -> Iterable[str]:
     yield _family(
         "lane_answer_seconds", "gauge", "Time of the last answer.", [(at, lane.took_s) for at, lane in of]
     )
+
+
+def _outlet(meter: OutletMeter | None) -> Iterable[str]:
+    if meter is None:
+        return
+    yield _family("outlet_connected", "gauge", "1 with a session.", [({}, meter.connected)])
+    yield _family("outlet_sessions_total", "counter", "Sessions begun.", [({}, meter.sessions)])
+    yield _family("outlet_messages_total", "counter", "Messages its broker took.", [({}, meter.messages)])
+    yield _family("outlet_sent_total", "counter", "Samples in these messages.", [({}, meter.sent)])
+    yield _family("outlet_dropped_total", "counter", "Samples given up.", [({}, meter.dropped)])
+    yield _family("outlet_waiting", "gauge", "Polls that wait for its broker.", [({}, meter.waiting)])
 
 
 def _process() -> Iterable[str]:

@@ -28,6 +28,7 @@ from edge_agent.local_server import LocalServer
 from edge_agent.meters import Meters
 from edge_agent.metrics import Sources, exposition
 from edge_agent.options import Options
+from edge_agent.outlet.stage import OutletStage
 from edge_agent.poll import Poller, PollGroup, poll_groups
 from edge_agent.settings import Accepted, gate_rules
 from edge_agent.trial import PollTally
@@ -78,8 +79,9 @@ async def stages_of(
             agent_epoch, lines.links, commands.leases, commands.fence, configuration.state, lines.known
         )
         keys = {device.id: line_key(device) for device in site.edge.devices}
-        sources = Sources(meters, journal, uplink, lines.links, keys)
-        on = tally.counted(meters.counted(ByException(site, groups).thinned(journal.put)))
+        outlet = OutletStage(site.edge, groups, clock, place.state)
+        sources = Sources(meters, journal, uplink, lines.links, keys, outlet.meter)
+        on = tally.counted(meters.counted(ByException(site, groups).thinned(outlet.beside(journal.put))))
         poller = Poller(groups, lines, image, on, clock)
         health = Health(accepted, vitals, journal, clock)
         try:
@@ -92,6 +94,7 @@ async def stages_of(
                 ("clock notes", ClockNotes(place.edge, journal, clock).run),
                 ("local page", LocalServer(local, place.state, options.metrics_port).run),
                 ("watchdog", Watchdog(lambda: commands.ticked_s, clock).run),
+                *outlet.works,
             )
             listeners = (configuration.listen, ask.run, health.run)
             yield Stages(groups, journal, uplink, commands, poller, beside, listeners)

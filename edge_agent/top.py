@@ -71,7 +71,8 @@ def one(figures: Figures, name: str, **labels: str) -> float:
 
 def view(figures: Figures) -> Group:
     """Devices, groups and lanes as tables."""
-    return Group(_head(figures), _devices(figures), _groups(figures), _lanes(figures))
+    tables = (_head(figures), _devices(figures), _groups(figures), _lanes(figures))
+    return Group(*tables, _outlet(figures)) if "outlet_connected" in figures else Group(*tables)
 
 
 def _head(figures: Figures) -> Text:
@@ -131,6 +132,15 @@ def _lanes(figures: Figures) -> Table:
     for labels, rows in figures.get("lane_rows_total", []):
         table.add_row(labels["lane"], f"{rows:,.0f}", *_lane(figures, labels))
     return table
+
+
+def _outlet(figures: Figures) -> Text:
+    there = one(figures, "outlet_connected") > 0
+    sent, dropped, waiting = (
+        one(figures, f"outlet_{name}") for name in ("sent_total", "dropped_total", "waiting")
+    )
+    text = f"outlet {'connected' if there else 'AWAY'} · {sent:,.0f} samples told · {dropped:,.0f} given up"
+    return Text(f"{text} · {waiting:,.0f} polls wait", style="" if there else "red")
 
 
 def _lane(figures: Figures, labels: Mapping[str, str]) -> tuple[str, str, str]:

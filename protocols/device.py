@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from protocols.access import Availability, KeyPair, Login, OpcUaSecurity, Sparkplug, Tls
 from protocols.config import Config, IdPart, Text
+from protocols.outlet import Outlet
 from protocols.report import Report
 from protocols.units import Seconds
 
@@ -232,6 +233,9 @@ class EdgeDevices(Config):
 
     devices: Annotated[tuple[Device, ...], Field(min_length=1)]
     """Its devices."""
+
+    outlet: Outlet | None = None
+    """A broker that is told the samples too; None: only the hub is."""
 
     @model_validator(mode="after")
     def _once_each(self) -> Self:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from protocols.device import Device, EdgeDevices, protocol_of
 from protocols.errors import ConfigError
+from protocols.outlet import idle_patterns
 from protocols.profile import ModbusAddress, PointSpec, Profile
 from protocols.write_block import WriteBlock, WriteLimits
 from runtime.yaml_config import line_numbers, load_config, load_yaml
@@ -85,9 +86,26 @@ def load_devices(config_dir: Path, file: Path) -> SiteDevices:
             if device.profile in profiles
             and profiles[device.profile].protocol != protocol_of(device.connection)
         ]
+        faults += _idle_outlet(file, edge, profiles)
     if edge is None or faults:
         raise ConfigError("\n".join(faults))
     return SiteDevices(edge, profiles)
+
+
+def _idle_outlet(file: Path, edge: EdgeDevices, profiles: Mapping[str, Profile]) -> Iterator[str]:
+    """Patterns of the outlet that no point fits; a slip there would be silence for years."""
+    if edge.outlet is None or any(device.profile not in profiles for device in edge.devices):
+        return
+    names = [
+        f"{device.id}/{spec.name}" for device in edge.devices for spec in profiles[device.profile].points
+    ]
+    line_of = line_numbers(file)
+    for at in idle_patterns(edge.outlet, names):
+        place = ("outlet", "points", at)
+        yield (
+            f"{file}:{line_of(place)}: outlet.points.{at}: found {edge.outlet.points[at]!r}, which fits no "
+            f"point; allowed are patterns of device/point such as {names[0]!r} or '{edge.devices[0].id}/*'"
+        )
 
 
 def _load_profiles(config_dir: Path, file: Path, faults: list[str]) -> dict[str, Profile]:
@@ -158,14 +176,26 @@ def misfits(path: Path, block: WriteBlock, devices: SiteDevices) -> list[str]:
         return [f"{path}: is for {block.site}/{block.edge}/{block.device}, not for this place"]
     profile = devices.profile_of(block.device)
     specs = {spec.name: spec for spec in profile.points}
-    inputs = {limits.effective_point for limits in block.points} | {block.local_mode_point}
+    inputs = {limits.effective_point for limits in block.points} | {
+        block.local_mode_point,
+        block.safety_point,
+    }
     faults = [
         f"{path}: profile {profile.id!r} has no point {name!r}"
         for name in sorted(name for name in inputs if name is not None and name not in specs)
     ]
     for limits in block.points:
         faults += [f"{path}: {limits.point!r} {fault}" for fault in _misfit(limits, specs, profile)]
+        faults += [f"{path}: {limits.point!r} {fault}" for fault in _no_inputs(limits, devices)]
     return faults
+
+
+def _no_inputs(limits: WriteLimits, devices: SiteDevices) -> Iterator[str]:
+    known = {device.id for device in devices.edge.devices}
+    for condition in limits.duty.interlock if limits.duty is not None else ():
+        device, point = condition.input.split("/")
+        if device not in known or point not in {spec.name for spec in devices.profile_of(device).points}:
+            yield f"has an interlock on {condition.input!r}, which does not exist at this edge"
 
 
 def _misfit(limits: WriteLimits, specs: Mapping[str, PointSpec], profile: Profile) -> Iterator[str]:
@@ -176,5 +206,6 @@ def _misfit(limits: WriteLimits, specs: Mapping[str, PointSpec], profile: Profil
         yield f"has the unit {spec.unit!r}, the limits say {limits.unit!r}"
     elif isinstance(at := spec.address, ModbusAddress) and at.bit is not None and at.write != "mask":
         yield "is a bit field; it is written with function 22 only, say `write: mask` in the profile"
-    if limits.fallback.value is None and profile.protocol != "bacnet":
+    gives_back = limits.fallback.kind in ("release", "release_group")
+    if gives_back and limits.fallback.value is None and profile.protocol != "bacnet":
         yield f"has no priority slot to empty over {profile.protocol}; say which value gives it back"

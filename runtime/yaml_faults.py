@@ -237,8 +237,11 @@ def _step(root: _Schema, node: _Schema, part: int | str) -> object:
 
 
 def _fields(root: _Schema, loc: Loc) -> list[str]:
-    properties = _schema_at(root, loc).get("properties")
-    return list(properties) if isinstance(properties, Mapping) else []
+    node = _schema_at(root, loc)
+    options = node.get("anyOf", ())  # a part that may be left out is one of itself and null
+    parts = [node, *(_resolve(root, one) for one in (options if isinstance(options, list) else ()))]
+    found = [part["properties"] for part in parts if isinstance(part.get("properties"), Mapping)]
+    return [str(name) for properties in found if isinstance(properties, Mapping) for name in properties]
 
 
 def _tags(node: _Schema) -> str:

@@ -144,6 +144,9 @@ class Broker:
         """
         client = self._opened()
         await asyncio.sleep(0)
+        if is_lost(client):
+            await self.close()
+            raise DeviceUnreachableError("the broker is away")
         return [await self.next() for _ in range(len(client.messages))]
 
     async def next(self) -> aiomqtt.Message:
@@ -168,7 +171,7 @@ class Broker:
         try:
             if place.login is not None and place.login.password is not None:
                 password = await asyncio.to_thread(self._around.secret, place.login.password)
-            tls = await asyncio.to_thread(_context, self._around.state, place.tls) if place.tls else None
+            tls = await asyncio.to_thread(tls_context, self._around.state, place.tls) if place.tls else None
         except (KeyFileError, OSError) as error:  # ssl's errors are OSErrors
             raise DeviceUnreachableError(f"the broker's login or TLS cannot be prepared: {error}") from error
         return aiomqtt.Client(
@@ -186,14 +189,25 @@ class Broker:
         )
 
 
+def is_lost(client: aiomqtt.Client) -> bool:
+    """Whether the session is over; the library tells it only to who publishes or waits for a message."""
+    gone = client._disconnected  # noqa: SLF001  there is no public sign
+    return gone.done() and (gone.cancelled() or gone.exception() is not None or gone.result() is None)
+
+
 async def _leave(client: aiomqtt.Client) -> None:
     with contextlib.suppress(aiomqtt.MqttError, OSError, TimeoutError):
         async with asyncio.timeout(_CLOSE_S):
             await client.__aexit__(None, None, None)
+    is_lost(client)  # its error is known by now
 
 
-def _context(state: Path, tls: Tls) -> ssl.SSLContext:
-    """Broker's certificate and name are checked, by the given authority or the system's."""
+def tls_context(state: Path, tls: Tls) -> ssl.SSLContext:
+    """Broker's certificate and name are checked, by the given authority or the system's.
+
+    Raises:
+        OSError: A certificate or key below `state` cannot be read or used.
+    """
     context = ssl.create_default_context(cafile=None if tls.ca_file is None else str(state / tls.ca_file))
     if tls.client is not None:
         context.load_cert_chain(state / tls.client.certificate, state / tls.client.key)
