@@ -1,1 +1,6 @@
-"""What a plant does with no EMS at all: pure laws from measured values to machine orders."""
+"""Control laws as pure functions: memory, what is seen and the time in; what is wanted and a new memory out.
+
+What a plant does with no EMS at all: baseline.py (all machines), cascade.py (pressure bands), thermostat.py,
+heat_led.py, setpoints.py (what machines accept from outside).
+What an edge does above that, each second: sequencer.py, staging.py, demand.py, follower.py, rules.py.
+"""

@@ -51,6 +51,14 @@ def band_of(unit: Compressor, receiver: Receiver, role: int | None, rank: int) -
     return Band(load, unload, (load + unload) / 2.0)
 
 
+def shifted(band: Band, target_bar_g: float | None) -> Band:
+    """The band moved as a whole, so that its target lies at the set-point; None leaves it."""
+    if target_bar_g is None:
+        return band
+    by_bar = target_bar_g - band.target_bar_g
+    return Band(band.load_bar_g + by_bar, band.unload_bar_g + by_bar, target_bar_g)
+
+
 def call(calling: bool, band: Band, header_bar_g: float) -> bool:  # noqa: FBT001  the state of a switch
     """Two-point switch: on at the lower edge, off at the upper, else as it was."""
     if header_bar_g <= band.load_bar_g:
@@ -86,7 +94,7 @@ def calls(
         role = setpoint.role
         rank = ranks.get(role, 0)
         ranks[role] = rank + 1
-        band = band_of(unit, receiver, role, rank)
+        band = shifted(band_of(unit, receiver, role, rank), setpoint.target_bar_g)
         allowed = setpoint.permit is not False or was_emergency(receiver, header_bar_g, was=was)
         now = emergency or (allowed and call(was, band, header_bar_g))
         switches.append(now)

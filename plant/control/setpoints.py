@@ -14,6 +14,8 @@ class CompressorSetpoint(NamedTuple):
     """ROLE_STANDBY, ROLE_TRIM or ROLE_BASE; it shifts the machine's own pressure band."""
     permit: bool | None = None
     """False: do not start, unload and stop; a header in emergency overrules it."""
+    target_bar_g: float | None = None
+    """Set-point of its own pressure loop: its band is shifted so that its middle lies here. [bar g]"""
 
 
 class ChillerSetpoint(NamedTuple):
