@@ -264,4 +264,5 @@ def _memory_of(frame: Frame) -> int:
 
 def _columns_bytes(frame: Frame) -> int:
     indices = 0 if frame.indices is None else frame.indices.nbytes
-    return frame.values.nbytes + frame.qualities.nbytes + indices
+    told = 0 if frame.sources is None else frame.sources.told_ns.nbytes
+    return frame.values.nbytes + frame.qualities.nbytes + indices + told

@@ -34,6 +34,8 @@ LATEST_NS: Final = 2**62
 
 _NS_PER_MS: Final = 1_000_000
 _LATEST_MS: Final = LATEST_NS // _NS_PER_MS
+_MOST_SINCE_MS: Final = 86_400_000
+"""The poll before counts for a day at most. [ms]"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +77,8 @@ def pack_sources(sources: SourceTimes, wall_ns: int) -> list[object]:
     wide = np.any(np.abs(offsets[told]) > np.iinfo(np.int32).max)
     kind = "<i8" if wide else "<i4"
     none = np.iinfo(kind).min
-    return [sources.since_ns // _NS_PER_MS, np.where(told, offsets, none).astype(kind).tobytes()]
+    since_ms = min(sources.since_ns // _NS_PER_MS, _MOST_SINCE_MS)
+    return [since_ms, np.where(told, offsets, none).astype(kind).tobytes()]
 
 
 def unpack_sources(row: object, wall_ns: int, count: int) -> SourceTimes:
@@ -87,7 +90,7 @@ def unpack_sources(row: object, wall_ns: int, count: int) -> SourceTimes:
     if not (isinstance(row, Sequence) and len(row) == 2):  # noqa: PLR2004  since and offsets
         raise ContractError("source times do not follow their schema")
     since_ms, raw = row
-    if not (isinstance(since_ms, int) and isinstance(raw, bytes) and 0 <= since_ms < _LATEST_MS):
+    if not (isinstance(since_ms, int) and isinstance(raw, bytes) and 0 <= since_ms <= _MOST_SINCE_MS):
         raise ContractError("source times do not follow their schema")
     if not 0 <= wall_ns <= LATEST_NS:
         raise ContractError("source times beside an instant out of all range")

@@ -85,6 +85,9 @@ class Feed:
 def _rows(data: bytes) -> list[tuple[str, LastValue]]:
     rows: list[list[Any]] = msgpack.unpackb(data)
     return [
-        (str(point), LastValue(float("nan") if value is None else float(value), int(quality), int(time_ns)))
-        for point, value, quality, time_ns in rows
+        (
+            str(point),
+            LastValue(float("nan" if value is None else value), int(quality), int(time_ns), int(told)),
+        )
+        for point, value, quality, time_ns, told in rows
     ]

@@ -173,10 +173,35 @@ class Value(Config):
     """good, uncertain or bad."""
 
     time: datetime
-    """When the device was read."""
+    """When it was so: told by the device where that can be right, else when the device was read."""
 
     age_s: Number
     """How long ago that was when this answer was made. [s]"""
+
+    source_time: datetime | None
+    """What the device itself told, right or wrong; None where it tells no times."""
+
+
+class Samples(Config):
+    """Samples of a point as they came, sorted by time."""
+
+    point: str
+    """`site/device/point`."""
+
+    unit: str
+    """Symbol."""
+
+    times: list[datetime]
+    """When they were so."""
+
+    values: list[Number | None]
+    """None where the quality is bad. [unit]"""
+
+    qualities: list[int]
+    """Codes of the quality."""
+
+    source_times: list[datetime | None]
+    """What the device itself told, right or wrong; None where it told no time."""
 
 
 class History(Config):
@@ -379,7 +404,13 @@ def value_of(point: str, last: LastValue, now_ns: int) -> Value:
         quality_class=kind,
         time=from_ns(last.time_ns),
         age_s=age_s,
+        source_time=told_time(last.source_ns),
     )
+
+
+def told_time(source_ns: int) -> datetime | None:
+    """What a device told; None for 0, which says that it told nothing."""
+    return from_ns(source_ns) if source_ns else None
 
 
 def fit(model: type[Config], row: dict[str, Any]) -> dict[str, Any]:

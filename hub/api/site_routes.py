@@ -15,12 +15,14 @@ from hub.api.models import (
     History,
     Plan,
     Point,
+    Samples,
     Site,
     Value,
     fit,
     from_ns,
     number,
     to_ns,
+    told_time,
     value_of,
 )
 from hub.ledger.queries import latest_plan, recent_commands
@@ -28,27 +30,41 @@ from hub.store.port import FloatArray
 from protocols.command import CommandKind
 from protocols.errors import ContractError
 from protocols.point import PointId, parse_point
+from protocols.quality import is_bad
 
 MOST_WINDOWS: Final = 5000
 MOST_COMMANDS: Final = 500
+MOST_SAMPLES: Final = 10_000
+MOST_SAMPLES_S: Final = 86_400
+"""Longest time of one answer of samples. [s]"""
+
 _NS: Final = 1_000_000_000
 
 router = APIRouter(dependencies=[Depends(require_caller)])
+
+
+class TimeRange:
+    """`from` and `to`."""
+
+    def __init__(
+        self,
+        start: Annotated[AwareDatetime, Query(alias="from")],
+        end: Annotated[AwareDatetime, Query(alias="to")],
+    ) -> None:
+        if start >= end:
+            raise HTTPException(422, "`from` must lie before `to`")
+        self.start = start
+        self.end = end
 
 
 class HistoryRange:
     """`from`, `to` and `window_s` of a history."""
 
     def __init__(
-        self,
-        start: Annotated[AwareDatetime, Query(alias="from")],
-        end: Annotated[AwareDatetime, Query(alias="to")],
-        window_s: Annotated[int, Query(ge=1, le=86_400)],
+        self, span: Annotated[TimeRange, Depends()], window_s: Annotated[int, Query(ge=1, le=86_400)]
     ) -> None:
-        if start >= end:
-            raise HTTPException(422, "`from` must lie before `to`")
-        self.start = start
-        self.end = end
+        self.start = span.start
+        self.end = span.end
         self.window_s = window_s
 
 
@@ -130,6 +146,30 @@ async def history(
         min=_numbers(found.low),
         max=_numbers(found.high),
         completeness_pct=100.0 * float(np.sum(found.covered_s)) / asked_s if asked_s else 0.0,
+    )
+
+
+@router.get("/sites/{site}/samples", operation_id="samples", responses=problems(401, 404, 422, 503))
+async def samples(site: SiteId, deps: Deps, point: str, within: Annotated[TimeRange, Depends()]) -> Samples:
+    """Samples of one point as they came, with the times its device told."""
+    ident, unit = _known_point(deps, site, point)
+    start_ns, end_ns = to_ns(within.start), to_ns(within.end)
+    if end_ns - start_ns > MOST_SAMPLES_S * _NS:
+        raise HTTPException(422, f"more than {MOST_SAMPLES_S // 3600} h; ask for a shorter time")
+    found = await deps.ask_series(lambda series: series.raw(ident, start_ns, end_ns))
+    if len(found.times_ns) > MOST_SAMPLES:
+        raise HTTPException(422, f"more than {MOST_SAMPLES} samples; ask for a shorter time")
+    qualities = found.qualities.tolist()
+    return Samples(
+        point=str(ident),
+        unit=unit,
+        times=[from_ns(time_ns) for time_ns in found.times_ns.tolist()],
+        values=[
+            None if is_bad(quality) else number(value)
+            for value, quality in zip(found.values.tolist(), qualities, strict=True)
+        ],
+        qualities=qualities,
+        source_times=[told_time(told_ns) for told_ns in found.source_ns.tolist()],
     )
 
 

@@ -13,7 +13,7 @@ from hub.forecast.quarters import Quarters
 from plant.flowsheet import Flowsheet
 from plant.units.compressor import FAULT, LOADED, UNLOADED
 from plant.units.cooling import RUNNING
-from protocols.quality import is_good
+from protocols.quality import Quality, is_good
 
 STALE_S: Final = 30.0
 """A reading older than this is not used, or than the longest silence of a point reported by exception. [s]"""
@@ -132,6 +132,12 @@ def look(site: DispatchSite, snapshot: Snapshot, before: dict[str, MachineSeen])
     )
 
 
+def _usable(reading: Reading) -> bool:
+    """A number without doubt; a device with a wrong clock still tells it, at the instant of the poll."""
+    timed = is_good(reading.quality) or reading.quality == Quality.UNCERTAIN_TIME
+    return timed and math.isfinite(reading.value)
+
+
 class _Eye:
     """Looks values up by unit and role."""
 
@@ -144,7 +150,7 @@ class _Eye:
         """A good and fresh value, else None."""
         ref = self._flowsheet.binding(unit, role)
         reading = self._snapshot.readings.get(ref) if ref else None
-        if reading is None or not is_good(reading.quality) or not math.isfinite(reading.value):
+        if reading is None or not _usable(reading):
             return None
         most_s = max(STALE_S, self._silence_s.get(ref or "", 0.0) + _ON_THE_WAY_S)
         fresh = self._snapshot.now_ns - reading.time_ns <= most_s * _NS

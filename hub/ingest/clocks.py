@@ -18,6 +18,7 @@ from protocols.clock_note import ClockNote
 from protocols.frame import Frame
 from protocols.heartbeat import Heartbeat
 from protocols.quality import Quality
+from protocols.source_time import BEHIND_NS, NEVER_SET_NS
 
 NOTED_NS: Final = 1_000_000_000
 """A stamp further off a disciplined note than this is put right. [ns]"""
@@ -76,7 +77,18 @@ def _stamped(frame: Frame, offset_ns: int, tolerance_ns: int) -> Frame:
     right_ns = at.mono_ns + offset_ns
     if abs(right_ns - at.wall_ns) <= tolerance_ns:
         return frame
-    return replace(frame, at=Instant(at.boot, at.mono_ns, right_ns))
+    return _judged_anew(replace(frame, at=Instant(at.boot, at.mono_ns, right_ns)))
+
+
+def _judged_anew(frame: Frame) -> Frame:
+    """Take back what the edge said of its devices' clocks by a wrong one of its own (ADR 0014)."""
+    if frame.sources is None:
+        return frame
+    told_ns, marks = frame.sources.told_ns, frame.qualities.copy()
+    marks[marks == Quality.UNCERTAIN_TIME] = Quality.GOOD
+    wrong = (told_ns > frame.at.wall_ns + BEHIND_NS) | ((told_ns > 0) & (told_ns < NEVER_SET_NS))
+    marks[wrong & (marks == Quality.GOOD)] = Quality.UNCERTAIN_TIME
+    return replace(frame, qualities=marks)
 
 
 def _uncertain(frame: Frame) -> Frame:

@@ -58,19 +58,29 @@ class News:
             await self._bus.publish(coverage_subject(beat.edge), message.encode())
 
     def _newest(self, frames: Iterable[Frame]) -> list[list[object]]:
-        """`[point, value or nil, quality, time_ns]`, one row a point; nothing older than was told before."""
+        """`[point, value or nil, quality, time_ns, source_ns]`, one row a point.
+
+        Nothing older than was told before; `source_ns` is 0 where the device tells no times.
+        """
         found: dict[str, list[object]] = {}
         for frame in sorted(frames, key=lambda frame: frame.at.wall_ns):
             catalogue = self._store.catalogue(frame.catalogue)
             names = catalogue.points
             if frame.indices is not None:
                 names = tuple(names[index] for index in frame.indices.tolist())
-            values = zip(names, frame.values.tolist(), frame.qualities.tolist(), strict=True)
-            for name, value, quality in values:
+            for name, value, quality, time_ns, source_ns in zip(names, *_columns(frame), strict=True):
                 point = f"{catalogue.site}/{catalogue.device}/{name}"
-                if frame.at.wall_ns <= self._told_ns.get(point, 0):
+                if time_ns <= self._told_ns.get(point, 0):
                     continue
-                self._told_ns[point] = frame.at.wall_ns
+                self._told_ns[point] = time_ns
                 shown = value if math.isfinite(value) and not is_bad(quality) else None
-                found[point] = [point, shown, quality, frame.at.wall_ns]
+                found[point] = [point, shown, quality, time_ns, source_ns]
         return list(found.values())
+
+
+def _columns(frame: Frame) -> tuple[list[float], list[int], list[int], list[int]]:
+    """Values, qualities, times and told times."""
+    values, qualities = frame.values.tolist(), frame.qualities.tolist()
+    if frame.sources is None:
+        return values, qualities, [frame.at.wall_ns] * len(values), [0] * len(values)
+    return values, qualities, frame.times_ns().tolist(), frame.sources.told_ns.tolist()

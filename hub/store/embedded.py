@@ -160,8 +160,8 @@ class EmbeddedStore(EmbeddedReader, SeriesStore):
         changed: set[int] = set()
         for name, group in groups.items():
             key, catalogue = self._catalogue_row(name)
-            walls = [frame.at.wall_ns for frame in group]
-            first_ns, last_ns = min(walls), max(walls)
+            first_ns = min(_first_ns(frame) for frame in group)
+            last_ns = max(frame.at.wall_ns for frame in group)
             connection.execute(
                 "INSERT INTO frames (source, seq, catalogue, first_ns, last_ns, commit_id, body)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -191,7 +191,7 @@ class EmbeddedStore(EmbeddedReader, SeriesStore):
         known = self._last.get(key)
         if known is None:
             row = connection.execute("SELECT body FROM last WHERE catalogue = ?", (key,)).fetchone()
-            known = LastColumns.empty(count) if row is None else LastColumns.decode(row[0])
+            known = LastColumns.empty(count) if row is None else LastColumns.decode(row[0], count)
             self._last[key] = known
         return known
 
@@ -207,6 +207,13 @@ class EmbeddedStore(EmbeddedReader, SeriesStore):
             commit, done_ns = self._done
             connection.execute("UPDATE commits SET done_ns = ? WHERE id = ?", (done_ns, commit))
             self._done = None
+
+
+def _first_ns(frame: Frame) -> int:
+    """Time of the earliest sample."""
+    if frame.sources is None or not len(frame.values):
+        return frame.at.wall_ns
+    return int(frame.times_ns().min())
 
 
 def _insert_other(connection: sqlite3.Connection, row: Received) -> None:

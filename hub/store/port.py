@@ -1,7 +1,8 @@
 """The port of the series store: what ingest gives and what everybody else may ask.
 
-Times are nanoseconds since the Unix epoch, by the clock of the source. `append` is the only way in for live
-data; the committed ranges of (edge, journal) are the only key against doubles.
+Times are nanoseconds since the Unix epoch. The time of a sample is the one its device told where that can be
+right, else that of the poll (docs/adr/0014); what was told is kept beside it, right or wrong. `append` is the
+only way in for live data; the committed ranges of (edge, journal) are the only key against doubles.
 """
 
 from __future__ import annotations
@@ -58,20 +59,28 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class LastValue:
-    """Newest sample of a point by source time; `value` is NaN where the quality is bad."""
+    """Newest sample of a point by its time; `value` is NaN where the quality is bad.
+
+    `source_ns` is what the device told, 0 where it tells no times.
+    """
 
     value: float
     quality: int
     time_ns: int
+    source_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Raw:
-    """Samples of one point, sorted by time, one an instant; all arrays have shape (n,)."""
+    """Samples of one point, sorted by time, one an instant; all arrays have shape (n,).
+
+    `source_ns` is what the device told, 0 where it told no time.
+    """
 
     times_ns: TimeArray
     values: FloatArray
     qualities: QualityArray
+    source_ns: TimeArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,7 +131,7 @@ class SeriesReader(Protocol):
     """What any process may ask, also while another one writes."""
 
     def last(self, points: Sequence[PointId] | None = None) -> dict[PointId, LastValue]:
-        """Newest sample by source time; None asks for all points; a point never seen is left out."""
+        """Newest sample by its time; None asks for all points; a point never seen is left out."""
         ...
 
     def raw(self, point: PointId, from_ns: int, to_ns: int) -> Raw:

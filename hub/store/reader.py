@@ -18,9 +18,7 @@ from hub.store.mean import time_weighted, window_edges
 from hub.store.port import (
     HOLD_S,
     QUARTER_S,
-    FloatArray,
     LastValue,
-    QualityArray,
     Raw,
     SeriesReader,
     Span,
@@ -92,7 +90,7 @@ class EmbeddedReader(SeriesReader):
         wanted = None if points is None else set(points)
         found: dict[PointId, LastValue] = {}
         for catalogue, body in rows:
-            for point, value in _last_of(decode_catalogue(catalogue), LastColumns.decode(body)):
+            for point, value in _last_of(decode_catalogue(catalogue), body):
                 known = found.get(point)
                 fresh = known is None or known.time_ns <= value.time_ns
                 if fresh and (wanted is None or point in wanted):
@@ -101,18 +99,15 @@ class EmbeddedReader(SeriesReader):
 
     @override
     def raw(self, point: PointId, from_ns: int, to_ns: int) -> Raw:
-        times: list[int] = []
-        values: list[float] = []
-        qualities: list[int] = []
+        found: list[tuple[int, float, int, int]] = []
         for place in self._places(point):
             for body in self._bodies(place, from_ns, to_ns):
                 for frame in unpack_frames(body):
                     at = _position(frame, place.position)
-                    if at is not None and from_ns <= frame.wall_ns < to_ns:
-                        times.append(frame.wall_ns)
-                        values.append(float(frame.values[at]))
-                        qualities.append(int(frame.qualities[at]))
-        return _sorted(np.array(times, np.int64), np.array(values, np.float64), np.array(qualities, np.uint8))
+                    if at is not None and from_ns <= (time_ns := frame.time_ns(at)) < to_ns:
+                        value, quality = float(frame.values[at]), int(frame.qualities[at])
+                        found.append((time_ns, value, quality, frame.source_ns(at)))
+        return _sorted(found)
 
     @override
     def windows(self, point: PointId, from_ns: int, to_ns: int, window_s: int) -> Windows:
@@ -237,17 +232,22 @@ def span_row(span: Span) -> tuple[str, str, int, int]:
     return span.edge, span.journal, span.first_seq, span.last_seq
 
 
-def _last_of(catalogue: Catalogue, columns: LastColumns) -> Iterator[tuple[PointId, LastValue]]:
-    for name, time_ns, value, quality in zip(
+def _last_of(catalogue: Catalogue, body: bytes) -> Iterator[tuple[PointId, LastValue]]:
+    columns = LastColumns.decode(body, len(catalogue.points))
+    for name, time_ns, value, quality, source_ns in zip(
         catalogue.points,
         columns.times_ns.tolist(),
         columns.values.tolist(),
         columns.qualities.tolist(),
+        columns.source_ns.tolist(),
         strict=True,
     ):
         if time_ns:
             shown = float("nan") if is_bad(quality) else value
-            yield PointId(catalogue.site, catalogue.device, name), LastValue(shown, quality, time_ns)
+            yield (
+                PointId(catalogue.site, catalogue.device, name),
+                LastValue(shown, quality, time_ns, source_ns),
+            )
 
 
 def _position(frame: Columns, index: int) -> int | None:
@@ -257,10 +257,17 @@ def _position(frame: Columns, index: int) -> int | None:
     return int(found[-1]) if len(found) else None
 
 
-def _sorted(times_ns: TimeArray, values: FloatArray, qualities: QualityArray) -> Raw:
+def _sorted(found: Sequence[tuple[int, float, int, int]]) -> Raw:
     """By time; of one instant the row that came last."""
+    times, values, qualities, told = zip(*found, strict=True) if found else ((), (), (), ())
+    times_ns = np.array(times, np.int64)
     order = np.argsort(times_ns, kind="stable")
     ordered = times_ns[order]
     newest = np.append(ordered[1:] != ordered[:-1], True) if len(ordered) else np.empty(0, bool)
     at = order[newest]
-    return Raw(times_ns[at], values[at], qualities[at])
+    return Raw(
+        times_ns[at],
+        np.array(values, np.float64)[at],
+        np.array(qualities, np.uint8)[at],
+        np.array(told, np.int64)[at],
+    )

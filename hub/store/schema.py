@@ -4,7 +4,7 @@ source     one (edge, journal) with its committed ranges, the key against double
 catalogue  points of one poll group, and the longest stretch of time one row of it covers
 commits    one row a group commit; `done_ns` is filled in by the commit after it
 frames     the frame journal: the frames of one catalogue in one row of an edge's journal
-last       newest values of a catalogue by source time
+last       newest values of a catalogue by their time
 quarter    15-min means that are final, or were there before the first frame (history)
 dirty      quarters whose frames came in and whose means are still to be made
 receipt    receipts in order of arrival; dispatch reads them by `rowid`
@@ -24,7 +24,9 @@ from typing import Final
 from protocols.errors import StoreError
 from runtime.database import open_sqlite
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
+"""From 2 on, bodies may hold told times (frame schema 2); a file of 1 is read and taken on as it is."""
+
 FILE: Final = "series.db"
 
 _TABLES: Final = """
@@ -94,7 +96,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
         raise StoreError(f"there is no series database at {path} yet; `ems hub run` makes it")
     connection = open_sqlite(path, read_only=True)
     (found,) = connection.execute("PRAGMA user_version").fetchone()
-    if found != SCHEMA:
+    if found not in {SCHEMA, SCHEMA - 1}:
         connection.close()
-        raise StoreError(f"{path} has schema {found}, this version reads {SCHEMA}")
+        raise StoreError(f"{path} has schema {found}, this version reads {SCHEMA - 1} and {SCHEMA}")
     return connection

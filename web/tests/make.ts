@@ -2,7 +2,7 @@
 import type { Command, Device, Plan, Point, Value } from '@/api/types'
 
 export function value(over: Partial<Value> = {}): Value {
-  return { point: 'demo/comp1/power_kw', value: 118.04, quality: 0, quality_class: 'good', time: '2026-01-05T08:00:00Z', age_s: 1, ...over }
+  return { point: 'demo/comp1/power_kw', value: 118.04, quality: 0, quality_class: 'good', time: '2026-01-05T08:00:00Z', age_s: 1, source_time: null, ...over }
 }
 
 export function device(id: string, kind: string): Device {

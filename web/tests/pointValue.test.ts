@@ -8,7 +8,7 @@ import { NOTHING, type Reading } from '@/lib/reading'
 
 beforeAll(() => setLang('en'))
 
-const GOOD: Reading = { q: 'good', value: 118.04, ageS: 2.4, time: '2026-01-05T08:00:00Z', quality: 0 }
+const GOOD: Reading = { q: 'good', value: 118.04, ageS: 2.4, time: '2026-01-05T08:00:00Z', told: null, quality: 0 }
 const show = (over: Partial<Reading>, props: Record<string, unknown> = {}): ReturnType<typeof mount> =>
   mount(PointValue, { props: { reading: { ...GOOD, ...over }, unit: 'kW', name: 'Power', ...props }, global: { plugins: [createPinia(), i18n] } })
 
@@ -37,6 +37,11 @@ describe('PointValue', () => {
     const stale = show({ q: 'stale', ageS: 185 })
     expect(stale.attributes('data-q')).toBe('stale')
     expect(stale.find('.mark').text()).toBe('3 min')
+  })
+
+  it('tells what the device said of the time where that is another one', () => {
+    expect(show({ told: '2026-01-05T08:00:00Z' }).attributes('title')).not.toContain('device time stamp')
+    expect(show({ told: '2026-01-05T06:30:00Z' }).attributes('title')).toContain('device time stamp 2026-01-05 06:30:00')
   })
 
   it('follows the language', async () => {

@@ -46,7 +46,7 @@ describe('a reading', () => {
 })
 
 describe('a value worked out from others', () => {
-  const good = (v: number, ageS = 1): Reading => ({ q: 'good', value: v, ageS, time: null, quality: 0 })
+  const good = (v: number, ageS = 1): Reading => ({ q: 'good', value: v, ageS, time: null, told: null, quality: 0 })
 
   it('is as bad as its worst part and as old as its oldest', () => {
     expect(sum([good(2, 1), { ...good(3, 9), q: 'uncertain' }])).toMatchObject({ q: 'uncertain', value: 5, ageS: 9 })

@@ -5,6 +5,7 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hub.api.app import create_app, openapi_document
 from hub.api.deps import ApiDeps
 from hub.api.edges import EdgeWatch
+from hub.api.models import to_ns
 from hub.auth.passwords import hash_password
 from hub.auth.sessions import Auth
 from hub.auth.tables import UserRow
@@ -29,6 +31,7 @@ from hub.store.port import Received
 from protocols.clock import Instant
 from protocols.frame import Catalogue, Frame
 from protocols.heartbeat import Heartbeat
+from protocols.source_time import SourceTimes
 from runtime.clock import VirtualClock, iso_utc
 
 S = 1_000_000_000
@@ -110,7 +113,7 @@ async def test_every_get_route_answers_a_signed_in_caller_without_nan(api: Runni
             answer = await api.get(
                 path.removeprefix("/api/v1").replace("{site}", "demo"),
                 token,
-                **(query if "history" in path else {}),
+                **(query if path.endswith(("/history", "/samples")) else {}),
             )
             assert answer.status_code == (404 if path.endswith("/plan") else 200), answer.text
             json.loads(answer.text, parse_constant=pytest.fail)
@@ -233,6 +236,34 @@ async def test_values_show_a_bad_sample_without_a_number(api: Running) -> None:
     assert (good["value"], good["quality_class"], good["age_s"]) == (12.5, "good", 2.0)
     assert (bad["value"], bad["quality_class"], bad["quality"]) == (None, "bad", 129)
     assert good["time"].endswith("Z")
+
+
+async def test_values_and_samples_tell_what_the_device_told(api: Running) -> None:
+    at = Instant("b", 2, (NOW_S - 1) * S)
+    told = SourceTimes(S, np.array([(NOW_S - 1) * S - 250_000_000, (NOW_S - 7200) * S]))
+    frame = Frame(COMP.hash(), at, np.array([13.0, 4.0]), np.zeros(2, np.uint8), None, told)
+    assert isinstance(api.deps.series, EmbeddedStore)
+    api.deps.series.append([Received("edge1", "j", 2, (frame,))])
+    values = {value["point"]: value for value in (await api.get("/sites/demo/values")).json()}
+    power, flow = values["demo/comp1/power_kw"], values["demo/comp1/flow_m3_min"]
+    assert power["time"] == power["source_time"]
+    assert power["age_s"] == 1.25
+    assert (flow["age_s"], to_ns(datetime.fromisoformat(flow["source_time"]))) == (1.0, (NOW_S - 7200) * S)
+    span = {"from": iso_utc((NOW_S - 60) * S), "to": iso_utc(NOW_S * S)}
+    found = (await api.get("/sites/demo/samples", point="demo/comp1/flow_m3_min", **span)).json()
+    assert (found["values"], found["qualities"]) == ([None, 4.0], [129, 0])
+    assert found["source_times"] == [None, flow["source_time"]]
+    assert found["times"][1] == flow["time"]
+
+
+@pytest.mark.parametrize("span", [(0, 0), (0, 90_000)])
+async def test_a_wrong_question_about_samples_is_refused_with_a_sentence(
+    api: Running, span: tuple[int, int]
+) -> None:
+    asked = {"from": iso_utc((NOW_S + span[0]) * S), "to": iso_utc((NOW_S + span[1]) * S)}
+    answer = await api.get("/sites/demo/samples", point="demo/comp1/power_kw", **asked)
+    assert answer.status_code == 422
+    assert answer.json()["detail"]
 
 
 async def test_history_is_time_weighted_and_says_how_complete_it_is(api: Running) -> None:

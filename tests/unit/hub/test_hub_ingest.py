@@ -132,7 +132,7 @@ async def test_a_bundle_is_stored_covered_and_told(bus: RunningBus, tmp_path: Pa
         assert reader.last()[POWER].value == 42.0
         told = await values.next_msg(timeout=5)
         assert msgpack.unpackb(told.data) == [
-            ["demo/meter/power_kw", 42.0, Quality.UNCERTAIN_TIME, S]
+            ["demo/meter/power_kw", 42.0, Quality.UNCERTAIN_TIME, S, 0]
         ]  # of 1970
     await hub.close()
 

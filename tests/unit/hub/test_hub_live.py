@@ -123,7 +123,7 @@ async def test_values_and_status_reach_a_signed_in_socket(hub: Hub) -> None:
         assert first["mode"] == "auto"
         client = await plant_bus.connect(hub.bus.login("hub"))
         now_ns = SystemClock().now().wall_ns
-        rows = [["demo/comp1/power_kw", 42.0, 0, now_ns], ["demo/comp1/flow_m3_min", None, 129, now_ns]]
+        rows = [["demo/comp1/power_kw", 42.0, 0, now_ns, 7], ["demo/comp1/flow_m3_min", None, 129, now_ns, 0]]
         beat = Heartbeat("edge1", "demo", 1, "b", 1, 1, 0, links={"comp1": "up"})
         await _until(socket, lambda message: message.get("bus") == "up")
         await client.publish(subjects.event("demo", "values"), bytes(msgpack.packb(rows)))
@@ -134,6 +134,7 @@ async def test_values_and_status_reach_a_signed_in_socket(hub: Hub) -> None:
             "demo/comp1/power_kw": 42.0,
             "demo/comp1/flow_m3_min": None,
         }
+        assert [value["source_time"] is None for value in told["values"]] == [False, True]
         await _until(socket, lambda message: message.get("edge", {}).get("link") == "up")
         await client.close()
 

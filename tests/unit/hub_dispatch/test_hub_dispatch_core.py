@@ -147,6 +147,25 @@ def test_readings_too_old_are_not_used(age_s: int) -> None:
     assert seen.machines["comp1"].availability is Availability.FREE
 
 
+@pytest.mark.parametrize(
+    ("quality", "seen_as"),
+    [
+        (Quality.UNCERTAIN_TIME, Availability.FREE),
+        (Quality.UNCERTAIN_STALE, Availability.DOWN),
+        (Quality.UNCERTAIN_DEVICE, Availability.DOWN),
+    ],
+)
+def test_a_device_with_a_wrong_clock_is_used_and_one_in_doubt_is_not(
+    quality: Quality, seen_as: Availability
+) -> None:
+    now = snapshot()
+    readings = {
+        name: replace(reading, quality=int(quality)) if name.startswith("comp2/") else reading
+        for name, reading in now.readings.items()
+    }
+    assert look(site(), replace(now, readings=readings), {}).machines["comp2"].availability is seen_as
+
+
 def test_a_state_of_charge_out_of_range_is_clipped_and_reported() -> None:
     seen = look(site(), snapshot(values={"battery1/soc_frac": 1.08}), {})
     assert seen.soc_frac == 1.0

@@ -184,6 +184,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sites/{site}/samples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Samples
+         * @description Samples of one point as they came, with the times its device told.
+         */
+        get: operations["samples"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sites/{site}/plan": {
         parameters: {
             query?: never;
@@ -599,6 +619,42 @@ export interface components {
             stale_after_s: number;
         };
         /**
+         * Samples
+         * @description Samples of a point as they came, sorted by time.
+         */
+        Samples: {
+            /**
+             * Point
+             * @description `site/device/point`.
+             */
+            point: string;
+            /**
+             * Unit
+             * @description Symbol.
+             */
+            unit: string;
+            /**
+             * Times
+             * @description When they were so.
+             */
+            times: string[];
+            /**
+             * Values
+             * @description None where the quality is bad. [unit]
+             */
+            values: (number | null)[];
+            /**
+             * Qualities
+             * @description Codes of the quality.
+             */
+            qualities: number[];
+            /**
+             * Source Times
+             * @description What the device itself told, right or wrong; None where it told no time.
+             */
+            source_times: (string | null)[];
+        };
+        /**
          * Session
          * @description A running sign-in; the refresh token is in the cookie, never here.
          */
@@ -698,7 +754,7 @@ export interface components {
             /**
              * Time
              * Format: date-time
-             * @description When the device was read.
+             * @description When it was so: told by the device where that can be right, else when the device was read.
              */
             time: string;
             /**
@@ -706,6 +762,11 @@ export interface components {
              * @description How long ago that was when this answer was made. [s]
              */
             age_s: number;
+            /**
+             * Source Time
+             * @description What the device itself told, right or wrong; None where it tells no times.
+             */
+            source_time: string | null;
         };
         /**
          * Problem
@@ -1067,9 +1128,9 @@ export interface operations {
         parameters: {
             query: {
                 point: string;
+                window_s: number;
                 from: string;
                 to: string;
-                window_s: number;
             };
             header?: never;
             path: {
@@ -1086,6 +1147,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["History"];
+                };
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    samples: {
+        parameters: {
+            query: {
+                point: string;
+                from: string;
+                to: string;
+            };
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Samples"];
                 };
             };
             /** @description Problem */

@@ -8,7 +8,7 @@ export function combine(parts: readonly Reading[], f: (values: number[]) => numb
   if (parts.length === 0) return NOTHING
   const worst = parts.reduce((a, b) => (RANK[b.q] > RANK[a.q] ? b : a))
   const oldest = parts.reduce((a, b) => ((b.ageS ?? -1) > (a.ageS ?? -1) ? b : a))
-  const base = { ageS: oldest.ageS, time: oldest.time, quality: worst.quality }
+  const base = { ageS: oldest.ageS, time: oldest.time, told: null, quality: worst.quality }
   const values = parts.flatMap((part) => (part.value === null ? [] : [part.value]))
   if (values.length < parts.length) return { ...base, q: worst.q, value: null }
   const value = f(values)

@@ -14,17 +14,19 @@ export interface Reading {
   q: DataQ
   /** null when there is no number to show. */
   value: number | null
-  /** Seconds since the source measured it; null when never heard. */
+  /** Seconds since it was so; null when never heard. */
   ageS: number | null
-  /** Source time, ISO 8601; null when never heard. */
+  /** When it was so, ISO 8601; null when never heard. */
   time: string | null
+  /** What the device itself told, ISO 8601, right or wrong; null when it tells no times. */
+  told: string | null
   /** The quality byte of the sample; null when never heard. */
   quality: number | null
 }
 
 const UNCERTAIN_STALE = 67
 
-export const NOTHING: Reading = { q: 'missing', value: null, ageS: null, time: null, quality: null }
+export const NOTHING: Reading = { q: 'missing', value: null, ageS: null, time: null, told: null, quality: null }
 
 /**
  * Judge a held value at `nowS` (page monotonic); older than `staleAfterS` it is stale. The hub says how old that is: a
@@ -37,7 +39,7 @@ export function read(held: Held | undefined, nowS: number, staleAfterS: number, 
   if (held === undefined) return NOTHING
   const { value } = held
   const ageS = Math.max(0, value.age_s + nowS - held.heardS)
-  const base = { ageS, time: value.time, quality: value.quality }
+  const base = { ageS, time: value.time, told: value.source_time, quality: value.quality }
   if (value.quality_class === 'bad') return { ...base, q: 'bad', value: null }
   if (value.value === null || !Number.isFinite(value.value)) return { ...base, q: 'missing', value: null }
   const old = ageS > staleAfterS || value.quality === UNCERTAIN_STALE
