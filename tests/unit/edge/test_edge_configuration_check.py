@@ -119,6 +119,20 @@ def test_a_password_of_the_box_is_not_sent_to_an_address_it_was_not_meant_for(no
     assert found.why in {Why.SECRET, Why.WRITE_BLOCK}
 
 
+def test_an_outlet_may_come_from_the_hub_but_not_with_a_login_of_the_box(now: Accepted) -> None:
+    def plain(document: dict[str, Any]) -> None:
+        document["outlet"] = {"host": "10.9.9.9"}
+
+    def signed_in(document: dict[str, Any]) -> None:
+        login = {"user": "x", "password": {"env": "HOME"}, "plain": True}
+        document["outlet"] = {"host": "10.9.9.9", "login": login}
+
+    assert isinstance(verdict(now, changed(now, DEVICES, plain)), Accepted)
+    found = verdict(now, changed(now, DEVICES, signed_in))
+    assert isinstance(found, Refused)
+    assert (found.why, "broker that is not known" in found.detail) == (Why.SECRET, True)
+
+
 def test_faults_are_told_with_file_and_line_and_without_the_folder_they_were_staged_in(now: Accepted) -> None:
     found = verdict(now, changed(now, DEVICES, lambda d: device(d, "comp1").update(profile="nobody_x")))
     assert isinstance(found, Refused)
