@@ -5,11 +5,13 @@ BIN := $(VENV)/bin
 FOR ?=
 OUT ?=
 CASE ?=
+ARCH ?= amd64
+PY ?= 3.11
 
-.PHONY: help setup demo test check bench nightly web clean
+.PHONY: help setup demo test check bench nightly web deb clean
 
 help:
-	@echo "make demo [FOR=90 OUT=demo.json] | test | check | bench [CASE=name] | nightly | web | setup | clean"
+	@echo "make demo [FOR=90 OUT=demo.json] | test | check | bench [CASE=name] | nightly | web | deb [ARCH=arm64 PY=3.13] | setup | clean"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say which: make PYTHON=python3.12 …"; exit 2; }
@@ -49,5 +51,8 @@ bench: $(VENV)/.dev-stamp
 nightly: $(VENV)/.dev-stamp
 	@$(BIN)/python -m pytest -m nightly
 
+deb: $(VENV)/.run-stamp
+	@PYTHONPATH=packaging $(BIN)/python -m ems_deb --arch $(ARCH) --python $(PY)
+
 clean:
-	@rm -rf $(VENV) web/node_modules web/dist hub/static .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) dist web/node_modules web/dist hub/static .mypy_cache .ruff_cache .pytest_cache .hypothesis
