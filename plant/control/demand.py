@@ -102,7 +102,7 @@ def _into_slots(
 ) -> DemandMemory:
     kwh, dt_s = added
     part_s = settings.window_s / SLOTS
-    slots = list(seen.slots_kwh) or [limit_kw * part_s / 3600.0] * SLOTS
+    slots = list(seen.slots_kwh) or [(limit_kw - settings.margin_kw) * part_s / 3600.0] * SLOTS
     filled_s = seen.slot_s
     if not seen.slots_kwh:
         slots[-1] = 0.0
