@@ -31,8 +31,8 @@ from runtime.supervise import Backoff
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
-MAX_WAITING: Final = 32
-"""Requests that may wait at one line."""
+MAX_WAITING: Final = 64
+"""Requests that may wait at one line: a quarter of the most units behind a gateway, asked in four rounds."""
 
 _PATIENT_FAILURES: Final = 2
 """Failures in a row that are taken for a hiccup; from the next one on the device is asked more rarely."""

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
 
 import numpy as np
 
 from edge_agent.image import Image
 from edge_agent.lines import Lines
+from edge_agent.rounds import Member, call_all, phase_s, step_s
 from edge_agent.told_times import ToldTimes
 from protocols.clock import Clock, Instant
 from protocols.device import protocol_of
@@ -28,12 +27,6 @@ from runtime.supervise import supervise
 
 HandOn = Callable[[Frame, str], None]
 """Takes a frame and the protocol it came by; must not wait."""
-
-_SPREAD_S: Final = 2.5
-"""Grids begin within this time (or the period, where that is shorter), so that not all ask at one instant."""
-
-_GOLDEN: Final = (math.sqrt(5.0) - 1.0) / 2.0
-"""Steps of this part of a circle, taken round and round, lie evenly whatever their number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +74,7 @@ def _group(
 
 
 class Poller:
-    """Owns one task a poll group; they live exactly as long as `run`."""
+    """Owns one task a poll group and one a round; they live exactly as long as `run`."""
 
     def __init__(
         self, groups: tuple[PollGroup, ...], lines: Lines, image: Image, hand_on: HandOn, clock: Clock
@@ -95,15 +88,21 @@ class Poller:
 
     async def run(self) -> None:
         """Poll until cancelled; a group that crashes is restarted alone."""
+        step = step_s(sum(len(group.points) / group.every_s for group in self._groups))
+        rounds: dict[tuple[float, float], list[Member]] = {}
         async with asyncio.TaskGroup() as tasks:
             for order, group in enumerate(self._groups):
+                member = Member(self._clock)
+                rounds.setdefault((group.every_s, phase_s(order, group.every_s, step)), []).append(member)
                 name = f"poll {group.device} each {group.every_s:g} s"
-                work = partial(self._poll, group, phase_s=phase_s(order, group.every_s))
-                tasks.create_task(supervise(name, work), name=name)
+                tasks.create_task(supervise(name, partial(self._poll, group, member)), name=name)
+            for (every_s, phase), members in rounds.items():
+                name = f"round each {every_s:g} s"
+                tasks.create_task(supervise(name, partial(call_all, members, self._clock, every_s, phase)))
 
-    async def _poll(self, group: PollGroup, *, phase_s: float) -> None:
-        async for at in self._clock.ticks(group.every_s, phase_s=phase_s):
-            await self.poll_once(group, at)
+    async def _poll(self, group: PollGroup, member: Member) -> None:
+        while True:
+            await self.poll_once(group, await member.called())
 
     async def poll_once(self, group: PollGroup, at: Instant) -> None:
         """Read one group and hand the frame on; a failed read is a frame without a number."""
@@ -116,16 +115,6 @@ class Poller:
         if reading.source_ns is not None:
             frame = self._told.stamped(frame, reading.source_ns, round(group.every_s * NS))
         self._hand_on(frame, group.protocol)
-
-
-def phase_s(order: int, every_s: float) -> float:
-    """Start of the grid of the group with this number; neighbours stand far apart. [s].
-
-    Example:
-        >>> [round(phase_s(order, 1.0), 2) for order in range(4)]
-        [0.0, 0.62, 0.24, 0.85]
-    """
-    return order * _GOLDEN % 1.0 * min(every_s, _SPREAD_S)
 
 
 def _quality_of(error: DeviceError) -> Quality:
