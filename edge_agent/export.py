@@ -1,8 +1,9 @@
 """`ems edge export`: what waits in the journal as Parquet, for the day the network never comes.
 
-Columns: time (timestamp, ns, UTC), site, device, point, unit, value (null where the quality is bad), quality
-(code of `protocols.quality`). Rows stand in the order they were polled; any Parquet reader opens the file
-while the agent goes on.
+Columns: time (timestamp, ns, UTC: told by the device where that can be right, else that of the poll), site,
+device, point, unit, value (null where the quality is bad), quality (code of `protocols.quality`), source_time
+(timestamp as the device told it, right or wrong; null where it told none). Rows stand in the order they were
+polled; any Parquet reader opens the file while the agent goes on.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from edge_agent.settings import Place, load_accepted
 from protocols.errors import ConfigError
 from protocols.frame import Catalogue, Frame, decode_bundle
 from protocols.quality import is_bad
+from protocols.source_time import Times
 from runtime.clock import NS
 from runtime.database import open_sqlite
 
@@ -50,7 +52,7 @@ class Exported:
 def export_journal(
     journal: Path, catalogues: Mapping[bytes, Catalogue], span_ns: tuple[int, int], out: Path
 ) -> Exported:
-    """Write the samples of a span by the wall clock [ns, end excluded] to a new file.
+    """Write the samples of polls in a span of the wall clock [ns, end excluded] to a new file.
 
     Raises:
         ConfigError: The journal is not there, pyarrow is not installed, or `out` exists.
@@ -84,6 +86,7 @@ def _schema() -> pa.Schema:
             *fields,
             ("value", pa.float64()),
             ("quality", pa.uint8()),
+            ("source_time", pa.timestamp("ns", tz="UTC")),
         ]
     )
 
@@ -124,10 +127,10 @@ def _tables(
 def _table(frames: list[tuple[Frame, Catalogue]]) -> pa.Table:
     import pyarrow as pa  # noqa: PLC0415  as above
 
-    lengths = [len(frame.values) for frame, _ in frames]
     values = np.concatenate([frame.values for frame, _ in frames])
     qualities = np.concatenate([frame.qualities for frame, _ in frames])
-    times = np.repeat(np.array([frame.at.wall_ns for frame, _ in frames], np.int64), lengths)
+    times = np.concatenate([frame.times_ns() for frame, _ in frames])
+    told = np.concatenate([_told(frame) for frame, _ in frames])
     bad = np.isnan(values) | np.fromiter(map(is_bad, qualities.tolist()), np.bool_, len(qualities))
     names = {
         "site": [c.site for f, c in frames for _ in range(len(f.values))],
@@ -140,8 +143,14 @@ def _table(frames: list[tuple[Frame, Catalogue]]) -> pa.Table:
         **{key: pa.array(found).dictionary_encode() for key, found in names.items()},
         "value": pa.array(values, pa.float64(), mask=bad),
         "quality": pa.array(qualities, pa.uint8()),
+        "source_time": pa.array(told, pa.timestamp("ns", tz="UTC"), mask=told == 0),
     }
     return pa.table(columns, schema=_schema())
+
+
+def _told(frame: Frame) -> Times:
+    """What the device told of each sample; 0 where it told nothing."""
+    return np.zeros(len(frame.values), np.int64) if frame.sources is None else frame.sources.told_ns
 
 
 def _column(frame: Frame, column: tuple[str, ...]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from edge_agent.local_server import HTML, JSON, TEXT, Pages
 from protocols.clock import Clock
 from protocols.quality import Quality
 from protocols.units import unit as unit_named
+from runtime.clock import iso_utc
 from runtime.site import SiteDevices
 
 PAGE: Final = """<!doctype html>
@@ -41,6 +42,7 @@ async function look() {
         cell(row, point.name); cell(row, point.value === null ? "–" : String(point.value), "n");
         cell(row, point.unit); cell(row, point.quality);
         cell(row, point.age_s === null ? "" : point.age_s + " s ago");
+        cell(row, point.source_time === null ? "" : "device clock " + point.source_time);
       }
       return table;
     }));
@@ -56,7 +58,7 @@ _DIGITS: Final = 6
 
 
 def values_json(site: SiteDevices, image: Image, clock: Clock) -> str:
-    """Newest value, quality and age of every point, as the page reads it."""
+    """Newest value, quality, age and told time of every point, as the page reads it."""
     now_s = clock.mono_s()
     devices = []
     for device in site.edge.devices:
@@ -70,6 +72,7 @@ def values_json(site: SiteDevices, image: Image, clock: Clock) -> str:
                     "value": float(f"{last.value:.{_DIGITS}g}") if math.isfinite(last.value) else None,
                     "quality": Quality(last.quality).name.lower().replace("_", " "),
                     "age_s": round(now_s - last.mono_s, 1) if math.isfinite(last.mono_s) else None,
+                    "source_time": iso_utc(last.source_ns) if last.source_ns else None,
                 }
             )
         devices.append({"id": device.id, "label": device.label.en, "points": points})

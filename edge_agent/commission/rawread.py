@@ -42,6 +42,7 @@ class RawPoint:
         value: Decoded, in its unit; NaN when it is bad.
         quality: Code of `protocols.quality.Quality`.
         error: Why there are no bytes; None when there are, or when the protocol shows none.
+        source_ns: What the device told of the time, right or wrong, Unix ns; 0 when it told none.
     """
 
     spec: PointSpec
@@ -49,6 +50,7 @@ class RawPoint:
     value: float
     quality: Quality
     error: DeviceError | None = None
+    source_ns: int = 0
 
     @property
     def fault(self) -> str:

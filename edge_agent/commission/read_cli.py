@@ -23,6 +23,7 @@ from protocols.drivers.modbus.plan import limits_of
 from protocols.errors import ConfigError, DeviceError, DeviceRefusedError
 from protocols.profile import DataType, ModbusAddress, PointSpec, WordOrder
 from protocols.units import unit as unit_named
+from runtime.clock import iso_utc
 from runtime.site import SiteDevices, devices_file, load_devices
 from runtime.yaml_config import as_config
 
@@ -160,7 +161,7 @@ def _show(points: Sequence[RawPoint]) -> None:
     width = max(len(point.spec.name) for point in points)
     for point in points:
         value = f"{point.value:>14.6g}" if math.isfinite(point.value) else f"{'-':>14}"
-        raw = point.data.hex(" ")
+        raw = point.data.hex(" ") or (f"device clock {iso_utc(point.source_ns)}" if point.source_ns else "")
         mark = "" if point.usual else "  ?"
         typer.echo(
             f"{point.spec.name:<{width}} {value} {_symbol(point.spec):<6} {point.quality.name.lower():<18} "
@@ -177,6 +178,7 @@ def _row(point: RawPoint) -> dict[str, object]:
         "quality": point.quality.name.lower(),
         "usual": point.usual,
         "raw_hex": point.data.hex(),
+        "source_time": iso_utc(point.source_ns) if point.source_ns else None,
         "where": _where(point.spec),
         "fault": point.fault,
     }

@@ -51,5 +51,6 @@ async def read_points(
         reading = await driver.read(specs)
     finally:
         await driver.close()
-    rows = zip(specs, reading.values, reading.qualities, strict=True)
-    return [RawPoint(spec, b"", float(value), Quality(int(code))) for spec, value, code in rows]
+    told = [0] * len(specs) if reading.source_ns is None else reading.source_ns.tolist()
+    rows = zip(specs, reading.values.tolist(), reading.qualities.tolist(), told, strict=True)
+    return [RawPoint(spec, b"", value, Quality(code), None, told_ns) for spec, value, code, told_ns in rows]
