@@ -45,6 +45,7 @@ class Head:
         label_zh: The same in Chinese.
         equipment: Kind of equipment.
         source: Where the table comes from; empty when nobody says.
+        protocol: What the device speaks.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Head:
     label_zh: str
     equipment: str
     source: str = ""
+    protocol: str = "modbus"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ def _document(head: Head, points: list[PointSpec]) -> dict[str, object]:
     document: dict[str, object] = {
         "id": head.id,
         "label": {"en": head.label, "zh": head.label_zh},
-        "protocol": "modbus",
+        "protocol": head.protocol,
         "equipment": head.equipment,
         "points": [spec.model_dump() for spec in points],
     }

@@ -6,17 +6,16 @@ file as a comment with what is known of it, so that only unit and name have to b
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any, Final
 
 import yaml
 
+from edge_agent.commission.names import free_name
 from protocols.drivers.opcua.browse import Variable
 from protocols.errors import ConfigError
 from protocols.units import UNITS
 
-_LONGEST: Final = 32
 _UNCERTAIN: Final = frozenset({"1", "", "code", "bar", "Pa", "m³/min"})
 """Symbols of our table that say less in a maker's mouth: gauge or difference, free or actual flow."""
 
@@ -76,7 +75,7 @@ def profile_text(variables: Iterable[Variable], name: str, label: str, equipment
 def _point(one: Variable, unit: str, used: set[str]) -> dict[str, Any]:
     title = one.path.rsplit("/", 1)[-1]
     point: dict[str, Any] = {
-        "name": _name(one.path, UNITS[unit].suffix, used),
+        "name": free_name(one.path, UNITS[unit].suffix, used),
         "label": {"en": title, "zh": title},
         "unit": unit,
         "address": {"kind": "opcua", "node": one.node, "type": one.type},
@@ -90,24 +89,6 @@ def _open_point(one: Variable) -> str:
     point = _point(one, "1", set()) | {"name": "…", "unit": f"… the server says {one.unit!r}"}
     told = f"# {one.path}: now {one.value or one.quality.name.lower()}\n"
     return told + "".join(f"#{line}\n" for line in _dump([point]).splitlines())
-
-
-def _name(path: str, suffix: str, used: set[str]) -> str:
-    """A free id part ending in `suffix`: of the last names of the path as few as make it unique."""
-    parts = [re.sub(r"[^a-z0-9]+", "_", part.lower()).strip("_") for part in path.split("/")]
-    room = _LONGEST - len(suffix)
-    for count in range(1, len(parts) + 1):
-        stem = "_".join(part for part in parts[-count:] if part).removesuffix(suffix)
-        stem = stem if stem[:1].isalpha() else f"p_{stem}"
-        name = f"{stem[:room].rstrip('_')}{suffix}"
-        if name not in used:
-            used.add(name)
-            return name
-    number = 2
-    while f"p{number}{suffix}" in used:
-        number += 1
-    used.add(f"p{number}{suffix}")
-    return f"p{number}{suffix}"
 
 
 def _dump(what: object) -> str:

@@ -164,11 +164,12 @@ def _text(config_dir: Path, edge: EdgeDevices, profiles: Mapping[str, Profile]) 
         "devices:",
     ]
     for device in edge.devices:
-        lines += _entry(device, profiles[device.profile])
+        lines += device_entry(device, profiles[device.profile])
     return "\n".join(lines) + "\n"
 
 
-def _entry(device: Device, profile: Profile) -> list[str]:
+def device_entry(device: Device, profile: Profile) -> list[str]:
+    """Lines of one device in a device list, with a comment above."""
     at = device.connection.model_dump(mode="json", exclude_defaults=True)
     connection = ", ".join(f"{name}: {_plain(value)}" for name, value in _with_kind(device, at).items())
     sure = f", {profile.origin.certainty.replace('_', ' ')}" if profile.origin is not None else ""

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from edge_agent.commission import bacnet, modbus_scan, opcua_cli, sunspec_cli
+from edge_agent.commission import bacnet, modbus_scan, opcua_cli, sunspec_cli, telegraf_cli
 from edge_agent.commission.rows import Row, show
 from protocols.device import Device, protocol_of
 from protocols.errors import ConfigError
@@ -34,6 +34,7 @@ IMPORTS: Final[dict[str, Callable[..., None]]] = {
     "from-ede": bacnet.from_ede,
     "from-opcua": opcua_cli.from_opcua,
     "from-sunspec": sunspec_cli.from_sunspec,
+    "from-telegraf": telegraf_cli.from_telegraf,
 }
 """Name to the command that makes a profile of a list."""
 
