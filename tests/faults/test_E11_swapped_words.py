@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -53,11 +54,9 @@ def _shifted(spec: PointSpec, by: int) -> PointSpec:
 
 
 SWAPS: dict[str, Callable[[PointSpec], PointSpec]] = {
-    **{f"order {turns} on": lambda spec, turns=turns: _ordered(spec, turns) for turns in (1, 2, 3)},
-    **{
-        f"scale x {factor:g}": lambda spec, factor=factor: _scaled(spec, factor) for factor in (0.1, 10, 1000)
-    },
-    **{f"address {by:+d}": lambda spec, by=by: _shifted(spec, by) for by in (-1, 1)},
+    **{f"order {turns} on": partial(_ordered, turns=turns) for turns in (1, 2, 3)},
+    **{f"scale x {factor:g}": partial(_scaled, factor=factor) for factor in (0.1, 10, 1000)},
+    **{f"address {by:+d}": partial(_shifted, by=by) for by in (-1, 1)},
 }
 
 

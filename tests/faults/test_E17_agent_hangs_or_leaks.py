@@ -78,8 +78,8 @@ def systemd(tmp_path: Path) -> Iterator[Systemd]:
 
 
 @contextmanager
-def bounded_memory() -> Iterator[Callable[[int], None]]:
-    """A bound as `MemoryMax` of the unit sets it; gives what puts a process under it."""
+def bounded_memory() -> Iterator[Path]:
+    """A bound as `MemoryMax` of the unit sets it; gives the file that puts a process under it."""
     root = next((path for path in CGROUPS if (path / "memory.limit_in_bytes").exists()), None)
     if root is None or os.geteuid() != 0:
         pytest.skip("memory of a process can only be bounded by root, with cgroups of version 1")
@@ -90,7 +90,7 @@ def bounded_memory() -> Iterator[Callable[[int], None]]:
     except OSError as error:
         pytest.skip(f"no memory bound can be set here: {error}")
     try:
-        yield lambda pid: (group / "cgroup.procs").write_text(str(pid)) and None
+        yield group / "cgroup.procs"
     finally:
         group.rmdir()
 
@@ -129,11 +129,11 @@ async def test_a_blocked_loop_is_ended_by_the_watchdog_and_the_point_goes_to_its
 async def test_a_leak_meets_the_bound_and_the_agent_is_back_with_what_it_had(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    with farm(1, 4) as port, bounded_memory() as bind:
+    with farm(1, 4) as port, bounded_memory() as bound:
         write_site(tmp_path / "config", port, devices=1, floats=4, every_s=0.5)
         async with rig(tmp_path) as made:
             made.env = {"PYTHONPATH": _sick(tmp_path)}
-            bind(made.start_agent())
+            bound.write_text(str(made.start_agent()))
             await until(lambda: len(made.hub.samples) > 2, 20, "rows")
             assert made.agent is not None
             agent = made.agent

@@ -34,6 +34,7 @@ from typing_extensions import override
 from protocols.access import KeyPair, OpcUaSecurity
 from protocols.device import OpcUa
 from protocols.driver import Surroundings
+from protocols.drivers.opcua.bounded import bound_arrays
 from protocols.drivers.opcua.trust import TrustList, application_uri, fingerprint
 from protocols.errors import DeviceUnreachableError, EmsError, KeyFileError
 
@@ -117,6 +118,7 @@ async def connect(place: OpcUa, around: Surroundings) -> Session:
         DeviceUnreachableError: No server, no such security, a server that nobody accepted yet, a refused
             user, or a key file that cannot be read; the sentence says which and what to do.
     """
+    bound_arrays()
     client = _Client(place.url, timeout=place.timeout_s, watchdog_intervall=_WATCH_S)
     client.application_uri, client.session_timeout = application_uri(), _SESSION_MS
     client.name = client.description = "Ai4Energy EMS edge"

@@ -1,0 +1,47 @@
+"""Bounds the library lacks, so that no answer of a broken or hostile server stops the event loop.
+
+An array of nulls takes no bytes: six bytes make asyncua 2.1 build a list of two thousand million elements,
+for half a minute and with all memory there is. Every other element takes at least one byte (OPC UA Part 6,
+section 5.2.2), so an array has at most as many elements as bytes are left. The shape of a matrix is followed
+only where it fits its elements; the library would fill it up, for seconds. A point is one number, so no shape
+is needed.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import IO, Any, Final
+
+from asyncua import ua
+from asyncua.common.utils import Buffer
+from asyncua.ua import ua_binary
+from asyncua.ua.uaerrors import UaError
+
+_unpack, _reshape = ua_binary.unpack_uatype_array, ua_binary._reshape  # noqa: SLF001  what is to be bounded
+_MOST_DIMENSIONS: Final = 8
+
+
+def unpack_bounded(vtype: ua.VariantType, data: Buffer | IO[bytes]) -> list[Any] | None:
+    """Decode an array as the library does.
+
+    Raises:
+        UaError: It claims more elements than there are bytes.
+    """
+    if isinstance(data, Buffer):
+        ahead = data.copy()
+        length = ua_binary.Primitives.Int32.unpack(ahead)
+        if length > len(ahead):
+            raise UaError(f"an array claims {length} elements, {len(ahead)} bytes are left")
+    return _unpack(vtype, data)
+
+
+def reshape_bounded(flat: list[Any], dims: list[int] | None) -> list[Any]:
+    """Rows and columns as the library makes them; the plain list where the shape does not fit it."""
+    fits = bool(dims) and len(dims or ()) <= _MOST_DIMENSIONS and math.prod(dims or ()) == len(flat)
+    return _reshape(flat, dims) if dims and fits and min(dims) > 0 else flat
+
+
+def bound_arrays() -> None:
+    """Put the bounds into the library; once or more often, for all sessions of this process."""
+    ua_binary.unpack_uatype_array = unpack_bounded
+    ua_binary._reshape = reshape_bounded  # noqa: SLF001  it has no name of its own for others
