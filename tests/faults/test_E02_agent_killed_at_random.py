@@ -50,7 +50,9 @@ class Wanted:
 
 
 def wrong_writes(
-    written: Sequence[Written], wanted: Mapping[int, Sequence[float]], received_s: Mapping[float, float]
+    written: Sequence[Written],
+    wanted: Mapping[int, Sequence[float]],
+    received_s: Mapping[tuple[str, float], float],
 ) -> list[str]:
     """Writes that no live lease asked for, or that came back behind a later order."""
     found, reached = [], dict.fromkeys(wanted, -1)
@@ -61,7 +63,7 @@ def wrong_writes(
         if ordered is None:
             found.append(f"s{number} = {value} was never ordered")
             continue
-        later = [received_s.get(one, math.inf) for one in wanted[number][ordered + 1 :]]
+        later = [received_s.get((point(number), one), math.inf) for one in wanted[number][ordered + 1 :]]
         if ordered < reached[number] or min(later, default=math.inf) < at_s - STEP_S:
             found.append(f"s{number} = {value} is an old order")
         reached[number] = max(reached[number], ordered)
@@ -116,10 +118,10 @@ async def rounds(folder: Path, kills: int, note: Callable[[str, object], None]) 
     assert kills < MANY or longest_s <= RESTART_S - SUPERVISOR_S
 
 
-def _received_s(hub: Orders) -> dict[float, float]:
+def _received_s(hub: Orders) -> dict[tuple[str, float], float]:
     """When the edge took the order of each value, by its boot clock."""
     received = [r for r in hub.receipts if isinstance(r, Received) and r.id in hub.ordered]
-    return {hub.ordered[r.id][1]: r.at.mono_ns / 1e9 for r in received}
+    return {hub.ordered[r.id]: r.at.mono_ns / 1e9 for r in received}
 
 
 def _there(device: SetPointServer, last: Mapping[int, float]) -> bool:
