@@ -10,6 +10,7 @@ At most `MAX_WAITING` reads and as many writes wait at a line; one more is refus
 from __future__ import annotations
 
 import asyncio
+import enum
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -51,6 +52,17 @@ _MOST_SETS: Final = 64
 _MQTT_ANSWER_S: Final = 3.0
 
 
+class Breaker(enum.IntEnum):
+    """Whether a device is asked at all; the numbers stand in the metrics."""
+
+    CLOSED = 0
+    """Asked as usual."""
+    TRYING = 1
+    """Its time to be tried has come: the next call goes through, with a short patience on a shared line."""
+    OPEN = 2
+    """Calls are refused at once until its time comes."""
+
+
 class _Waiter(NamedTuple):
     turn: asyncio.Future[None]
     ticket: object
@@ -86,6 +98,11 @@ class Turns(GiveWay):
             yield
         finally:
             self._let_go(ticket)
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for their turn now."""
+        return len(self._urgent) + len(self._normal)
 
     @override
     def wanted(self) -> bool:
@@ -134,12 +151,19 @@ class _Station:
     own_deadlines: bool
     failures: int = 0
     next_try_s: float = 0.0
+    retries: int = 0
     sets: dict[tuple[str, ...], tuple[PointSpec, ...]] = field(default_factory=dict)
 
     @property
     def up(self) -> bool | None:
         """Whether it answered last; None before the first answer or failure."""
         return None if self.failures < 0 else self.failures == 0
+
+    def breaker(self, now_s: float) -> Breaker:
+        """How its breaker stands at this instant."""
+        if self.failures <= _PATIENT_FAILURES:
+            return Breaker.CLOSED
+        return Breaker.OPEN if now_s < self.next_try_s else Breaker.TRYING
 
     def specs_of(self, points: Sequence[str]) -> tuple[PointSpec, ...]:
         """Specs of these points; the same object for the same names: a driver knows its plan by it."""
@@ -232,6 +256,19 @@ class Lines:
         """Device id to `up` or `down`; a device never asked is down."""
         return {name: "up" if station.up else "down" for name, station in self._stations.items()}
 
+    def retries(self) -> dict[str, int]:
+        """Device id to the calls that were made although the one before had failed."""
+        return {name: station.retries for name, station in self._stations.items()}
+
+    def breakers(self) -> dict[str, Breaker]:
+        """Device id to how its circuit breaker stands now."""
+        now_s = self._clock.mono_s()
+        return {name: station.breaker(now_s) for name, station in self._stations.items()}
+
+    def waiting(self) -> dict[str, int]:
+        """Device id to the requests that wait at its line now; the same for all devices of a line."""
+        return {name: station.turns.waiting for name, station in self._stations.items()}
+
     def known(self) -> bool:
         """Whether every device answered or failed once, so that `links` tells how they are."""
         return all(station.up is not None for station in self._stations.values())
@@ -240,6 +277,7 @@ class Lines:
         self._refuse_early(station)
         async with station.turns.turn(urgent=urgent):
             self._refuse_early(station)  # it may have gone down while this one waited
+            station.retries += station.failures > 0
             begin_s = self._clock.mono_s()
             try:
                 answer = await _within(_patience_s(station), station.driver, ask)

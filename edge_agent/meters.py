@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from edge_agent.poll import HandOn, PollGroup
 from protocols.clock import Clock
-from protocols.driver import Checksummed, Driver, GiveWay, RawCells, Reading, Sharing
+from protocols.driver import Checksummed, Driver, GiveWay, RawCells, Reading, Sharing, Traffic, Travelled
 from protocols.errors import DeviceError, DeviceRefusedError
 from protocols.frame import Frame
 from protocols.profile import PointSpec
@@ -57,6 +57,7 @@ class GroupMeter:
         late: Frames that came more than a period after their instant.
         cycle_s: Between the last two. [s]
         last_ns: Boot clock of the last one; 0 before it. [ns]
+        delays_s: From the instant on the grid to the frame, of the newest ones. [s]
     """
 
     group: PollGroup
@@ -66,6 +67,7 @@ class GroupMeter:
     late: int = 0
     cycle_s: float = 0.0
     last_ns: int = 0
+    delays_s: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
 
 
 class MeteredDriver(Driver):
@@ -150,16 +152,23 @@ class Meters:
         self.devices: dict[str, DeviceMeter] = {group.device: DeviceMeter() for group in groups}
         self.groups: dict[bytes, GroupMeter] = {group.hash: GroupMeter(group) for group in groups}
         self._checksummed: dict[str, Checksummed] = {}
+        self._travelled: dict[str, Travelled] = {}
 
     def on_drivers(self, drivers: Mapping[str, Driver]) -> dict[str, Driver]:
         """The same drivers, timed."""
         self._checksummed = {name: one for name, one in drivers.items() if isinstance(one, Checksummed)}
+        self._travelled = {name: one for name, one in drivers.items() if isinstance(one, Travelled)}
         return {name: self._metered(name, driver) for name, driver in drivers.items()}
 
     def crc_errors(self) -> dict[str, int]:
         """Device to the answers without a right checksum on its line, which all its units share."""
         found = {name: one.crc_errors for name, one in self._checksummed.items()}
         return {name: count for name, count in found.items() if count is not None}
+
+    def traffic(self) -> dict[str, Traffic]:
+        """Device to what went over its wire, the same object for all that share it; where it is counted."""
+        found = {name: one.traffic() for name, one in self._travelled.items()}
+        return {name: counts for name, counts in found.items() if counts is not None}
 
     def _metered(self, name: str, driver: Driver) -> Driver:
         kind = MeteredSharingDriver if isinstance(driver, Sharing) else MeteredDriver
@@ -188,5 +197,7 @@ class Meters:
             meter.cycle_s = (frame.at.mono_ns - meter.last_ns) / _NS
             if meter.cycle_s > _MISSED_PERIODS * every_s:
                 meter.missed += round(meter.cycle_s / every_s) - 1
-        meter.late += self._clock.mono_s() - frame.at.mono_ns / _NS > _LATE_PERIODS * every_s
+        delay_s = self._clock.mono_s() - frame.at.mono_ns / _NS
+        meter.late += delay_s > _LATE_PERIODS * every_s
+        meter.delays_s.append(delay_s)
         meter.last_ns = frame.at.mono_ns

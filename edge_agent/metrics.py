@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from edge_agent.journal import Journal
-from edge_agent.meters import DeviceMeter, Meters
+from edge_agent.lines import Lines
+from edge_agent.meters import Meters
 from edge_agent.outlet.meter import OutletMeter
 from edge_agent.uplink import Uplink
 
@@ -26,16 +27,16 @@ class Sources:
         meters: Devices and groups.
         journal: What waits for the hub.
         uplink: What goes to the bus.
-        links: Device to `up` or `down`.
-        lines: Device to the name of its bus.
+        lines: How each device stands at its bus.
+        buses: Device to the name of its bus.
         outlet: Figures of the outlet; gives None where there is none.
     """
 
     meters: Meters
     journal: Journal
     uplink: Uplink
-    links: Callable[[], dict[str, str]]
-    lines: Mapping[str, str]
+    lines: Lines
+    buses: Mapping[str, str]
     outlet: Callable[[], OutletMeter | None]
 
 
@@ -46,6 +47,7 @@ async def exposition(sources: Sources) -> str:
         [
             *_groups(sources.meters),
             *_devices(sources),
+            *_buses(sources),
             _family("journal_rows", "gauge", "Rows the hub has not committed.", [({}, waiting)]),
             _family("journal_bytes", "gauge", "Bytes of these rows.", [({}, stored)]),
             _family("samples_total", "counter", "Samples journalled.", [({}, sources.journal.polled)]),
@@ -73,12 +75,14 @@ def _groups(meters: Meters) -> Iterable[str]:
     )
     yield _family("polls_missed_total", "counter", "Polls left out.", [(at, m.missed) for at, m in of])
     yield _family("polls_late_total", "counter", "Polls a period late.", [(at, m.late) for at, m in of])
+    delays = [({**at, "quantile": str(q)}, _quantile(m.delays_s, q)) for at, m in of for q in _QUANTILES]
+    yield _family("poll_delay_seconds", "gauge", "From its instant to its frame, newest 256.", delays)
 
 
 def _devices(sources: Sources) -> Iterable[str]:
-    links = sources.links()
+    links, retries, breakers = sources.lines.links(), sources.lines.retries(), sources.lines.breakers()
     of = [
-        ({"device": name, "bus": sources.lines.get(name, name)}, meter, name)
+        ({"device": name, "bus": sources.buses.get(name, name)}, meter, name)
         for name, meter in sources.meters.devices.items()
     ]
     yield _family(
@@ -91,15 +95,53 @@ def _devices(sources: Sources) -> Iterable[str]:
     yield _family(
         "busy_seconds_total", "counter", "Time its bus worked for it.", [(at, m.busy_s) for at, m, _ in of]
     )
-    spoiled = {sources.lines.get(name, name): count for name, count in sources.meters.crc_errors().items()}
+    yield _family(
+        "retries_total", "counter", "Calls after one in vain.", [(at, retries.get(n, 0)) for at, _, n in of]
+    )
+    yield _family(
+        "breaker_state",
+        "gauge",
+        "0 asked, 1 tried next, 2 not asked.",
+        [(at, breakers[n]) for at, _, n in of],
+    )
+    spoiled = {sources.buses.get(name, name): count for name, count in sources.meters.crc_errors().items()}
     yield _family(
         "crc_errors_total",
         "counter",
         "Requests answered by bytes without a right checksum.",
         [({"bus": bus}, count) for bus, count in spoiled.items()],
     )
-    trips = [({**at, "quantile": str(q)}, _quantile(m, q)) for at, m, _ in of for q in _QUANTILES]
+    trips = [
+        ({**at, "quantile": str(q)}, _quantile(m.round_trips_s, q)) for at, m, _ in of for q in _QUANTILES
+    ]
     yield _family("round_trip_seconds", "gauge", "Time of a call, of the newest 256.", trips)
+
+
+def _buses(sources: Sources) -> Iterable[str]:
+    of: dict[str, list[str]] = {}
+    for name in sources.meters.devices:
+        of.setdefault(sources.buses.get(name, name), []).append(name)
+    waiting, traffic = sources.lines.waiting(), sources.meters.traffic()
+    meters = {bus: [sources.meters.devices[name] for name in names] for bus, names in of.items()}
+    firsts = {bus: names[0] for bus, names in of.items()}  # all devices of a bus share its queue and its wire
+    trips = {bus: [trip for meter in on for trip in meter.round_trips_s] for bus, on in meters.items()}
+    yield _family(
+        "bus_round_trip_seconds", "gauge", "Time of a call, newest 256 a device.",
+        [({"bus": bus, "quantile": str(q)}, _quantile(trips[bus], q)) for bus in of for q in _QUANTILES],
+    )  # fmt: skip
+    busy = [({"bus": bus}, sum(meter.busy_s for meter in on)) for bus, on in meters.items()]
+    yield _family("bus_busy_seconds_total", "counter", "Time it worked.", busy)
+    queued = [({"bus": bus}, waiting.get(first, 0)) for bus, first in firsts.items()]
+    yield _family("bus_waiting", "gauge", "Calls that wait for their turn.", queued)
+    counted = [({"bus": bus}, traffic[first]) for bus, first in firsts.items() if first in traffic]
+    yield _family(
+        "bus_sent_bytes_total", "counter", "Bytes to its devices.", [(at, t.sent_bytes) for at, t in counted]
+    )
+    yield _family(
+        "bus_heard_bytes_total", "counter", "Bytes from there.", [(at, t.heard_bytes) for at, t in counted]
+    )
+    resent = [(at, t.resent) for at, t in counted]
+    yield _family("bus_resent_total", "counter", "Reads sent again as a datagram was lost.", resent)
 
 
 def _lanes(uplink: Uplink) -> Iterable[str]:
@@ -138,8 +180,8 @@ def _process() -> Iterable[str]:
     yield _family("resident_bytes", "gauge", "Memory of the process.", [({}, int(resident_kb) * 1024)])
 
 
-def _quantile(meter: DeviceMeter, share: float) -> float:
-    kept = sorted(meter.round_trips_s)
+def _quantile(figures: Iterable[float], share: float) -> float:
+    kept = sorted(figures)
     return kept[min(int(share * len(kept)), len(kept) - 1)] if kept else 0.0
 
 

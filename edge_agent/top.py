@@ -22,6 +22,7 @@ _LINE: Final = re.compile(r"^ems_edge_(\w+?)(?:\{(.*)\})? (\S+)$")
 _LABEL: Final = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 _TIMEOUT_S: Final = 3.0
 _MEGA: Final = 1e6
+_DOWN: Final = ("down", "down, tried next", "down, asked rarely")
 
 Figures = dict[str, list[tuple[dict[str, str], float]]]
 
@@ -71,7 +72,7 @@ def one(figures: Figures, name: str, **labels: str) -> float:
 
 def view(figures: Figures) -> Group:
     """Devices, groups and lanes as tables."""
-    tables = (_head(figures), _devices(figures), _groups(figures), _lanes(figures))
+    tables = (_head(figures), _buses(figures), _devices(figures), _groups(figures), _lanes(figures))
     return Group(*tables, _outlet(figures)) if "outlet_connected" in figures else Group(*tables)
 
 
@@ -86,8 +87,23 @@ def _head(figures: Figures) -> Text:
     )
 
 
+def _buses(figures: Figures) -> Table:
+    table = Table("bus", "wait", "kB out", "kB in", "again", "p50 ms", "p99 ms", title="buses")
+    for labels, waiting in figures.get("bus_waiting", []):
+        bus = labels["bus"]
+        counted = any(at["bus"] == bus for at, _ in figures.get("bus_sent_bytes_total", []))
+        names = ("bus_sent_bytes_total", "bus_heard_bytes_total")
+        sizes = [f"{one(figures, name, bus=bus) / 1000:,.1f}" if counted else "–" for name in names]
+        again = f"{one(figures, 'bus_resent_total', bus=bus):,.0f}"
+        trips = (1000 * one(figures, "bus_round_trip_seconds", bus=bus, quantile=q) for q in ("0.5", "0.99"))
+        table.add_row(bus, f"{waiting:,.0f}", *sizes, again, *(f"{trip:.1f}" for trip in trips))
+    return table
+
+
 def _devices(figures: Figures) -> Table:
-    table = Table("device", "bus", "link", "calls", "in vain", "CRC", "p50 ms", "p99 ms", title="devices")
+    table = Table(
+        "device", "bus", "link", "calls", "in vain", "again", "CRC", "p50 ms", "p99 ms", title="devices"
+    )
     for labels, up in figures.get("device_up", []):
         device = labels["device"]
         p50, p99 = (
@@ -98,12 +114,14 @@ def _devices(figures: Figures) -> Table:
             one(figures, "call_failures_total", device=device),
         )
         spoiled = one(figures, "crc_errors_total", bus=labels["bus"])
-        link = "[green]up[/green]" if up else "[red]down[/red]"
+        again = one(figures, "retries_total", device=device)
+        down = _DOWN[int(one(figures, "breaker_state", device=device))]
+        link = "[green]up[/green]" if up else f"[red]{down}[/red]"
         table.add_row(
             device,
             labels["bus"],
             link,
-            *(f"{n:,.0f}" for n in (calls, vain, spoiled)),
+            *(f"{n:,.0f}" for n in (calls, vain, again, spoiled)),
             f"{p50:.1f}",
             f"{p99:.1f}",
         )
@@ -111,7 +129,7 @@ def _devices(figures: Figures) -> Table:
 
 
 def _groups(figures: Figures) -> Table:
-    table = Table("group", "every s", "cycle s", "polls", "bad", "left out", "late", title="polls")
+    table = Table("group", "every s", "cycle s", "p99 ms", "polls", "bad", "left out", "late", title="polls")
     for labels, every_s in figures.get("poll_target_seconds", []):
         names = (
             "poll_cycle_seconds",
@@ -120,9 +138,14 @@ def _groups(figures: Figures) -> Table:
             "polls_missed_total",
             "polls_late_total",
         )
+        delay_ms = 1000 * one(figures, "poll_delay_seconds", **labels, quantile="0.99")
         cycle_s, *counts = (one(figures, name, **labels) for name in names)
         table.add_row(
-            labels["device"], f"{every_s:g}", f"{cycle_s:.2f}", *(f"{count:,.0f}" for count in counts)
+            labels["device"],
+            f"{every_s:g}",
+            f"{cycle_s:.2f}",
+            f"{delay_ms:.0f}",
+            *(f"{n:,.0f}" for n in counts),
         )
     return table
 

@@ -86,6 +86,30 @@ class RawCells(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class Traffic:
+    """What went over a wire since the start.
+
+    Attributes:
+        sent_bytes: Bytes sent, heads of the protocol included, those of TCP, UDP and IP not.
+        heard_bytes: Bytes that came, whether asked for or not.
+        resent: Requests that were sent again within one call; only reads over datagrams ever are.
+    """
+
+    sent_bytes: int = 0
+    heard_bytes: int = 0
+    resent: int = 0
+
+
+@runtime_checkable
+class Travelled(Protocol):
+    """A driver that knows what went over its wire."""
+
+    def traffic(self) -> Traffic | None:
+        """Counters of the wire, the same object for all devices that share it; None where nobody counts."""
+        ...
+
+
 @runtime_checkable
 class Checksummed(Protocol):
     """A driver that knows how often its line brought spoiled bytes."""

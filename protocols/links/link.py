@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from protocols.driver import Traffic
+
 
 class Ears(Protocol):
     """Who listens to a link; both calls come from the event loop and must not wait."""
@@ -45,3 +47,7 @@ class Link(Protocol):
     def close(self) -> None:
         """Let the wire go; never raises."""
         ...
+
+    def traffic(self) -> Traffic | None:
+        """What went over this wire since the start, over all its connections; None where nobody counts."""
+        return None

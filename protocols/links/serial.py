@@ -10,6 +10,7 @@ from typing import Final, Literal
 import serial  # type: ignore[import-untyped]  # pyserial has no types
 from typing_extensions import override
 
+from protocols.driver import Traffic
 from protocols.errors import DeviceUnreachableError
 from protocols.links.link import Ears, Link
 
@@ -43,6 +44,7 @@ class SerialLink(Link):
         self._fd = -1
         self._ears: Ears | None = None
         self._unsent = b""
+        self._traffic = Traffic()
 
     @property
     @override
@@ -72,6 +74,7 @@ class SerialLink(Link):
     def send(self, data: bytes) -> None:
         if self._fd < 0:
             return
+        self._traffic.sent_bytes += len(data)
         self._unsent += data
         self._writable()
 
@@ -85,6 +88,10 @@ class SerialLink(Link):
             self._serial.close()
         self._serial, self._fd, self._ears = None, -1, None
 
+    @override
+    def traffic(self) -> Traffic:
+        return self._traffic
+
     def _readable(self) -> None:
         try:
             data = os.read(self._fd, _CHUNK)
@@ -96,6 +103,7 @@ class SerialLink(Link):
         if not data:
             self._gone("the port was closed")
         elif self._ears is not None:
+            self._traffic.heard_bytes += len(data)
             self._ears.heard(data)
 
     def _writable(self) -> None:

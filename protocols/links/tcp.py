@@ -8,6 +8,7 @@ from typing import Final, cast
 
 from typing_extensions import override
 
+from protocols.driver import Traffic
 from protocols.errors import DeviceUnreachableError
 from protocols.links.link import Ears, Link
 from protocols.units import Seconds
@@ -24,6 +25,7 @@ class TcpLink(Link):
         self._port = port
         self._timeout_s = timeout_s
         self._wire: _Wire | None = None
+        self._traffic = Traffic()
 
     @property
     @override
@@ -42,7 +44,9 @@ class TcpLink(Link):
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._timeout_s):
-                _, wire = await loop.create_connection(lambda: _Wire(ears), self._host, self._port)
+                _, wire = await loop.create_connection(
+                    lambda: _Wire(ears, self._traffic), self._host, self._port
+                )
         except (OSError, TimeoutError) as error:
             reason = error.strerror or str(error) or "no answer in time"
             raise DeviceUnreachableError(f"nobody answers at {self.name}: {reason}") from error
@@ -51,6 +55,7 @@ class TcpLink(Link):
     @override
     def send(self, data: bytes) -> None:
         if self._wire is not None:
+            self._traffic.sent_bytes += len(data)
             self._wire.send(data)
 
     @override
@@ -59,12 +64,17 @@ class TcpLink(Link):
             self._wire.abort()
             self._wire = None
 
+    @override
+    def traffic(self) -> Traffic:
+        return self._traffic
+
 
 class _Wire(asyncio.Protocol):
     """One life of the connection; a dead one cannot speak for its successor."""
 
-    def __init__(self, ears: Ears) -> None:
+    def __init__(self, ears: Ears, traffic: Traffic) -> None:
         self._ears: Ears | None = ears
+        self._traffic = traffic
         self._transport: asyncio.Transport | None = None
 
     @property
@@ -83,6 +93,7 @@ class _Wire(asyncio.Protocol):
     @override
     def data_received(self, data: bytes) -> None:
         if self._ears is not None:
+            self._traffic.heard_bytes += len(data)
             self._ears.heard(data)
 
     @override

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from protocols.driver import Traffic
 from protocols.drivers.bacnet import packet
 from protocols.drivers.bacnet.packet import Packet, Pdu, Peer, Service, Unconfirmed
 from protocols.drivers.bacnet.services import IAm, Notice, error_codes, i_am, notice
@@ -65,10 +66,15 @@ class BacnetClient:
         self._waiting: dict[tuple[Peer, int], _Waiting] = {}
         self._next: dict[Peer, int] = {}
         self._resting: dict[tuple[Peer, int], float] = {}
+        self._traffic: dict[Peer, Traffic] = {}
         self.counts = Counts()
         self.on_notice: list[OnNotice] = []
         self.on_i_am: list[OnIAm] = []
         self.on_bvll_result: Callable[[int, tuple[str, int]], None] | None = None
+
+    def traffic_of(self, peer: Peer) -> Traffic:
+        """Counters of what goes to a device and comes from it."""
+        return self._traffic.setdefault(peer, Traffic())
 
     def use(self, user: object) -> None:
         """Keep the socket open for `user`."""
@@ -112,10 +118,12 @@ class BacnetClient:
         invoke = self._invoke_id(peer)
         answer: asyncio.Future[Packet] = asyncio.get_running_loop().create_future()
         self._waiting[peer, invoke] = _Waiting(service, answer)
-        data = packet.confirmed(peer, invoke, service, body)
+        data, traffic = packet.confirmed(peer, invoke, service, body), self.traffic_of(peer)
         try:
             for sent in range(sends):
                 self.counts.resent += sent > 0
+                traffic.resent += sent > 0
+                traffic.sent_bytes += len(data)
                 socket.send(data, (peer.host, peer.port))
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(timeout_s / sends):
@@ -153,7 +161,10 @@ class BacnetClient:
                     self.on_bvll_result(result, sender)
                 return
             got = packet.parse(data)
-            self._hand_on(Peer(*(got.origin or sender), got.network, got.mac), got, sender)
+            peer = Peer(*(got.origin or sender), got.network, got.mac)
+            if peer in self._traffic:  # a stranger's words are nobody's traffic
+                self._traffic[peer].heard_bytes += len(data)
+            self._hand_on(peer, got, sender)
         except BadAnswerError:
             self.counts.malformed += 1
 

@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 from typing_extensions import override
 
 from protocols.device import BacnetIp, Device
-from protocols.driver import Driver, GiveWay, Reading, Sharing
+from protocols.driver import Driver, GiveWay, Reading, Sharing, Traffic
 from protocols.drivers.bacnet.client import BacnetClient, name_of
 from protocols.drivers.bacnet.codec import RELIABILITY, Scaling, bacnet_address, encode_number, object_of
 from protocols.drivers.bacnet.cov import Subscriptions
@@ -97,6 +97,10 @@ class BacnetDriver(Driver, Sharing):
     def share(self, line: GiveWay) -> None:
         """Between two requests of one read, let those go first who wait urgently at this line."""
         self._line = line
+
+    def traffic(self) -> Traffic:
+        """What went to this device and came from it."""
+        return self._client.traffic_of(self._peer)
 
     @override
     async def open(self) -> None:

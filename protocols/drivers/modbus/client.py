@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from typing_extensions import override
 
+from protocols.driver import Traffic
 from protocols.drivers.modbus.pdu import Outcome, Request, check
 from protocols.errors import BadAnswerError, DeviceUnreachableError
 from protocols.links.link import Ears, Link
@@ -85,6 +86,10 @@ class ModbusClient(Ears, ABC):
     def name(self) -> str:
         """What people call the wire."""
         return self._link.name
+
+    def traffic(self) -> Traffic | None:
+        """What went over the link since the start."""
+        return self._link.traffic()
 
     async def open(self) -> None:
         """Connect; harmless when connected.

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from protocols.driver import Driver, GiveWay, Reading
+from protocols.driver import Driver, GiveWay, Reading, Traffic
 from protocols.drivers.modbus.client import ModbusClient, Terms
 from protocols.drivers.modbus.codec import modbus_address
 from protocols.drivers.modbus.narrow import Narrowed, narrow
@@ -96,6 +96,10 @@ class ModbusDriver(Driver):
     def share(self, line: GiveWay) -> None:
         """Between two requests of one read, let those go first who wait urgently at this line."""
         self._line = line
+
+    def traffic(self) -> Traffic | None:
+        """What went over the line, which all its units share."""
+        return self._client.traffic()
 
     @override
     async def open(self) -> None:

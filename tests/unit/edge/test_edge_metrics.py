@@ -72,6 +72,12 @@ async def test_a_running_agent_tells_devices_polls_and_lanes(tmp_path: Path) -> 
     assert 0 < one(figures, "round_trip_seconds", device="meter1", quantile="0.5") < 1
     assert one(figures, "lane_rows_total", lane="live") >= 2
     assert one(figures, "samples_total") >= 30
+    (bus,) = {labels["bus"] for labels, _ in figures["device_up"]}  # both units behind one gateway
+    assert one(figures, "bus_sent_bytes_total", bus=bus) >= 4 * 12
+    assert one(figures, "bus_heard_bytes_total", bus=bus) >= 4 * (9 + 40)
+    assert 0 < one(figures, "bus_round_trip_seconds", bus=bus, quantile="0.99") < 1
+    assert one(figures, "poll_delay_seconds", device="meter1", quantile="0.99") > 0
+    assert [one(figures, name, device="meter1") for name in ("retries_total", "breaker_state")] == [0, 0]
     console = Console(record=True, width=140, file=None, quiet=True)
     console.print(view(figures))
 

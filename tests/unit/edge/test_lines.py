@@ -15,7 +15,7 @@ from pymodbus.simulator import SimData, SimDevice
 
 from edge_agent.drivers import make_drivers
 from edge_agent.image import Image
-from edge_agent.lines import Lines, Turns, line_key
+from edge_agent.lines import Breaker, Lines, Turns, line_key
 from edge_agent.poll import Poller, poll_groups
 from protocols.device import EdgeDevices
 from protocols.errors import DeviceUnreachableError
@@ -188,6 +188,22 @@ async def test_a_dead_unit_behind_a_gateway_does_not_starve_the_living_ones() ->
     }
     assert good["dead"] == 0
     assert min(good["a"], good["b"]) >= 20  # 40 periods; three full time-outs and the probes cost some
+
+
+@pytest.mark.net
+async def test_the_breaker_of_a_dead_device_opens_and_each_call_after_one_in_vain_is_a_retry() -> None:
+    async def silent(_: bytes) -> bytes | None:
+        return None
+
+    async with raw_gateway(silent) as port:
+        devices = site({"dead": (port, 1)}, timeout_s=0.05)
+        async with lines_of(devices) as lines:
+            assert (lines.breakers(), lines.retries()) == ({"dead": Breaker.CLOSED}, {"dead": 0})
+            for _ in range(5):  # three calls go out, then it is asked rarely and the others are refused
+                with pytest.raises(DeviceUnreachableError):
+                    await lines.read("dead", ["p0_kw"])
+            assert (lines.breakers(), lines.retries()) == ({"dead": Breaker.OPEN}, {"dead": 2})
+            assert lines.waiting() == {"dead": 0}
 
 
 @pytest.mark.net
