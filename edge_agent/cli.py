@@ -21,6 +21,7 @@ from edge_agent.plan import plan
 from edge_agent.prove import ProveJob, sign_blocks
 from edge_agent.prove import prove as prove_all
 from edge_agent.restore import restore, save
+from edge_agent.rules_cli import app as rules_app
 from edge_agent.settings import Accepted, Place, load_accepted
 from edge_agent.top import top
 from protocols.errors import ConfigError
@@ -33,6 +34,7 @@ from runtime.logs import setup_logging
 app = typer.Typer(no_args_is_help=True, help="The agent beside the equipment.")
 app.add_typer(trust_app, name="trust")
 app.add_typer(opcua_app, name="opcua")
+app.add_typer(rules_app, name="rules")
 app.command()(plan)
 app.command()(top)
 app.command()(doctor)
