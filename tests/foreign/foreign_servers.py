@@ -95,8 +95,18 @@ def libmodbus(folder: Path, *words: object) -> list[str | Path]:
 
 
 @contextmanager
-def mosquitto(folder: Path, port: int) -> Iterator[None]:
-    """Run the broker; skips the test where it is missing."""
+def broker(folder: Path, name: str, port: int) -> Iterator[str]:
+    """Run an MQTT broker, mosquitto or aedes; gives name and version."""
+    if name == "aedes":
+        with running(node("aedes_broker.js", port), "", folder) as version:
+            yield version
+        return
+    with _mosquitto(folder, port) as version:
+        yield version
+
+
+@contextmanager
+def _mosquitto(folder: Path, port: int) -> Iterator[str]:
     found = os.environ.get("EMS_MOSQUITTO") or shutil.which(
         "mosquitto", path=f"{os.environ['PATH']}:/usr/sbin"
     )
@@ -104,13 +114,14 @@ def mosquitto(folder: Path, port: int) -> Iterator[None]:
         _missing("mosquitto is not here")
     config = folder / "mosquitto.conf"
     config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n", encoding="utf-8")
+    told = subprocess.run([found, "-h"], capture_output=True, text=True, check=False).stdout
     process = subprocess.Popen([found, "-c", str(config)], stderr=subprocess.DEVNULL)
     try:
         deadline_s = time.monotonic() + 5.0
         while not _listens(port):
             assert time.monotonic() < deadline_s, "mosquitto does not listen"
             time.sleep(0.02)
-        yield
+        yield told.splitlines()[0].replace(" version", "")
     finally:
         process.terminate()
         process.wait()

@@ -19,7 +19,7 @@ static int serve(modbus_t *line, modbus_mapping_t *map) {
 }
 
 int main(int count, char **words) {
-    modbus_mapping_t *map = modbus_mapping_new(2000, 2000, 65536, 65536);
+    modbus_mapping_t *map = modbus_mapping_new(10000, 10000, 10000, 10000);
     char table[16];
     int address, value;
     while (scanf("%15s %d %d", table, &address, &value) == 3) {

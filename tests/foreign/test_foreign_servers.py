@@ -143,17 +143,7 @@ def test_bacnet_of_others(configs: Path, server: str) -> None:
 @pytest.mark.parametrize("name", ["solara_pv500", "meteo_ws3"])
 def test_mqtt_of_others(configs: Path, broker: str, name: str) -> None:
     device, port = _device(name), free_port()
-    with _broker(configs, broker, port):
+    with foreign.broker(configs, broker, port):
         command = foreign.node("mqtt_device.js", port)
         with foreign.running(command, foreign.messages(device, "plant/dev"), configs):
             _check(configs, device, f"127.0.0.1:{port}/plant/dev")
-
-
-@contextmanager
-def _broker(configs: Path, broker: str, port: int) -> Iterator[None]:
-    if broker == "aedes":
-        with foreign.running(foreign.node("aedes_broker.js", port), "", configs):
-            yield
-        return
-    with foreign.mosquitto(configs, port):
-        yield

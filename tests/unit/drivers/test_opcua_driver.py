@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime as dt
 import json
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -33,6 +32,7 @@ from protocols.quality import Quality
 from protocols.source_time import LATEST_NS
 from runtime.children import free_port
 from runtime.clock import SystemClock
+from tests.unit.drivers.listening import listening
 
 pytestmark = pytest.mark.net
 CAPTURES = Path(__file__).parents[2] / "captures" / "opcua"
@@ -282,30 +282,6 @@ async def test_after_a_restart_of_the_server_its_changes_are_told_again() -> Non
             assert driver._subscription is not None
 
 
-@asynccontextmanager
-async def listening(
-    answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
-) -> AsyncIterator[int]:
-    """Something at a port that is no server of ours; every connection is closed at the end."""
-    done: list[asyncio.Event] = []
-
-    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        event = asyncio.Event()
-        done.append(event)
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            await answer(reader, writer)
-        with contextlib.suppress(ConnectionError):
-            writer.close()
-            await writer.wait_closed()
-        event.set()
-
-    server = await asyncio.start_server(one, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
-        for event in done:
-            await event.wait()
-
-
 @pytest.mark.parametrize(
     "answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"ACKF" + bytes(24), b"\xff" * 200]
 )
@@ -320,8 +296,14 @@ async def test_what_is_no_opc_ua_server_is_unreachable_and_nothing_worse(answer:
                 await driver.read([POWER])
 
 
-async def test_bytes_of_another_implementation_are_read_as_they_were_meant() -> None:
-    capture = json.loads((CAPTURES / "node_opcua_2_182_2.json").read_text())
+@pytest.mark.parametrize(
+    ("file", "qualities"),
+    [("node_opcua_2_182_2", [0] * 8 + [134, 130]), ("open62541_o6_2_2_0", [0] * 6 + [130])],
+)
+async def test_bytes_of_another_implementation_are_read_as_they_were_meant(
+    file: str, qualities: list[int]
+) -> None:
+    capture = json.loads((CAPTURES / f"{file}.json").read_text())
     answers = iter(bytes.fromhex(message) for message in capture["messages"])
 
     async def replay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -332,10 +314,11 @@ async def test_bytes_of_another_implementation_are_read_as_they_were_meant() -> 
             writer.write(answer)
         await reader.read()
 
-    names = [*(f"A{number}" for number in range(7)), "Set", "Bad", "Nope"]
     points = [
-        point(f"{name.lower()}_kw").model_copy(update={"address": OpcuaAddress(node=f"ns=1;s={name}")})
-        for name in names
+        point(f"{name.lower()}_kw").model_copy(
+            update={"address": OpcuaAddress(node=f"ns={capture['space']};s={name}")}
+        )
+        for name in capture["names"]
     ]
     async with listening(replay) as port:
         place = OpcUa(url=f"opc.tcp://127.0.0.1:{port}/x")
@@ -345,7 +328,7 @@ async def test_bytes_of_another_implementation_are_read_as_they_were_meant() -> 
         await driver.close()
     told = [math.nan if value is None else value for value in capture["values"]]
     assert np.array_equal(reading.values, told, equal_nan=True)
-    assert reading.qualities.tolist() == capture["qualities"] == [0] * 8 + [134, 130]
+    assert reading.qualities.tolist() == capture["qualities"] == qualities
     assert reading.source_ns is not None
     assert reading.source_ns.tolist() == capture["source_ns"]
 
