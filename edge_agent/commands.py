@@ -13,7 +13,7 @@ import logging
 import math
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
@@ -25,17 +25,16 @@ from nats.js import JetStreamContext
 from nats.js.errors import APIError
 
 from edge_agent.apply import Hand, WriteLines
-from edge_agent.gate import core
+from edge_agent.gate import core, standing
 from edge_agent.gate.draft import Decision, Draft
 from edge_agent.gate.events import (
     Change,
     Dropped,
     Emit,
     Event,
-    LocalMode,
     MessageReceived,
+    Notice,
     Persist,
-    PointRead,
     ReadBackRequest,
     ReleaseAll,
     RenewalReceived,
@@ -46,14 +45,14 @@ from edge_agent.gate.events import (
     Tick,
     Write,
 )
+from edge_agent.gate.rules import Rules
 from edge_agent.gate.start import restored
-from edge_agent.gate.state import NS, Rules
 from edge_agent.gate.store import ControlStore
+from edge_agent.gate_inputs import GateInputs, ImagePort
 from edge_agent.journal_disk import is_full
 from protocols import subjects
 from protocols.clock import Clock
 from protocols.errors import StoreError
-from protocols.quality import is_good
 from protocols.receipt import encode_receipt
 from runtime.one_thread import OneThread
 from runtime.supervise import supervise
@@ -78,38 +77,13 @@ class CommandSettings:
         rules: Rules of the gate.
         local_points: Device to the point that tells its local mode; absent: it has none.
         store: Path of `control.db`.
+        safety_points: Device to the point that tells that its hardwired safety acts; absent: it has none.
     """
 
     rules: Rules
     local_points: Mapping[str, str]
     store: Path
-
-
-class Reading(Protocol):
-    """Last poll of one point."""
-
-    @property
-    def value(self) -> float:
-        """NaN where bad."""
-        ...
-
-    @property
-    def quality(self) -> int:
-        """Code of `protocols.quality.Quality`."""
-        ...
-
-    @property
-    def mono_s(self) -> float:
-        """Boot clock at the poll; minus infinity when never polled."""
-        ...
-
-
-class ImagePort(Protocol):
-    """The process image."""
-
-    def get(self, point: str) -> Reading:
-        """Last poll of `device/point`."""
-        ...
+    safety_points: Mapping[str, str] = field(default_factory=dict)
 
 
 class JournalPort(Protocol):
@@ -144,12 +118,12 @@ class CommandService:
             StoreError: It cannot be opened or read.
         """
         self._rules = settings.rules
-        self._local_points = settings.local_points
+        self._inputs = GateInputs(self._rules, settings.local_points, settings.safety_points, ports.image)
         self._ports = ports
         self._store = ControlStore(settings.store)
         self._thread = OneThread("commands")
         self._saved = self._store.load()
-        self._state = restored(self._saved, ports.clock.boot)
+        self._state = restored(self._saved, ports.clock.now())
         self._turn = asyncio.Lock()
         self._hands = {device: Hand(ports.lines, self._wanted, self.feed) for device in self._rules.points_of}
         self._outbox: deque[tuple[int, bytes]] = deque(self._store.outbox())
@@ -157,7 +131,6 @@ class CommandService:
         self._mail = asyncio.Event()
         self._sent = 0
         self._unsaved: list[Change] = []
-        self._seen_s: dict[str, float] = {}
         self._ready = asyncio.Event()
         self.ticked_s = -math.inf
 
@@ -181,12 +154,15 @@ class CommandService:
         return {
             name
             for name, point in self._state.points.items()
-            if point.seen is not None and point.seen.good and draft.rule(name).proven and draft.writable(name)
+            if point.seen is not None
+            and point.seen.good
+            and draft.rule(name).proven
+            and standing.above(draft, name) is None
         }
 
     async def run(self) -> None:
         """Take over what an earlier run left, then tick and carry out until cancelled."""
-        await self.feed(Started(self._saved.leases, self._saved.intents))
+        await self.feed(Started(self._saved.leases, self._saved.intents, self._saved.selections))
         self._mail.set()
         self._ready.set()
         async with asyncio.TaskGroup() as tasks:
@@ -248,6 +224,8 @@ class CommandService:
                 self._hands[self._rules.points[effect.point].device].put(effect)
             elif isinstance(effect, Dropped):
                 _log.warning("a message was dropped: %s: %s", effect.code.value, effect.detail)
+            elif isinstance(effect, Notice):
+                _log.warning("%s: %s: %s", effect.point, effect.code.value, effect.detail)
 
     async def _kept(self, decision: Decision) -> bool:
         """Whether what must be durable is; ends of leases are carried out all the same."""
@@ -292,26 +270,9 @@ class CommandService:
     async def _tick(self) -> None:
         async for _ in self._ports.clock.ticks(TICK_S):
             self.ticked_s = self._ports.clock.mono_s()
-            await self._look_at_image()
+            for event in self._inputs.fresh():
+                await self.feed(event)
             await self.feed(Tick())
-
-    async def _look_at_image(self) -> None:
-        for device, name in self._local_points.items():
-            reading = self._fresh(f"{device}/{name}")
-            if reading is not None and is_good(reading.quality):
-                await self.feed(LocalMode(device, reading.value != 0, round(reading.mono_s * NS)))
-        for point, rules in self._rules.points.items():
-            reading = self._fresh(f"{rules.device}/{rules.name}")
-            if reading is not None:
-                at_ns = round(reading.mono_s * NS)
-                await self.feed(PointRead(point, reading.value, is_good(reading.quality), at_ns))
-
-    def _fresh(self, point: str) -> Reading | None:
-        reading = self._ports.image.get(point)
-        if reading.mono_s <= self._seen_s.get(point, float("-inf")):
-            return None
-        self._seen_s[point] = reading.mono_s
-        return reading
 
     async def _deliver(self) -> None:
         while True:

@@ -40,7 +40,7 @@ _LEVELS_FRAC: Final = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 _CLEARLY: Final = 3.0
 """A test value differs by so many tolerances, so that nothing else can be taken for it."""
 
-_By = Literal["device_watchdog", "relinquish", "write_back"]
+_By = Literal["device_watchdog", "relinquish", "write_back", "held"]
 
 
 class ProveLines(Protocol):
@@ -165,6 +165,7 @@ class _Trial:
         self._profile = profile
         self._lines = lines
         self._clock = clock
+        self._before: dict[str, float] = {}
 
     async def run(self) -> tuple[ProofReading, ...]:
         """Write all points, then see all of them on their fallback.
@@ -187,7 +188,7 @@ class _Trial:
             raise DeviceRefusedError("the machine is in local mode; switch it to remote and prove again")
 
     async def _write(self, limits: WriteLimits) -> _Written:
-        before = await self._read(limits.point)
+        before = self._before[limits.point] = await self._read(limits.point)
         value = trial_value(limits, self._spec(limits), before)
         if value is None:
             raise DeviceRefusedError(
@@ -202,16 +203,21 @@ class _Trial:
 
     async def _fallen(self, point: _Written, refreshed_s: float) -> ProofReading:
         limits, watchdog_s = point.limits, self._profile.watchdog_s
-        fallback = limits.fallback.value
+        fallback = _home(limits, point.before)
         by: _By = "device_watchdog"
         end_s = refreshed_s + (watchdog_s or 0.0) + WATCHDOG_GRACE_S
-        if watchdog_s is None:
+        if limits.fallback.kind == "hold":
+            by, fallback = "held", point.value
+            await self._clock.sleep(limits.settle_s + (watchdog_s or 0.0) + WATCHDOG_GRACE_S)
+        elif watchdog_s is None:
             by = "relinquish" if fallback is None else "write_back"
             await self._lines.write(self._block.device, limits.point, fallback)
             refreshed_s = self._clock.mono_s()
             end_s = refreshed_s + limits.settle_s + _WRITTEN_MOST_S
         seen_s = await self._until(limits, fallback, end_s, "did not come back to its fallback")
         after = await self._read(limits.point)
+        if by == "held":
+            await self._lines.write(self._block.device, limits.point, point.before)
         return ProofReading(
             point=limits.point,
             before=point.before,
@@ -241,12 +247,19 @@ class _Trial:
     async def _give_back(self) -> None:
         for limits in self._block.points:
             try:
-                await self._lines.write(self._block.device, limits.point, limits.fallback.value)
+                home = _home(limits, self._before.get(limits.point))
+                if home is not None or limits.fallback.kind in ("release", "release_group"):
+                    await self._lines.write(self._block.device, limits.point, home)
             except DeviceError as error:
                 _log.warning("%s/%s could not be given back: %s", self._block.device, limits.point, error)
 
     def _spec(self, limits: WriteLimits) -> PointSpec:
         return self._profile.point(limits.point)
+
+
+def _home(limits: WriteLimits, before: float | None) -> float | None:
+    """Where a point is left: its fallback, or what was read before where that is the fallback."""
+    return before if limits.fallback.kind in ("hold", "restore") else limits.fallback.value
 
 
 def _covers(proof: FallbackProof, block: WriteBlock) -> bool:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from edge_agent.configuration_store import folder_in_force
-from edge_agent.gate.book import load_blocks, load_proof, point_rules
-from edge_agent.gate.state import Issuer, Rules
+from edge_agent.gate.book import interlock_inputs, load_blocks, load_proof, point_rules
+from edge_agent.gate.rules import Issuer, Rules
 from edge_agent.plan import refuse_overload
 from protocols.command import Level
 from protocols.errors import ConfigError
@@ -22,6 +22,9 @@ from runtime.site import SiteDevices, devices_file, load_devices
 
 HUB: Final = "hub"
 """Name of the one issuer the demo's edge listens to."""
+
+
+_HUB_LEVELS: Final = frozenset({Level.OPERATOR, Level.GRID_LIMIT, Level.SCHEDULE, Level.OPTIMISER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,15 @@ class Accepted:
             if block.local_mode_point is not None
         }
 
+    @property
+    def safety_points(self) -> dict[str, str]:
+        """Device to the point that tells that its hardwired safety acts."""
+        return {
+            device: block.safety_point
+            for device, block in self.blocks.items()
+            if block.safety_point is not None
+        }
+
 
 def load_accepted(place: Place, config: Path | None = None) -> Accepted:
     """Read and check everything; nothing is written.
@@ -114,8 +126,9 @@ def gate_rules(accepted: Accepted, agent_epoch: int) -> Rules:
     issuers = {}
     if points:
         key = load_public_key(place.keys / "hub_sign.pub")
-        issuers[HUB] = Issuer({key_id(key): key}, frozenset({Level.OPERATOR, Level.OPTIMISER}))
-    return Rules(place.site, place.edge, agent_epoch, issuers, points)
+        issuers[HUB] = Issuer({key_id(key): key}, _HUB_LEVELS, acts=True)
+    inputs = interlock_inputs(accepted.site, accepted.blocks)
+    return Rules(place.site, place.edge, agent_epoch, issuers, points, inputs=inputs)
 
 
 def bus_login(place: Place) -> BusLogin:

@@ -66,7 +66,8 @@ async def stages_of(
     where = JournalPlace(place.state / "journal.db", place.edge, options.journal_bytes)
     meters = Meters(groups, clock)
     rules = gate_rules(accepted, agent_epoch)
-    settings = CommandSettings(rules, accepted.local_points, place.state / "control.db")
+    control = place.state / "control.db"
+    settings = CommandSettings(rules, accepted.local_points, control, accepted.safety_points)
     async with (
         Lines(site, meters.on_drivers(make_drivers(site, place.state)), clock) as lines,
         Journal(where, clock, uplink.announce) as journal,

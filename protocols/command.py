@@ -1,8 +1,20 @@
 """Commands and renewals: a command is a *permission for a while*, never a state.
 
 Bodies are msgpack lists in the order of the fields below, signed by `protocols/signing.py`. An unknown
-version or a field too many is refused. Spec: command protocol of the design (leased set-points); the
-shapes are final, what is not carried out yet is refused by the edge with code `unsupported`.
+version, an unknown word or a field too many is refused. Spec: command protocol of the design (leased
+set-points). The layout is final: what came later (bounds, acts) are new words of `kind`, so an edge that does
+not know one refuses the message with code `schema`, and a layout of version 1 is read for good.
+
+    set                a value, or a timetable (`steps`, `valid_for_s`, no `value`)
+    at_most, at_least  a bound on the rungs below; rung grid_limit only
+    release            end what the rung holds; cancel: end what it has selected or not begun
+    select, operate    two steps of a discrete act, and the way of a group: all selected, then one operate
+    test               every check, no write, no lease
+    stop, resume       stop all automatic control of a scope; two `resume` end it, the second with `confirm`
+    lock_out, lift     out of service, until a named person lifts it
+    opt_out, opt_in    the site declines plans for `lease_s` (0: until it opts in again)
+
+A scope stands in `point`: `all`, `site:SITE`, `zone:ZONE`, `SITE/DEVICE` or `SITE/DEVICE/POINT`.
 """
 
 from __future__ import annotations
@@ -35,15 +47,41 @@ class CommandKind(StrEnum):
     OPERATE = "operate"
     CANCEL = "cancel"
     TEST = "test"
+    AT_MOST = "at_most"
+    AT_LEAST = "at_least"
+    STOP = "stop"
+    RESUME = "resume"
+    LOCK_OUT = "lock_out"
+    LIFT = "lift"
+    OPT_OUT = "opt_out"
+    OPT_IN = "opt_in"
+
+
+BOUNDS: Final = frozenset({CommandKind.AT_MOST, CommandKind.AT_LEAST})
+"""Kinds that limit what rungs below may ask for, and ask for no value themselves."""
+
+ACTS: Final = frozenset(
+    {
+        CommandKind.STOP,
+        CommandKind.RESUME,
+        CommandKind.LOCK_OUT,
+        CommandKind.LIFT,
+        CommandKind.OPT_OUT,
+        CommandKind.OPT_IN,
+    }
+)
+"""Acts of a person on a scope; `point` holds the scope."""
 
 
 class Level(StrEnum):
-    """Rungs that a message may ask for; lower rungs of the ladder win."""
+    """Rungs of the ladder between interlock and fallback; `controller` stands in no message."""
 
     GRID_LIMIT = "grid_limit"
     OPERATOR = "operator"
     SCHEDULE = "schedule"
     OPTIMISER = "optimiser"
+    CONTROLLER = "controller"
+    """Output of a local controller of the edge; never on the wire of commands."""
 
 
 class Echo(NamedTuple):
@@ -73,9 +111,9 @@ class Command:
         site: Site of the edge.
         edge: Edge addressed.
         agent_epoch: Epoch of the agent process addressed.
-        point: `site/device/point`.
+        point: `site/device/point`; a scope where `kind` is an act.
         kind: What is wanted.
-        value: Set-point in `unit`; None for a release.
+        value: Set-point in `unit`; None for a release, a timetable, an act.
         unit: Symbol; None for a release.
         level: Rung asked for.
         start_in_s: Start, seconds after `echo`.
@@ -88,7 +126,7 @@ class Command:
         cap_hash: State of the write block the issuer planned with.
         reason: Why, for people.
         actor: Person or job.
-        confirm: Second person of a two-step act.
+        confirm: Who confirms a two-step act.
         steps: Timetable, at most 96 steps; empty for a single value.
         valid_for_s: One horizon of the timetable; None for a single value.
         group: Id shared by points that are accepted all or none.

@@ -19,6 +19,8 @@ class Refusal(StrEnum):
     ADDRESSEE = "addressee"
     NOT_ALLOWED = "not_allowed"
     UNSUPPORTED = "unsupported"
+    PERSON = "person"
+    SELECTION = "selection"
     FENCED = "fenced"
     STALE_ECHO = "stale_echo"
     OUT_OF_ORDER = "out_of_order"
@@ -28,9 +30,14 @@ class Refusal(StrEnum):
     LEASE = "lease"
     LIMITS = "limits"
     LOCAL_MODE = "local_mode"
+    LOCKED_OUT = "locked_out"
+    STOPPED = "stopped"
+    OPTED_OUT = "opted_out"
     INTERLOCK = "interlock"
     BAD_INPUT = "bad_input"
     EXPECT = "expect"
+    RATE = "rate"
+    QUOTA = "quota"
     NOT_PROVEN = "not_proven"
     LEASE_LIST = "lease_list"
 
@@ -53,6 +60,11 @@ REFUSAL_TEXTS: Final[dict[Refusal, Text]] = {
     Refusal.UNSUPPORTED: Text(
         en="This kind of message is not carried out by this version.", zh="此版本不执行这类报文。"
     ),
+    Refusal.PERSON: Text(en="An act of a person needs a name and a reason.", zh="人工操作须注明姓名和原因。"),
+    Refusal.SELECTION: Text(
+        en="This act takes two steps; the first is missing, incomplete or too long ago.",
+        zh="此操作须分两步进行;第一步缺失、不完整或已过时。",
+    ),
     Refusal.FENCED: Text(
         en="A newer leader has already spoken; this one is out of office.", zh="已有更新的主控,此主控已失效。"
     ),
@@ -72,12 +84,30 @@ REFUSAL_TEXTS: Final[dict[Refusal, Text]] = {
         en="The value lies outside the commissioned limits.", zh="数值超出调试时确定的限值。"
     ),
     Refusal.LOCAL_MODE: Text(en="The machine is in local mode.", zh="设备处于就地模式。"),
+    Refusal.LOCKED_OUT: Text(
+        en="The equipment is out of service until a named person lifts it; this is no isolation.",
+        zh="设备已停用,须由具名人员解除;这不等于安全隔离。",
+    ),
+    Refusal.STOPPED: Text(
+        en="Automatic control is stopped here until it is released in two steps.",
+        zh="此处的自动控制已停止,须分两步解除。",
+    ),
+    Refusal.OPTED_OUT: Text(
+        en="The site has declined plans for this equipment for now.", zh="现场暂不接受对此设备的计划。"
+    ),
     Refusal.INTERLOCK: Text(en="An interlock forbids it now.", zh="联锁条件当前禁止。"),
     Refusal.BAD_INPUT: Text(
         en="The last reading of the point is bad or too old.", zh="此点的最近读数无效或过旧。"
     ),
     Refusal.EXPECT: Text(
         en="The point no longer has the value the sender expected.", zh="此点的值已不是发送方所预期的。"
+    ),
+    Refusal.RATE: Text(
+        en="The point was changed, started or written too often, or the step is too large.",
+        zh="此点的变更、启动或写入过于频繁,或变化幅度过大。",
+    ),
+    Refusal.QUOTA: Text(
+        en="Too many set-points at once for this edge.", zh="此网关短时间内收到的设定值过多。"
     ),
     Refusal.NOT_PROVEN: Text(
         en="The fallback of this point has not been proven for its present limits.",

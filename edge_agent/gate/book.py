@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import ValidationError
 
-from edge_agent.gate.state import PointRules
+from edge_agent.gate.rules import PointRules
 from protocols.errors import ConfigError
 from protocols.profile import ModbusAddress, PointSpec, Profile
 from protocols.signing import key_id
@@ -79,6 +79,17 @@ def point_rules(
     return found
 
 
+def interlock_inputs(site: SiteDevices, blocks: Mapping[str, WriteBlock]) -> dict[str, float]:
+    """`device/point` of every input an interlock looks at, to how often it is read, in s."""
+    duties = [limits.duty for block in blocks.values() for limits in block.points if limits.duty is not None]
+    names = {condition.input for duty in duties for condition in duty.interlock}
+    found: dict[str, float] = {}
+    for name in sorted(names):
+        device, point = name.split("/")
+        found[name] = site.profile_of(device).point(point).every_s
+    return found
+
+
 def tolerance(limits: WriteLimits, spec: PointSpec) -> float:
     """Largest difference of equal readings: as configured, at least half a register step or rounding."""
     step = abs(spec.scale) * _HALF if isinstance(spec.address, ModbusAddress) else 0.0
@@ -102,6 +113,8 @@ def _rules(block: WriteBlock, limits: WriteLimits, profile: Profile, *, proven: 
         poll_s=spec.every_s,
         watchdog_s=profile.watchdog_s,
         switch_poll_s=None if switch is None else profile.point(switch).every_s,
+        zone=block.zone,
+        safety_poll_s=None if block.safety_point is None else profile.point(block.safety_point).every_s,
     )
 
 

@@ -6,18 +6,32 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import assert_never
 
-from edge_agent.gate import checks, fallback, foreign, holding, lease
+from edge_agent.gate import (
+    acts,
+    answers,
+    checks,
+    controller,
+    fallback,
+    foreign,
+    holding,
+    lease,
+    orders,
+    selection,
+    standing,
+)
 from edge_agent.gate.draft import Decision, Draft
 from edge_agent.gate.events import (
+    ControllerOutput,
     Dropped,
     Event,
+    InputRead,
     LocalMode,
     MessageReceived,
     PointRead,
     ReadBack,
     ReleaseAll,
     RenewalReceived,
-    SaveAnswer,
+    Safety,
     SaveFence,
     Started,
     Tick,
@@ -25,20 +39,21 @@ from edge_agent.gate.events import (
     WriteDone,
     WriteFailed,
 )
+from edge_agent.gate.rules import Rules
 from edge_agent.gate.start import started
-from edge_agent.gate.state import NS, Falling, Fence, GateState, Holding, Rules
+from edge_agent.gate.state import Falling, Fence, GateState, Holding, Seen
 from protocols.clock import Instant
 from protocols.command import (
+    ACTS,
     ID_BYTES,
     PURPOSE_COMMAND,
     PURPOSE_RENEWAL,
     Command,
-    CommandKind,
     Renewal,
     decode_command,
     decode_renewal,
 )
-from protocols.receipt import Receipt, Received, Refused, Released, Scheduled
+from protocols.receipt import Refused, Released
 from protocols.refusal import Refusal
 
 
@@ -57,14 +72,12 @@ def decide(rules: Rules, state: GateState, event: Event, now: Instant) -> Decisi
             _tick(draft)
         case WriteDone() | WriteFailed() | ReadBack() | PointRead():
             _answer_of_device(draft, event)
-        case LocalMode():
-            _local_mode(draft, event)
         case Started():
             started(draft, event)
         case ReleaseAll():
             _release_all(draft)
-        case _ as never:
-            assert_never(never)
+        case _:
+            _beside(draft, event)
     return draft.done()
 
 
@@ -73,17 +86,31 @@ def wanted(rules: Rules, state: GateState, write: Write, now: Instant) -> bool:
     draft = Draft(rules, state, now)
     point = draft.point(write.point)
     act = point.act
-    if not draft.writable(write.point):
-        return False
     if isinstance(act, Holding):
         held = point.lease(act.id)
-        return held is not None and held.lives(now.mono_ns) and write.ticket in (act.ticket, act.feeding)
-    return isinstance(act, Falling) and act.ticket == write.ticket
+        alive = held is not None and held.lives(now.mono_ns) and write.ticket in (act.ticket, act.feeding)
+        return alive and standing.above(draft, write.point) is None
+    return isinstance(act, Falling) and act.ticket == write.ticket and standing.writable(draft, write.point)
 
 
 def settled(state: GateState) -> bool:
     """Whether no lease lives and no fallback is under way."""
-    return not any(point.leases or point.act for point in state.points.values())
+    points = (state.points[name] for name in state.busy)
+    return not any(point.leases or point.act for point in points)
+
+
+def _beside(draft: Draft, event: LocalMode | Safety | InputRead | ControllerOutput) -> None:
+    match event:
+        case LocalMode():
+            _local_mode(draft, event)
+        case Safety():
+            acts.safety(draft, event)
+        case InputRead():
+            _input(draft, event)
+        case ControllerOutput():
+            controller.output(draft, event)
+        case _ as never:
+            assert_never(never)
 
 
 def _for_us(draft: Draft, data: bytes, decode: Callable[[bytes], checks.M], purpose: str) -> checks.M | None:
@@ -106,46 +133,13 @@ def _command(draft: Draft, data: bytes) -> None:
     if no is None and first is None:
         no = _first_no(draft, command, checks.BEFORE_FENCE)
     if first is not None or no is not None:
-        draft.emit(first or _refused(draft, command, no), durable=False)
+        draft.emit(first or answers.refused(draft, command, no), durable=False)
         return
     _move_fence(draft, command)
-    lease.expire(draft, command.point)
-    if command.kind is CommandKind.RELEASE:
-        _release(draft, command)
+    if command.kind in ACTS:
+        acts.carry_out(draft, command)
     else:
-        _set(draft, command)
-    holding.pursue(draft, command.point)
-
-
-def _set(draft: Draft, command: Command) -> None:
-    rules, point = draft.rule(command.point), draft.point(command.point)
-    for check in checks.SET:
-        no = check(draft, rules, point, command)
-        if no is not None:
-            _remember(draft, _refused(draft, command, no))
-            return
-    if command.value is None:
-        return
-    edge, at = draft.rules.edge, draft.now
-    left_s = (lease.span_ns(command, at.mono_ns)[1] - at.mono_ns) / NS
-    _remember(draft, Received(command.id, edge, command.point, at, left_s))
-    granted = lease.grant(draft, command, command.value)
-    if granted.start_ns > draft.now_ns:
-        wait_s = (granted.start_ns - draft.now_ns) / NS
-        draft.emit(Scheduled(command.id, edge, command.point, at, wait_s))
-
-
-def _release(draft: Draft, command: Command) -> None:
-    edge, name, at = draft.rules.edge, command.point, draft.now
-    if command.value is not None:
-        no = checks.No(Refusal.VALUE, "a release has no value")
-        _remember(draft, _refused(draft, command, no))
-        return
-    _remember(draft, Received(command.id, edge, name, at, 0.0))
-    for held in draft.point(name).leases:
-        if held.level is command.level:
-            lease.end(draft, name, held, Released(held.id, edge, name, at))
-    draft.emit(Released(command.id, edge, name, at))
+        orders.carry_out(draft, command)
 
 
 def _renewal(draft: Draft, data: bytes) -> None:
@@ -170,11 +164,10 @@ def _renewal(draft: Draft, data: bytes) -> None:
 
 
 def _tick(draft: Draft) -> None:
-    for name, point in draft.state.points.items():
-        if point.leases or point.act or point.intent:
-            holding.pursue(draft, name)
-            holding.tick(draft, name)
-            fallback.tick(draft, name)
+    for name in list(draft.state.busy):
+        holding.pursue(draft, name)
+        holding.tick(draft, name)
+        fallback.tick(draft, name)
 
 
 def _answer_of_device(draft: Draft, event: WriteDone | WriteFailed | ReadBack | PointRead) -> None:
@@ -223,9 +216,20 @@ def _local_mode(draft: Draft, event: LocalMode) -> None:
         holding.pursue(draft, name)
 
 
+def _input(draft: Draft, event: InputRead) -> None:
+    before = draft.state.inputs.get(event.input)
+    if before is not None and event.at_ns <= before.at_ns:
+        return
+    seen = Seen(event.value, event.good, event.at_ns)
+    draft.state = replace(draft.state, inputs=draft.state.inputs.put(event.input, seen))
+    for name in draft.rules.guarded_by.get(event.input, ()):
+        holding.pursue(draft, name)
+
+
 def _release_all(draft: Draft) -> None:
-    for name in draft.state.points:
+    for name in list(draft.state.busy):
         lease.expire(draft, name)
+        selection.release(draft, name)
         for held in draft.point(name).leases:
             lease.end(draft, name, held, Released(held.id, draft.rules.edge, name, draft.now))
         holding.pursue(draft, name)
@@ -240,26 +244,8 @@ def _move_fence(draft: Draft, message: Command | Renewal) -> None:
         draft.persist(SaveFence(message.issuer, new))
 
 
-def _remember(draft: Draft, receipt: Receipt) -> None:
-    """Answer a command for the first time; the oldest answer is forgotten when there are too many."""
-    state = draft.state
-    number = state.next_order
-    oldest = state.order.get(number - draft.rules.most_ids)
-    answers, order = state.answers.put(receipt.id, receipt), state.order.put(number, receipt.id)
-    if oldest is not None:
-        answers, order = answers.drop(oldest), order.drop(number - draft.rules.most_ids)
-    draft.state = replace(state, answers=answers, order=order, next_order=number + 1)
-    draft.persist(SaveAnswer(receipt.id, receipt, oldest))
-    draft.emit(receipt)
-
-
 def _first_no(draft: Draft, command: Command, among: tuple[checks.Early, ...]) -> checks.No | None:
     return next((no for no in (check(draft, command) for check in among) if no is not None), None)
-
-
-def _refused(draft: Draft, command: Command, no: checks.No | None) -> Refused:
-    code, detail = (no.code, no.detail) if no else (Refusal.SCHEMA, "")
-    return Refused(command.id, draft.rules.edge, command.point, draft.now, code, detail)
 
 
 def _refuse_renewal(draft: Draft, renewal: Renewal, no: checks.No) -> None:

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from edge_agent.gate.events import Change, Effect, Emit, Persist, ReadBackRequest, Write
-from edge_agent.gate.state import GateState, PointRules, PointState, Rules
+from edge_agent.gate.events import (
+    Change,
+    Effect,
+    Emit,
+    Notice,
+    NoticeCode,
+    Persist,
+    ReadBackRequest,
+    SaveEntry,
+    Write,
+)
+from edge_agent.gate.rules import PointRules, Rules
+from edge_agent.gate.state import GateState, Lease, PointState
 from protocols.clock import Instant
 from protocols.receipt import Receipt
+
+REFRESH = "refresh"
+"""Why a watchdog is fed: the one write that needs no entry of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +56,10 @@ class Draft:
 
     def put(self, name: str, point: PointState) -> None:
         """Give a point a new state."""
-        self.state = replace(self.state, points=self.state.points.put(name, point))
+        state, busy = self.state, self.state.busy
+        if point.busy is not (name in busy):
+            busy = busy.put(name, None) if point.busy else busy.drop(name)
+        self.state = replace(state, points=state.points.put(name, point), busy=busy)
 
     def ticket(self) -> int:
         """A new number for a request to a device."""
@@ -57,9 +74,20 @@ class Draft:
         """Ask for a receipt."""
         self.effects.append(Emit(receipt, durable))
 
-    def write(self, name: str, value: float | None, why: str) -> int:
-        """Ask for a write; gives its ticket."""
+    def tell(self, lease: Lease, receipt: Receipt) -> None:
+        """Ask for a receipt of a lease; a local controller's output has none."""
+        if not lease.quiet:
+            self.emit(receipt)
+
+    def notice(self, code: NoticeCode, name: str, detail: str) -> None:
+        """Tell people of an event."""
+        self.effects.append(Notice(code, name, detail))
+
+    def write(self, name: str, value: float | None, why: str, ident: bytes) -> int:
+        """Ask for a write, its entry in the audit chain first; gives its ticket."""
         ticket = self.ticket()
+        if why != REFRESH:
+            self.persist(SaveEntry(name, value, why, ident, self.now.boot, self.now_ns))
         self.effects.append(Write(name, ticket, value, why))
         return ticket
 
@@ -68,16 +96,6 @@ class Draft:
         ticket = self.ticket()
         self.effects.append(ReadBackRequest(name, ticket, source))
         return ticket
-
-    def writable(self, name: str) -> bool:
-        """Whether the device, by the last good reading of its switch, is not in local mode.
-
-        Check 13 asks for a fresh reading besides; what already runs goes by the last one, so that a switch
-        that cannot be read never keeps a point from its fallback.
-        """
-        rules = self.rule(name)
-        switch = self.state.switches.get(rules.device)
-        return rules.switch_poll_s is None or (switch is not None and not switch.local)
 
     def done(self) -> Decision:
         """The decision."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
-from edge_agent.gate.state import Fence, Intent, Lease
+from edge_agent.gate.state import Fence, Intent, Latch, LatchKind, Lease, Wear
 from protocols.receipt import Receipt
 from protocols.refusal import Refusal
 
@@ -81,6 +82,34 @@ class LocalMode:
 
 
 @dataclass(frozen=True, slots=True)
+class Safety:
+    """The hardwired safety of a device was read well; `acts`: it holds the machine."""
+
+    device: str
+    acts: bool
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class InputRead:
+    """A poll of an input of an interlock; `at_ns` is the poll's instant on the boot clock."""
+
+    input: str
+    value: float
+    good: bool
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerOutput:
+    """What a local controller wants on a point it is the one writer of; None: it lets the point go."""
+
+    controller: str
+    point: str
+    value: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class SavedLease:
     """A lease of an earlier run."""
 
@@ -99,11 +128,20 @@ class SavedIntent:
 
 
 @dataclass(frozen=True, slots=True)
+class SaveSelection:
+    """A command waits for its operate; after a crash it is owed its last receipt and nothing else."""
+
+    point: str
+    id: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     """The agent has started and found these in its store."""
 
     leases: tuple[SavedLease, ...]
     intents: tuple[SavedIntent, ...]
+    selections: tuple[SaveSelection, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +151,7 @@ class ReleaseAll:
 
 Event = (
     MessageReceived | RenewalReceived | Tick | WriteDone | WriteFailed | ReadBack
-    | PointRead | LocalMode | Started | ReleaseAll
+    | PointRead | LocalMode | Safety | InputRead | ControllerOutput | Started | ReleaseAll
 )  # fmt: skip
 
 
@@ -176,7 +214,57 @@ class SaveCoolDown:
     until_ns: int
 
 
-Change = SaveFence | SaveAnswer | SaveLease | DropLease | SaveIntent | DropIntent | SaveCoolDown
+@dataclass(frozen=True, slots=True)
+class SaveWear:
+    """A point with limits of rate or wear is about to be written."""
+
+    point: str
+    boot: str
+    wear: Wear
+
+
+@dataclass(frozen=True, slots=True)
+class SaveLatch:
+    """A person has set something."""
+
+    boot: str
+    latch: Latch
+
+
+@dataclass(frozen=True, slots=True)
+class DropLatch:
+    """A person has ended it, or its time is over."""
+
+    kind: LatchKind
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropSelection:
+    """It no longer waits."""
+
+    id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SaveEntry:
+    """One entry of the audit chain: a write that is about to be asked for, and why.
+
+    A refresh repeats a value that has its entry, and gets none of its own.
+    """
+
+    point: str
+    value: float | None
+    why: str
+    id: bytes
+    boot: str
+    at_ns: int
+
+
+Change = (
+    SaveFence | SaveAnswer | SaveLease | DropLease | SaveIntent | DropIntent | SaveCoolDown
+    | SaveWear | SaveLatch | DropLatch | SaveSelection | DropSelection | SaveEntry
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,4 +309,26 @@ class Dropped:
     detail: str
 
 
-Effect = Persist | Emit | Write | ReadBackRequest | Dropped
+class NoticeCode(StrEnum):
+    """What a person should hear of, besides receipts."""
+
+    FALLBACK_FAILS = "fallback_fails"
+    """A point is not on its fallback after several tries."""
+    BOUNDS_EXCLUDE = "bounds_exclude"
+    """Grid limits leave no value: the point goes to its fallback."""
+    OUTPUT_REFUSED = "output_refused"
+    """A local controller asked for what may not be written."""
+    SAFETY = "safety"
+    """A hardwired safety acts; automatic control of its zone is stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """An event of a point for people."""
+
+    code: NoticeCode
+    point: str
+    detail: str
+
+
+Effect = Persist | Emit | Write | ReadBackRequest | Dropped | Notice

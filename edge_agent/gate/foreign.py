@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from edge_agent.gate import fallback, lease
+from edge_agent.gate import fallback, lease, selection
 from edge_agent.gate.draft import Draft
 from edge_agent.gate.events import LocalMode
-from edge_agent.gate.state import NS, Holding, Lease, PointRules, PointState, Switch
+from edge_agent.gate.rules import NS, PointRules
+from edge_agent.gate.state import Holding, PointState, Standing, Switch
 from protocols.receipt import Overridden
 
 LOCAL: Final = "local mode"
@@ -27,8 +28,15 @@ def switched(draft: Draft, event: LocalMode) -> None:
         return
     for name in draft.rules.points_of.get(event.device, ()):
         if event.local:
-            _all_overridden(draft, name, LOCAL)
-            draft.put(name, replace(draft.point(name), act=None, ended=None, foreign=None))
+            let_go(draft, name, LOCAL)
+
+
+def let_go(draft: Draft, name: str, by: str) -> None:
+    """All leases end and nothing is under way; what lies on the device stays noted as ours."""
+    all_overridden(draft, name, by)
+    point = draft.point(name)
+    if point.busy:
+        draft.put(name, replace(point, act=None, ended=None, foreign=None))
 
 
 def take(draft: Draft, name: str, by: str) -> None:
@@ -36,40 +44,43 @@ def take(draft: Draft, name: str, by: str) -> None:
 
     Where writes have a priority slot, ours is emptied: that takes nothing from them.
     """
-    _all_overridden(draft, name, by)
+    all_overridden(draft, name, by)
     fallback.cool_down(draft, name)
-    if draft.rule(name).fallback_value is None:
+    if draft.rule(name).slot:
         draft.put(name, replace(draft.point(name), ended=None))
         fallback.begin(draft, name)
     else:
         fallback.forget(draft, name)
 
 
-def seems_foreign(draft: Draft, name: str, held: Lease, value: float) -> bool:
-    """Whether two polls in a row showed the same value, and not ours."""
+def seems_foreign(draft: Draft, name: str, wanted: float, value: float) -> bool:
+    """Whether polls have shown the same value, not ours, twice and over two mirror periods."""
     rules, point = draft.rule(name), draft.point(name)
-    if rules.same(value, held.value):
+    if rules.same(value, wanted):
         draft.put(name, replace(point, foreign=None))
         return False
-    twice = point.foreign is not None and rules.same(value, point.foreign)
-    draft.put(name, replace(point, foreign=value))
-    return twice
+    if point.foreign is None or not rules.same(value, point.foreign.value):
+        draft.put(name, replace(point, foreign=Standing(value, draft.now_ns)))
+        return False
+    return draft.now_ns - point.foreign.since_ns >= 2 * rules.duty.mirror_s * NS
 
 
-def dropped_by_device(rules: PointRules, act: Holding, value: float, now_ns: int) -> bool:
+def dropped_by_device(rules: PointRules, point: PointState, act: Holding, value: float, now_ns: int) -> bool:
     """Whether the device's own watchdog, not a person, explains the value."""
-    starved = act.fed_ns is None or (
-        rules.watchdog_s is not None and now_ns - act.fed_ns >= rules.watchdog_s * NS
-    )
-    return rules.watchdog_s is not None and starved and rules.same(value, rules.fallback_value)
+    if rules.watchdog_s is None:
+        return False
+    starved = act.fed_ns is None or now_ns - act.fed_ns >= rules.watchdog_s * NS
+    return starved and rules.same(value, rules.home(point.intent))
 
 
 def explained(rules: PointRules, point: PointState, value: float | None) -> bool:
     """Whether a value found after a restart is our own doing: an intent, or the fallback."""
-    return rules.ours(value, point.intent) or rules.same(value, rules.fallback_value)
+    return rules.ours(value, point.intent) or rules.same(value, rules.home(point.intent))
 
 
-def _all_overridden(draft: Draft, name: str, by: str) -> None:
+def all_overridden(draft: Draft, name: str, by: str) -> None:
+    """End every lease of a point, and what was selected on it."""
     fallback.settle_owed(draft, name, by=by)
+    selection.drop(draft, name, by)
     for held in draft.point(name).leases:
         lease.end(draft, name, held, Overridden(held.id, draft.rules.edge, name, draft.now, by))

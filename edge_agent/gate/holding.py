@@ -6,11 +6,12 @@ import math
 from dataclasses import replace
 from typing import Final
 
-from edge_agent.gate import fallback, foreign, ladder
-from edge_agent.gate.draft import Draft
-from edge_agent.gate.events import PointRead, SaveIntent, SaveLease
+from edge_agent.gate import fallback, foreign, ladder, selection, standing, wear
+from edge_agent.gate.draft import REFRESH, Draft
+from edge_agent.gate.events import NoticeCode, PointRead, SaveIntent, SaveLease
+from edge_agent.gate.ladder import Claim
 from edge_agent.gate.lease import after_ns, end, expire
-from edge_agent.gate.state import Holding, Intent, Lease, Seen, Stage
+from edge_agent.gate.state import Holding, Intent, Lease, PointState, Seen, Stage
 from protocols.receipt import Mismatch, Overridden, Verified, Written
 from protocols.write_block import WriteLimits
 
@@ -21,37 +22,43 @@ _WRITTEN: Final = (Stage.SETTLING, Stage.READING, Stage.DONE)
 
 
 def pursue(draft: Draft, name: str) -> None:
-    """End what has run out, see who has the point now, and begin what that asks for."""
+    """End what has run out or is forbidden, see who has the point now, and begin what that asks for."""
     expire(draft, name)
+    selection.expire(draft, name)
+    _end_what_is_forbidden(draft, name)
     point = draft.point(name)
-    won = ladder.winner(point.leases, draft.now_ns)
-    if won is not None:
-        if not (isinstance(point.act, Holding) and point.act.id == won.id) and draft.writable(name):
-            begin(draft, name, won)
-    elif isinstance(point.act, Holding):
-        fallback.begin(draft, name, careful=point.act.resumed)
-    elif point.act is None and point.intent is not None and draft.writable(name):
-        fallback.begin(draft, name, careful=True)
+    won = ladder.winner(draft.rule(name), point.leases, draft.now_ns)
+    if won is None:
+        _fall(draft, name, point)
+    elif not _is_on_it(point, won):
+        _turn_to(draft, name, won)
 
 
-def begin(draft: Draft, name: str, lease: Lease, tries: int = 0) -> None:
-    """Write a lease's value; the intent is durable before."""
+def begin(draft: Draft, name: str, claim: Claim, tries: int = 0) -> None:
+    """Write a winner's value; the intent is durable before."""
     fallback.settle_owed(draft, name)
-    before = draft.point(name).intent
-    values = (*(before.values if before is not None else ()), lease.value)
-    intent = Intent(lease.id, values[-_MOST_VALUES:], lease.until_ns)
+    wear.counted(draft, name, claim.value)
+    point, lease = draft.point(name), claim.lease
+    old = point.intent
+    values = (*(old.values if old is not None else ()), claim.value)
+    seen = point.seen.value if point.seen is not None and point.seen.good else None
+    before = seen if old is None else old.before
+    intent = Intent(lease.id, values[-_MOST_VALUES:], lease.until_ns, before)
     draft.persist(SaveIntent(name, draft.now.boot, intent))
-    ticket = draft.write(name, lease.value, lease.level.value)
-    act = Holding(lease.id, ticket, Stage.WRITING, draft.now_ns, tries=tries)
-    draft.put(name, replace(draft.point(name), act=act, intent=intent, ended=None, foreign=None))
+    ticket = draft.write(name, claim.value, lease.level.value, lease.id)
+    act = Holding(lease.id, claim.value, ticket, Stage.WRITING, draft.now_ns, tries=tries)
+    draft.put(name, replace(point, act=act, intent=intent, ended=None, foreign=None))
+    if isinstance(point.act, Holding) and point.act.id == lease.id and point.act.value != claim.value:
+        _verified_anew(draft, name, lease)
 
 
 def write_done(draft: Draft, name: str, act: Holding, lease: Lease) -> None:
     """The device took the write: give it its time, then read."""
     if not lease.verified:
-        draft.emit(Written(lease.id, draft.rules.edge, name, draft.now, lease.value))
+        draft.tell(lease, Written(lease.id, draft.rules.edge, name, draft.now, act.value))
     now_ns = draft.now_ns
     _set(draft, name, replace(act, stage=Stage.SETTLING, since_ns=now_ns, fed_ns=now_ns))
+    wear.taken(draft, name)
     tick(draft, name)
 
 
@@ -66,14 +73,14 @@ def failed(draft: Draft, name: str, act: Holding, lease: Lease) -> None:
 def read(draft: Draft, name: str, act: Holding, lease: Lease, value: float | None) -> None:
     """Judge the read-back."""
     rules, point = draft.rule(name), draft.point(name)
-    if value is not None and rules.same(value, lease.value):
+    if value is not None and rules.same(value, act.value):
         _verified(draft, name, act, value)
     elif not act.resumed:
         _missed(draft, name, act, lease, math.nan if value is None else value)
     elif not foreign.explained(rules, point, value):
         foreign.take(draft, name, "a value that is not ours")
-    elif draft.writable(name):
-        begin(draft, name, lease)
+    elif standing.above(draft, name) is None:
+        begin(draft, name, Claim(lease, act.value))
     else:
         failed(draft, name, act, lease)
 
@@ -85,16 +92,17 @@ def polled(draft: Draft, event: PointRead) -> None:
     if before is not None and event.at_ns <= before.at_ns:
         return
     draft.put(name, replace(draft.point(name), seen=Seen(event.value, event.good, event.at_ns)))
-    act = draft.point(name).act
-    lease = draft.point(name).lease(act.id) if isinstance(act, Holding) else None
+    point = draft.point(name)
+    act = point.act
+    lease = point.lease(act.id) if isinstance(act, Holding) else None
     if not isinstance(act, Holding) or lease is None or act.stage is not Stage.DONE:
         return
     if not event.good or event.at_ns <= act.since_ns or act.feeding is not None:
         return
-    if not foreign.seems_foreign(draft, name, lease, event.value):
+    if not foreign.seems_foreign(draft, name, act.value, event.value):
         return
-    if foreign.dropped_by_device(draft.rule(name), act, event.value, draft.now_ns):
-        begin(draft, name, lease)
+    if foreign.dropped_by_device(draft.rule(name), point, act, event.value, draft.now_ns):
+        begin(draft, name, Claim(lease, act.value))
     else:
         foreign.take(draft, name, f"the value {event.value:g}")
 
@@ -121,16 +129,67 @@ def fed(draft: Draft, name: str, act: Holding, *, taken: bool) -> None:
     _set(draft, name, replace(act, feeding=None, fed_ns=draft.now_ns if taken else act.fed_ns))
 
 
+def _end_what_is_forbidden(draft: Draft, name: str) -> None:
+    point = draft.point(name)
+    if not (point.leases or point.selection):
+        return
+    found = standing.ends_leases(draft, name)
+    if found is not None:
+        foreign.all_overridden(draft, name, found.words)
+
+
+def _fall(draft: Draft, name: str, point: PointState) -> None:
+    if isinstance(point.act, Holding):
+        if ladder.shut_out(draft.rule(name), point.leases, draft.now_ns):
+            draft.notice(NoticeCode.BOUNDS_EXCLUDE, name, "the grid limits leave no value")
+        fallback.begin(draft, name, careful=point.act.resumed)
+    elif point.act is None and point.intent is not None and standing.writable(draft, name):
+        fallback.begin(draft, name, careful=True)
+
+
+def _is_on_it(point: PointState, won: Claim) -> bool:
+    """Whether the winner's value is already being held; how far, the act knows."""
+    act = point.act
+    if not isinstance(act, Holding) or act.id != won.lease.id:
+        return False
+    return act.resumed or act.value == won.value  # what was taken over is read before anything is written
+
+
+def _turn_to(draft: Draft, name: str, won: Claim) -> None:
+    """Write the winner's value, or, while that may not be, keep what is still allowed, else fall back."""
+    point = draft.point(name)
+    if standing.above(draft, name) is not None:
+        return
+    if not wear.hindrance(draft, name, won.value):
+        begin(draft, name, won)
+    elif isinstance(point.act, Holding) and not _may_stay(draft, name, point, point.act):
+        fallback.begin(draft, name)
+
+
+def _may_stay(draft: Draft, name: str, point: PointState, act: Holding) -> bool:
+    held = point.lease(act.id)
+    if held is None or not held.lives(draft.now_ns):
+        return False
+    left = ladder.room(draft.rule(name), point.leases, draft.now_ns)
+    return ladder.rank(held.level) == 0 or left.low <= act.value <= left.high
+
+
 def _feed(draft: Draft, name: str, act: Holding) -> None:
     rules, point = draft.rule(name), draft.point(name)
     lease = point.lease(act.id)
     if rules.watchdog_s is None or lease is None or act.resumed or act.stage not in _WRITTEN:
         return
-    if act.feeding is not None or point.foreign is not None or not draft.writable(name):
+    if act.feeding is not None or point.foreign is not None or standing.above(draft, name) is not None:
         return
     if act.fed_ns is None or draft.now_ns >= after_ns(act.fed_ns, rules.watchdog_s / _FEEDS_A_WATCHDOG):
-        ticket = draft.write(name, lease.value, "refresh")
+        ticket = draft.write(name, act.value, REFRESH, lease.id)
         _set(draft, name, replace(act, feeding=ticket))
+
+
+def _verified_anew(draft: Draft, name: str, lease: Lease) -> None:
+    """A step of a timetable or a bound has moved the value: it is written and read back again."""
+    point = draft.point(name)
+    draft.put(name, replace(point, leases=ladder.placed(point.leases, replace(lease, verified=False))))
 
 
 def _verified(draft: Draft, name: str, act: Holding, value: float) -> None:
@@ -143,8 +202,9 @@ def _verified(draft: Draft, name: str, act: Holding, value: float) -> None:
         return
     seen = replace(lease, verified=True)
     draft.put(name, replace(point, leases=ladder.placed(point.leases, seen)))
-    draft.persist(SaveLease(name, draft.now.boot, seen))
-    draft.emit(Verified(lease.id, draft.rules.edge, name, draft.now, value))
+    if not lease.quiet:
+        draft.persist(SaveLease(name, draft.now.boot, seen))
+    draft.tell(lease, Verified(lease.id, draft.rules.edge, name, draft.now, value))
 
 
 def _only_value_left(draft: Draft, name: str) -> None:
@@ -156,12 +216,14 @@ def _only_value_left(draft: Draft, name: str) -> None:
 
 
 def _missed(draft: Draft, name: str, act: Holding, lease: Lease, got: float) -> None:
-    if act.tries + 1 < _TRIES and draft.writable(name):
-        begin(draft, name, lease, act.tries + 1)
+    if act.tries + 1 < _TRIES and standing.above(draft, name) is None:
+        begin(draft, name, Claim(lease, act.value), act.tries + 1)
         return
     at, edge = draft.now, draft.rules.edge
-    draft.emit(Mismatch(lease.id, edge, name, at, lease.value, got))
+    draft.tell(lease, Mismatch(lease.id, edge, name, at, act.value, got))
     end(draft, name, lease, Overridden(lease.id, edge, name, at, "mismatch"))
+    if lease.quiet:
+        fallback.cool_down(draft, name)
     pursue(draft, name)
 
 

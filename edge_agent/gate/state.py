@@ -1,26 +1,18 @@
-"""What the gate knows: its rules (from files, never change in a run) and its state (changes with each event).
+"""What the gate knows: its state, which changes with each event.
 
 All instants are nanoseconds of the boot clock (CLOCK_BOOTTIME); the wall clock only labels receipts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum, auto
-from functools import cached_property
+from enum import Enum, StrEnum, auto
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from edge_agent.gate.pmap import PMap
-from protocols.command import Level
+from edge_agent.gate.rules import NS
+from protocols.command import CommandKind, Level
 from protocols.receipt import Receipt
-from protocols.write_block import WriteLimits
-
-NS: Final = 1_000_000_000
-FRESH_POLLS: Final = 3
-"""A reading older than so many polling periods counts as none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,99 +24,13 @@ class Intent:
         values: What the device may show of ours, the newest last: a write that was never read back may have
             been lost, then the one before still stands. [unit of the point]
         until_ns: End of the lease as granted.
+        before: What was read before our first write; None: not known. [unit of the point]
     """
 
     id: bytes
     values: tuple[float, ...]
     until_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class PointRules:
-    """What may be done to one set-point.
-
-    Attributes:
-        device: Its device.
-        name: Its name in the profile.
-        limits: Commissioned limits.
-        cap_hash: Hash of the write block they stand in.
-        proven: Whether a fallback proof for exactly these limits exists.
-        tolerance: Largest difference of two readings that count as equal. [unit of the point]
-        poll_s: How often it is read.
-        watchdog_s: After how long without a write the device itself drops the value; None: it never does.
-        switch_poll_s: How often the device's local switch is read; None: it has none.
-    """
-
-    device: str
-    name: str
-    limits: WriteLimits
-    cap_hash: bytes
-    proven: bool
-    tolerance: float
-    poll_s: float
-    watchdog_s: float | None = None
-    switch_poll_s: float | None = None
-
-    def same(self, one: float | None, other: float | None) -> bool:
-        """Whether two readings are equal; None is the empty priority slot."""
-        if one is None or other is None:
-            return one is other
-        return abs(one - other) <= self.tolerance
-
-    def ours(self, value: float | None, intent: Intent | None) -> bool:
-        """Whether a value is one we may have written."""
-        return intent is not None and any(self.same(value, each) for each in intent.values)
-
-    @property
-    def fallback_value(self) -> float | None:
-        """Where the point goes when no lease lives; None: the priority slot is emptied."""
-        return self.limits.fallback.value
-
-
-@dataclass(frozen=True, slots=True)
-class Issuer:
-    """Somebody who may send.
-
-    Attributes:
-        keys: Key id to public key.
-        levels: Rungs it may ask for.
-    """
-
-    keys: Mapping[str, Ed25519PublicKey]
-    levels: frozenset[Level]
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What the gate of one edge goes by.
-
-    Attributes:
-        site: The site.
-        edge: The edge.
-        agent_epoch: Epoch of this run of the agent.
-        issuers: Who may send.
-        points: `site/device/point` to its rules; nothing else is ever written.
-        max_echo_age_s: How old the heartbeat behind a message may be.
-        cool_down_s: How long a point is left alone after somebody else took it.
-        most_ids: How many answered commands are remembered.
-    """
-
-    site: str
-    edge: str
-    agent_epoch: int
-    issuers: Mapping[str, Issuer]
-    points: Mapping[str, PointRules]
-    max_echo_age_s: float = 10.0
-    cool_down_s: float = 900.0
-    most_ids: int = 10_000
-
-    @cached_property
-    def points_of(self) -> Mapping[str, tuple[str, ...]]:
-        """Device id to its points."""
-        found: dict[str, list[str]] = {}
-        for point, rules in self.points.items():
-            found.setdefault(rules.device, []).append(point)
-        return {device: tuple(points) for device, points in found.items()}
+    before: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +41,14 @@ class Lease:
         id: Id of the command.
         issuer: Who sent it; only the same may renew it.
         level: Its rung.
-        value: Set-point. [unit of the point]
+        value: Set-point, or the first of a timetable. [unit of the point]
         start_ns: From when it acts.
         until_ns: From when it no longer acts.
-        verified: Whether its value has been read back.
+        verified: Whether its present value has been read back.
+        steps: Instant and value of each step of a timetable; empty for a single value.
+        bound: `at_most` or `at_least`: it limits the rungs below and asks for no value; None: it asks.
+        actor: Person or job.
+        reason: Why, for people.
     """
 
     id: bytes
@@ -148,10 +58,23 @@ class Lease:
     start_ns: int
     until_ns: int
     verified: bool = False
+    steps: tuple[tuple[int, float], ...] = ()
+    bound: CommandKind | None = None
+    actor: str = ""
+    reason: str = ""
+
+    @property
+    def quiet(self) -> bool:
+        """Whether it is a local controller's output: no receipts, and no crash outlives it."""
+        return self.level is Level.CONTROLLER
 
     def lives(self, at_ns: int) -> bool:
         """Whether it has not ended; it may not have begun."""
         return at_ns < self.until_ns
+
+    def value_at(self, at_ns: int) -> float:
+        """Set-point at an instant, in the unit of the point."""
+        return next((value for start_ns, value in reversed(self.steps) if start_ns <= at_ns), self.value)
 
 
 ANSWER_S: Final = 30.0
@@ -161,6 +84,8 @@ ANSWER_S: Final = 30.0
 class Stage(Enum):
     """Where the way write → read-back stands."""
 
+    QUEUED = auto()
+    """Points of its group that come first are not there yet."""
     WRITING = auto()
     """A write is on its way."""
     SETTLING = auto()
@@ -183,6 +108,7 @@ class Holding:
 
     Attributes:
         id: The lease.
+        value: What is written. [unit of the point]
         ticket: Number of the request whose answer is awaited.
         stage: Where it stands.
         since_ns: When the stage began; in DONE, when the value was read back.
@@ -193,6 +119,7 @@ class Holding:
     """
 
     id: bytes
+    value: float
     ticket: int
     stage: Stage
     since_ns: int
@@ -220,6 +147,7 @@ class Falling:
         since_ns: When the stage began.
         careful: A value that is not ours is left alone (after a restart or local mode).
         written: Whether our write was taken since the last read.
+        tries: Rounds that did not bring it home.
     """
 
     ticket: int
@@ -227,6 +155,7 @@ class Falling:
     since_ns: int
     careful: bool = False
     written: bool = False
+    tries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,18 +176,95 @@ class Switch:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """A value that is not ours, and since when polls have shown it."""
+
+    value: float
+    since_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wear:
+    """What has been asked of a point, for dwell, starts and the write budget.
+
+    Attributes:
+        value: Last value written; None: the priority slot was emptied, or nothing was written yet.
+        changed_ns: Last change; None: none yet.
+        starts: Instants of the starts of the last hour, oldest first.
+        day_ns: Begin of the 24 h the budget counts in.
+        writes: Changes since then.
+    """
+
+    value: float | None = None
+    changed_ns: int | None = None
+    starts: tuple[int, ...] = ()
+    day_ns: int = 0
+    writes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A command that waits for its operate.
+
+    Attributes:
+        lease: What is granted when it comes.
+        until_ns: From when it no longer waits.
+        expect: Value the issuer believed in.
+        group: Group that is operated together; empty: the point alone.
+        size: How many points the group has.
+    """
+
+    lease: Lease
+    until_ns: int
+    expect: float | None = None
+    group: bytes = b""
+    size: int = 0
+
+
+class LatchKind(StrEnum):
+    """What a person has set, and only a person ends."""
+
+    STOP = "stop"
+    LOCK_OUT = "lock_out"
+    OPT_OUT = "opt_out"
+
+
+@dataclass(frozen=True, slots=True)
+class Latch:
+    """One of them, in one scope.
+
+    Attributes:
+        kind: What it is.
+        scope: `all`, `site:…`, `zone:…`, a device or a point.
+        actor: Who set it.
+        reason: Why.
+        until_ns: End of a timed opt-out; None: until it is lifted.
+        armed_ns: When the first step of its release came; None: it has not.
+    """
+
+    kind: LatchKind
+    scope: str
+    actor: str
+    reason: str
+    until_ns: int | None = None
+    armed_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PointState:
     """One set-point.
 
     Attributes:
-        leases: At most one a rung, highest rung first.
+        leases: At most one a rung (of bounds one of each kind), highest rung first.
         act: What is being done; None: the point is left to itself.
         intent: What we may have left on the device.
         ended: Lease that held the point and has ended; its fallback is owed a receipt.
         owed: Lease of an earlier run whose last receipt waits for what the device says.
         seen: Last poll.
-        foreign: Value of the last poll, when it was not ours.
+        foreign: Value of the last polls, when it was not ours.
         cool_until_ns: Until when somebody else has it.
+        selection: What waits for its operate.
+        wear: What was asked of it.
     """
 
     leases: tuple[Lease, ...] = ()
@@ -267,12 +273,19 @@ class PointState:
     ended: Ended | None = None
     owed: Lease | None = None
     seen: Seen | None = None
-    foreign: float | None = None
+    foreign: Standing | None = None
     cool_until_ns: int = 0
+    selection: Selection | None = None
+    wear: Wear = Wear()
 
     def lease(self, ident: bytes) -> Lease | None:
         """The lease of that id."""
         return next((lease for lease in self.leases if lease.id == ident), None)
+
+    @property
+    def busy(self) -> bool:
+        """Whether time may change something."""
+        return bool(self.leases or self.act or self.intent or self.selection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +308,13 @@ class GateState:
         points: `site/device/point` to its state.
         switches: Device to the last good reading of its local switch; missing: none yet.
         ticket: Last ticket given out.
+        busy: Points that time may change.
+        safeties: Device to the last good reading of its hardwired safety; missing: none yet.
+        inputs: Input of an interlock to its last reading.
+        latches: Kind and scope to what a person has set.
+        groups: Group to the points selected for it.
+        accepted: Instants of the last accepted set-points, for the quota.
+        started_ns: When this run took over.
     """
 
     fences: PMap[str, Fence] = field(default_factory=PMap)
@@ -304,6 +324,13 @@ class GateState:
     points: PMap[str, PointState] = field(default_factory=PMap)
     switches: PMap[str, Switch] = field(default_factory=PMap)
     ticket: int = 0
+    busy: PMap[str, None] = field(default_factory=PMap)
+    safeties: PMap[str, Switch] = field(default_factory=PMap)
+    inputs: PMap[str, Seen] = field(default_factory=PMap)
+    latches: PMap[tuple[LatchKind, str], Latch] = field(default_factory=PMap)
+    groups: PMap[bytes, tuple[str, ...]] = field(default_factory=PMap)
+    accepted: tuple[int, ...] = ()
+    started_ns: int = 0
 
     @property
     def fence(self) -> int:

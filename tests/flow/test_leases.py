@@ -18,7 +18,7 @@ from nats.js.api import ConsumerConfig
 from edge_agent.commands import CommandPorts, CommandService, CommandSettings
 from edge_agent.drivers import make_drivers
 from edge_agent.gate.book import load_blocks, point_rules, proof_file
-from edge_agent.gate.state import Issuer, Rules
+from edge_agent.gate.rules import Issuer, Rules
 from edge_agent.image import Image
 from edge_agent.journal import Journal, JournalPlace
 from edge_agent.journal_rows import Entry

@@ -27,8 +27,8 @@ from edge_agent.gate.events import (
     WriteDone,
     WriteFailed,
 )
+from edge_agent.gate.rules import Issuer, PointRules, Rules
 from edge_agent.gate.start import restored
-from edge_agent.gate.state import Issuer, PointRules, Rules
 from edge_agent.gate.store import ControlStore
 from protocols.clock import Instant
 from protocols.command import Command, CommandKind, Echo, Level, Renewal, lease_list_hash
@@ -108,7 +108,7 @@ class World:
     def open(self) -> None:
         self.store = ControlStore(self.folder / "control.db")
         saved = self.store.load()
-        self.state = restored(saved, self.boot)
+        self.state = restored(saved, self.now)
         self.queue: list[Write | ReadBackRequest] = []
         self.saved = saved
 
@@ -121,7 +121,7 @@ class World:
 
     def start(self) -> None:
         self.deliver()
-        self.feed(Started(self.saved.leases, self.saved.intents))
+        self.feed(Started(self.saved.leases, self.saved.intents, self.saved.selections))
         self.poll()
         self.feed(Tick())
 

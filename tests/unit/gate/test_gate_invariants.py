@@ -27,7 +27,7 @@ from typing_extensions import override
 
 from edge_agent.gate import core
 from edge_agent.gate.events import MessageReceived, RenewalReceived, SavedLease, Write, WriteDone, WriteFailed
-from edge_agent.gate.state import Rules
+from edge_agent.gate.rules import Rules
 from protocols.command import Command, CommandKind, Echo, Level
 from protocols.receipt import TERMINAL, FallbackDone, Overridden, Received, Refused
 from protocols.refusal import Refusal

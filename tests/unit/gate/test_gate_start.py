@@ -108,9 +108,8 @@ def test_a_device_that_cannot_be_reached_at_the_start_is_asked_until_it_answers(
 def test_nothing_is_written_in_the_event_of_the_start_itself(world: World) -> None:
     world.order(100.0, lease_s=9.0)
     for boot in ("boota", "bootb"):
-        state = restored(world.store.load(), boot)
-        saved = world.store.load()
-        now = replace(world.now, boot=boot)
+        saved, now = world.store.load(), replace(world.now, boot=boot)
+        state = restored(saved, now)
         decision = core.decide(world.rules, state, Started(saved.leases, saved.intents), now)
         ticked = core.decide(world.rules, decision.state, Tick(), now)
         assert not [e for e in (*decision.effects, *ticked.effects) if isinstance(e, Write)]
