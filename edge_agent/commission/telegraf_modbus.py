@@ -1,9 +1,9 @@
 """`[[inputs.modbus]]` of Telegraf: the three styles of its configuration. Pure.
 
-Addresses are counted from 0 on the wire there as here. `FLOAT32` of the style `register` is no float but an
-unsigned integer, as its documentation says; `FLOAT32-IEEE` is one.
+Addresses are counted from 0 on the wire there as here. `FLOAT32` of the style `register` is not taken over:
+the documentation calls it an unsigned integer, Telegraf 1.37.2 reads a float (tried); `FLOAT32-IEEE` is one.
 
-Source: Telegraf 1.37, plug-in inputs.modbus: README, `configuration_*.go`, `type_conversions*.go`.
+Source: Telegraf, plug-in inputs.modbus: README, `configuration_*.go`, `type_conversions*.go`; tried: 1.37.2.
 """
 
 from __future__ import annotations
@@ -29,10 +29,9 @@ _REGISTERS: Final = {"i16": 1, "u16": 1, "i32": 2, "u32": 2, "f32": 2, "i64": 4,
 _FIXED: Final = {
     ("FIXED", 1): "INT16", ("FIXED", 2): "INT32", ("FIXED", 4): "INT64",
     ("UFIXED", 1): "UINT16", ("UFIXED", 2): "UINT32", ("UFIXED", 4): "UINT64",
-    ("FLOAT32", 1): "UINT16", ("FLOAT32", 2): "UINT32", ("FLOAT32", 4): "UINT64",
     ("FLOAT32-IEEE", 2): "FLOAT32", ("FLOAT64-IEEE", 4): "FLOAT64",
 }  # fmt: skip
-_BY_LENGTH: Final = ("FIXED", "UFIXED", "FLOAT32", "FLOAT32-IEEE", "FLOAT64-IEEE")
+_BY_LENGTH: Final = ("FIXED", "UFIXED", "FLOAT32-IEEE", "FLOAT64-IEEE")
 """Types of the style `register` whose width is that of their addresses."""
 
 _BYTES: Final = {"UINT8L": 0, "UINT8H": 8}
@@ -96,6 +95,12 @@ def _register_field(one: Section, table: str) -> FoundField:
         return _field(one, _bit_cell(table, first), "", state=True)
     said = one.text("data_type")
     fixed = _FIXED.get((said, count))
+    if said == "FLOAT32":
+        raise ConfigError(
+            "found 'FLOAT32', an unsigned integer in some versions of Telegraf and a float in others; say "
+            "UFIXED or FLOAT32-IEEE, whichever gives the value on the display",
+            key="data_type",
+        )
     if fixed is None and said in _BY_LENGTH:
         raise ConfigError(f"found {said!r} of {count} registers; allowed are 1, 2 or 4", key="address")
     address = _typed(one, fixed or said, "data_type", one.text("byte_order"))
