@@ -15,7 +15,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -242,7 +242,8 @@ async def rig(folder: Path, *, counting: bool = True) -> AsyncIterator[Rig]:
                     taking.cancel()
     finally:
         await made.end_agent(signal.SIGKILL)
-        await client.close()
+        with suppress(OSError):  # it may be in the middle of coming back to a bus that was away
+            await client.close()
         server.stop()
 
 
