@@ -36,7 +36,7 @@ demo: $(VENV)/.run-stamp web
 	@$(BIN)/ems demo $(if $(FOR),--for $(FOR)) $(if $(OUT),--out $(OUT))
 
 test: $(VENV)/.dev-stamp
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --junitxml=var/test.xml
 
 check: $(VENV)/.dev-stamp
 	@$(BIN)/ruff format -q --check . && $(BIN)/ruff check -q .
@@ -49,7 +49,8 @@ bench: $(VENV)/.dev-stamp
 	@$(BIN)/python -m benchmarks.run $(if $(CASE),--case $(CASE))
 
 nightly: $(VENV)/.dev-stamp
-	@$(BIN)/python -m pytest -m nightly
+	@$(BIN)/python -m pytest -m nightly --junitxml=var/nightly.xml; ended=$$?; \
+	$(BIN)/python -m tests.faults.table $(wildcard var/test.xml) var/nightly.xml && exit $$ended
 
 deb: $(VENV)/.run-stamp
 	@PYTHONPATH=packaging $(BIN)/python -m ems_deb --arch $(ARCH) --python $(PY)
