@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -363,3 +364,14 @@ def test_a_file_without_anything_to_take_says_why(tmp_path: Path, text: str, fau
 def test_a_unit_that_is_unknown_lists_the_known_ones() -> None:
     with pytest.raises(ConfigError, match=r"not PATTERN=UNIT; units are: .*kW"):
         unit_wish("volts=Volt")
+
+
+@pytest.mark.parametrize("page", ["from-telegraf.md", "from-telegraf.zh.md"])
+def test_the_example_of_the_page_does_what_the_page_says(tmp_path: Path, page: str) -> None:
+    text = (Path(__file__).parents[3] / "docs" / page).read_text(encoding="utf-8")
+    example, told_there = re.findall(r"```\w*\n(.*?)```", text, re.DOTALL)[::2]
+    made, left_out = converted(tmp_path, example, "volt*=V", counters=("energy*",))
+    assert [spec.name for spec in made.profiles[0][0].points] == ["power_kw", "voltage_v"]
+    said = [line.replace("t.conf", "left out: telegraf.conf", 1) for line in left_out]
+    shown = [line.removesuffix("…") for line in told_there.splitlines()]
+    assert all(one.startswith(other) for one, other in zip(said, shown, strict=True))
