@@ -1,122 +1,41 @@
-"""`ems edge doctor`: what could keep a box from its work, each with a sentence what to do."""
+"""`ems doctor`: what could keep a box from its work, each with a sentence what to do."""
 
 from __future__ import annotations
 
 import asyncio
-import grp
 import json
-import os
-import pwd
-import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
+from edge_agent.box import become_agent, read_box
+from edge_agent.box_health import Finding, check_clock, check_flash, check_port, check_serial, check_state
 from edge_agent.clock_notes import clock_is_synced
 from edge_agent.drivers import make_drivers
 from edge_agent.lines import Lines
 from edge_agent.local_server import PORT_FILE
 from edge_agent.settings import Accepted, Place, bus_login, load_accepted
 from edge_agent.top import Figures, one, read_metrics
-from protocols.clock import Clock
-from protocols.device import Device, ModbusSerial
+from protocols.device import Device
 from protocols.errors import ConfigError, EmsError
 from runtime.bus import connect
-from runtime.clock import NS, SystemClock, iso_utc
-
-_Verdict = Literal["ok", "look", "bad"]
-
-_PLAUSIBLE_S: Final = 1_577_836_800
-_LOW_DISK_BYTES: Final = 500_000_000
-_WORN: Final = 8
-"""Life-time estimate of an eMMC in tenths (JEDEC 84-B51, EXT_CSD 268): 80 to 90 % used."""
+from runtime.clock import SystemClock
 
 _SPOILED_FRAC: Final = 0.001
 """Part of the calls to a line whose answer may be spoiled before it is worth a look."""
 
 _REACH_S: Final = 4.0
 _DEVICE_S: Final = 10.0
+_ELSEWHERE: Final = Place(
+    Path("configs"), "demo", "edge1", Path("var/edge"), Path("var/keys"), "nats://127.0.0.1:4222"
+)
 _MARKS: Final = {"ok": "[green]ok  [/green]", "look": "[yellow]look[/yellow]", "bad": "[red]bad [/red]"}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One check.
-
-    Attributes:
-        what: What was looked at.
-        verdict: `ok`, `look` (works, but not for long or not well) or `bad` (does not work).
-        found: What was found.
-        do: What to do; empty when ok.
-    """
-
-    what: str
-    verdict: _Verdict
-    found: str
-    do: str = ""
-
-
-def check_clock(clock: Clock, *, synced: bool) -> Finding:
-    """Whether the wall clock can be right and something keeps it so."""
-    wall_ns = clock.now().wall_ns
-    if wall_ns < _PLAUSIBLE_S * NS:
-        do = "set the time (`timedatectl set-time`) or let the box reach a time server; samples are kept"
-        return Finding("clock", "bad", f"it says {iso_utc(wall_ns)}", do)
-    if not synced:
-        do = "`timedatectl set-ntp true`, and let UDP port 123 out; until then the hub puts the times right"
-        return Finding("clock", "look", f"{iso_utc(wall_ns)}, but no time source keeps it", do)
-    return Finding("clock", "ok", f"{iso_utc(wall_ns)}, kept by a time source")
-
-
-def check_state(state: Path) -> Iterator[Finding]:
-    """Whether the state folder can be written and has room."""
-    there = next((folder for folder in (state, *state.parents) if folder.exists()), Path("/"))
-    if not os.access(there, os.W_OK | os.X_OK):
-        yield Finding("state", "bad", f"{there} cannot be written by {_user()}", f"chown {_user()} {there}")
-        return
-    free = shutil.disk_usage(there).free
-    found = f"{free / 1e9:.1f} GB free at {there}"
-    if free < _LOW_DISK_BYTES:
-        do = "free some space, or start with a smaller --journal-mb; 1,000 points/s are 0.4 GB a day"
-        yield Finding("disk", "bad", found, do)
-    else:
-        yield Finding("disk", "ok", found)
-
-
-def check_flash(sys_block: Path = Path("/sys/block")) -> Iterator[Finding]:
-    """Wear of eMMC chips, where the kernel tells."""
-    for file in sorted(sys_block.glob("*/device/life_time")):
-        worst = max((int(part, 16) for part in file.read_text(encoding="ascii").split()), default=0)
-        found = f"{file.parts[-3]}: about {worst * 10} % of its writes are used"
-        if worst >= _WORN:
-            yield Finding(
-                "flash wear", "look", found, "plan to replace the box; keep a copy of its state folder"
-            )
-        elif worst:
-            yield Finding("flash wear", "ok", found)
-
-
-def check_serial(devices: tuple[Device, ...]) -> Iterator[Finding]:
-    """Whether each serial port is there and may be used."""
-    ports = {device.connection.port for device in devices if isinstance(device.connection, ModbusSerial)}
-    for port in sorted(ports):
-        path = Path(port)
-        if not path.exists():
-            seen = ", ".join(sorted(str(found) for found in Path("/dev/serial/by-id").glob("*"))) or "none"
-            do = f"plug the adapter in, or name another port in the site file; adapters here: {seen}"
-            yield Finding(f"serial {port}", "bad", "it is not there", do)
-        elif not os.access(path, os.R_OK | os.W_OK):
-            group = grp.getgrgid(path.stat().st_gid).gr_name
-            do = f"`usermod -aG {group} {_user()}`, then start the agent again"
-            yield Finding(f"serial {port}", "bad", f"{_user()} may not use it", do)
-        else:
-            yield Finding(f"serial {port}", "ok", "it is there and may be used")
 
 
 async def check_bus(accepted: Accepted) -> Finding:
@@ -209,10 +128,6 @@ def _device(name: str, fault: str) -> Finding:
     return Finding(f"device {name}", "bad", fault, do)
 
 
-def _user() -> str:
-    return pwd.getpwuid(os.getuid()).pw_name
-
-
 def _runs(state: Path) -> bool:
     if not (state / PORT_FILE).exists():
         return False
@@ -222,14 +137,19 @@ def _runs(state: Path) -> bool:
         return False  # it was killed and could not take its file along
 
 
-async def examine(accepted: Accepted) -> list[Finding]:
-    """All checks, in the order in which a person should mend."""
-    devices, state = accepted.site.edge.devices, accepted.place.state
-    running = await asyncio.to_thread(_runs, state)
+async def examine(place: Place, metrics_port: int = 0) -> list[Finding]:
+    """All checks, in the order in which a person should mend; with a faulty device list those of the box."""
+    running = await asyncio.to_thread(_runs, place.state)
     findings = [
         check_clock(SystemClock(), synced=clock_is_synced()),
-        *check_state(state), *check_flash(), *check_serial(devices),
+        *check_state(place.state), *check_flash(), *check_port(metrics_port, running=running),
     ]  # fmt: skip
+    try:
+        accepted = load_accepted(place)
+    except ConfigError as error:
+        do = f"`ems edge init` writes a device list; check one: ems edge check --site {place.site}"
+        return [*findings, Finding("configuration", "bad", str(error), do)]
+    findings += check_serial(accepted.site.edge.devices)
     findings += await check_devices(accepted, running=running)
     findings.append(await check_bus(accepted))
     return [*findings, *await check_outlet(accepted, running=running)]
@@ -237,28 +157,41 @@ async def examine(accepted: Accepted) -> list[Finding]:
 
 def doctor(  # noqa: PLR0913  one option each
     *,
-    config: Annotated[Path, typer.Option("--config", help="Folder with sites/ and devices/.")] = Path(
-        "configs"
-    ),
-    site: Annotated[str, typer.Option(help="Site below the configuration.")] = "demo",
-    edge: Annotated[str, typer.Option(help="Id of this edge.")] = "edge1",
-    state: Annotated[Path, typer.Option(help="Folder of the agent's own state.")] = Path("var/edge"),
-    keys: Annotated[Path, typer.Option(help="Folder of the keys.")] = Path("var/keys"),
-    bus: Annotated[str, typer.Option(help="Address of the bus.")] = "nats://127.0.0.1:4222",
+    config: Annotated[Path | None, typer.Option("--config", help="Folder with sites/ and devices/.")] = None,
+    site: Annotated[str | None, typer.Option(help="Site below the configuration.")] = None,
+    edge: Annotated[str | None, typer.Option(help="Id of this edge.")] = None,
+    state: Annotated[Path | None, typer.Option(help="Folder of the agent's own state.")] = None,
+    keys: Annotated[Path | None, typer.Option(help="Folder of the keys.")] = None,
+    bus: Annotated[str | None, typer.Option(help="Address of the bus.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
-    """Check clock, disk, serial rights, ports, devices and bus; each fault comes with what to do.
+    """Check clock, disk, flash, ports, serial rights, devices and bus; each fault comes with what to do.
 
-    Example: ems edge doctor --site demo --edge edge1 --state var/edge
+    On a box that the package set up no option is needed: /etc/ems/edge.env has them. Elsewhere it looks at
+    configs, site demo, edge1, var/edge.
+
+    Example: ems doctor --site demo --edge edge1 --state var/edge
     """
-    findings = asyncio.run(examine(load_accepted(Place(config, site, edge, state, keys, bus))))
-    if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=1))
-    else:
-        console = Console()
-        for finding in findings:
-            console.print(f"{_MARKS[finding.verdict]} {escape(finding.what)}: {escape(finding.found)}")
-            if finding.do:
-                console.print(f"     → {escape(finding.do)}")
+    box = read_box() if state is None else None
+    usual = box.place if box else _ELSEWHERE
+    place = Place(
+        config or usual.config, site or usual.site, edge or usual.edge, state or usual.state,
+        keys or usual.keys, bus or usual.bus,
+    )  # fmt: skip
+    if box:
+        become_agent()
+    findings = asyncio.run(examine(place, box.metrics_port if box else 0))
+    _tell(findings, as_json=as_json)
     if any(finding.verdict == "bad" for finding in findings):
         raise typer.Exit(1)
+
+
+def _tell(findings: list[Finding], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=1))
+        return
+    console = Console()
+    for finding in findings:
+        console.print(f"{_MARKS[finding.verdict]} {escape(finding.what)}: {escape(finding.found)}")
+        if finding.do:
+            console.print(f"     → {escape(finding.do)}")

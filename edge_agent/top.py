@@ -83,7 +83,7 @@ def _head(figures: Figures) -> Text:
     text += f" · {one(figures, 'disk_written_bytes_total') / _MEGA:,.1f} MB written to disk"
     troubles = one(figures, "troubles")
     return Text(
-        text + (" · TROUBLE: see `ems edge doctor`" if troubles else ""), style="red" if troubles else ""
+        text + (" · TROUBLE: see `ems doctor`" if troubles else ""), style="red" if troubles else ""
     )
 
 

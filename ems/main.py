@@ -6,6 +6,7 @@ Bad input ends with one clear sentence on standard error and exit code 2.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import sys
 from collections.abc import Sequence
@@ -32,6 +33,11 @@ _COMMANDS: Final = {
         "ems bus run --state var/bus --keys var/keys --edge edge1",
     ),
     "edge": ("edge_agent.cli", "The agent beside the equipment.", "ems edge check --site demo --edge edge1"),
+    "doctor": (
+        "edge_agent.doctor",
+        "What could keep this box from its work, and what to do.",
+        "ems doctor --site demo --edge edge1 --state var/edge",
+    ),
     "hub": (
         "hub.cli",
         "The central hub: store, page, forecast, dispatch.",
@@ -45,6 +51,10 @@ _COMMANDS: Final = {
 }
 
 
+_ALONE: Final = frozenset({"doctor"})
+"""Commands without sub-commands: the function of the same name in their module."""
+
+
 def build_app(arguments: Sequence[str]) -> typer.Typer:
     """The command tree; only the sub-command that `arguments` name is filled with its own commands."""
     app = typer.Typer(
@@ -53,7 +63,11 @@ def build_app(arguments: Sequence[str]) -> typer.Typer:
     )  # fmt: skip
     for name, (module, text, example) in _COMMANDS.items():
         described = f"{text}\n\nExample: {example}"
-        if name in arguments[:1]:
+        if importlib.util.find_spec(module.rpartition(".")[0]) is None:
+            continue  # a box of the edge has no hub and no simulator
+        if name in arguments[:1] and name in _ALONE:
+            app.command(name)(getattr(importlib.import_module(module), name))
+        elif name in arguments[:1]:
             app.add_typer(importlib.import_module(module).app, name=name, help=described)
         else:
             app.command(name, help=text)(_listed)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.edge_rig import farm, rig, until, write_site
-from edge_agent.doctor import check_checksums, check_clock, check_flash, check_serial, check_state, examine
+from edge_agent.box import read_box
+from edge_agent.box_health import check_clock, check_flash, check_port, check_serial, check_state
+from edge_agent.doctor import check_checksums, examine
 from edge_agent.export import export_journal, time_ns
 from edge_agent.poll import poll_groups
-from edge_agent.settings import Place, load_accepted
+from edge_agent.settings import Place
 from protocols.errors import ConfigError
 from runtime.clock import VirtualClock
 from runtime.site import devices_file, load_devices
@@ -36,10 +39,55 @@ def test_a_worn_chip_is_told_before_it_dies(tmp_path: Path) -> None:
     for name, life in (("mmcblk0", "0x02 0x09"), ("mmcblk1", "0x01 0x01")):
         (tmp_path / name / "device").mkdir(parents=True)
         (tmp_path / name / "device" / "life_time").write_text(f"{life}\n")
+        (tmp_path / name / "device" / "type").write_text("MMC\n")
     assert [(f.verdict, f.found.split(":")[0]) for f in check_flash(tmp_path)] == [
         ("look", "mmcblk0"),
         ("ok", "mmcblk1"),
     ]
+
+
+def test_a_card_that_keeps_its_wear_to_itself_is_worth_a_look_and_no_card_is_said(tmp_path: Path) -> None:
+    (none,) = check_flash(tmp_path)
+    (tmp_path / "mmcblk0" / "device").mkdir(parents=True)
+    (tmp_path / "mmcblk0" / "device" / "type").write_text("SD\n")
+    (card,) = check_flash(tmp_path)
+    assert (none.verdict, card.verdict) == ("ok", "look")
+    assert "this SD does not tell" in card.found
+
+
+def test_a_taken_port_is_told_before_the_agent_is_started() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        (found,) = check_port(port, running=False)
+        assert (found.verdict, list(check_port(port, running=True))) == ("bad", [])
+    (found,) = check_port(port, running=False)
+    assert found.verdict == "ok"
+
+
+def test_a_box_is_looked_at_by_the_settings_of_its_unit(tmp_path: Path) -> None:
+    settings = tmp_path / "edge.env"
+    assert read_box(settings) is None
+    settings.write_text(
+        "# note\nEMS_SITE=plant7\nEMS_EDGE=edge2\nEMS_BUS=nats://h:1\nEMS_OPTIONS=--metrics-port 9270\n"
+    )
+    box = read_box(settings)
+    assert box is not None
+    assert (box.place.site, box.place.edge, box.place.bus, box.metrics_port) == (
+        "plant7",
+        "edge2",
+        "nats://h:1",
+        9270,
+    )
+    assert box.place.keys.parent == box.place.state
+
+
+async def test_a_faulty_device_list_is_one_finding_among_those_of_the_box(tmp_path: Path) -> None:
+    place = Place(tmp_path, "demo", "edge1", tmp_path / "edge", tmp_path / "keys", "nats://127.0.0.1:1")
+    whats = {finding.what: finding for finding in await examine(place)}
+    assert {"clock", "disk", "flash wear", "configuration"} <= set(whats)
+    assert whats["configuration"].verdict == "bad"
 
 
 def test_a_box_without_faults_of_its_own_is_ok(tmp_path: Path) -> None:
@@ -65,14 +113,14 @@ async def test_each_fault_is_found_and_the_waiting_samples_are_exported(tmp_path
             )  # fmt: skip
             await until((tmp_path / "edge" / "metrics.port").exists, 15, "the agent")
             await bench.journals(4)
-            running = {f.what: f for f in await examine(load_accepted(place))}
+            running = {f.what: f for f in await examine(place)}
             await bench.end_agent(signal.SIGKILL)
             bench.bus.start()
-            stopped = {f.what: f for f in await examine(load_accepted(place))}
+            stopped = {f.what: f for f in await examine(place)}
     assert (running["device meter1"].verdict, running["bus"].verdict) == ("ok", "bad")
     assert "firewall" in running["bus"].do
     assert (stopped["device meter2"].verdict, stopped["bus"].verdict) == ("ok", "ok")
-    dead = {f.what: f for f in await examine(load_accepted(place))}
+    dead = {f.what: f for f in await examine(place)}
     assert dead["device meter2"].verdict == "bad"
     assert "ems edge read meter2" in dead["device meter2"].do
     await asyncio.to_thread(_exported, tmp_path, bench.journalled()[1])
