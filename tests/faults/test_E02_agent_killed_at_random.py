@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+import psutil
 import pytest
 
 from benchmarks.edge_orders import FALLBACK, HIGH, LOW, Orders, orders, point, prove, write_set_points
@@ -23,7 +26,6 @@ RESTART_S = 5.0
 SUPERVISOR_S = 1.0
 """`RestartSec` of the unit; here the agent is started at once."""
 MANY = 200
-"""Only as many kills, on a machine with nothing else to do, hold the time; a busy one has no say in it."""
 STEP_S = 0.3
 """A write that was on its way when the next order came is no wrong one."""
 
@@ -70,18 +72,35 @@ def wrong_writes(
     return found
 
 
-async def killed(made: Rig, kills: int, chance: Random) -> float:
-    """Kill and start again, at any moment from the first instruction on; the longest way back to a row."""
-    clock, longest_s = SystemClock(), 0.0
+@dataclass
+class Restarts:
+    """How long the agent took from a kill to its next row, and how much of that it worked. [s]"""
+
+    longest_s: float = 0.0
+    longest_free_s: float = 0.0
+    most_cpu_s: float = 0.0
+
+    def note(self, took_s: float, cpu_s: float) -> None:
+        """Take one in; only while nobody else has work for the machine its wall time is the agent's."""
+        self.longest_s, self.most_cpu_s = max(self.longest_s, took_s), max(self.most_cpu_s, cpu_s)
+        if os.getloadavg()[0] <= (os.cpu_count() or 1):
+            self.longest_free_s = max(self.longest_free_s, took_s)
+
+
+async def killed(made: Rig, kills: int, chance: Random) -> Restarts:
+    """Kill and start again, at any moment from the first instruction on."""
+    clock, restarts = SystemClock(), Restarts()
     for _ in range(kills):
         await clock.sleep(chance.uniform(0.0, 3.0))
         await made.end_agent(signal.SIGKILL)
-        killed_s = clock.mono_s()
-        made.start_agent()
-        if longest_s == 0.0 or chance.random() < 0.5:  # else the next kill may come before the agent is there
+        killed_s, pid = clock.mono_s(), made.start_agent()
+        if (
+            restarts.longest_s == 0.0 or chance.random() < 0.5
+        ):  # else the next kill may come before it is there
             await made.journals(1)
-            longest_s = max(longest_s, clock.mono_s() - killed_s)
-    return longest_s
+            times = psutil.Process(pid).cpu_times()
+            restarts.note(clock.mono_s() - killed_s, times.user + times.system)
+    return restarts
 
 
 async def rounds(folder: Path, kills: int, note: Callable[[str, object], None]) -> None:
@@ -96,7 +115,7 @@ async def rounds(folder: Path, kills: int, note: Callable[[str, object], None]) 
             async with orders(made) as hub, asyncio.TaskGroup() as tasks:
                 wanted = Wanted(hub, chance)
                 ordering = tasks.create_task(wanted.keep())
-                longest_s = await killed(made, kills, chance)
+                restarts = await killed(made, kills, chance)
                 ordering.cancel()
                 last = {number: values[-1] for number, values in wanted.values.items() if values}
                 await until(lambda: _there(device, last), 15, "the newest orders on the device")
@@ -109,13 +128,15 @@ async def rounds(folder: Path, kills: int, note: Callable[[str, object], None]) 
     lost = samples - sum(made.hub.samples.values())
     for name, figure in (
         ("kills", kills), ("writes", len(leased)), ("lost", lost), ("wrong_writes", len(wrong)),
-        ("longest_restart_s", round(longest_s + SUPERVISOR_S, 1)),
+        ("longest_restart_s", round(restarts.longest_s + SUPERVISOR_S, 1)),
+        ("longest_on_a_free_machine_s", round(restarts.longest_free_s + SUPERVISOR_S, 1)),
+        ("cpu_of_a_restart_s", round(restarts.most_cpu_s, 1)),
     ):  # fmt: skip
         note(name, figure)
     assert leased
     assert (lost, wrong) == (0, [])
-    assert longest_s > 0.0
-    assert kills < MANY or longest_s <= RESTART_S - SUPERVISOR_S
+    assert restarts.longest_free_s <= RESTART_S - SUPERVISOR_S
+    assert restarts.most_cpu_s <= RESTART_S - SUPERVISOR_S
 
 
 def _received_s(hub: Orders) -> dict[tuple[str, float], float]:
