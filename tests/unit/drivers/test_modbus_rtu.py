@@ -10,6 +10,10 @@ from contextlib import asynccontextmanager
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pymodbus.framer import FramerType
+from pymodbus.server import ModbusTcpServer
+from pymodbus.simulator import DataType as SimType
+from pymodbus.simulator import SimData, SimDevice
 
 from protocols.config import Text
 from protocols.drivers.modbus.driver import ModbusDriver, UnitSettings
@@ -18,8 +22,9 @@ from protocols.drivers.modbus.rtu import RtuClient, crc16, find_answer, gap_s
 from protocols.errors import BadAnswerError, DeviceUnreachableError
 from protocols.links.serial import SerialLink, SerialSettings
 from protocols.links.tcp import TcpLink
-from protocols.profile import ModbusAddress, PointSpec
+from protocols.profile import DataType, ModbusAddress, PointSpec
 from protocols.quality import Quality
+from runtime.children import free_port
 from tests.unit.drivers.modbus_bus import BusEnd, crc, holding, rtu, serial_bus
 
 BAUD = 115_200
@@ -234,6 +239,27 @@ async def test_rtu_frames_pass_through_a_tcp_server() -> None:
         async with asyncio.timeout(2):
             await gone.wait()
         server.close()
+
+
+async def test_functions_22_and_23_pass_through_rtu_frames_of_another_implementation() -> None:
+    port = free_port()
+    unit = SimDevice(id=1, simdata=[SimData(0, values=[0xFFFF, 0, 0], datatype=SimType.REGISTERS)])
+    server = ModbusTcpServer(unit, framer=FramerType.RTU, address=("127.0.0.1", port))
+    await server.serve_forever(background=True)
+    client = RtuClient(TcpLink("127.0.0.1", port, 1.0))
+    driver = ModbusDriver(client, UnitSettings(1))
+    bits = ModbusAddress(address=0, bit=4, bits=4, write="mask")
+    both = ModbusAddress(address=1, type=DataType.F32, write="read_write")
+    try:
+        for address, value in ((bits, 9.0), (both, -2.5)):
+            spec = PointSpec(name="a_kw", label=Text(en="x", zh="x"), unit="kW", address=address)
+            await driver.write(spec, value)
+            assert await driver.read_back(spec) == value
+        assert await driver.read_raw("holding", 0, 3) == bytes.fromhex("ff9fc0200000")
+        assert driver.crc_errors == 0
+    finally:
+        client.close()
+        await server.shutdown()  # type: ignore[no-untyped-call]  # pymodbus leaves it without types
 
 
 @given(st.binary(max_size=120), st.binary(max_size=40))
