@@ -16,6 +16,8 @@ from typer.testing import CliRunner
 
 from benchmarks.edge_rig import farm, rig, until, write_site
 from edge_agent.cli import app
+from edge_agent.doctor import check_outlet
+from edge_agent.settings import Accepted, Place, load_accepted
 from edge_agent.top import one, read_metrics
 from protocols.drivers.mqtt.sparkplug import decode_payload
 from runtime.children import free_port
@@ -43,6 +45,10 @@ def broker(folder: Path, port: int) -> Iterator[None]:
 def add_outlet(config: Path, outlet: dict[str, object]) -> None:
     file = config / "sites" / "demo" / "edge1.yaml"
     file.write_text(json.dumps({**json.loads(file.read_text()), "outlet": outlet}))
+
+
+def accepted(folder: Path) -> Accepted:
+    return load_accepted(Place(folder / "config", "demo", "edge1", folder / "edge", folder / "keys", ""))
 
 
 async def hear(client: aiomqtt.Client, kinds: list[str], bodies: list[bytes]) -> None:
@@ -109,5 +115,9 @@ def test_the_command_shows_the_topics_and_why_a_broker_is_not_reached(tmp_path: 
     add_outlet(tmp_path / "config", {"host": "127.0.0.1", "port": port, "shape": shape})
     with broker(tmp_path / "broker", port):
         shown = CliRunner().invoke(app, [*asked, "--connect"])
+        taken = asyncio.run(check_outlet(accepted(tmp_path), running=False))
+    (gone,) = asyncio.run(check_outlet(accepted(tmp_path), running=False))
+    assert [finding.verdict for finding in (*taken, gone)] == ["ok", "bad"]
+    assert "ems edge outlet --connect" in gone.do
     assert "spBv1.0/plant/DDATA/demo_edge1/meter1  p0_kw, p1_kw" in shown.output
     assert "the broker takes us" in shown.output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -32,6 +33,7 @@ from runtime.children import free_port
 from runtime.clock import SystemClock
 from runtime.nats_server import server_binary, wait_listening
 from runtime.supervise import Backoff
+from tests.unit.drivers.test_mqtt_driver import make_certificates
 
 pytestmark = pytest.mark.net
 NAMES = ("a_kw", "b_kw")
@@ -41,14 +43,14 @@ CLOCK = SystemClock()
 
 
 class Broker:
-    """nats-server's MQTT listener, which can be killed."""
+    """nats-server's MQTT listener, which can be killed and frozen."""
 
-    def __init__(self, folder: Path, users: str = "") -> None:
+    def __init__(self, folder: Path, users: str = "", tls: str = "") -> None:
         self.port = free_port()
         self._folder = folder
         (folder / "broker.conf").write_text(
             f'server_name: f\nlisten: "127.0.0.1:-1"\njetstream {{ store_dir: "{folder}/js" }}\n'
-            f"mqtt {{ host: 127.0.0.1, port: {self.port} }}\n{users}\n"
+            f"mqtt {{ host: 127.0.0.1, port: {self.port} {tls} }}\n{users}\n"
         )
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -57,6 +59,10 @@ class Broker:
         self._process = subprocess.Popen([server_binary(), "-c", config, "-l", self._folder / "log"])
         wait_listening("127.0.0.1", self.port, self._process)
 
+    def send(self, how: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(how)
+
     def kill(self) -> None:
         if self._process is not None:
             self._process.kill()
@@ -64,8 +70,8 @@ class Broker:
 
 
 @contextmanager
-def broker(folder: Path, users: str = "") -> Iterator[Broker]:
-    one = Broker(folder, users)
+def broker(folder: Path, users: str = "", tls: str = "") -> Iterator[Broker]:
+    one = Broker(folder, users, tls)
     one.start()
     try:
         yield one
@@ -262,6 +268,41 @@ async def test_user_and_password_come_from_a_file_and_a_wrong_one_is_told(tmp_pa
         async with running(session):
             session.offer(poll(1.0, 2.0))
             await until(lambda: session.meter.sent >= 2)
+
+
+async def test_a_frozen_broker_holds_up_nobody_and_hears_the_newest_once_it_goes_on(tmp_path: Path) -> None:
+    with broker(tmp_path) as there:
+        shape = {"kind": "point", "topic": "p/{device}/{point}", "qos": 1}
+        session = session_at(there.port, tmp_path, shape=shape, queue=5)
+        async with running(session), reader(there.port, "p/#") as heard:
+            session.offer(poll(0, 0))
+            await until(lambda: session.meter.sent >= 2)
+            there.send(signal.SIGSTOP)
+            begun_s = CLOCK.mono_s()
+            for value in range(1, 501):
+                session.offer(poll(value, value))
+                await asyncio.sleep(0)  # as the poller does between two polls
+            assert CLOCK.mono_s() - begun_s < 2.0
+            assert (session.meter.waiting, session.meter.dropped) >= (4, 2 * 490)
+            there.send(signal.SIGCONT)
+            await until(lambda: ("p/comp1/b_kw", 500.0) in [(topic, body["value"]) for topic, body in heard])
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # as in test_mqtt_driver.py
+async def test_tls_asks_for_the_authority_of_the_broker_and_for_our_certificate(tmp_path: Path) -> None:
+    make_certificates(tmp_path)
+    tls = f'cert_file: "{tmp_path}/broker.crt", key_file: "{tmp_path}/broker.key"'
+    with broker(tmp_path, tls=f', tls {{ {tls}, ca_file: "{tmp_path}/ca.crt", verify: true }}') as there:
+        client = {"certificate": "client.crt", "key": "client.key"}
+        good = session_at(there.port, tmp_path, tls={"ca_file": "ca.crt", "client": client})
+        stranger = session_at(there.port, tmp_path, tls={"client": client})
+        missing = session_at(there.port, tmp_path, tls={"ca_file": "nowhere.crt"})
+        assert await greet(good._outlet, good._account) == ""
+        assert "CERTIFICATE" in await greet(stranger._outlet, stranger._account)
+        assert await greet(missing._outlet, missing._account) != ""
+        async with running(good):
+            good.offer(poll(1.0, 2.0))
+            await until(lambda: good.meter.sent >= 2)
 
 
 def test_taking_a_poll_costs_the_poller_microseconds(tmp_path: Path) -> None:
