@@ -16,13 +16,14 @@ from typing import Annotated, Final
 import typer
 
 from edge_agent.commission.advice import NO_ANSWER
+from edge_agent.commission.presence import names_of
 from edge_agent.commission.rawread import RawPoint, RawReader, read_point
 from edge_agent.commission.rows import Row, show
 from edge_agent.commission.sunspec_chain import HEAD, walk
 from edge_agent.commission.target import Framing, Line, Parity, connected, connection_of
 from protocols.drivers.modbus.driver import ModbusDriver
 from protocols.drivers.modbus.make import line_of
-from protocols.errors import ConfigError, DeviceError, DeviceRefusedError, DeviceUnreachableError
+from protocols.errors import ConfigError, DeviceError, DeviceUnreachableError
 from protocols.profile import PointSpec, Profile
 from runtime.yaml_config import load_config
 
@@ -101,10 +102,7 @@ async def _scan_unit(target: str, line: Line, profiles: Sequence[Profile]) -> Ro
 
 
 async def _identity(driver: ModbusDriver) -> str:
-    try:
-        objects = await driver.identity()
-    except DeviceRefusedError:
-        return ""
+    objects = await names_of(driver)
     return " ".join(text for _, text in sorted(objects.items()) if text)
 
 

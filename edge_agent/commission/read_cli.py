@@ -5,29 +5,29 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from edge_agent.commission.advice import NO_ANSWER, advice, explanation, summary
+from edge_agent.commission.presence import names_of
 from edge_agent.commission.rawread import Candidate, RawPoint, read_candidates, read_point
 from edge_agent.commission.reading import chosen, read_points
 from edge_agent.commission.target import Framing, Line, Parity, connected, connection_of, is_address
 from protocols.config import Text
 from protocols.device import ModbusSerial, ModbusTcp
 from protocols.drivers.modbus.codec import modbus_address
+from protocols.drivers.modbus.driver import ModbusDriver
 from protocols.drivers.modbus.make import At
 from protocols.drivers.modbus.plan import limits_of
-from protocols.errors import ConfigError, DeviceError, DeviceRefusedError
+from protocols.errors import ConfigError, DeviceError
 from protocols.profile import DataType, ModbusAddress, PointSpec, WordOrder
 from protocols.units import unit as unit_named
 from runtime.clock import iso_utc
 from runtime.site import SiteDevices, devices_file, load_devices
 from runtime.yaml_config import as_config
-
-Identify = Callable[[], Awaitable[dict[int, str]]]
 
 _OBJECTS: Final = {
     0: "vendor",
@@ -105,7 +105,7 @@ async def _read_line(at: At, spec: PointSpec | None) -> str | None:
     name = at.port if isinstance(at, ModbusSerial) else f"{at.host}:{at.port}"
     async with connected(at) as driver:
         if spec is None:
-            return await _identify(driver.identity, name, at.unit)
+            return await _identify(driver, name, at.unit)
         try:
             own = await read_point(driver, spec)
             candidates = await read_candidates(driver, spec)
@@ -117,11 +117,9 @@ async def _read_line(at: At, spec: PointSpec | None) -> str | None:
     return None if own.error is None else f"{name}\n{explanation(own.error, spec, at.unit)}"
 
 
-async def _identify(identity: Identify, name: str, unit_id: int) -> str | None:
+async def _identify(driver: ModbusDriver, name: str, unit_id: int) -> str | None:
     try:
-        objects = await identity()
-    except DeviceRefusedError:
-        objects = {}  # a refusal is an answer: the unit is there
+        objects = await names_of(driver)
     except DeviceError as error:
         return f"{name} unit {unit_id}: {error}; {NO_ANSWER}"
     if not any(objects.values()):

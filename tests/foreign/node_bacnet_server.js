@@ -5,21 +5,31 @@ const [port, instance] = process.argv.slice(2).map(Number);
 const points = JSON.parse(require("fs").readFileSync(0, "utf8"));
 const client = new Bacnet({ port, interface: "127.0.0.1", broadcastAddress: "127.0.0.1", apduTimeout: 1000 });
 const REAL = E.ApplicationTag.REAL, UNSIGNED = E.ApplicationTag.UNSIGNED_INTEGER, ENUMERATED = E.ApplicationTag.ENUMERATED;
+const TEXT = E.ApplicationTag.CHARACTER_STRING;
 const OBJECT = E.ApplicationTag.OBJECTIDENTIFIER, NULL = E.ApplicationTag.NULL, BITS = E.ApplicationTag.BIT_STRING;
 const tagOf = (type) => (type <= 2 ? REAL : type <= 5 ? ENUMERATED : UNSIGNED);
 const objects = new Map(points.map((p) => [`${p.type}:${p.instance}`, { ...p, slots: Array(17).fill(null), idle: p.value }]));
 const present = (o) => o.slots.find((slot) => slot !== null) ?? o.idle;
 const fault = (errorClass, errorCode) => ({ fault: [errorClass, errorCode] });
 
+function listed(index) {
+  const all = [{ type: E.ObjectType.DEVICE, instance }, ...[...objects.values()].map((o) => ({ type: o.type, instance: o.instance }))];
+  if (index === 0) return [{ type: UNSIGNED, value: all.length }];
+  return (index > all.length ? all : all.slice(index - 1, index)).map((value) => ({ type: OBJECT, value }));
+}
+
 function valueOf(id, property, index) {
   if (id.type === E.ObjectType.DEVICE) {
     if (property === E.PropertyIdentifier.OBJECT_IDENTIFIER) return [{ type: OBJECT, value: { type: id.type, instance } }];
     if (property === E.PropertyIdentifier.MAX_APDU_LENGTH_ACCEPTED) return [{ type: UNSIGNED, value: 1476 }];
     if (property === E.PropertyIdentifier.PROTOCOL_SERVICES_SUPPORTED) return [{ type: BITS, value: { bitsUsed: 40, value: [0, 0x90, 1, 0, 4] } }];
+    if (property === E.PropertyIdentifier.OBJECT_NAME) return [{ type: TEXT, value: "device" }];
+    if (property === E.PropertyIdentifier.OBJECT_LIST) return listed(index);
     return fault(E.ErrorClass.PROPERTY, E.ErrorCode.UNKNOWN_PROPERTY);
   }
   const object = objects.get(`${id.type}:${id.instance}`);
   if (!object) return fault(E.ErrorClass.OBJECT, E.ErrorCode.UNKNOWN_OBJECT);
+  if (property === E.PropertyIdentifier.OBJECT_NAME) return [{ type: TEXT, value: `object ${id.type}:${id.instance}` }];
   if (property === E.PropertyIdentifier.PRESENT_VALUE) return [{ type: tagOf(id.type), value: present(object) }];
   if (property === E.PropertyIdentifier.STATUS_FLAGS) return [{ type: BITS, value: { bitsUsed: 4, value: [0] } }];
   if (property === E.PropertyIdentifier.PRIORITY_ARRAY && object.writable && index >= 1 && index <= 16) {
@@ -40,7 +50,7 @@ client.on("readPropertyMultiple", ({ header, invokeId, payload }) => {
     objectId,
     values: properties.map((property) => {
       const got = valueOf(objectId, property.id, property.index);
-      const value = got.fault ? [{ type: E.ApplicationTag.ERROR, value: { errorClass: got.fault[0], errorCode: got.fault[1] } }] : got;
+      const value = got.fault ? [{ value: { type: "BacnetError", errorClass: got.fault[0], errorCode: got.fault[1] } }] : got;
       return { property, value };
     }),
   }));

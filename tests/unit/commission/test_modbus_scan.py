@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
 import subprocess
@@ -15,10 +16,15 @@ import typer
 from typer.testing import CliRunner
 
 from edge_agent.commission.modbus_scan import fitting, parse_units, scan, sunspec_models
+from edge_agent.commission.presence import names_of
+from edge_agent.commission.target import connected
+from protocols.device import ModbusTcp
 from protocols.errors import ConfigError, DeviceRefusedError, DeviceUnreachableError
 from protocols.profile import Profile
 from runtime.yaml_config import load_config
 from simulator.profile_image import ProfileImage
+from tests.unit.drivers.listening import listening
+from tests.unit.drivers.modbus_bus import holding
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 app = typer.Typer()
@@ -118,3 +124,22 @@ def test_silence_of_all_units_ends_with_what_to_try(port: int) -> None:
     done = CliRunner().invoke(app, [f"127.0.0.1:{port}", "--units", "9", "--timeout-s", "0.1"])
     assert isinstance(done.exception, DeviceUnreachableError)
     assert "try the unit id" in str(done.exception)
+
+
+async def test_a_unit_that_is_silent_when_asked_for_its_name_is_found_all_the_same() -> None:
+    asked: list[int] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while frame := await reader.read(64):
+            asked.append(frame[1])
+            if frame[:2] == b"\x07\x03":
+                writer.write(holding(7, frame[1:-2]))
+
+    async with listening(serve) as port:
+        at = ModbusTcp(host="127.0.0.1", port=port, unit=7, framing="rtu", timeout_s=0.1)
+        async with connected(at) as driver:
+            assert await names_of(driver) == {}
+        assert asked == [3, 43, 3]
+        async with connected(at.model_copy(update={"unit": 8})) as driver:
+            with pytest.raises(DeviceUnreachableError):
+                await names_of(driver)
