@@ -44,18 +44,25 @@ class Image:
     """Written by the poller, read by everyone else of the same process."""
 
     def __init__(self) -> None:
-        self._groups: dict[tuple[str, tuple[str, ...]], _Columns] = {}
+        self._groups: dict[str, list[tuple[tuple[str, ...], _Columns]]] = {}
         self._points: dict[str, tuple[_Columns, int]] = {}
 
     def update(self, device: str, points: Sequence[str], reading: Reading, mono_s: float) -> None:
         """Take the reading of one poll; a point belongs to the group that came last with it."""
-        key = (device, tuple(points))
-        group = self._groups.get(key)
+        group = self._group(device, points)
         if group is None:
-            group = self._groups[key] = _Columns(reading.values, reading.qualities, mono_s, reading.source_ns)
+            group = _Columns(reading.values, reading.qualities, mono_s, reading.source_ns)
+            self._groups.setdefault(device, []).append((tuple(points), group))
             self._points.update((f"{device}/{name}", (group, at)) for at, name in enumerate(points))
         group.values, group.qualities, group.mono_s = reading.values, reading.qualities, mono_s
         group.source_ns = reading.source_ns
+
+    def _group(self, device: str, points: Sequence[str]) -> _Columns | None:
+        """Columns of these points; to hash hundreds of names at each poll would cost more than to look."""
+        for names, group in self._groups.get(device, ()):
+            if names is points or names == points:
+                return group
+        return None
 
     def get(self, point: str) -> LastReading:
         """State of `device/point`; `NEVER` when it was not polled yet."""

@@ -13,8 +13,7 @@ import asyncio
 import enum
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, NamedTuple, Self, TypeVar
@@ -77,27 +76,29 @@ class Turns(GiveWay):
         self._urgent: deque[_Waiter] = deque()
         self._normal: deque[_Waiter] = deque()
 
-    @asynccontextmanager
-    async def turn(self, *, urgent: bool) -> AsyncIterator[None]:
-        """Wait for the line and hold it.
+    def turn(self, *, urgent: bool) -> Turn:
+        """Wait for the line and hold it, by `async with`.
 
         Raises:
             DeviceUnreachableError: Too many wait already.
         """
-        ticket = object()
+        return Turn(self, urgent=urgent)
+
+    async def take(self, ticket: object, *, urgent: bool) -> None:
+        """Wait for the line and hold it until `let_go`.
+
+        Raises:
+            DeviceUnreachableError: Too many wait already.
+        """
         if self._holder is None:
             self._holder = ticket
-        else:
-            queue = self._urgent if urgent else self._normal
-            if len(queue) >= self._most:
-                raise DeviceUnreachableError(f"{self._most} requests wait at this line already")
-            waiter = _Waiter(asyncio.get_running_loop().create_future(), ticket)
-            queue.append(waiter)
-            await self._granted(waiter)
-        try:
-            yield
-        finally:
-            self._let_go(ticket)
+            return
+        queue = self._urgent if urgent else self._normal
+        if len(queue) >= self._most:
+            raise DeviceUnreachableError(f"{self._most} requests wait at this line already")
+        waiter = _Waiter(asyncio.get_running_loop().create_future(), ticket)
+        queue.append(waiter)
+        await self._granted(waiter)
 
     @property
     def waiting(self) -> int:
@@ -106,7 +107,7 @@ class Turns(GiveWay):
 
     @override
     def wanted(self) -> bool:
-        return any(not waiter.turn.done() for waiter in self._urgent)
+        return bool(self._urgent) and any(not waiter.turn.done() for waiter in self._urgent)
 
     @override
     async def give_way(self) -> None:
@@ -121,10 +122,11 @@ class Turns(GiveWay):
         try:
             await waiter.turn
         except asyncio.CancelledError:
-            self._let_go(waiter.ticket)  # it may have been handed over at the same moment
+            self.let_go(waiter.ticket)  # it may have been handed over at the same moment
             raise
 
-    def _let_go(self, ticket: object) -> None:
+    def let_go(self, ticket: object) -> None:
+        """Hand the line on, where `ticket` holds it."""
         if self._holder is ticket:
             self._hand_on()
 
@@ -137,6 +139,24 @@ class Turns(GiveWay):
                     waiter.turn.set_result(None)
                     return
         self._holder = None
+
+
+class Turn:
+    """One turn at a line: the ticket of who holds it."""
+
+    __slots__ = ("_turns", "_urgent")
+
+    def __init__(self, turns: Turns, *, urgent: bool) -> None:
+        self._turns = turns
+        self._urgent = urgent
+
+    async def __aenter__(self) -> None:
+        await self._turns.take(self, urgent=self._urgent)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._turns.let_go(self)
 
 
 @dataclass(slots=True)
@@ -152,7 +172,7 @@ class _Station:
     failures: int = 0
     next_try_s: float = 0.0
     retries: int = 0
-    sets: dict[tuple[str, ...], tuple[PointSpec, ...]] = field(default_factory=dict)
+    sets: list[tuple[tuple[str, ...], tuple[PointSpec, ...]]] = field(default_factory=list)
 
     @property
     def up(self) -> bool | None:
@@ -167,12 +187,12 @@ class _Station:
 
     def specs_of(self, points: Sequence[str]) -> tuple[PointSpec, ...]:
         """Specs of these points; the same object for the same names: a driver knows its plan by it."""
-        names = tuple(points)
-        found = self.sets.get(names)
-        if found is None:
-            found = tuple(self.specs[name] for name in names)
-            if len(self.sets) < _MOST_SETS:
-                self.sets[names] = found
+        for names, specs in self.sets:
+            if names is points or names == points:  # to hash hundreds of names would cost more than to look
+                return specs
+        found = tuple(self.specs[name] for name in points)
+        if len(self.sets) < _MOST_SETS:
+            self.sets.append((tuple(points), found))
         return found
 
 

@@ -6,9 +6,9 @@ Meters are written on the hot path and read by `metrics`; a count is an addition
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from typing_extensions import override
@@ -79,8 +79,8 @@ class MeteredDriver(Driver):
         self._clock = clock
 
     @override
-    async def open(self) -> None:
-        await self._inner.open()
+    def open(self) -> Coroutine[Any, Any, None]:
+        return self._inner.open()
 
     @override
     async def close(self) -> None:
@@ -192,7 +192,8 @@ class Meters:
             return
         meter.polls += 1
         every_s = meter.group.every_s
-        meter.failed += bool(len(frame.qualities) and not np.isfinite(frame.values).any())
+        if np.count_nonzero(frame.qualities):
+            meter.failed += not np.isfinite(frame.values).any()
         if meter.last_ns:
             meter.cycle_s = (frame.at.mono_ns - meter.last_ns) / _NS
             if meter.cycle_s > _MISSED_PERIODS * every_s:

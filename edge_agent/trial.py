@@ -96,6 +96,7 @@ class Health:
 class _Group:
     group: PollGroup
     ever: NDArray[np.bool_]
+    all_ever: bool = False
     polls: int = 0
     due: int = 0
     late: int = 0
@@ -113,7 +114,7 @@ class _Group:
     def begin_anew(self) -> None:
         """Forget the counts of the window."""
         self.polls = self.due = self.late = self.samples = self.usable = 0
-        self.ever[:] = False
+        self.ever[:] = self.all_ever = False
 
 
 class PollTally:
@@ -144,16 +145,20 @@ class PollTally:
             self._before, self._begun_s = self._window(now_s), now_s
             for each in self._groups.values():
                 each.begin_anew()
-        usable = frame.qualities < _BAD
-        kept.ever |= usable
+        usable = len(frame.qualities)
+        if np.count_nonzero(frame.qualities) or not kept.all_ever:
+            numbers = frame.qualities < _BAD
+            kept.ever |= numbers
+            usable = int(np.count_nonzero(numbers))
+            kept.all_ever = bool(kept.ever.all())
         every_s = kept.group.every_s
         gap = (frame.at.mono_ns - kept.last_ns) / NS / every_s if kept.last_ns else 1.0
         kept.last_ns = frame.at.mono_ns
         kept.polls += 1
         kept.due += round(gap) if gap > _MISSED_PERIODS else 1
         kept.late += now_s - frame.at.mono_ns / NS > every_s
-        kept.samples += len(usable)
-        kept.usable += int(np.count_nonzero(usable))
+        kept.samples += len(frame.qualities)
+        kept.usable += usable
 
     def health(self) -> Health:
         """Polling over the last one or two windows, or since the start."""

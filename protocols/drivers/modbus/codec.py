@@ -155,9 +155,9 @@ class PollCodec:
             outside = (values < self._low) | (values > self._high)
             qualities[outside & (qualities == Quality.GOOD)] = Quality.BAD_RANGE
         finite = np.isfinite(values)
-        if not finite.all():
+        if np.count_nonzero(finite) < len(finite):
             qualities[~finite] = Quality.BAD_NOT_AVAILABLE
-        if qualities.any():
+        if np.count_nonzero(qualities):
             values[qualities != Quality.GOOD] = math.nan
         return Reading(values, qualities)
 

@@ -6,9 +6,9 @@ Source: MODBUS Application Protocol Specification V1.1b3: functions 1-6, 15, 16,
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,7 @@ from protocols.quality import Quality, is_bad
 from protocols.units import Seconds
 
 _BUSY: Final = (5, 6)
+_ONLY_BYTES: Final = frozenset({bytes})
 _MOST_PLANS: Final = 64
 _PATIENCE_FIRST_S: Final = 0.2
 _PATIENCE_TIMES: Final = 5.0
@@ -85,6 +86,7 @@ class ModbusDriver(Driver):
         self._quarantine = Quarantine()
         self._plans: dict[int, tuple[Sequence[PointSpec], ReadPlan]] = {}
         self._line: GiveWay | None = None
+        self._terms: Terms | None = None
         self._slowest_s = 0.0
         self._silent = 1  # until it has answered once
 
@@ -96,14 +98,15 @@ class ModbusDriver(Driver):
     def share(self, line: GiveWay) -> None:
         """Between two requests of one read, let those go first who wait urgently at this line."""
         self._line = line
+        self._terms = None
 
     def traffic(self) -> Traffic | None:
         """What went over the line, which all its units share."""
         return self._client.traffic()
 
     @override
-    async def open(self) -> None:
-        await self._client.open()
+    def open(self) -> Coroutine[Any, Any, None]:
+        return self._client.open()
 
     @override
     async def close(self) -> None:
@@ -114,7 +117,7 @@ class ModbusDriver(Driver):
         plan = self._plan(points)
         alive = self._silent == 0
         outcomes = await self._ask(plan.requests, silences=2 if alive and len(plan.requests) > 1 else 1)
-        if all(type(outcome) is bytes for outcome in outcomes):
+        if _ONLY_BYTES.issuperset(map(type, outcomes)):
             if plan.omitted:
                 await self._recheck(plan)
             return plan.decode(outcomes)
@@ -198,14 +201,12 @@ class ModbusDriver(Driver):
 
     async def _ask(self, requests: Sequence[Request], silences: int = 1) -> list[Outcome | None]:
         """Ask all of them, giving way in between; the unit's patience follows its own habits."""
-        settings, line = self._settings, self._line
-        terms = Terms(
-            self._patience_s(),
-            settings.depth,
-            silences,
-            settings.pause_s,
-            None if line is None else line.wanted,
-        )
+        line, patience_s, terms = self._line, self._patience_s(), self._terms
+        if terms is None or terms.timeout_s != patience_s or terms.silences != silences:
+            give_way = None if line is None else line.wanted
+            settings = self._settings
+            terms = Terms(patience_s, settings.depth, silences, settings.pause_s, give_way)
+            self._terms = terms
         self._silent += 1  # also when this is cancelled
         outcomes = await self._client.ask(requests, terms)
         while line is not None and None in outcomes:
