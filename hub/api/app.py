@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from hub.api import auth_routes, problems, site_routes
+from hub.api import auth_routes, edge_routes, problems, site_routes
 from hub.api.deps import ApiDeps
 from hub.api.live import LiveHub
 from hub.api.models import Problem
@@ -51,5 +51,6 @@ def _with_routes() -> FastAPI:
     app = FastAPI(title="Ai4Energy EMS hub", version="1", openapi_url=None, docs_url=None, redoc_url=None)
     app.include_router(auth_routes.router, prefix=_PREFIX)
     app.include_router(site_routes.router, prefix=_PREFIX)
+    app.include_router(edge_routes.router, prefix=_PREFIX)
     problems.install(app)
     return app

@@ -51,6 +51,12 @@ class EdgeWatch:
         age_s = self.age_s()
         return "up" if age_s is not None and age_s <= SILENT_S else "down"
 
+    def edge_link(self, edge: str) -> Literal["up", "down"]:
+        """Whether this edge is heard."""
+        heard = self._heard.get(edge)
+        silent = heard is None or (self._clock.now().wall_ns - heard.received_ns) / 1e9 > SILENT_S
+        return "down" if silent else "up"
+
     def device_link(self, edge: str, device: str) -> Link:
         """Whether the edge reaches the device; unknown while the edge is silent."""
         heard = self._heard.get(edge)

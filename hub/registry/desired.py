@@ -13,6 +13,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
 
 from hub.database import Sessions
 from hub.registry.tables import ConfigurationCursorRow, ConfigurationRow, ReportedRow
@@ -127,6 +128,14 @@ async def versions(sessions: Sessions, site: str, edge: str) -> list[Configurati
     query = select(ConfigurationRow).where(ConfigurationRow.site == site, ConfigurationRow.edge == edge)
     async with sessions() as session:
         return list((await session.execute(query.order_by(ConfigurationRow.version.desc()))).scalars())
+
+
+async def recent(sessions: Sessions, site: str, edge: str, most: int) -> list[ConfigurationRow]:
+    """The newest versions of an edge, newest first, without what was signed."""
+    query = select(ConfigurationRow).where(ConfigurationRow.site == site, ConfigurationRow.edge == edge)
+    newest = query.order_by(ConfigurationRow.version.desc()).limit(most)
+    async with sessions() as session:
+        return list((await session.execute(newest.options(defer(ConfigurationRow.envelope)))).scalars())
 
 
 async def reported(sessions: Sessions, site: str, edge: str) -> ReportedRow | None:

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,12 @@ from hub.auth.tables import UserRow
 from hub.auth.tokens import Tokens
 from hub.database import Base, create_engine, sessions_of
 from hub.ledger import tables as ledger_tables
+from hub.registry.desired import Wish, note_reported, take_reports, want
 from hub.registry.site import load_registry
 from hub.store.embedded import EmbeddedStore
 from hub.store.port import Received
 from protocols.clock import Instant
+from protocols.configuration import ConfigurationReport, Outcome, Why
 from protocols.frame import Catalogue, Frame
 from protocols.heartbeat import Heartbeat
 from protocols.source_time import SourceTimes
@@ -264,6 +266,42 @@ async def test_a_wrong_question_about_samples_is_refused_with_a_sentence(
     answer = await api.get("/sites/demo/samples", point="demo/comp1/power_kw", **asked)
     assert answer.status_code == 422
     assert answer.json()["detail"]
+
+
+async def test_an_edge_shows_what_is_wanted_what_runs_and_what_was_edited_at_the_box(api: Running) -> None:
+    assert (await api.get("/sites/demo/edges")).json() == [
+        {"id": "edge1", "link": "down", "reported": None, "wanted": []}
+    ]
+    files = {"sites/demo/edge1.yaml": b"devices: []"}
+    said = (
+        ("one more meter", Outcome.ACCEPTED, Why.NONE, ""),
+        ("a faster poll", Outcome.ROLLED_BACK, Why.WORSE, "meter1: 3 of 10 polls in time, 10 before"),
+    )
+    for version, (note, outcome, why, detail) in enumerate(said, 1):
+        await want(api.deps.sessions, Wish("demo", "edge1", files, "A. Smith", note), api.key, NOW_S * S)
+        at = Instant("b", 1, (NOW_S + version) * S)
+        report = ConfigurationReport("edge1", version, outcome, why, detail, "00", at)
+        await take_reports(api.deps.sessions, "demo", [(version, report)])
+    await want(api.deps.sessions, Wish("demo", "edge1", files, "B. Jones", ""), api.key, NOW_S * S)
+    beat = replace(
+        Heartbeat("edge1", "demo", 1, "b", 1, 1, 0),
+        config_version=1, config_seen=2, config_trial=3, config_edited=["devices/meter.yaml"],
+    )  # fmt: skip
+    await note_reported(api.deps.sessions, "demo", [(NOW_S * S, beat)])
+    api.deps.edges.hear(beat.encode())
+    (edge,) = (await api.get("/sites/demo/edges")).json()
+    assert (edge["link"], edge["reported"]["version"], edge["reported"]["trial"]) == ("up", 1, 3)
+    assert edge["reported"]["edited"] == ["devices/meter.yaml"]
+    assert [(one["version"], one["state"]) for one in edge["wanted"]] == [
+        (3, "wanted"), (2, "rolled_back"), (1, "accepted"),
+    ]  # fmt: skip
+    rolled_back = edge["wanted"][1]
+    assert (rolled_back["note"], rolled_back["actor"]) == ("a faster poll", "A. Smith")
+    assert rolled_back["text"]["en"].startswith("Polling got worse")
+    assert rolled_back["text"]["zh"]
+    assert rolled_back["detail"] == "meter1: 3 of 10 polls in time, 10 before"
+    assert edge["wanted"][2]["text"] is None
+    assert "envelope" not in edge["wanted"][0]
 
 
 async def test_history_is_time_weighted_and_says_how_complete_it_is(api: Running) -> None:

@@ -244,6 +244,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sites/{site}/edges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Edges
+         * @description Edges with what is wanted of them and what they go by; the newest versions only.
+         */
+        get: operations["edges"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -346,6 +366,30 @@ export interface components {
              * @description What the hub may do with it.
              */
             mode: string;
+        };
+        /**
+         * Edge
+         * @description An edge of a site with its configurations.
+         */
+        Edge: {
+            /**
+             * Id
+             * @description Id part.
+             */
+            id: string;
+            /**
+             * Link
+             * @description Whether it is heard now.
+             * @enum {string}
+             */
+            link: "up" | "down";
+            /** @description What it goes by; None when it was never heard. */
+            reported: components["schemas"]["Reported"] | null;
+            /**
+             * Wanted
+             * @description What was wanted of it, newest first.
+             */
+            wanted: components["schemas"]["Wanted"][];
         };
         /**
          * Health
@@ -619,6 +663,38 @@ export interface components {
             stale_after_s: number;
         };
         /**
+         * Reported
+         * @description What an edge goes by, by its newest heartbeat: the truth.
+         */
+        Reported: {
+            /**
+             * Version
+             * @description The version in force; 0: the files that were put on the box.
+             */
+            version: number;
+            /**
+             * Trial
+             * @description The version that is on trial now, which may still be rolled back.
+             */
+            trial: number | null;
+            /**
+             * Digest
+             * @description Hash of the files it goes by; equal for equal files.
+             */
+            digest: string;
+            /**
+             * Edited
+             * @description Files that were changed at the box since they were accepted.
+             */
+            edited: string[];
+            /**
+             * Heard
+             * Format: date-time
+             * @description When it said so.
+             */
+            heard: string;
+        };
+        /**
          * Samples
          * @description Samples of a point as they came, sorted by time.
          */
@@ -767,6 +843,57 @@ export interface components {
              * @description What the device itself told, right or wrong; None where it tells no times.
              */
             source_time: string | null;
+        };
+        /**
+         * Wanted
+         * @description A version that was wanted of an edge, and what the edge said of it.
+         */
+        Wanted: {
+            /**
+             * Version
+             * @description Counts up per edge.
+             */
+            version: number;
+            /**
+             * Made
+             * Format: date-time
+             * @description When somebody wanted it.
+             */
+            made: string;
+            /**
+             * Actor
+             * @description Who.
+             */
+            actor: string;
+            /**
+             * Note
+             * @description What for.
+             */
+            note: string;
+            /**
+             * State
+             * @description wanted: on its way; superseded: a newer one came before it; the others are what the edge said.
+             * @enum {string}
+             */
+            state: "wanted" | "superseded" | "trying" | "accepted" | "refused" | "rolled_back";
+            /**
+             * Changed
+             * Format: date-time
+             * @description When it came into this state.
+             */
+            changed: string;
+            /**
+             * Why
+             * @description Code of the reason; `none` where there is none.
+             */
+            why: string;
+            /** @description The reason as a sentence; None where there is none. */
+            text: components["schemas"]["Text"] | null;
+            /**
+             * Detail
+             * @description Where and what, as the edge told it.
+             */
+            detail: string;
         };
         /**
          * Problem
@@ -1318,6 +1445,55 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Command"][];
+                };
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    edges: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Edge"][];
                 };
             };
             /** @description Problem */

@@ -1,0 +1,76 @@
+"""Answers of the API about edges: what is wanted of each, beside what each goes by."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from protocols.config import Config, Text
+
+WantedState = Literal["wanted", "superseded", "trying", "accepted", "refused", "rolled_back"]
+
+
+class Wanted(Config):
+    """A version that was wanted of an edge, and what the edge said of it."""
+
+    version: int
+    """Counts up per edge."""
+
+    made: datetime
+    """When somebody wanted it."""
+
+    actor: str
+    """Who."""
+
+    note: str
+    """What for."""
+
+    state: WantedState
+    """wanted: on its way; superseded: a newer one came before it; the others are what the edge said."""
+
+    changed: datetime
+    """When it came into this state."""
+
+    why: str
+    """Code of the reason; `none` where there is none."""
+
+    text: Text | None
+    """The reason as a sentence; None where there is none."""
+
+    detail: str
+    """Where and what, as the edge told it."""
+
+
+class Reported(Config):
+    """What an edge goes by, by its newest heartbeat: the truth."""
+
+    version: int
+    """The version in force; 0: the files that were put on the box."""
+
+    trial: int | None
+    """The version that is on trial now, which may still be rolled back."""
+
+    digest: str
+    """Hash of the files it goes by; equal for equal files."""
+
+    edited: list[str]
+    """Files that were changed at the box since they were accepted."""
+
+    heard: datetime
+    """When it said so."""
+
+
+class Edge(Config):
+    """An edge of a site with its configurations."""
+
+    id: str
+    """Id part."""
+
+    link: Literal["up", "down"]
+    """Whether it is heard now."""
+
+    reported: Reported | None
+    """What it goes by; None when it was never heard."""
+
+    wanted: list[Wanted]
+    """What was wanted of it, newest first."""
