@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import struct
 import subprocess
@@ -18,13 +17,12 @@ from typer.testing import CliRunner
 from edge_agent.commission.modbus_scan import fitting, parse_units, scan, sunspec_models
 from edge_agent.commission.presence import names_of
 from edge_agent.commission.target import connected
-from protocols.device import ModbusTcp
+from protocols.device import ModbusSerial
 from protocols.errors import ConfigError, DeviceRefusedError, DeviceUnreachableError
 from protocols.profile import Profile
 from runtime.yaml_config import load_config
 from simulator.profile_image import ProfileImage
-from tests.unit.drivers.listening import listening
-from tests.unit.drivers.modbus_bus import holding
+from tests.unit.drivers.modbus_bus import holding, serial_bus
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 app = typer.Typer()
@@ -127,19 +125,15 @@ def test_silence_of_all_units_ends_with_what_to_try(port: int) -> None:
 
 
 async def test_a_unit_that_is_silent_when_asked_for_its_name_is_found_all_the_same() -> None:
-    asked: list[int] = []
+    def answer(unit: int, pdu: bytes) -> list[tuple[float, bytes]]:
+        known = unit == 7 and pdu[0] == 3
+        return [(0.0, holding(unit, pdu))] if known else []
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while frame := await reader.read(64):
-            asked.append(frame[1])
-            if frame[:2] == b"\x07\x03":
-                writer.write(holding(7, frame[1:-2]))
-
-    async with listening(serve) as port:
-        at = ModbusTcp(host="127.0.0.1", port=port, unit=7, framing="rtu", timeout_s=0.1)
+    async with serial_bus(answer) as bus:
+        at = ModbusSerial(port=bus.path, unit=7, baud=19200, timeout_s=0.1)
         async with connected(at) as driver:
             assert await names_of(driver) == {}
-        assert asked == [3, 43, 3]
+        assert [frame[1] for frame in bus.asked][:3] == [3, 43, 3]
         async with connected(at.model_copy(update={"unit": 8})) as driver:
             with pytest.raises(DeviceUnreachableError):
                 await names_of(driver)

@@ -52,8 +52,8 @@ class BusEnd:
             self._heard += os.read(self._master, 4096)
         except (BlockingIOError, OSError):
             return
-        while len(self._heard) >= 8:
-            size = 8 if self._heard[1] not in {15, 16} else 9 + self._heard[6]
+        while len(self._heard) >= 7:
+            size = {15: 9 + self._heard[6], 16: 9 + self._heard[6], 43: 7}.get(self._heard[1], 8)
             if len(self._heard) < size:
                 return
             frame, self._heard = self._heard[:size], self._heard[size:]
