@@ -158,6 +158,7 @@ def _text(config_dir: Path, edge: EdgeDevices, profiles: Mapping[str, Profile]) 
         f"# What edge {edge.edge} of site {edge.site} reads. Made by `ems edge init`; yours to change.",
         f"# Check it:       ems edge check {options}",
         f"# Read a device:  ems edge read {edge.devices[0].id} {options}",
+        "# Tell a broker too: `outlet: {host: BROKER}` beside `devices`, docs/mqtt-outlet.md",
         "# A device can be written to only with signed limits and a proven fallback: ems edge prove --help",
         f"site: {edge.site}",
         f"edge: {edge.edge}",

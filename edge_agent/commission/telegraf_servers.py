@@ -7,6 +7,7 @@ Source: Telegraf 1.37, plug-ins inputs.opcua and inputs.mqtt_consumer, parser js
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Final
@@ -81,7 +82,9 @@ def _opcua_connection(plugin: Section, name: str) -> dict[str, object] | None:
 def mqtt_devices(plugin: Section, every_s: float) -> Iterator[FoundDevice]:
     """The one broker of a section, as one device."""
     plugin.refuse_others(_MQTT)
-    topics = list(_topics(plugin))
+    found = list(_topics(plugin))
+    prefix = _prefix([topic for _, topic in found])
+    topics = [(line, topic[len(prefix) + 1 :] if prefix else topic) for line, topic in found]
     style = plugin.text("data_format", "influx")
     if style == "value":
         fields = list(_plain(plugin, topics))
@@ -94,7 +97,7 @@ def mqtt_devices(plugin: Section, every_s: float) -> Iterator[FoundDevice]:
         fields = []
     host = str(next(iter(plugin.data.get("servers") or ["mqtt"])))
     name = urlsplit(host).hostname or "mqtt"
-    yield FoundDevice(plugin.line, name, "mqtt", _broker(plugin, name), tuple(fields), every_s)
+    yield FoundDevice(plugin.line, name, "mqtt", _broker(plugin, name, prefix), tuple(fields), every_s)
 
 
 def _topics(plugin: Section) -> Iterator[tuple[int, str]]:
@@ -106,6 +109,12 @@ def _topics(plugin: Section) -> Iterator[tuple[int, str]]:
             plugin.leave("topics", f"found {topic!r}; a point has one topic, write out those that there are")
         else:
             yield line, topic
+
+
+def _prefix(topics: list[str]) -> str:
+    """The levels that all topics begin with, without the last of any: what tells one device from another."""
+    levels = zip(*(topic.split("/")[:-1] for topic in topics), strict=False)
+    return "/".join(same[0] for same in itertools.takewhile(lambda level: len(set(level)) == 1, levels))
 
 
 def _plain(plugin: Section, topics: list[tuple[int, str]]) -> Iterator[FoundField]:
@@ -132,7 +141,7 @@ def _json(plugin: Section, topics: list[tuple[int, str]]) -> Iterator[FoundField
                 yield FoundField(one.line, topic, name, address)
 
 
-def _broker(plugin: Section, name: str) -> dict[str, object] | None:
+def _broker(plugin: Section, name: str, prefix: str) -> dict[str, object] | None:
     before = len(plugin.book.left_out)
     servers = plugin.data.get("servers")
     where = urlsplit(str(servers[0])) if isinstance(servers, list) and len(servers) == 1 else urlsplit("")
@@ -143,6 +152,8 @@ def _broker(plugin: Section, name: str) -> dict[str, object] | None:
         return None
     port, is_tls = _SCHEMES[where.scheme]
     made: dict[str, object] = {"kind": "mqtt", "host": where.hostname, "port": where.port or port}
+    if prefix:
+        made["prefix"] = prefix
     if is_tls:
         made["tls"] = {}
     if "tls_ca" in plugin.data:

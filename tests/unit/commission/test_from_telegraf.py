@@ -318,10 +318,11 @@ def test_topics_of_mqtt_are_points_where_the_parser_says_which_values_there_are(
     made, left_out = converted(tmp_path, MQTT)
     addresses = [profile.points[0].address.model_dump(exclude_defaults=True) for profile, _ in made.profiles]
     assert addresses == [
-        {"topic": "plant/pv1", "path": "ac.power_kw", "qos": 1}, {"topic": "meter/power_kw"}
+        {"topic": "pv1", "path": "ac.power_kw", "qos": 1}, {"topic": "power_kw"}
     ]  # fmt: skip
     places = [one.connection.model_dump(exclude_defaults=True) for one in made.devices]
-    assert places[0] == {"host": "broker", "port": 8884, "tls": {}}
+    assert places[0] == {"host": "broker", "port": 8884, "prefix": "plant", "tls": {}}
+    EdgeDevices(site="s", edge="e", devices=tuple(made.devices))  # one broker, told apart by their prefix
     assert [line.split(":")[1] for line in left_out] == ["3", "11", "17", "17"]
 
 

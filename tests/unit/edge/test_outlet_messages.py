@@ -27,6 +27,7 @@ from runtime.site import load_devices
 
 PLACE = {"site": "demo", "edge": "edge1"}
 WALL_S = 1_700_000_000
+CAPTURES = Path(__file__).parents[2] / "captures" / "sparkplug"
 
 
 def group(device: str, *points: str) -> PollGroup:
@@ -141,6 +142,27 @@ def test_a_host_sees_births_changes_bad_values_and_the_death_of_a_device() -> No
     assert not host.node.alive
     host.hear(teller, taken(all_of, frame(COMP, 4, 5, 6)))
     assert (host.kinds[-1], host.sees("a_kw"), host.node.doubtful) == ("DBIRTH", (4.0, 0), False)
+
+
+def test_another_implementation_read_in_our_bytes_what_was_meant() -> None:
+    rows = json.loads((CAPTURES / "outlet_read_by_pysparkplug_0_6_1.json").read_text())["messages"]
+    all_of = newest("comp1/*")
+    teller = sparkplug(all_of)
+    will = teller.will(7)
+    assert will is not None
+    messages = teller.hello()
+    first = frame(COMP, 1.5, np.nan, 3)
+    first.qualities[2] = Quality.UNCERTAIN_STALE
+    for one in (first, frame(COMP, 2.5, at_s=1, only=[1]), frame(COMP, np.nan, np.nan, np.nan, at_s=2)):
+        messages += teller.told(taken(all_of, one))
+    said = [[message.topic, message.body.hex()] for message in (*messages, will)]
+    assert said == [row[:2] for row in rows]  # these bytes were given to it; what it read stands behind them
+    assert [row[2] for row in rows] == [0, 1, 2, 3, None]
+    born, told = rows[1][3], rows[2][3]
+    assert [(metric[0], metric[1], metric[3], metric[6]) for metric in born] == [
+        ("a_kw", 0, 1.5, False), ("b_kw", 1, None, True), ("c_kw", 2, 3.0, False)
+    ]  # fmt: skip
+    assert [(metric[1], metric[3], metric[4]) for metric in told] == [(1, 2.5, 1000 * (WALL_S + 1))]
 
 
 def test_what_a_birth_has_overtaken_is_historical() -> None:
