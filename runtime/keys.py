@@ -74,6 +74,21 @@ def load_signing_key(path: Path) -> Ed25519PrivateKey:
         raise KeyFileError(f"{path}: this is no Ed25519 key") from error
 
 
+def load_or_create_signing_key(path: Path) -> Ed25519PrivateKey:
+    """Read a private key, or make the pair where neither half of it is there yet.
+
+    Raises:
+        KeyFileError: Only the public half is there: the key is kept elsewhere; or it is no key.
+    """
+    public = path.with_suffix(".pub")
+    if path.exists() or not public.exists():
+        return load_signing_key(path) if path.exists() else create_signing_key(path)
+    raise KeyFileError(
+        f"{path}: only its public half {public.name} is here, so the key is kept elsewhere; bring it, or give "
+        "--keys its folder"
+    )
+
+
 def write_public_key(path: Path, key: Ed25519PublicKey) -> None:
     """Write the public half as hex."""
     path.write_text(key.public_bytes_raw().hex() + "\n", encoding="ascii")

@@ -15,7 +15,12 @@ from runtime.bus import connect, ensure_streams, publish_row
 from runtime.children import check_port_free, free_port
 from runtime.clock import SystemClock, VirtualClock
 from runtime.database import open_sqlite, transaction
-from runtime.keys import create_signing_key, load_public_key, load_signing_key
+from runtime.keys import (
+    create_signing_key,
+    load_or_create_signing_key,
+    load_public_key,
+    load_signing_key,
+)
 from runtime.lock import StateLock
 from runtime.nats_server import running_bus
 from runtime.supervise import Backoff, guarded_decode, supervise
@@ -161,3 +166,16 @@ async def test_the_same_row_twice_is_stored_once_and_a_killed_bus_comes_back(tmp
         assert (await hub.jetstream().stream_info("TEL")).state.messages == 1
         await edge.close()
         await hub.close()
+
+
+def test_a_signing_key_is_made_once_and_never_beside_a_foreign_public_half(tmp_path: Path) -> None:
+    path = tmp_path / "keys" / "commissioning.key"
+    made = load_or_create_signing_key(path)
+    again = load_or_create_signing_key(path)
+    assert again.private_bytes_raw() == made.private_bytes_raw()
+    assert (
+        load_public_key(path.with_suffix(".pub")).public_bytes_raw() == made.public_key().public_bytes_raw()
+    )
+    path.unlink()
+    with pytest.raises(KeyFileError, match="the key is kept elsewhere"):
+        load_or_create_signing_key(path)
