@@ -12,6 +12,7 @@ from edge_agent.commission.cli import add_commands
 from edge_agent.commission.opcua_cli import app as opcua_app
 from edge_agent.commission.record import describe
 from edge_agent.commission.trust_cli import app as trust_app
+from edge_agent.controllers.file import load_controllers
 from edge_agent.doctor import doctor
 from edge_agent.drivers import make_drivers
 from edge_agent.export import export
@@ -27,7 +28,7 @@ from edge_agent.top import top
 from protocols.errors import ConfigError
 from protocols.write_block import FallbackProof
 from runtime.clock import SystemClock
-from runtime.keys import load_signing_key
+from runtime.keys import load_or_create_signing_key
 from runtime.lock import StateLock
 from runtime.logs import setup_logging
 
@@ -101,6 +102,10 @@ def check(  # noqa: PLR0913  one option each
         f"{site}/{edge}: {len(devices)} devices, {points} points; "
         f"{len(accepted.blocks)} devices with limits, {len(accepted.cap_hashes)} of them proven"
     )
+    if (found := load_controllers(accepted)).hosted:
+        acting = [one.id for one in found.hosted if any(wish.active for wish in one.wishes)]
+        names = ", ".join(f"{one.id} ({'acts' if one.id in acting else 'advises'})" for one in found.hosted)
+        typer.echo("\n".join([f"controllers: {names}", *found.notes]))
     typer.echo("\n".join(describe(state, accepted.site)))
 
 
@@ -116,7 +121,10 @@ def prove(  # noqa: PLR0913  one option each
     bus: Bus = "nats://127.0.0.1:4222",
     sign: Annotated[
         bool,
-        typer.Option("--sign", help="First sign the site's write blocks with commissioning.key."),
+        typer.Option(
+            "--sign",
+            help="First sign the site's write blocks with commissioning.key, made where there is none.",
+        ),
     ] = False,
     again: Annotated[bool, typer.Option("--again", help="Prove also what has a valid proof.")] = False,
 ) -> None:
@@ -129,7 +137,8 @@ def prove(  # noqa: PLR0913  one option each
     setup_logging("prove")
     with StateLock(state):
         if sign:
-            sign_blocks(config, site, edge, state, load_signing_key(keys / "commissioning.key"))
+            key = load_or_create_signing_key(keys / "commissioning.key")
+            sign_blocks(config, site, edge, state, key)
         accepted = load_accepted(Place(config, site, edge, state, keys, bus))
         if not accepted.blocks:
             raise ConfigError(

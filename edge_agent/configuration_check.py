@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from edge_agent.controllers.file import load_controllers
 from edge_agent.gate.book import block_file
 from edge_agent.settings import Accepted, Place, load_accepted
 from protocols.configuration import Configuration, Why
@@ -64,6 +65,7 @@ def check_staged(staged: Staged, now: Accepted) -> Accepted | Refused:
     """Read it as a start would, then compare it with what is in force; slow, call it in a thread."""
     try:
         wanted = load_accepted(now.place, staged.folder)
+        load_controllers(wanted)
     except EmsError as error:
         return Refused(Why.NOT_VALID, str(error).replace(f"{staged.folder}/", ""))
     return next(_objections(staged.configuration, now, wanted), wanted)

@@ -36,6 +36,7 @@ class Vitals:
     fence: Callable[[], int]
     configuration: Callable[[], ConfigurationState]
     known: Callable[[], bool]
+    troubles: Callable[[], list[str]] = list
 
 
 class Health:
@@ -66,7 +67,7 @@ class Health:
             pending=pending,
             cap_hashes=dict(self._accepted.cap_hashes),
             journal=self._journal.name,
-            troubles=self._journal.troubles,
+            troubles=[*self._journal.troubles, *self._vitals.troubles()],
             **self._vitals.configuration()._asdict(),
         )
 

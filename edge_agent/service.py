@@ -50,6 +50,7 @@ async def run_agent(
 
 
 async def _farewell(stages: Stages, place: Place) -> None:
+    stages.controllers.silence()
     await stages.commands.release_all()
     await stages.journal.flush()
     if not await stages.uplink.drained(stages.journal, DRAIN_S):

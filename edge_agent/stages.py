@@ -1,6 +1,7 @@
 """Wiring: the stages of the edge meet here and nowhere else.
 
 driver → line → poll → image → gate → line → driver
+                         └→ controllers → gate
 └→ journal → uplink → bus → commands → gate
 """
 
@@ -17,6 +18,7 @@ from edge_agent.ask import AskService
 from edge_agent.clock_notes import ClockNotes
 from edge_agent.commands import CommandPorts, CommandService, CommandSettings
 from edge_agent.configuration import ConfigurationPorts, ConfigurationService, Configured
+from edge_agent.controllers.stage import Around, ControllerStage
 from edge_agent.drivers import make_drivers
 from edge_agent.exception import ByException
 from edge_agent.health import Health, Vitals
@@ -46,6 +48,7 @@ class Stages:
     uplink: Uplink
     commands: CommandService
     poller: Poller
+    controllers: ControllerStage
     beside: tuple[tuple[str, Callable[[], Awaitable[None]]], ...]
     listeners: tuple[Callable[[Client], Awaitable[None]], ...]
 
@@ -58,11 +61,12 @@ async def stages_of(
 
     Raises:
         StoreError: The journal or the command store cannot be opened.
-        ConfigError: A key is missing, or a driver's package.
+        ConfigError: A key is missing, a driver's package, or a controller that does not fit.
     """
     clock, image, site, place = SystemClock(), Image(), accepted.site, accepted.place
     groups = poll_groups(site)
-    uplink = Uplink(place.edge, [group.catalogue for group in groups], clock)
+    controllers = ControllerStage(accepted, image, clock)
+    uplink = Uplink(place.edge, [*(group.catalogue for group in groups), *controllers.catalogues], clock)
     where = JournalPlace(place.state / "journal.db", place.edge, options.journal_bytes)
     meters = Meters(groups, clock)
     rules = gate_rules(accepted, agent_epoch)
@@ -73,11 +77,19 @@ async def stages_of(
         Journal(where, clock, uplink.announce) as journal,
     ):
         tally = PollTally(groups, clock)
-        ports = ConfigurationPorts(journal, tally, clock, options.trial_s)
-        configuration = ConfigurationService(accepted, configured, ports)
+        configuration = ConfigurationService(
+            accepted, configured, ConfigurationPorts(journal, tally, clock, options.trial_s)
+        )
         commands = CommandService(settings, CommandPorts(lines, image, journal, clock))
+        controllers.join(Around(journal.put, commands.feed, commands.ready_points))
         vitals = Vitals(
-            agent_epoch, lines.links, commands.leases, commands.fence, configuration.state, lines.known
+            agent_epoch,
+            lines.links,
+            commands.leases,
+            commands.fence,
+            configuration.state,
+            lines.known,
+            controllers.troubles,
         )
         keys = {device.id: line_key(device) for device in site.edge.devices}
         outlet = OutletStage(site.edge, groups, clock, place.state)
@@ -86,8 +98,7 @@ async def stages_of(
         poller = Poller(groups, lines, image, on, clock)
         health = Health(accepted, vitals, journal, clock)
         try:
-            ask = AskService(accepted, lines)
-            local = pages(site, image, clock, partial(exposition, sources))
+            local = {**pages(site, image, clock, partial(exposition, sources)), **controllers.pages}
             beside = (
                 ("journal", journal.run),
                 ("commands", commands.run),
@@ -96,8 +107,9 @@ async def stages_of(
                 ("local page", LocalServer(local, place.state, options.metrics_port).run),
                 ("watchdog", Watchdog(lambda: commands.ticked_s, clock).run),
                 *outlet.works,
+                *controllers.works,
             )
-            listeners = (configuration.listen, ask.run, health.run)
-            yield Stages(groups, journal, uplink, commands, poller, beside, listeners)
+            listeners = (configuration.listen, AskService(accepted, lines).run, health.run)
+            yield Stages(groups, journal, uplink, commands, poller, controllers, beside, listeners)
         finally:
             commands.close()

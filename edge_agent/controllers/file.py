@@ -129,8 +129,12 @@ def load_controllers(accepted: Accepted) -> Controllers:
 
 def named_writers(blocks: Mapping[str, WriteBlock]) -> dict[str, str]:
     """Points `device/point` whose signed limits name a local controller, to its name."""
-    del blocks
-    return {}
+    return {
+        f"{device}/{limits.point}": limits.duty.writer
+        for device, block in blocks.items()
+        for limits in block.points
+        if limits.duty is not None and limits.duty.writer is not None
+    }
 
 
 def _hosted(one: Controller, facts: Mapping[str, PointFacts]) -> Hosted:
