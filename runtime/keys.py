@@ -84,8 +84,8 @@ def load_or_create_signing_key(path: Path) -> Ed25519PrivateKey:
     if path.exists() or not public.exists():
         return load_signing_key(path) if path.exists() else create_signing_key(path)
     raise KeyFileError(
-        f"{path}: only its public half {public.name} is here, so the key is kept elsewhere; bring it, or give "
-        "--keys its folder"
+        f"{path}: only its public half {public.name} is here, so the key is kept elsewhere; bring it, "
+        "or give --keys its folder"
     )
 
 
