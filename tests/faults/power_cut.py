@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import ctypes as ct
 import ctypes.util
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any
+
+import pytest
 
 SECTOR = 512
 SQLITE_FULL = 13
@@ -143,6 +146,15 @@ class Disk:
             for one in waiting:
                 _apply(files.setdefault(name, bytearray()), one, lambda: chance.random() < share)
         return {name: bytes(content) for name, content in files.items()}
+
+
+@functools.cache
+def the_disk() -> Disk:
+    """The one disk of this process: SQLite keeps a pointer to it as long as the process lives."""
+    made = Disk()
+    if not made.install():
+        pytest.skip("this Python carries SQLite inside; its writes can neither be seen nor refused")
+    return made
 
 
 def _apply(content: bytearray, op: Op, lands: Callable[[], bool]) -> None:

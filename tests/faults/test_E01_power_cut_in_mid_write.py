@@ -19,18 +19,18 @@ from edge_agent.journal_store import JournalStore
 from protocols.clock import Instant
 from protocols.errors import StoreError
 from protocols.frame import Frame, decode_bundle
-from tests.faults.power_cut import Disk
+from tests.faults.power_cut import Disk, the_disk
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
 CUTS = 200
 BOOTS = ("boot000000000001", "boot000000000002")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def disk() -> Disk:
-    made = Disk()
-    if not made.install():
-        pytest.skip("this Python carries SQLite inside; its writes cannot be seen")
+    made = the_disk()
+    made.ops.clear()
+    made.refuse = None
     return made
 
 

@@ -26,7 +26,7 @@ from edge_agent.gate.store import ControlStore
 from protocols.clock import Instant
 from protocols.command import Level
 from protocols.receipt import Received, Verified
-from tests.faults.power_cut import Disk
+from tests.faults.power_cut import Disk, the_disk
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
 CUTS = 200
@@ -34,11 +34,11 @@ COMMITS = 120
 BOOT = "boot000000000001"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def disk() -> Disk:
-    made = Disk()
-    if not made.install():
-        pytest.skip("this Python carries SQLite inside; its writes cannot be seen")
+    made = the_disk()
+    made.ops.clear()
+    made.refuse = None
     return made
 
 

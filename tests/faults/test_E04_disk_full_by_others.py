@@ -17,7 +17,7 @@ from protocols.clock import Instant
 from protocols.errors import StoreError
 from protocols.frame import Frame
 from runtime.clock import SystemClock
-from tests.faults.power_cut import Disk
+from tests.faults.power_cut import Disk, the_disk
 
 
 def frame(number: int) -> Frame:
@@ -26,11 +26,11 @@ def frame(number: int) -> Frame:
     return Frame(b"12345678", at, values, np.zeros(200, np.uint8))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def disk() -> Disk:
-    made = Disk()
-    if not made.install():
-        pytest.skip("this Python carries SQLite inside; its writes cannot be refused")
+    made = the_disk()
+    made.ops.clear()
+    made.refuse = None
     return made
 
 
