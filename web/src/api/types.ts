@@ -14,6 +14,8 @@ export type Plan = Answer<'/api/v1/sites/{site}/plan'>
 export type PlanSeries = Plan['series'][number]
 export type PlanMachine = Plan['machines'][number]
 export type Command = Item<Answer<'/api/v1/sites/{site}/commands'>>
+export type Edge = Item<Answer<'/api/v1/sites/{site}/edges'>>
+export type Wanted = Edge['wanted'][number]
 export type Session = Body<paths['/api/v1/auth/login']['post']['responses'][200]>
 export type Text = Site['label']
 

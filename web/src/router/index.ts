@@ -1,4 +1,4 @@
-/** Two addresses: the login, and one overview per site; the site stands in the address so that a view can be shared. */
+/** The login, and per site its overview and its edges; the site stands in the address so that a view can be shared. */
 import { createRouter, createWebHistory, type RouteLocationNormalized, type RouteLocationRaw } from 'vue-router'
 
 import { Problem } from '@/api/problem'
@@ -11,6 +11,7 @@ export const router = createRouter({
     { path: '/login', name: 'login', component: () => import('@/pages/LoginPage.vue'), meta: { open: true } },
     { path: '/', name: 'home', component: () => import('@/pages/HomePage.vue') },
     { path: '/sites/:site', name: 'overview', component: () => import('@/pages/OverviewPage.vue'), props: true },
+    { path: '/sites/:site/edges', name: 'edges', component: () => import('@/pages/EdgesPage.vue'), props: true },
     { path: '/:rest(.*)*', redirect: { name: 'home' } },
   ],
 })

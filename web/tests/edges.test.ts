@@ -1,0 +1,69 @@
+import { mount } from '@vue/test-utils'
+import { createPinia } from 'pinia'
+import { beforeAll, describe, expect, it } from 'vitest'
+
+import type { Edge, Wanted } from '@/api/types'
+import EdgeCard from '@/components/EdgeCard.vue'
+import { i18n, setLang } from '@/i18n'
+import { agreement, isUndone } from '@/lib/edgeState'
+
+beforeAll(() => setLang('en'))
+
+function wanted(version: number, over: Partial<Wanted> = {}): Wanted {
+  const time = '2026-01-05T08:00:00Z'
+  return { version, made: time, actor: 'A. Smith', note: '', state: 'accepted', changed: time, why: 'none', text: null, detail: '', ...over }
+}
+
+function edge(over: Partial<Edge> = {}): Edge {
+  const reported = { version: 1, trial: null, digest: 'ab12', edited: [], heard: '2026-01-05T08:00:00Z' }
+  return { id: 'edge1', link: 'up', reported, wanted: [wanted(1)], ...over }
+}
+
+const UNDONE = wanted(2, {
+  state: 'rolled_back', why: 'worse', detail: 'meter1: 3 of 10 polls in time',
+  text: { en: 'Polling got worse in the trial.', zh: '试运行期间采集变差。' },
+})
+const show = (one: Edge): ReturnType<typeof mount> => mount(EdgeCard, { props: { edge: one }, global: { plugins: [createPinia(), i18n] } })
+
+describe('the newest wish and the report', () => {
+  it('agree, are open, or part', () => {
+    expect(agreement(edge({ wanted: [] }))).toBe('none')
+    expect(agreement(edge())).toBe('agrees')
+    expect(agreement(edge({ wanted: [wanted(2, { state: 'trying' }), wanted(1)] }))).toBe('open')
+    expect(agreement(edge({ wanted: [UNDONE, wanted(1)] }))).toBe('undone')
+    expect(agreement(edge({ reported: null, wanted: [wanted(1, { state: 'wanted' })] }))).toBe('open')
+    expect([UNDONE, wanted(1)].map(isUndone)).toEqual([true, false])
+  })
+})
+
+describe('EdgeCard', () => {
+  it('shows what runs, what was rolled back, and why', () => {
+    const shown = show(edge({ wanted: [UNDONE, wanted(1)] }))
+    expect(shown.find('.card').attributes('data-agreement')).toBe('undone')
+    expect(shown.text()).toContain('version 1')
+    const row = shown.find("tr[data-state='rolled_back']")
+    expect(row.text()).toContain('Polling got worse in the trial.')
+    expect(row.text()).toContain('meter1: 3 of 10 polls in time')
+    expect(shown.find("tr[data-state='accepted']").text()).toContain('in force')
+  })
+
+  it('names the files that were edited at the box', () => {
+    const reported = { version: 0, trial: 2, digest: 'ab12', edited: ['devices/meter.yaml'], heard: '2026-01-05T08:00:00Z' }
+    const shown = show(edge({ reported, wanted: [wanted(2, { state: 'trying' })] }))
+    expect(shown.find('.edited').text()).toContain('devices/meter.yaml')
+    expect(shown.text()).toContain('the files put on the box')
+    expect(shown.text()).toContain('may still be rolled back')
+  })
+
+  it('says so when an edge was never heard and nothing was wanted', () => {
+    const shown = show(edge({ link: 'down', reported: null, wanted: [] }))
+    expect(shown.text()).toContain('never heard')
+    expect(shown.find('table').exists()).toBe(false)
+  })
+
+  it('speaks Chinese', async () => {
+    await setLang('zh')
+    expect(show(edge({ wanted: [UNDONE] })).text()).toContain('试运行期间采集变差。')
+    await setLang('en')
+  })
+})
