@@ -12,6 +12,7 @@ from edge_agent.options import Options, write_summary
 from edge_agent.settings import Accepted, Place, bus_login
 from edge_agent.stages import Stages, stages_of
 from runtime.bus import BusLogin, connect
+from runtime.collector import settle
 from runtime.supervise import supervise
 
 _log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ async def run_agent(
         lasting.append(tasks.create_task(supervise("bus", partial(_on_bus, stages, login))))
         polling = tasks.create_task(stages.poller.run())
         _log.info("%s polls %d groups of points", accepted.place.edge, len(stages.groups))
+        settle()
         ends = [tasks.create_task(event.wait()) for event in (stop, configured.turn.again)]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         polling.cancel()

@@ -51,6 +51,9 @@ _COMMANDS: Final = {
 }
 
 
+_LASTING: Final = {"edge run": "edge_agent.run_cli"}
+"""Sub-commands that stay for years on a small box: their module knows no other command of the package."""
+
 _ALONE: Final = frozenset({"doctor"})
 """Commands without sub-commands: the function of the same name in their module."""
 
@@ -68,7 +71,8 @@ def build_app(arguments: Sequence[str]) -> typer.Typer:
         if name in arguments[:1] and name in _ALONE:
             app.command(name)(getattr(importlib.import_module(module), name))
         elif name in arguments[:1]:
-            app.add_typer(importlib.import_module(module).app, name=name, help=described)
+            wanted = _LASTING.get(" ".join(arguments[:2]), module)
+            app.add_typer(importlib.import_module(wanted).app, name=name, help=described)
         else:
             app.command(name, help=text)(_listed)
     return app
