@@ -20,7 +20,7 @@ from edge_agent.commission.csv_profile import Head, Table, make_profile
 from edge_agent.commission.names import free_name
 from edge_agent.commission.telegraf_found import Book, FoundDevice, FoundField, Line, Section
 from edge_agent.commission.telegraf_modbus import modbus_devices
-from edge_agent.commission.telegraf_servers import mqtt_devices, opcua_devices
+from edge_agent.commission.telegraf_servers import mqtt_devices, opcua_devices, opcua_listeners
 from edge_agent.commission.toml_lines import Toml
 from protocols.device import Device
 from protocols.errors import ConfigError
@@ -31,6 +31,7 @@ from runtime.yaml_config import as_config
 _READERS: Final[dict[str, Callable[[Section, float], Iterator[FoundDevice]]]] = {
     "modbus": modbus_devices,
     "opcua": opcua_devices,
+    "opcua_listener": opcua_listeners,
     "mqtt_consumer": mqtt_devices,
 }
 _CERTAIN: Final = (

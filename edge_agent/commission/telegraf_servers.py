@@ -1,8 +1,8 @@
-"""`[[inputs.opcua]]` and `[[inputs.mqtt_consumer]]` of Telegraf, as far as they are certain. Pure.
+"""The OPC UA plug-ins and `[[inputs.mqtt_consumer]]` of Telegraf, as far as they are certain. Pure.
 
 A password that stands in Telegraf's file is never copied: the device list names a file it has to be put into.
 
-Source: Telegraf 1.37, plug-ins inputs.opcua and inputs.mqtt_consumer, parser json_v2: README, sample.conf.
+Source: Telegraf, plug-ins inputs.opcua, inputs.opcua_listener, inputs.mqtt_consumer, parser json_v2: README, sample.conf.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ _OPCUA: Final = frozenset({
     "security_mode", "auth_method", "username", "password", "timestamp", "timestamp_format", "client_trace",
     "optional_fields", "nodes", "group",
 })  # fmt: skip
+_PUBLISH_S: Final = 0.1
 _POLICIES: Final = ("Basic256Sha256", "Aes128Sha256RsaOaep", "Aes256Sha256RsaPss")
 _MQTT: Final = frozenset({
     "servers", "topics", "topic_tag", "qos", "connection_timeout", "max_undelivered_messages", "keepalive",
@@ -32,14 +33,26 @@ _NUMBERS: Final = ("", "int", "uint", "float")
 
 
 def opcua_devices(plugin: Section, every_s: float) -> Iterator[FoundDevice]:
-    """The one server of a section."""
+    """The one server of a section, whose values are read."""
     plugin.refuse_others(_OPCUA)
+    yield from _opcua_device(plugin, every_s, {})
+
+
+def opcua_listeners(plugin: Section, every_s: float) -> Iterator[FoundDevice]:
+    """The one server of a section, which tells its changes."""
+    plugin.refuse_others(_OPCUA | {"subscription_interval", "connect_fail_behavior"})
+    publish_s = plugin.seconds("subscription_interval", _PUBLISH_S)
+    yield from _opcua_device(plugin, every_s, {"publish_s": publish_s})
+
+
+def _opcua_device(plugin: Section, every_s: float, more: dict[str, object]) -> Iterator[FoundDevice]:
     fields = list(_nodes(plugin, plugin, plugin.text("name", "opcua")))
     for group in plugin.sections("group"):
         group.refuse_others(frozenset({"name", "namespace", "identifier_type", "default_tags", "nodes"}))
         fields += _nodes(group, group, group.text("name"))
     name = plugin.text("name", "opcua")
-    yield FoundDevice(plugin.line, name, "opcua", _opcua_connection(plugin, name), tuple(fields), every_s)
+    at = _opcua_connection(plugin, name)
+    yield FoundDevice(plugin.line, name, "opcua", None if at is None else at | more, tuple(fields), every_s)
 
 
 def _nodes(around: Section, usual: Section, measurement: str) -> Iterator[FoundField]:

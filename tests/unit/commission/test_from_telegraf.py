@@ -291,6 +291,15 @@ def test_nodes_of_opc_ua_are_points_and_a_password_is_never_copied(tmp_path: Pat
     assert "found 'auto' with mode 'auto'" in "".join(left_out)
 
 
+def test_a_listener_is_a_subscription(tmp_path: Path) -> None:
+    head = '[[inputs.opcua_listener]]\nsubscription_interval = "500ms"\nsecurity_policy = "None"\n'
+    nodes = 'nodes = [{name="power_kw", namespace="2", identifier_type="s", identifier="Plc.Power"}]\n'
+    made, left_out = converted(tmp_path, f'{head}security_mode = "None"\n{nodes}')
+    assert left_out == []
+    url = "opc.tcp://localhost:4840"
+    assert made.devices[0].connection.model_dump(exclude_defaults=True) == {"url": url, "publish_s": 0.5}
+
+
 MQTT = """\
 [[inputs.mqtt_consumer]]
   servers = ["ssl://broker:8884"]
