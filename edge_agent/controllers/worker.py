@@ -29,13 +29,14 @@ def serve(make: Callable[[], Law], locs: Sequence[Loc], pipe: Connection) -> Non
     die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     law = make()
-    pipe.send(None)
+    said: Said | None = None
     while True:
         try:
+            pipe.send(said)  # nothing said yet is the sign that the law is ready
             now_s, values = pipe.recv()
-        except EOFError:
-            return
-        pipe.send(law.step(dict(zip(locs, values, strict=True)), now_s))
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            return  # the agent has gone
+        said = law.step(dict(zip(locs, values, strict=True)), now_s)
 
 
 class Worker:

@@ -19,7 +19,9 @@ import pytest
 from edge_agent.controllers.device import ADVISES, ISOLATED
 from edge_agent.controllers.file import Controllers, Hosted, Read, Wish, load_controllers
 from edge_agent.controllers.runner import ControllerRunner, Ports
+from edge_agent.controllers.stage import Around, ToGate
 from edge_agent.controllers.words import CODES, REASONS
+from edge_agent.gate.events import ControllerOutput
 from edge_agent.image import Image
 from edge_agent.settings import Accepted, Place, load_accepted
 from protocols.config import Text
@@ -276,6 +278,27 @@ async def test_laws_that_throw_or_spin_fail_alone_and_one_that_acts_reaches_the_
             assert set(box.put_values) == {("acts", "comp1/role_set_code", 1.0)}
     finally:
         sys.modules.pop("laws_of_a_test", None)
+
+
+async def test_outputs_the_gate_would_refuse_are_let_go_and_none_passes_once_the_end_began() -> None:
+    fed: list[ControllerOutput] = []
+    ready = {"demo/comp1/role_set_code"}
+
+    async def feed(event: ControllerOutput) -> None:
+        fed.append(event)
+
+    gate = ToGate("demo", Around(lambda *_: None, feed, lambda: ready))
+    await gate.put("air", "comp1/role_set_code", 2.0)
+    await gate.put("air", "comp2/role_set_code", 2.0)
+    assert fed == [ControllerOutput("air", "demo/comp1/role_set_code", 2.0)]
+    ready.clear()
+    for _ in range(2):
+        await gate.put("air", "comp1/role_set_code", 2.0)
+    assert fed[1:] == [ControllerOutput("air", "demo/comp1/role_set_code", None)], "let go once"
+    ready.add("demo/comp1/role_set_code")
+    gate.open = False
+    await gate.put("air", "comp1/role_set_code", 2.0)
+    assert len(fed) == 2
 
 
 def test_a_missing_bad_or_old_input_is_no_number(tmp_path: Path) -> None:
