@@ -2,7 +2,7 @@
 
 A password that stands in Telegraf's file is never copied: the device list names a file it has to be put into.
 
-Source: Telegraf, plug-ins inputs.opcua, inputs.opcua_listener, inputs.mqtt_consumer, parser json_v2: README, sample.conf.
+Source: Telegraf, README and sample.conf of opcua, opcua_listener, mqtt_consumer and the parser json_v2.
 """
 
 from __future__ import annotations

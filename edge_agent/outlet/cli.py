@@ -62,7 +62,7 @@ def _topics(site: SiteDevices, told: Outlet) -> Iterator[tuple[str, list[str]]]:
     teller = made_teller(site.edge, told, newest, SystemClock())
     for state in newest.devices.values():
         if isinstance(teller, PointTeller):
-            yield from ((teller.topic(state, at), [name]) for at, name in enumerate(state.points))
+            yield from zip(teller.topics(state), ([name] for name in state.points), strict=True)
         elif isinstance(teller, DeviceTeller):
             yield teller.topic(state), list(state.points)
         else:

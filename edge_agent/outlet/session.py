@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import random
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -84,19 +85,20 @@ class OutletSession:
 
     async def run(self) -> None:
         """Tell until cancelled; a session that ends is followed by another."""
-        failures = 0
+        now_s, backoff, failures = asyncio.get_running_loop().time, self._account.backoff, 0
         while True:
-            before, why = self.meter.sessions, "the session ended"
+            begun_s, why = now_s(), "the session ended"
             try:
                 await self._session()
             except* _FAULTS as group:
                 why = str(next(_leaves(group))) or "no answer"
             self.meter.connected, self.meter.why = False, why
-            failures = 1 if self.meter.sessions > before else failures + 1
-            if failures == 1:
-                _log.warning("outlet %s:%d is away: %s", self._outlet.host, self._outlet.port, why)
-            delay_s = self._account.backoff.delay_s(failures)
-            await asyncio.sleep(delay_s * random.uniform(0.5, 1.0))  # noqa: S311  no secret: boxes should not come back together
+            failures = 1 if now_s() - begun_s > backoff.most_s else failures + 1
+            if failures & (failures - 1) == 0:  # a broker that is away for days does not fill the log
+                where = f"{self._outlet.host}:{self._outlet.port}"
+                _log.warning("outlet %s is away, %d in a row: %s", where, failures, why)
+            part = random.uniform(0.5, 1.0)  # noqa: S311  no secret: boxes should not come back together
+            await asyncio.sleep(backoff.delay_s(failures) * part)
 
     async def _session(self) -> None:
         number = await asyncio.to_thread(_next_session, self._account.state / "outlet_session")
@@ -163,7 +165,7 @@ class OutletSession:
             await self._publish(client, self._teller.told(told))
             self.meter.sent += len(told.at)
 
-    async def _publish(self, client: aiomqtt.Client, messages: Sequence[Message]) -> None:
+    async def _publish(self, client: aiomqtt.Client, messages: Iterable[Message]) -> None:
         """One after the other where their order counts, otherwise several at once."""
         for some in _batches(messages, 1 if self._teller.ordered else _AT_ONCE):
             if len(some) == 1:
@@ -250,5 +252,7 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
             yield error
 
 
-def _batches(messages: Sequence[Message], size: int) -> Iterable[Sequence[Message]]:
-    return (messages[at : at + size] for at in range(0, len(messages), size))
+def _batches(messages: Iterable[Message], size: int) -> Iterator[list[Message]]:
+    rest = iter(messages)
+    while some := list(itertools.islice(rest, size)):
+        yield some

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
@@ -51,8 +51,8 @@ class Teller(Protocol):
         """What a new session begins with."""
         ...
 
-    def told(self, told: Told) -> list[Message]:
-        """Some samples."""
+    def told(self, told: Told) -> Iterable[Message]:
+        """Some samples; many messages are made one by one, so that others get their turn in between."""
         ...
 
     def goodbye(self) -> list[Message]:
@@ -103,20 +103,22 @@ class PointTeller(JsonTeller):
     def __init__(self, shape: PointTopics, place: dict[str, str], status_topic: str | None) -> None:
         super().__init__(place, status_topic)
         self._shape = shape
+        self._topics: dict[str, list[str]] = {}
 
     @override
-    def told(self, told: Told) -> list[Message]:
-        state, shape = told.state, self._shape
-        return [
-            Message(self.topic(state, at), _packed(body), shape.qos, shape.retain)
-            for at, body in _bodies(told)
-        ]
+    def told(self, told: Told) -> Iterator[Message]:
+        topics, shape = self.topics(told.state), self._shape
+        for at, body in _bodies(told):
+            yield Message(topics[at], _packed(body), shape.qos, shape.retain)
 
-    def topic(self, state: DeviceState, at: int) -> str:
-        """Topic of one point."""
-        return self._shape.topic.format_map(
-            {**self._place, "device": state.device, "point": state.points[at]}
-        )
+    def topics(self, state: DeviceState) -> list[str]:
+        """Topics of the points of one device."""
+        known = self._topics.get(state.device)
+        if known is None:
+            place = {**self._place, "device": state.device}
+            known = [self._shape.topic.format_map({**place, "point": name}) for name in state.points]
+            self._topics[state.device] = known
+        return known
 
 
 class DeviceTeller(JsonTeller):
@@ -141,16 +143,11 @@ class DeviceTeller(JsonTeller):
 
 def _bodies(told: Told) -> Iterator[tuple[int, dict[str, Any]]]:
     columns = (told.at, told.values, told.qualities, told.times_ns)
+    units, known_ns, time = told.state.units, 0, ""
     for at, value, quality, time_ns in zip(*(column.tolist() for column in columns), strict=True):
-        yield (
-            at,
-            {
-                "value": _number(value),
-                "quality": _NAMES[quality],
-                "unit": told.state.units[at],
-                "time": iso_utc(time_ns),
-            },
-        )
+        if time_ns != known_ns:
+            known_ns, time = time_ns, iso_utc(time_ns)
+        yield at, {"value": _number(value), "quality": _NAMES[quality], "unit": units[at], "time": time}
 
 
 def _body_at(told: Told, time_ns: int) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def test_a_bad_sample_is_null_and_an_uncertain_one_says_so() -> None:
     teller, all_of = PointTeller(PointTopics(), PLACE, None), newest()
     one = frame(COMP, 1.5, np.nan, 3)
     one.qualities[2] = Quality.UNCERTAIN_STALE
-    messages = teller.told(taken(all_of, one))
+    messages = list(teller.told(taken(all_of, one)))
     bodies = {message.topic: json.loads(message.body) for message in messages}
     assert bodies["ems/demo/comp1/a_kw"] == {
         "value": 1.5, "quality": "good", "unit": "kW", "time": "2023-11-14T22:13:20.000Z"
