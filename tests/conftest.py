@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.needs import judge, missing
+
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where a machine has to provide something, a skip without a name of `tests/needs.py` is a failure."""
+    report = yield
+    judge(report)
+    return report
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +49,5 @@ def chromium() -> str:
     """Path of the system's Chromium; skips without it, fails where `EMS_REQUIRE` names it."""
     found = shutil.which("chromium")
     if found is None:
-        if "chromium" in os.environ.get("EMS_REQUIRE", "").split(","):
-            pytest.fail("chromium is required here (EMS_REQUIRE) and is not installed")
-        pytest.skip("chromium is not installed")
+        missing("chromium", "it is not installed")
     return found

@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import pytest
+from tests.needs import missing
 
 SECTOR = 512
 SQLITE_FULL = 13
@@ -153,7 +153,7 @@ def the_disk() -> Disk:
     """The one disk of this process: SQLite keeps a pointer to it as long as the process lives."""
     made = Disk()
     if not made.install():
-        pytest.skip("this Python carries SQLite inside; its writes can neither be seen nor refused")
+        missing("sqlite", "this Python carries SQLite inside; its writes can neither be seen nor refused")
     return made
 
 

@@ -28,6 +28,7 @@ from edge_agent.journal_rows import Kind
 from edge_agent.journal_store import DURABLE_S
 from protocols.frame import decode_bundle
 from runtime.clock import NS, SystemClock
+from tests.needs import missing
 
 pytestmark = [pytest.mark.net, pytest.mark.slow]
 IMAGE_BYTES = 96_000_000
@@ -39,10 +40,10 @@ MOST_LOST_S = 5.0
 def _root(*command: str) -> None:
     tool = shutil.which(command[0])
     if tool is None or os.geteuid() != 0:
-        pytest.skip(f"{command[0]} is not here, or this is not root")
+        missing("root", f"{command[0]} is not here, or this is not root")
     done = subprocess.run([tool, *command[1:]], capture_output=True, text=True, check=False)
     if done.returncode:
-        pytest.skip(f"{' '.join(command)}: {done.stderr.strip()}")
+        missing("root", f"{' '.join(command)}: {done.stderr.strip()}")
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from benchmarks.edge_orders import FALLBACK, Orders, orders, point, prove, write
 from benchmarks.edge_rig import Rig, farm, rig, until, write_site
 from benchmarks.setpoint_server import SetPointServer, set_points
 from runtime.clock import SystemClock
+from tests.needs import missing
 
 pytestmark = [pytest.mark.net, pytest.mark.slow, pytest.mark.timeout(90)]
 SIZE_BYTES = 30_000_000
@@ -50,16 +51,16 @@ class Disk:
 def _as_root(*command: str) -> None:
     tool = shutil.which(command[0])
     if tool is None:
-        pytest.skip(f"{command[0]} is not installed here")
+        missing("root", f"{command[0]} is not installed here")
     done = subprocess.run([tool, *command[1:]], capture_output=True, text=True, check=False)
     if done.returncode:
-        pytest.skip(f"{' '.join(command)}: {done.stderr.strip()}")
+        missing("root", f"{' '.join(command)}: {done.stderr.strip()}")
 
 
 @pytest.fixture(params=["tmpfs", "ext4"])
 def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Disk]:
     if os.geteuid() != 0:
-        pytest.skip("a small file system can only be mounted by root")
+        missing("root", "a small file system can only be mounted by root")
     folder = tmp_path / "disk"
     folder.mkdir()
     if request.param == "tmpfs":

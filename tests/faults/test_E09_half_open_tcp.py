@@ -17,6 +17,7 @@ import pytest
 from benchmarks.edge_rig import until
 from benchmarks.polling import Polls, lines_of, made_site, poller_of
 from runtime.clock import SystemClock
+from tests.needs import missing
 
 pytestmark = [pytest.mark.net, pytest.mark.slow, pytest.mark.timeout(60)]
 EVERY_S = 0.5
@@ -66,13 +67,13 @@ def _made(*words: str) -> None:
     try:
         _ip(*words)
     except subprocess.CalledProcessError as error:
-        pytest.skip(f"no network can be made here: {error.stderr!r}")
+        missing("root", f"no network can be made here: {error.stderr!r}")
 
 
 @pytest.fixture
 def plant() -> Iterator[Plant]:
     if os.geteuid() != 0 or shutil.which("ip") is None:
-        pytest.skip("a network can only be made by root")
+        missing("root", "a network can only be made by root")
     with _plant() as made:
         yield made
 

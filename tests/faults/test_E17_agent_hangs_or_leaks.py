@@ -19,6 +19,7 @@ from benchmarks.edge_orders import FALLBACK, orders, point, prove, write_set_poi
 from benchmarks.edge_rig import Rig, farm, rig, until, write_site
 from benchmarks.setpoint_server import set_points
 from runtime.clock import SystemClock
+from tests.needs import missing
 
 pytestmark = [pytest.mark.net, pytest.mark.slow, pytest.mark.timeout(60)]
 WATCHDOG_S = 2.0
@@ -82,13 +83,13 @@ def bounded_memory() -> Iterator[Path]:
     """A bound as `MemoryMax` of the unit sets it; gives the file that puts a process under it."""
     root = next((path for path in CGROUPS if (path / "memory.limit_in_bytes").exists()), None)
     if root is None or os.geteuid() != 0:
-        pytest.skip("memory of a process can only be bounded by root, with cgroups of version 1")
+        missing("root", "memory of a process can only be bounded by root, with cgroups of version 1")
     group = root / f"ems_test_{os.getpid()}"
     try:
         group.mkdir()
         (group / "memory.limit_in_bytes").write_text(str(MOST_BYTES))
     except OSError as error:
-        pytest.skip(f"no memory bound can be set here: {error}")
+        missing("root", f"no memory bound can be set here: {error}")
     try:
         yield group / "cgroup.procs"
     finally:

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from benchmarks.edge_rig import farm, rig, until, write_site
+from tests.needs import missing
 
 UNITS = Path(__file__).resolve().parents[2] / "systemd"
 MOST_EXPOSURE = 1.5
@@ -55,7 +56,7 @@ def _hear(ear: socket.socket, heard: list[bytes]) -> list[bytes]:
 def test_the_unit_is_hardened(tmp_path: Path, *, serial: bool) -> None:
     tool = shutil.which("systemd-analyze")
     if tool is None:
-        pytest.skip("systemd-analyze is not installed here")
+        missing("systemd-analyze", "it is not installed here")
     text = (UNITS / "ems-edge.service").read_text()
     if serial:
         text += (UNITS / "ems-edge-serial.conf").read_text()
@@ -66,5 +67,5 @@ def test_the_unit_is_hardened(tmp_path: Path, *, serial: bool) -> None:
     )
     found = re.search(r"exposure level for \S+: ([\d.]+)", said.stdout)
     if found is None:
-        pytest.skip(f"this systemd-analyze does not rate files: {said.stderr.strip()[:200]}")
+        missing("systemd-analyze", f"this systemd-analyze does not rate files: {said.stderr.strip()[:200]}")
     assert float(found[1]) <= MOST_EXPOSURE

@@ -32,6 +32,7 @@ from protocols.clock import Instant
 from protocols.errors import StoreError
 from protocols.frame import Catalogue, Frame
 from runtime.clock import SystemClock, VirtualClock
+from tests.needs import missing
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE_BYTES = 20_000_000
@@ -66,7 +67,7 @@ def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Disk]:
     size_bytes = getattr(request, "param", SIZE_BYTES)
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size_bytes}", "tmpfs", str(folder)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-        pytest.skip("a small file system can only be mounted by root")
+        missing("root", "a small file system can only be mounted by root")
     try:
         yield Disk(folder)
     finally:

@@ -10,8 +10,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
-
 from benchmarks.edge_rig import Rig, until
 from hub.roles import ingest
 from hub.roles.options import RoleOptions
@@ -20,6 +18,7 @@ from hub.store.reader import EmbeddedReader
 from protocols.errors import StoreError
 from protocols.point import PointId
 from runtime.children import free_port
+from tests.needs import missing
 
 POINT = PointId("demo", "meter1", "p0_kw")
 YEAR_S = 365.25 * 86_400
@@ -33,7 +32,7 @@ class WallClock:
     def __init__(self, folder: Path, shift_s: float) -> None:
         compiler = shutil.which("cc") or shutil.which("gcc")
         if compiler is None:
-            pytest.skip("no C compiler here, so the wall clock of one process cannot be shifted")
+            missing("cc", "no C compiler here, so the wall clock of one process cannot be shifted")
         shim, self._file = folder / "shifted_clock.so", folder / "shift"
         subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", shim, _SOURCE, "-ldl"], check=True)
         self._file.write_bytes(struct.pack("d", shift_s))

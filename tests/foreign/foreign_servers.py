@@ -21,11 +21,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-import pytest
-
 from protocols.profile import BacnetAddress, MqttAddress, OpcuaAddress
 from simulator.profile_device import ProfileDevice
 from simulator.profile_image import ProfileImage
+from tests.needs import missing
 
 HERE: Final = Path(__file__).parent
 _OBJECT_TYPES: Final = {
@@ -186,6 +185,4 @@ def messages(device: ProfileDevice, prefix: str) -> str:
 
 
 def _missing(why: str) -> NoReturn:
-    if "foreign" in os.environ.get("EMS_REQUIRE", "").split(","):
-        pytest.fail(f"foreign servers are required here (EMS_REQUIRE): {why}")
-    pytest.skip(why)
+    missing("foreign", why)

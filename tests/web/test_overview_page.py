@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.needs import missing
 from tests.web.browser import Page, browser
 from tests.web.demo import ROOT, Demo, running_demo
 
@@ -31,7 +32,7 @@ LATIN = {
 def demo(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     assert chromium
     if not (ROOT / "hub/static/index.html").exists():
-        pytest.skip("the page is not built (make web)")
+        missing("page", "the page is not built (make web)")
     with running_demo(tmp_path_factory.mktemp("demo")) as demo:
         yield demo
 
@@ -176,7 +177,7 @@ def test_a_phone_shows_all_without_scrolling_sideways(page: Page, demo: Demo) ->
 
 def test_no_serious_fault_of_accessibility(page: Page, demo: Demo) -> None:
     if not AXE.exists():
-        pytest.skip("axe-core is not installed (make web)")
+        missing("axe", "axe-core is not installed (make web)")
     for lang in WORDS:
         _speak(page, lang)
         assert _axe(page) == []

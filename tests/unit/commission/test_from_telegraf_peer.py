@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -20,6 +19,7 @@ from typer.testing import CliRunner
 from benchmarks.peer_tools import FOLDER, find_tool
 from edge_agent.cli import app
 from runtime.children import free_port
+from tests.needs import missing
 
 pytestmark = pytest.mark.net
 
@@ -122,9 +122,7 @@ async def test_a_real_telegraf_reads_what_we_read(tmp_path: Path) -> None:
     tool = find_tool("telegraf")
     if tool is None:
         why = f"telegraf is neither in PATH nor in the folder that {FOLDER} names"
-        if "telegraf" in os.environ.get("EMS_REQUIRE", "").split(","):
-            pytest.fail(why)
-        pytest.skip(why)
+        missing("telegraf", why)
     file, entries = tmp_path / "telegraf.conf", tmp_path / "entries.yaml"
     async with server() as port:
         file.write_text(configuration(port))
