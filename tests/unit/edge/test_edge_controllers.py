@@ -6,6 +6,7 @@ import asyncio
 import functools
 import math
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -367,3 +368,12 @@ def test_an_edge_without_these_files_has_no_controllers(tmp_path: Path) -> None:
 def test_every_reason_has_a_sentence_in_both_languages() -> None:
     assert all(text.en and text.zh for text in REASONS.values())
     assert list(CODES.values()) == [float(code) for code in range(len(REASONS))]
+
+
+def test_the_examples_of_the_page_fit_the_demo(tmp_path: Path) -> None:
+    page = (CONFIGS.parent / "docs/local-controllers.md").read_text(encoding="utf-8")
+    controllers, rules = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    found = load_controllers(accepted_with(tmp_path, controllers, rules))
+    assert [one.id for one in found.hosted] == ["air", "rules"]
+    with pytest.raises(ConfigError, match="comp1/permit_set_code is set by air already"):
+        load_controllers(accepted_with(tmp_path / "fight", controllers, rules.replace("comp2/", "comp1/")))
