@@ -7,6 +7,7 @@ wrong clock stamped (ADR 0008).
 from __future__ import annotations
 
 import ctypes
+import functools
 import logging
 from pathlib import Path
 from typing import Final, Protocol
@@ -46,11 +47,15 @@ def clock_is_synced() -> bool:
     clock kept in another way counts as not kept there, and the hub goes by the echo of the heartbeats.
     """
     room = ctypes.create_string_buffer(_TIMEX_BYTES)
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.adjtimex(room) < 0:
+    if _libc().adjtimex(room) < 0:
         return _TIMESYNCD.exists()
     status = ctypes.c_int.from_buffer(room, _STATUS_AT).value
     return not status & _STA_UNSYNC
+
+
+@functools.cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
 
 
 class ClockNotes:

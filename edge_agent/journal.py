@@ -144,8 +144,9 @@ class Journal:
             closed_s = at.mono_ns / NS
             try:
                 await self._tell_dropped()
-                await self.flush()
-                if not self._buffer:
+                if self._buffer:
+                    await self.flush()  # which makes durable and tidies on its way
+                else:
                     await self._thread.call(self._flush_idle)
             except StoreError as error:
                 if not self._failing:

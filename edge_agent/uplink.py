@@ -187,7 +187,10 @@ class Uplink:
         queue = self._live if kind is Kind.TELEMETRY else self._receipts
         fresh = self._fresh[kind]
         while True:
-            await _set_within(fresh, _RETRY_S)
+            if queue or lane.on_their_way or not client.is_connected:
+                await _set_within(fresh, _RETRY_S)
+            else:
+                await fresh.wait()
             fresh.clear()
             try:
                 lane.check()
