@@ -16,6 +16,7 @@ import time
 import tty
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from random import Random
 from typing import Final
 
 from pymodbus.framer import FramerRTU
@@ -39,6 +40,7 @@ class BusSettings:
         silent: Units that do not answer.
         hanging: Units that stop after five bytes.
         talking: Units that send their last answer again and again.
+        noise_frac: Share of the answers in which one bit is turned over on the wire.
     """
 
     baud: int
@@ -46,6 +48,7 @@ class BusSettings:
     silent: set[int] = field(default_factory=set)
     hanging: set[int] = field(default_factory=set)
     talking: set[int] = field(default_factory=set)
+    noise_frac: float = 0.0
 
     @property
     def character_s(self) -> float:
@@ -76,7 +79,10 @@ class PacedBus(threading.Thread):
         self._babble_s = 0.0
         self.served = 0
         self.violations = 0
+        self.spoilt = 0
         self.served_before_write: list[int] = []
+        self.writes_begun_s: list[float] = []
+        self._chance = Random(9)  # noqa: S311  the same noise each time
 
     @override
     def run(self) -> None:
@@ -111,12 +117,20 @@ class PacedBus(threading.Thread):
         answer = frame
         if frame[1] == _WRITE:
             self.served_before_write.append(self.served)
+            self.writes_begun_s.append(end_s - 2 * _READ * settings.character_s)
         else:
             data = struct.pack(f">{count}H", *(start + at + 100 * unit & 0xFFFF for at in range(count)))
             answer = _framed(bytes((unit, frame[1], len(data))) + data)
         _sleep_until(end_s + settings.answer_s)
-        self._send(answer[:5] if unit in settings.hanging else answer)
+        self._send(answer[:5] if unit in settings.hanging else self._noisy(answer))
         self.served += 1
+
+    def _noisy(self, answer: bytes) -> bytes:
+        if self._chance.random() >= self.settings.noise_frac:
+            return answer
+        self.spoilt += 1
+        at = self._chance.randrange(len(answer))
+        return answer[:at] + bytes((answer[at] ^ 1 << self._chance.randrange(8),)) + answer[at + 1 :]
 
     def _send(self, data: bytes) -> None:
         """Bytes reach the master when their last symbol is through, some characters at a time."""

@@ -25,8 +25,8 @@ UNITS = 5
 REGISTERS = 20
 EVERY_S = 1.0
 WRITE_EACH_S = 0.5
-STARVED_PERIODS = 4.0
-"""A unit with spoilt answers may miss polls; more than three in a row is no noise any more."""
+STARVED_PERIODS = 10.0
+"""Three spoilt polls in a row open the breaker of a unit; it is asked again within 4 s."""
 IN_TIME_FRAC = 0.9
 """The rest is for a machine that has other things to do than to play a serial bus in real time."""
 _NOWHERE = {"kind": "modbus_serial", "port": "/dev/ttyS9", "baud": 9_600}
