@@ -104,6 +104,21 @@ class ProfileImage:
             return None
         return wanted
 
+    def wanted_bits(self, address: int, word: int, now: int) -> dict[str, float] | None:
+        """Set-points that a mask write changes in one register; None when it would change any other bit."""
+        wanted: dict[str, float] = {}
+        others = word ^ now
+        for spec, at in self._in("holding"):
+            if at.address == address and at.bit is not None:
+                field = ((1 << at.bits) - 1) << at.bit
+                new, old = (_decode_word(at, one) & field for one in (word, now))
+                if new != old and spec.kind is not PointKind.SETPOINT:
+                    return None
+                others &= ~_decode_word(at, field)
+                if new != old:
+                    wanted[spec.name] = (new >> at.bit) * spec.scale + spec.offset
+        return None if others else wanted
+
     def _in(self, table: str) -> Iterator[tuple[PointSpec, ModbusAddress]]:
         for spec in self._specs.values():
             if isinstance(spec.address, ModbusAddress) and spec.address.table == table:
@@ -130,6 +145,11 @@ def _exponents(specs: Mapping[str, PointSpec], held: Mapping[str, float]) -> dic
         key = (at.table, at.scale_factor)
         found[key] = max(found.get(key, _FINEST), fits)
     return found
+
+
+def _decode_word(at: ModbusAddress, word: int) -> int:
+    """One register in the order of the point; the same way back."""
+    return word >> 8 | (word & 0xFF) << 8 if at.order in {"badc", "dcba"} else word
 
 
 def _encode(spec: PointSpec, at: ModbusAddress, value: float, exponent: int) -> list[int]:

@@ -24,7 +24,8 @@ from simulator.profile_device import ProfileDevice
 from simulator.profile_image import BIT_TABLES, ProfileImage
 
 _READS: Final = {1: "coil", 2: "discrete", 3: "holding", 4: "input"}
-_WRITES: Final = {5: "coil", 6: "holding", 15: "coil", 16: "holding"}
+_WRITES: Final = {5: "coil", 6: "holding", 15: "coil", 16: "holding", 22: "holding", 23: "holding"}
+_MASK_WRITE: Final = 22
 _TABLES: Final = ("coil", "discrete", "holding", "input")
 _WORD_BITS: Final = 16
 _PARITY: Final = {"none": "N", "even": "E", "odd": "O"}
@@ -32,7 +33,7 @@ _PARITY: Final = {"none": "N", "even": "E", "odd": "O"}
 
 @asynccontextmanager
 async def modbus_profile_server(device: ProfileDevice, port: str = "") -> AsyncIterator[None]:
-    """Serve a Modbus profile until the block is left; functions 1 to 6, 15 and 16.
+    """Serve a Modbus profile until the block is left; functions 1 to 6, 15, 16, 22 and 23.
 
     Args:
         device: What is served; its connection says how and where.
@@ -149,7 +150,12 @@ class _Answers:
         if table is None:
             return ExcCodes.ILLEGAL_FUNCTION
         if values is not None and function in _WRITES:
-            return self._take(table, address, [int(value) for value in values])
+            words = [int(value) for value in values]
+            return (
+                self._take_bits(address, words[0])
+                if function == _MASK_WRITE
+                else self._take(table, address, words)
+            )
         cells = self._image.laid_out(table, lambda name: self._device.value(name) or 0.0)
         asked = range(address, address + count)
         if not all(cell in cells for cell in asked):
@@ -161,8 +167,14 @@ class _Answers:
                 registers[cell] = cells[cell]
         return None
 
+    def _take_bits(self, address: int, word: int) -> ExcCodes | None:
+        cells = self._image.laid_out("holding", lambda name: self._device.value(name) or 0.0)
+        return self._write(self._image.wanted_bits(address, word, cells[address]))
+
     def _take(self, table: str, address: int, values: list[int]) -> ExcCodes | None:
-        wanted = self._image.wanted(table, address, values)
+        return self._write(self._image.wanted(table, address, values))
+
+    def _write(self, wanted: dict[str, float] | None) -> ExcCodes | None:
         if wanted is None:
             return ExcCodes.ILLEGAL_ADDRESS
         if not all(_inside(self._device.profile.point(name), value) for name, value in wanted.items()):

@@ -13,7 +13,7 @@ from protocols.driver import Driver
 from protocols.drivers.modbus.driver import ModbusDriver
 from protocols.drivers.modbus.make import make_drivers
 from protocols.errors import DeviceRefusedError, DeviceUnreachableError
-from protocols.profile import Profile
+from protocols.profile import ModbusAddress, Profile
 from runtime.children import free_port
 from runtime.yaml_config import load_config
 from simulator.device import Fault
@@ -127,3 +127,29 @@ async def test_a_silent_device_answers_again_when_the_fault_ends() -> None:
             await driver.read(CONTROLLER.points)
         device.fault = Fault.NONE
         assert not (await driver.read(CONTROLLER.points)).qualities.any()
+
+
+async def test_bits_and_process_data_are_written_by_functions_22_and_23() -> None:
+    addresses: list[dict[str, object]] = [
+        {"address": 4, "bit": 3, "bits": 2, "write": "mask"},
+        {"address": 4, "bit": 9, "bits": 1},
+        {"address": 20, "type": "f32", "write": "read_write"},
+    ]
+    points = [
+        {"name": f"p{at}_code", "label": TEXT, "unit": "code", "kind": "state" if at == 1 else "setpoint",
+         "address": {"kind": "modbus", **address}}
+        for at, address in enumerate(addresses)
+    ]  # fmt: skip
+    profile = Profile.model_validate({**CONTROLLER.model_dump(), "points": points})
+    at = _at()
+    async with modbus_profile_server(ProfileDevice(profile, at, lambda: 0.0)), _driver(profile, at) as driver:
+        untouched = (await driver.read([profile.point("p1_code")])).values.tolist()
+        for name, value in (("p0_code", 2.0), ("p0_code", 1.0), ("p2_code", 33.5)):
+            await driver.write(profile.point(name), value)
+            assert await driver.read_back(profile.point(name)) == value
+        assert (await driver.read([profile.point("p1_code")])).values.tolist() == untouched
+        forbidden = profile.point("p1_code").model_copy(
+            update={"address": ModbusAddress(address=4, bit=9, write="mask")}
+        )
+        with pytest.raises(DeviceRefusedError):
+            await driver.write(forbidden, 1.0 - untouched[0])
