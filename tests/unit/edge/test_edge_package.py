@@ -151,9 +151,9 @@ async def test_the_unpacked_package_polls_with_nothing_but_the_python_of_the_sys
     with farm(2, 10) as port:
         write_site(tmp_path / "config", port, devices=2, floats=10, every_s=0.2)
         async with rig(tmp_path) as bench:
-            bench.prefix = (  # the rig's own command without its interpreter: the package's runs it
-                "/usr/bin/env", "-i", "PATH=/usr/bin:/bin", "sh", "-c", f'shift 3; exec {unpacked} "$@"', "sh",
-            )  # fmt: skip
+            # the rig's own command without its interpreter: the package's runs it
+            into = f'shift 3; exec {unpacked} "$@"'
+            bench.prefix = ("/usr/bin/env", "-i", "PATH=/usr/bin:/bin", "sh", "-c", into, "sh")
             bench.start_agent()
             await until(lambda: sum(bench.hub.samples.values()) >= 100, 60, "samples")
 
