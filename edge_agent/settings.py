@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from edge_agent.configuration_store import folder_in_force
 from edge_agent.gate.book import interlock_inputs, load_blocks, load_proof, point_rules
 from edge_agent.gate.rules import Issuer, Rules
 from edge_agent.plan import refuse_overload
 from protocols.command import Level
-from protocols.errors import ConfigError
+from protocols.errors import ConfigError, KeyFileError
 from protocols.signing import key_id
 from protocols.write_block import WriteBlock
 from runtime.bus import BusLogin
@@ -112,7 +114,22 @@ def load_accepted(place: Place, config: Path | None = None) -> Accepted:
 def _blocks(place: Place, site: SiteDevices) -> dict[str, WriteBlock]:
     if not (place.state / "write").is_dir():
         return {}
-    return load_blocks(place.state, site, load_public_key(place.keys / "commissioning.pub"))
+    return load_blocks(
+        place.state,
+        site,
+        _key_of(place.keys / "commissioning.pub", "bring it from where the limits were signed"),
+    )
+
+
+def _key_of(path: Path, how: str) -> Ed25519PublicKey:
+    """A public key without which limits are worth nothing.
+
+    Raises:
+        KeyFileError: Missing, with what to do; or no key.
+    """
+    if not path.exists():
+        raise KeyFileError(f"{path} is missing, and this edge has limits for set-points; {how}")
+    return load_public_key(path)
 
 
 def gate_rules(accepted: Accepted, agent_epoch: int) -> Rules:
@@ -125,7 +142,7 @@ def gate_rules(accepted: Accepted, agent_epoch: int) -> Rules:
     points = point_rules(place.state, accepted.site, accepted.blocks)
     issuers = {}
     if points:
-        key = load_public_key(place.keys / "hub_sign.pub")
+        key = _key_of(place.keys / "hub_sign.pub", "copy it from the hub's keys; its first start makes it")
         issuers[HUB] = Issuer({key_id(key): key}, _HUB_LEVELS, acts=True)
     inputs = interlock_inputs(accepted.site, accepted.blocks)
     return Rules(place.site, place.edge, agent_epoch, issuers, points, inputs=inputs)

@@ -17,7 +17,7 @@ from hub.roles.options import RoleOptions
 from hub.store.reader import EmbeddedReader
 from runtime.bus import connect
 from runtime.clock import SystemClock
-from runtime.keys import load_signing_key
+from runtime.keys import load_or_create_signing_key
 
 SIGNING_KEY: Final = "hub_sign.key"
 LEASE_S: Final = 10.0
@@ -34,7 +34,7 @@ async def run(options: RoleOptions) -> None:
     """
     clock = SystemClock()
     site = load_site(options.config, options.site)
-    key = load_signing_key(options.keys / SIGNING_KEY)
+    key = load_or_create_signing_key(options.keys / SIGNING_KEY)
     engine = create_engine(options.business_url)
     sessions = sessions_of(engine)
     reader, history = EmbeddedReader(options.series_path), EmbeddedReader(options.series_path)

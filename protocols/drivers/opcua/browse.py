@@ -85,6 +85,10 @@ async def browse(
         root = ua.NodeId(ua.Int32(ObjectIds.ObjectsFolder)) if start is None else session.node_id(start)
         if root is None:
             raise DeviceRefusedError(f"the server has no name space for {start}")
+        if start is not None and not await _exists(session, root):
+            raise DeviceRefusedError(
+                f"the server has no node {start}; leave the start out to see what it has"
+            )
         found, extras = [], {}
         async for one, own in _walk(session, root):
             found.append(one)
@@ -96,6 +100,12 @@ async def browse(
         raise DeviceRefusedError(f"{place.url} cannot be browsed: {error!r}") from error
     finally:
         await let_go(session.client)
+
+
+async def _exists(session: Session, node: ua.NodeId) -> bool:
+    wanted = ua.ReadValueId(NodeId=node, AttributeId=AttributeIds.NodeClass)
+    found = await session.client.uaclient.read(ua.ReadParameters(NodesToRead=[wanted]))
+    return bool(found[0].StatusCode is None or found[0].StatusCode.is_good())
 
 
 async def _walk(session: Session, root: ua.NodeId) -> AsyncIterator[tuple[_Place, dict[str, ua.NodeId]]]:

@@ -70,6 +70,8 @@ async def test_every_variable_is_found_with_its_type_unit_and_range(tmp_path: Pa
         assert not any(path.startswith("Server/") for path in by_path)
         with pytest.raises(DeviceRefusedError, match="start at a deeper node"):
             await found_at(port, tmp_path, most=3)
+        with pytest.raises(DeviceRefusedError, match="no node ns=2;s=Nope"):
+            await found_at(port, tmp_path, start="ns=2;s=Nope")
         below = await found_at(port, tmp_path, start=power.node)
         assert [one.node for one in below] == []
 
