@@ -95,6 +95,7 @@ def forget(draft: Draft, name: str) -> None:
     if point.intent is not None:
         draft.persist(DropIntent(name))
     draft.put(name, replace(point, act=None, intent=None, ended=None, foreign=None))
+    _wake_its_group(draft, name)
 
 
 def settle_owed(draft: Draft, name: str, by: str | None = None) -> None:
@@ -125,6 +126,14 @@ def _with_its_group(draft: Draft, name: str) -> None:
         if point.intent is not None and standing.writable(draft, other):
             act = Falling(0, Stage.QUEUED, draft.now_ns, careful=point.act is None)
             draft.put(other, replace(point, act=act, foreign=None))
+
+
+def _wake_its_group(draft: Draft, name: str) -> None:
+    group = draft.rule(name).group
+    for other in draft.rules.group_of[group.group] if group is not None else ():
+        act = draft.point(other).act
+        if isinstance(act, Falling) and act.stage is Stage.QUEUED:
+            _look(draft, other)
 
 
 def _turn(draft: Draft, name: str) -> bool:

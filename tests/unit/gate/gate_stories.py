@@ -1,0 +1,421 @@
+"""Short stories under the judge: each leads straight to the place where one property can break.
+
+They find in milliseconds what the random search finds in seconds to minutes; mutants meet them first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from protocols.command import Command, CommandKind, Echo, Level
+from tests.unit.gate.gate_judge import Judge
+from tests.unit.gate.gate_plant import (
+    BATTERY,
+    CHILLER,
+    PUMP,
+    ROLE,
+    TOWER,
+    TRIM,
+    PlantDevice,
+    folder,
+    plant_rules,
+)
+from tests.unit.gate.test_gate_protocol import Protocol
+
+Story = Callable[[Protocol], None]
+
+
+@contextmanager
+def protocol(watchdog_s: float | None = None, quota_per_s: int = 100) -> Iterator[Protocol]:
+    """Somebody to act, before a plant that has started; at the end all must come home."""
+    one = Protocol()
+    one.folder = folder()
+    rules = plant_rules(watchdog_s=watchdog_s, quota_per_s=quota_per_s)
+    one.world = Judge(Path(one.folder.name), rules, device=PlantDevice())
+    one.world.start()
+    try:
+        yield one
+        one.world.end()
+    finally:
+        one.world.store.close()
+        one.folder.cleanup()
+
+
+def set_(one: Protocol, point: str, value: float, **changes: object) -> Command:
+    command = one.world.ask(point, value, **changes)
+    one.deliver(command)
+    return command
+
+
+def limits_and_leases(one: Protocol) -> None:
+    for value in (251.0, -251.0, math.nan, math.inf, -math.inf, 250.0):
+        set_(one, BATTERY, value)
+    for lease_s in (0.0, -1.0, math.nan, math.inf, 10.000001, 10.0):
+        set_(one, CHILLER, 8.0, lease_s=lease_s)
+    set_(one, PUMP, 60.0, cap_hash=b"d" * 16)
+    one.time_passes(44)
+
+
+def leases_end_on_time(one: Protocol) -> None:
+    set_(one, BATTERY, 100.0, lease_s=2.0)
+    set_(one, CHILLER, 8.0, lease_s=1.0)
+    one.time_passes(12)
+    set_(one, BATTERY, 100.0, lease_s=3.0, level=Level.OPERATOR)
+    set_(one, BATTERY, 30.0, lease_s=6.0)
+    set_(one, BATTERY, -20.0, lease_s=8.0, level=Level.SCHEDULE)
+    one.time_passes(36)
+
+
+def a_lease_held_up_on_its_way(one: Protocol) -> None:
+    late = one.world.ask(BATTERY, 100.0, lease_s=3.0)
+    one.time_passes(8)
+    one.deliver(late)
+    one.time_passes(12)
+
+
+def old_echoes(one: Protocol) -> None:
+    world = one.world
+    reading_ms = world.now_ns // 1_000_000
+    for age_ms in (10_000, 10_001, 10_500, -5_000, -1_000):
+        one.deliver(world.ask(BATTERY, 30.0, lease_s=10.0, echo=Echo(world.boot, reading_ms - age_ms)))
+    one.deliver(world.ask(BATTERY, 30.0, echo=Echo("other", reading_ms)))
+    one.time_passes(4)
+
+
+def old_leaders_and_late_messages(one: Protocol) -> None:
+    world = one.world
+    late = world.ask(BATTERY, 30.0)
+    set_(one, BATTERY, 100.0)
+    one.deliver(late)
+    one.a_message_is_replayed(0)
+    world.epoch = 5
+    set_(one, BATTERY, -20.0)
+    one.order_of_an_old_leader(1)
+    one.again(new_boot=False)
+    one.order_of_an_old_leader(1)
+    same = world.ask(PUMP, 60.0, seq=world.seq)
+    one.deliver(same)
+    set_(one, PUMP, 60.0, seq=world.fence_seen[1])
+    one.renew(5.0, honest=True, old=True)
+    one.renew(10.5, honest=True, old=False)
+    one.renew(10.0, honest=True, old=False)
+    one.a_renewal_is_replayed(2)
+    one.time_passes(48)
+
+
+def the_fence_survives(one: Protocol) -> None:
+    one.world.epoch = 7
+    set_(one, BATTERY, 30.0)
+    one.world.epoch = 3
+    one.again(new_boot=True)
+    set_(one, BATTERY, 100.0)
+    one.time_passes(4)
+
+
+def repeats(one: Protocol) -> None:
+    command = set_(one, BATTERY, 30.0)
+    one.time_passes(2)
+    one.world.tell(command)
+    one.a_message_is_replayed(0)
+
+
+def the_wrong_address(one: Protocol) -> None:
+    for change in ({"edge": "edge2"}, {"site": "other"}, {"agent_epoch": 999}):
+        one.a_message_gone_astray(change)
+    for mangle in (False, True):
+        one.a_forger(mangle, 100)
+    set_(one, BATTERY, 30.0, issuer="planner", level=Level.OPERATOR)
+    set_(one, BATTERY, 30.0, level=Level.CONTROLLER)
+    set_(one, TRIM, 6.5, level=Level.OPTIMISER)
+    set_(one, BATTERY, 30.0, level=Level.OPERATOR, reason=" ")
+    for change in ({"actor": " "}, {"reason": ""}, {"issuer": "planner", "level": Level.OPERATOR}):
+        one.a_nameless_act(change)
+
+
+def tests_and_expectations(one: Protocol) -> None:
+    one.test_only(BATTERY, 2)
+    one.time_passes(4)
+    one.compare_and_set(100.0)
+    one.compare_and_set(0.0)
+    one.compare_and_set(30.0)
+
+
+def local_hand_and_safety(one: Protocol) -> None:
+    for what in ("local", "safety"):
+        set_(one, BATTERY, 100.0)
+        act(one, ROLE, 2.0)
+        one.time_passes(2)
+        one.an_input(what, value=True)
+        one.time_passes(4)
+        set_(one, BATTERY, 30.0)
+        act(one, ROLE, 2.0)
+        one.an_input(what, value=False)
+        one.time_passes(12)
+        set_(one, BATTERY, 30.0)
+        one.again(new_boot=True)
+        set_(one, BATTERY, 30.0)
+
+
+def the_interlock(one: Protocol) -> None:
+    for what in ("dew", "dew_good"):
+        set_(one, BATTERY, 100.0)
+        one.an_input(what, value=True)
+        one.time_passes(4)
+        set_(one, BATTERY, 30.0)
+        one.an_input(what, value=False)
+        one.time_passes(4)
+
+
+def stops_and_lock_outs(one: Protocol) -> None:
+    for kind, undo in ((CommandKind.STOP, CommandKind.RESUME), (CommandKind.LOCK_OUT, CommandKind.LIFT)):
+        for scope in ("all", "zone:east", "demo/battery1", BATTERY):
+            set_(one, BATTERY, 100.0)
+            set_(one, CHILLER, 8.0)
+            one.deliver(one.world.act_command(kind, scope))
+            one.time_passes(2)
+            set_(one, BATTERY, 30.0)
+            one.again(new_boot=scope == "all")
+            set_(one, BATTERY, 30.0)
+            one.deliver(
+                one.world.act_command(undo, scope, confirm=None if undo is CommandKind.LIFT else "bob")
+            )
+            if undo is CommandKind.RESUME:
+                one.a_person_releases(undo, scope, 24)
+                one.a_person_releases(undo, scope, 4)
+            set_(one, BATTERY, 30.0)
+
+
+def declined(one: Protocol) -> None:
+    for level in (Level.OPERATOR, Level.SCHEDULE, Level.OPTIMISER):
+        set_(one, BATTERY, 30.0, level=level, lease_s=9.0)
+    one.deliver(one.world.act_command(CommandKind.OPT_OUT, "all", lease_s=3.0))
+    for level in (Level.SCHEDULE, Level.OPTIMISER):
+        set_(one, BATTERY, 100.0, level=level)
+    one.deliver(
+        one.world.command(None, point=BATTERY, kind=CommandKind.RELEASE, unit=None, level=Level.OPERATOR)
+    )
+    one.time_passes(16)
+    set_(one, BATTERY, 100.0)
+
+
+def bounds(one: Protocol) -> None:
+    set_(one, BATTERY, 100.0, lease_s=9.0)
+    one.grid_limit(CommandKind.AT_MOST, 50.0)
+    one.time_passes(2)
+    set_(one, BATTERY, 250.0, level=Level.OPERATOR, lease_s=2.0)
+    one.time_passes(12)
+    one.grid_limit(CommandKind.AT_LEAST, -30.0)
+    set_(one, BATTERY, -250.0)
+    one.grid_limit(CommandKind.AT_MOST, -50.0)
+    one.time_passes(40)
+
+
+def timetables(one: Protocol) -> None:
+    one.timetable([80.0, -50.0, 30.0], 3.0, 15.0)
+    one.time_passes(16)
+    one.renew(3.0, honest=True, old=False)
+    one.time_passes(50)
+    one.timetable([80.0, 80.0], 0.0, 15.0)
+    one.timetable([80.0, 300.0], 1.0, 15.0)
+    one.timetable([80.0], 1.0, 20.1)
+    one.timetable([80.0], 1.0, 20.0)
+    one.renew(10.0, honest=True, old=False)
+    one.time_passes(90)
+
+
+def act(one: Protocol, point: str, value: float, confirm: str | None = "bob") -> None:
+    one.deliver(one.world.ask(point, value, kind=CommandKind.SELECT))
+    one.deliver(one.world.ask(point, value, kind=CommandKind.OPERATE, confirm=confirm))
+
+
+def discrete_acts(one: Protocol) -> None:
+    one.half_of_a_discrete_act(2.0, CommandKind.SET)
+    one.half_of_a_discrete_act(2.0, CommandKind.OPERATE)
+    one.a_discrete_act(2.0, "test", 1)
+    one.a_discrete_act(2.0, None, 1)
+    one.a_discrete_act(2.0, "bob", 14)
+    one.deliver(one.world.ask(ROLE, 2.0, kind=CommandKind.SELECT))
+    one.deliver(one.world.ask(ROLE, 0.0, kind=CommandKind.OPERATE, confirm="bob"))
+    one.again(new_boot=False)
+    act(one, ROLE, 2.0)
+    one.time_passes(30)
+
+
+def groups(one: Protocol) -> None:
+    one.a_group((PUMP, TOWER), cut=True)
+    one.time_passes(4)
+    one.a_group((PUMP, TOWER, CHILLER), cut=False)
+    one.time_passes(30)
+    one.a_group((PUMP, BATTERY), cut=False)
+    group = {"group": b"g" * 16, "group_size": 2}
+    one.time_passes(44)
+    for point in (PUMP, BATTERY):
+        one.deliver(one.world.ask(point, 60.0, kind=CommandKind.SELECT, **group))
+    one.an_input("dew", value=True)
+    one.deliver(one.world.ask(PUMP, 60.0, kind=CommandKind.OPERATE, **group))
+    one.an_input("dew", value=False)
+
+
+def a_group_falls_in_order(one: Protocol) -> None:
+    set_(one, TOWER, 90.0, lease_s=9.0)
+    set_(one, PUMP, 100.0, lease_s=1.0)
+    one.time_passes(8)
+
+
+def dwell_and_starts(one: Protocol) -> None:
+    for value in (0.0, 2.0, 0.0, 1.0, 0.0, 2.0, 0.0, 2.0, 0.0, 1.0):
+        act(one, ROLE, value)
+        act(one, ROLE, 1.0 if value != 1.0 else 2.0)
+        one.time_passes(9)
+    one.again(new_boot=False)
+    act(one, ROLE, 0.0)
+    one.again(new_boot=True)
+    act(one, ROLE, 2.0)
+    one.time_passes(50)
+
+
+def dwell_of_a_re_exposed_rung(one: Protocol) -> None:
+    act(one, ROLE, 2.0)
+    world = one.world
+    one.time_passes(9)
+    for level, value, lease_s in ((Level.OPTIMISER, 0.0, 9.0), (Level.OPERATOR, 2.0, 3.0)):
+        one.deliver(world.ask(ROLE, value, kind=CommandKind.SELECT, level=level, lease_s=lease_s))
+        one.deliver(
+            world.ask(ROLE, value, kind=CommandKind.OPERATE, level=level, lease_s=lease_s, confirm="bob")
+        )
+        one.time_passes(9)
+    one.time_passes(40)
+
+
+def dwell_over_a_start(one: Protocol) -> None:
+    for boot in (False, True):
+        act(one, ROLE, 2.0)
+        one.again(new_boot=boot)
+        act(one, ROLE, 0.0)
+        one.time_passes(60)
+
+
+def the_controller(one: Protocol) -> None:
+    for value in (6.5, 8.5, math.nan, 7.0, 5.2, 5.8, 6.6, 7.4, 6.8, 6.0, 6.9, 7.5, 6.5, 7.2, 6.3, 7.0):
+        one.the_controller(value)
+        one.time_passes(5)
+    one.the_controller(None)
+    one.time_passes(8)
+
+
+def quota(one: Protocol) -> None:
+    one.world.rules.__dict__["quota_per_s"]
+    for value in (30.0, 100.0, 30.0, 100.0, -20.0, 30.0, 250.0, 100.0):
+        set_(one, BATTERY, value)
+    one.time_passes(4)
+
+
+def crashes(one: Protocol) -> None:
+    for boot in (False, True):
+        for steps in range(9):
+            one.the_agent_is_killed(steps, 1, boot, 2)
+        one.all_is_well_again()
+    set_(one, BATTERY, 100.0)
+    one.again(new_boot=True)
+    one.time_passes(4)
+    set_(one, BATTERY, 100.0)
+    one.again(new_boot=False)
+    one.time_passes(4)
+    one.deliver(one.world.ask(ROLE, 2.0, kind=CommandKind.SELECT))
+    one.again(new_boot=False)
+
+
+def lines_cut(one: Protocol) -> None:
+    set_(one, BATTERY, 100.0, lease_s=2.0)
+    set_(one, CHILLER, 8.0, lease_s=2.0)
+    one.the_line(cut=True)
+    one.time_passes(16)
+    one.the_line(cut=False)
+    one.time_passes(2)
+    world = one.world
+    assert world.value(BATTERY) == 0.0, "I14: not on its fallback three ticks after the line was well again"
+    assert world.value(CHILLER) is None, (
+        "I14: its slot is not empty three ticks after the line was well again"
+    )
+
+
+def queued_requests(one: Protocol) -> None:
+    for quarters in (1, 12, 24):
+        one.requests_wait_in_the_queue(quarters)
+        one.all_is_well_again()
+
+
+def the_watchdog(one: Protocol) -> None:
+    set_(one, BATTERY, 100.0, lease_s=9.0)
+    one.time_passes(44)
+
+
+def restored(one: Protocol) -> None:
+    world = one.world
+    act(one, ROLE, 2.0)
+    one.time_passes(10)
+    act(one, ROLE, 0.0)
+    one.time_passes(50)
+    assert world.value(ROLE) == 1.0, "I2: what was read before our first write was not given back"
+
+
+def unsigned_chain(one: Protocol) -> None:
+    set_(one, BATTERY, 100.0, lease_s=1.0)
+    set_(one, CHILLER, 8.0, lease_s=1.0)
+    one.time_passes(8)
+    db = one.world.store._db
+    db.execute("UPDATE audit SET hash = ?, body = ? WHERE n = 1", (b"x" * 32, b"x"))
+    from edge_agent.gate import audit  # noqa: PLC0415  the mutant's module
+
+    assert audit.broken_at(db) == 1, "I17: a changed entry was not found"
+    db.execute("DELETE FROM audit WHERE n = 1")
+    db.execute("UPDATE audit SET before = ? WHERE n = 3", (b"y" * 32,))
+    (body,) = db.execute("SELECT body FROM audit WHERE n = 3").fetchone()
+    db.execute("UPDATE audit SET hash = ? WHERE n = 3", (audit._hash(b"y" * 32, body),))
+    found = audit.broken_at(db)
+    db.execute("DELETE FROM audit")
+    assert found == 3, "I17: an entry that does not follow was not found"
+
+
+STORIES: Final[tuple[Story, ...]] = (
+    limits_and_leases,
+    leases_end_on_time,
+    a_lease_held_up_on_its_way,
+    old_echoes,
+    old_leaders_and_late_messages,
+    the_fence_survives,
+    repeats,
+    the_wrong_address,
+    tests_and_expectations,
+    local_hand_and_safety,
+    the_interlock,
+    stops_and_lock_outs,
+    declined,
+    bounds,
+    timetables,
+    discrete_acts,
+    groups,
+    a_group_falls_in_order,
+    dwell_and_starts,
+    dwell_of_a_re_exposed_rung,
+    dwell_over_a_start,
+    the_controller,
+    quota,
+    crashes,
+    lines_cut,
+    queued_requests,
+    the_watchdog,
+    restored,
+    unsigned_chain,
+)
+
+
+def tell(story: Story) -> None:
+    """One story, under the judge."""
+    few = 6 if story is quota else 100
+    with protocol(6.0 if story is the_watchdog else None, few) as one:
+        story(one)
