@@ -14,6 +14,7 @@ import pytest
 import zstandard
 from asyncua import ua
 from asyncua.common.utils import Buffer
+from asyncua.ua import ua_binary
 from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
 from asyncua.ua.uaerrors import UaError
 
@@ -200,3 +201,11 @@ def test_an_array_of_nulls_that_takes_no_bytes_is_refused_at_once() -> None:
     with pytest.raises(UaError, match="an array claims"):
         taken_in(data)
     assert time.perf_counter() - begin_s < HANG_S
+
+
+def test_a_list_of_structures_without_fields_is_refused_at_once() -> None:
+    bound_arrays()
+    read = ua_binary._create_list_deserializer(ua.MonitoringFilter)
+    assert read(Buffer(bytes(4))) == []
+    with pytest.raises(UaError, match="an array claims"):
+        read(Buffer((2**31 - 1).to_bytes(4, "little")))

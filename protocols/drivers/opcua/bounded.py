@@ -2,14 +2,15 @@
 
 An array of nulls takes no bytes: six bytes make asyncua 2.1 build a list of two thousand million elements,
 for half a minute and with all memory there is. Every other element takes at least one byte (OPC UA Part 6,
-section 5.2.2), so an array has at most as many elements as bytes are left. The shape of a matrix is followed
-only where it fits its elements; the library would fill it up, for seconds. A point is one number, so no shape
-is needed.
+section 5.2.2), so an array has at most as many elements as bytes are left. The same holds for lists of
+structures, some of which have no fields. The shape of a matrix is followed only where it fits its elements;
+the library would fill it up, for seconds. A point is one number, so no shape is needed.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import IO, Any, Final
 
 from asyncua import ua
@@ -18,6 +19,7 @@ from asyncua.ua import ua_binary
 from asyncua.ua.uaerrors import UaError
 
 _unpack, _reshape = ua_binary.unpack_uatype_array, ua_binary._reshape  # noqa: SLF001  what is to be bounded
+_list_reader = ua_binary._create_list_deserializer  # noqa: SLF001  as above
 _MOST_DIMENSIONS: Final = 8
 
 
@@ -27,12 +29,27 @@ def unpack_bounded(vtype: ua.VariantType, data: Buffer | IO[bytes]) -> list[Any]
     Raises:
         UaError: It claims more elements than there are bytes.
     """
+    _check(data)
+    return _unpack(vtype, data)
+
+
+def list_reader_bounded(uatype: object) -> Callable[[Buffer | IO[bytes]], list[Any]]:
+    """What decodes a list of structures, with the same bound."""
+    read = _list_reader(uatype)
+
+    def deserialize(data: Buffer | IO[bytes]) -> list[Any]:
+        _check(data)
+        return read(data)
+
+    return deserialize
+
+
+def _check(data: Buffer | IO[bytes]) -> None:
     if isinstance(data, Buffer):
         ahead = data.copy()
         length = ua_binary.Primitives.Int32.unpack(ahead)
         if length > len(ahead):
             raise UaError(f"an array claims {length} elements, {len(ahead)} bytes are left")
-    return _unpack(vtype, data)
 
 
 def reshape_bounded(flat: list[Any], dims: list[int] | None) -> list[Any]:
@@ -45,3 +62,7 @@ def bound_arrays() -> None:
     """Put the bounds into the library; once or more often, for all sessions of this process."""
     ua_binary.unpack_uatype_array = unpack_bounded
     ua_binary._reshape = reshape_bounded  # noqa: SLF001  it has no name of its own for others
+    if ua_binary._create_list_deserializer is not list_reader_bounded:  # noqa: SLF001  as above
+        ua_binary._create_list_deserializer = list_reader_bounded  # type: ignore[assignment]  # noqa: SLF001  its own has a cache
+        for built in (ua_binary._create_type_deserializer, ua_binary._create_dataclass_deserializer):  # noqa: SLF001  as above
+            built.cache_clear()  # what was built before has no bound
