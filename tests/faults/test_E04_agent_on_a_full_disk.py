@@ -94,6 +94,7 @@ async def _expires(made: Rig, hub: Orders, device: SetPointServer) -> None:
     assert made.agent.poll() is None, "the agent lives"
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("disk", ["tmpfs"], indirect=True)
 async def test_while_others_fill_its_disk_it_says_so_leases_end_in_time_and_all_samples_come(
     tmp_path: Path, disk: Disk

@@ -16,7 +16,7 @@ from runtime.clock import NS, SystemClock
 pytestmark = [pytest.mark.net, pytest.mark.slow, pytest.mark.timeout(60)]
 DEVICES = 6
 EVERY_S = 0.5
-FOR_S = 4.0
+FOR_S = 3.0
 SOUND_BYTES = 5
 
 
@@ -86,7 +86,7 @@ async def test_one_that_hangs_in_a_frame_is_back_at_once_and_the_others_keep_the
                 await clock.sleep(4 * EVERY_S)
             end_ns = clock.now().mono_ns
             polling.cancel()
-    assert made[0].hung >= 2
+    assert made[0].hung >= 1
     bad = [bool(frame.qualities.any()) for _, frame in polls.frames["m0"] if frame.at.mono_ns >= hung_ns]
     assert sum(bad) <= 2 * made[0].hung
     assert max(map(len, "".join("x" if one else " " for one in bad).split()), default=0) <= 2

@@ -115,14 +115,6 @@ def _settable(site: SiteDevices) -> SiteDevices:
     return site
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(60)
-async def test_with_noise_and_writes_no_unit_of_a_slow_bus_starves(
-    record_property: Callable[[str, object], None],
-) -> None:
-    await starvation(6.0, record_property)
-
-
 @pytest.mark.nightly
 @pytest.mark.timeout(900)
 async def test_with_noise_and_writes_no_unit_of_a_slow_bus_starves_in_ten_minutes(

@@ -127,6 +127,7 @@ async def test_a_blocked_loop_is_ended_by_the_watchdog_and_the_point_goes_to_its
     assert fallback_s <= max(LEASE_S, ended_s + back_s) + 1.5
 
 
+@pytest.mark.nightly
 async def test_a_leak_meets_the_bound_and_the_agent_is_back_with_what_it_had(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
