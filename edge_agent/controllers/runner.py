@@ -1,8 +1,9 @@
 """Runs the controllers: each second one question to each, and whoever does not answer is isolated.
 
-A law that ends with an error or gives no answer until the next second is killed, told of, and tried again
-after a pause that doubles; the others notice nothing. While it is isolated its outputs run out at the gate
-and its points go to their fallback (docs/adr/0018).
+A law that ends with an error, or gives no answer for two seconds, is killed, told of, and tried again after a
+pause that doubles; the others notice nothing. While it is isolated its outputs run out at the gate and its
+points go to their fallback (docs/adr/0018). A second in which the box itself did not come round in time does
+not count against a law.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
 
@@ -30,7 +31,13 @@ from runtime.supervise import Backoff
 _log = logging.getLogger(__name__)
 
 PERIOD_S: Final = 1.0
-"""How often a law is asked, and how long it may take."""
+"""How often a law is asked."""
+
+MISSES: Final = 2
+"""At so many looks in a row without an answer a law hangs."""
+
+LATE_S: Final = 1.5
+"""A look that comes this long after the one before says more about the box than about a law."""
 
 START_S: Final = 20.0
 """How long a law may take to be ready after its start."""
@@ -79,7 +86,7 @@ class Host:
         hosted: What it is.
         device: How it is seen.
         worker: Its process; None while it is isolated or not started.
-        since_s: When the process was started or asked. [s]
+        since_s: When the process was started. [s]
         ready: Whether its law is ready.
         said: What it said last.
         wishes: The same in the units of the points.
@@ -87,6 +94,7 @@ class Host:
         again_s: When it is tried again. [s]
         trouble: Why it is isolated; empty when it is not.
         answered: Its answer has come in this second.
+        missed: Looks without an answer since it was asked.
         dead: Its process ended by itself.
     """
 
@@ -101,7 +109,8 @@ class Host:
     again_s: float = -math.inf
     trouble: str = ""
     answered: bool = False
-    dead: bool = field(default=False)
+    missed: int = 0
+    dead: bool = False
 
     @property
     def state(self) -> int:
@@ -119,6 +128,7 @@ class ControllerRunner:
     def __init__(self, hosted: Sequence[Hosted], notes: Sequence[str], ports: Ports) -> None:
         self._ports = ports
         self._notes = tuple(notes)
+        self._looked_s = -math.inf
         self.hosts = tuple(
             Host(one, OwnDevice(ports.site, one, ports.hand_on), wishes=(None,) * len(one.wishes))
             for one in hosted
@@ -149,8 +159,11 @@ class ControllerRunner:
         """Look once a second until cancelled; the processes end with it."""
         try:
             async for now in self._ports.clock.ticks(PERIOD_S):
+                begun_s = self._ports.clock.mono_s()
+                late = begun_s - self._looked_s > LATE_S
+                self._looked_s = begun_s
                 for host in self.hosts:
-                    await self._look(host, now)
+                    await self._look(host, now, late=late)
         finally:
             for host in self.hosts:
                 if host.worker is not None:
@@ -158,7 +171,7 @@ class ControllerRunner:
                     host.worker.end()
                     host.worker = None
 
-    async def _look(self, host: Host, now: Instant) -> None:
+    async def _look(self, host: Host, now: Instant, *, late: bool) -> None:
         now_s = self._ports.clock.mono_s()
         if host.worker is None:
             if now_s >= host.again_s:
@@ -167,8 +180,9 @@ class ControllerRunner:
             code = await asyncio.to_thread(host.worker.exit_code)
             await self._isolate(host, f"ended with an error (exit code {code}); its traceback is in the log")
         elif host.worker.busy:
-            if now_s - host.since_s >= (PERIOD_S * 0.9 if host.ready else START_S):
-                await self._isolate(host, f"gave no answer within {PERIOD_S:g} s")
+            host.missed += not late
+            if host.missed >= MISSES if host.ready else now_s - host.since_s >= START_S:
+                await self._isolate(host, f"gave no answer within {MISSES * PERIOD_S:g} s")
         else:
             self._ask(host, now_s)
         self._tell(host, now)
@@ -182,7 +196,7 @@ class ControllerRunner:
 
     def _ask(self, host: Host, now_s: float) -> None:
         values = tuple(self._value(read, now_s) for read in host.hosted.reads)
-        host.since_s = now_s
+        host.missed = 0
         if host.worker is not None and not host.worker.ask((now_s, values)):
             host.dead = True
 

@@ -145,7 +145,7 @@ async def test_an_active_rule_writes_through_the_gate_and_its_point_goes_back(tm
             law.suspend()
             await register(client, 0)  # the output ran out, nobody had to act
             said = await asyncio.to_thread(said_by, tmp_path / "edge")
-            assert "controller rules is isolated: it gave no answer within 1 s" in said
+            assert "controller rules is isolated: it gave no answer within 2 s" in said
         async with asyncio.timeout(10):
             while law.is_running() and law.status() != psutil.STATUS_ZOMBIE:
                 await asyncio.sleep(0.02)  # nothing outlives the agent

@@ -208,13 +208,12 @@ async def test_a_controller_that_hangs_is_isolated_within_two_cycles_and_the_oth
         assert air.worker is not None
         assert air.worker.pid is not None
         os.kill(air.worker.pid, signal.SIGSTOP)
-        stopped_s = box.clock.mono_s()
         await until(lambda: box.seen("air/state_code") == ISOLATED)
-        assert box.clock.mono_s() - stopped_s <= 2.5, "asked within one cycle, missed by the next"
-        assert runner.troubles == ["controller air is isolated: it gave no answer within 1 s; again in 30 s"]
+        assert air.missed == 2, "told of at the second look without an answer"
+        assert runner.troubles == ["controller air is isolated: it gave no answer within 2 s; again in 30 s"]
         assert math.isnan(box.seen("air/comp4_role_set_code"))
         values["meter_main/power_kw"] = 190.0
-        await until(lambda: box.seen("store/battery1_power_set_kw") < -50.0, 3.0)
+        await until(lambda: box.seen("store/battery1_power_set_kw") < -50.0)
         assert box.seen("store/state_code") == ADVISES
 
 
@@ -229,7 +228,7 @@ async def test_a_controller_that_is_killed_is_isolated_and_begins_anew_after_its
         assert air.worker is not None
         assert air.worker.pid is not None
         os.kill(air.worker.pid, signal.SIGKILL)
-        await until(lambda: box.seen("air/state_code") == ISOLATED, 2.5)
+        await until(lambda: box.seen("air/state_code") == ISOLATED)
         assert "ended with an error (exit code -9)" in runner.troubles[0]
         air.again_s = 0.0  # the pause is over
         await until(lambda: box.seen("air/state_code") == ADVISES)
@@ -273,7 +272,7 @@ async def test_laws_that_throw_or_spin_fail_alone_and_one_that_acts_reaches_the_
         async with box.running(Controllers(hosted), VALUES) as runner:
             await until(lambda: len(runner.troubles) == 2)
             assert "controller throws is isolated: it ended with an error (exit code 1)" in runner.troubles[0]
-            assert "controller spins is isolated: it gave no answer within 1 s" in runner.troubles[1]
+            assert "controller spins is isolated: it gave no answer within 2 s" in runner.troubles[1]
             box.put_values.clear()
             await until(lambda: len(box.put_values) >= 2)
             assert set(box.put_values) == {("acts", "comp1/role_set_code", 1.0)}
