@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from benchmarks.edge_rig import Rig, until
+from hub.database import upgrade
 from hub.roles import ingest
 from hub.roles.options import RoleOptions
 from hub.store.port import Raw
@@ -49,6 +50,7 @@ async def hub_of(bench: Rig) -> AsyncIterator[EmbeddedReader]:
     """The hub's own ingest beside the rig; gives its store."""
     url = f"nats://127.0.0.1:{bench.config.port}"
     options = RoleOptions(bench.folder, "demo", bench.folder / "hub", url, bench.config.keys, free_port())
+    await asyncio.to_thread(upgrade, options.business_url)
     async with asyncio.TaskGroup() as tasks:
         taking = tasks.create_task(ingest.run(options))
         await until(lambda: _readable(options.series_path), 10, "the hub's store")
