@@ -181,8 +181,10 @@ class ControllerRunner:
             await self._isolate(host, f"ended with an error (exit code {code}); its traceback is in the log")
         elif host.worker.busy:
             host.missed += not late
-            if host.missed >= MISSES if host.ready else now_s - host.since_s >= START_S:
+            if host.ready and host.missed >= MISSES:
                 await self._isolate(host, f"gave no answer within {MISSES * PERIOD_S:g} s")
+            elif not host.ready and now_s - host.since_s >= START_S:
+                await self._isolate(host, f"was not ready {START_S:g} s after its start")
         else:
             self._ask(host, now_s)
         self._tell(host, now)
