@@ -126,6 +126,24 @@ async def test_what_cannot_be_written_is_refused_and_the_session_stays() -> None
         assert (await driver.read([POWER])).values.tolist() == [12.5]
 
 
+async def test_a_write_without_an_answer_is_sent_once() -> None:
+    port, heard, go_on = free_port(), [], asyncio.Event()
+
+    async def hold(event: ServerItemCallback, _service: object) -> None:
+        if event.is_external:
+            heard.append(event)
+            await go_on.wait()
+
+    async with server(port) as served, driver_at(port) as driver:
+        await driver.read([SET])
+        served.subscribe_server_callback(CallbackType.PreWrite, hold)
+        with pytest.raises(DeviceUnreachableError):
+            await driver.write(SET, 5.0)
+        go_on.set()
+        assert (await driver.read([POWER])).values.tolist() == [12.5]
+        assert len(heard) == 1
+
+
 async def test_a_server_that_was_restarted_is_read_again() -> None:
     port = free_port()
     async with driver_at(port) as driver:
