@@ -50,6 +50,7 @@ async def hub_of(bench: Rig) -> AsyncIterator[EmbeddedReader]:
     """The hub's own ingest beside the rig; gives its store."""
     url = f"nats://127.0.0.1:{bench.config.port}"
     options = RoleOptions(bench.folder, "demo", bench.folder / "hub", url, bench.config.keys, free_port())
+    options.state.mkdir()
     await asyncio.to_thread(upgrade, options.business_url)
     async with asyncio.TaskGroup() as tasks:
         taking = tasks.create_task(ingest.run(options))
