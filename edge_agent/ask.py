@@ -21,6 +21,7 @@ from protocols import subjects
 from protocols.ask import MOST_POINTS, MOST_REGISTERS, Answer, Question, decode_question
 from protocols.device import Device, protocol_of
 from protocols.errors import ContractError, EmsError
+from protocols.holder import Holders
 from runtime.supervise import guarded_decode
 
 _log = logging.getLogger(__name__)
@@ -34,15 +35,19 @@ _LAST_REGISTER: Final = 65_535
 class AskService:
     """Hears questions until cancelled."""
 
-    def __init__(self, accepted: Accepted, lines: Lines) -> None:
+    def __init__(
+        self, accepted: Accepted, lines: Lines, holders: Callable[[], Holders] | None = None
+    ) -> None:
         self._edge = accepted.place.edge
         self._accepted = accepted
         self._lines = lines
+        self._holders = holders
         self._answers: dict[str, Callable[[dict[str, Any]], Awaitable[object]]] = {
             "devices": self._devices,
             "points": self._points,
             "read": self._read,
             "raw": self._raw,
+            "holders": self._held,
         }
 
     async def run(self, client: Client) -> None:
@@ -69,6 +74,11 @@ class AskService:
             return Answer(await self._answers[question.kind](question.body))
         except EmsError as error:
             return Answer(error=str(error))
+
+    async def _held(self, _: dict[str, Any]) -> object:
+        if self._holders is None:
+            raise ContractError("this edge writes no set-points")
+        return [holder._asdict() for holder in self._holders().holders]
 
     async def _devices(self, _: dict[str, Any]) -> object:
         links = self._lines.links()

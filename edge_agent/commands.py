@@ -49,6 +49,7 @@ from edge_agent.gate.rules import Rules
 from edge_agent.gate.start import restored
 from edge_agent.gate.store import ControlStore
 from edge_agent.gate_inputs import GateInputs, ImagePort
+from edge_agent.holders import HolderNews
 from edge_agent.journal_disk import is_full
 from protocols import subjects
 from protocols.clock import Clock
@@ -124,6 +125,7 @@ class CommandService:
         self._thread = OneThread("commands")
         self._saved = self._store.load()
         self._state = restored(self._saved, ports.clock.now())
+        self.holders = HolderNews(self._rules, lambda: self._state, ports.clock)
         self._turn = asyncio.Lock()
         self._hands = {device: Hand(ports.lines, self._wanted, self.feed) for device in self._rules.points_of}
         self._outbox: deque[tuple[int, bytes]] = deque(self._store.outbox())

@@ -109,7 +109,12 @@ async def stages_of(
                 *outlet.works,
                 *controllers.works,
             )
-            listeners = (configuration.listen, AskService(accepted, lines).run, health.run)
+            listeners = (
+                configuration.listen,
+                AskService(accepted, lines, commands.holders.whole).run,
+                health.run,
+                commands.holders.run,
+            )
             yield Stages(groups, journal, uplink, commands, poller, controllers, beside, listeners)
         finally:
             commands.close()

@@ -5,6 +5,7 @@
 kind `devices`  body {}                             → [{id, label, profile, protocol, link}, …]
 kind `points`   body {device}                       → [{name, unit, kind, every_s, label, writable}, …]
 kind `read`     body {device, points}               → {points, values (nil where bad), qualities}
+kind `holders`  body {}                             → [{point, rung, value, until_s, actor, why}, …]
 kind `raw`      body {device, table, start, count}  → bytes as they came (Modbus)
 """
 
@@ -18,7 +19,7 @@ import msgpack
 from protocols.errors import ContractError
 
 VERSION: Final = 1
-KINDS: Final = frozenset({"devices", "points", "read", "raw"})
+KINDS: Final = frozenset({"devices", "points", "read", "raw", "holders"})
 
 MOST_POINTS: Final = 200
 """Points of one test read."""

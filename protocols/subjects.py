@@ -4,6 +4,7 @@ up     tel.<edge>.<journal>       telemetry bundles            stream TEL
        rcpt.<edge>.<journal>      receipts and gap records     stream TEL
        cat.<edge>.<hash>          catalogues, newest kept      stream CAT
        hb.<edge>                  heartbeats                   no stream
+       win.<edge>                 who holds each set-point     no stream
 down   cmd.<edge>                 commands                     stream CMD (memory)
        ren.<edge>                 renewals                     no stream
        cov.<edge>                 committed ranges             no stream
@@ -46,6 +47,11 @@ def catalogue(edge: str, hash_hex: str) -> str:
 def heartbeat(edge: str) -> str:
     """Heartbeats of an edge."""
     return f"hb.{edge}"
+
+
+def holders(edge: str) -> str:
+    """Who holds each set-point of an edge, and why."""
+    return f"win.{edge}"
 
 
 def command(edge: str) -> str:

@@ -94,7 +94,7 @@ def _user(keys: Path, name: str, publish: Sequence[str], subscribe: Sequence[str
 
 def _edge_user(keys: Path, edge: str) -> str:
     publish = [
-        f"tel.{edge}.*", f"rcpt.{edge}.*", f"cat.{edge}.*", f"hb.{edge}",
+        f"tel.{edge}.*", f"rcpt.{edge}.*", f"cat.{edge}.*", f"hb.{edge}", f"win.{edge}",
         f"$JS.API.CONSUMER.MSG.NEXT.CMD.CMD_{edge}", f"$JS.ACK.CMD.CMD_{edge}.>",
     ]  # fmt: skip
     subscribe = [f"{inbox_prefix(edge)}.>", f"ren.{edge}", f"cov.{edge}", f"cfg.{edge}", f"ask.{edge}"]
@@ -110,7 +110,7 @@ def write_config(config: BusConfig) -> Path:
     for name in (HUB, *config.edges):
         ensure_seed(config.keys, name)
     hub_publish = ["cmd.*", "ren.*", "cov.*", "cfg.*", "ask.*", "evt.>", "$JS.API.>", "$JS.ACK.>", "$KV.>"]
-    hub_subscribe = [f"{inbox_prefix(HUB)}.>", "hb.*", "evt.>", "tel.>", "rcpt.>", "cat.>", "$KV.>"]
+    hub_subscribe = [f"{inbox_prefix(HUB)}.>", "hb.*", "win.*", "evt.>", "tel.>", "rcpt.>", "cat.>", "$KV.>"]
     users = [_user(config.keys, HUB, hub_publish, hub_subscribe)]
     users += [_edge_user(config.keys, edge) for edge in config.edges]
     text = f"""\

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from edge_agent.gate import fallback, lease, selection
+from edge_agent.gate import fallback, lease
 from edge_agent.gate.draft import Draft
 from edge_agent.gate.events import LocalMode
 from edge_agent.gate.rules import NS, PointRules
+from edge_agent.gate.selection import drop as drop_selection
 from edge_agent.gate.state import Holding, PointState, Standing, Switch
 from protocols.receipt import Overridden
 
@@ -81,6 +82,6 @@ def explained(rules: PointRules, point: PointState, value: float | None) -> bool
 def all_overridden(draft: Draft, name: str, by: str) -> None:
     """End every lease of a point, and what was selected on it."""
     fallback.settle_owed(draft, name, by=by)
-    selection.drop(draft, name, by)
+    drop_selection(draft, name, by)
     for held in draft.point(name).leases:
         lease.end(draft, name, held, Overridden(held.id, draft.rules.edge, name, draft.now, by))

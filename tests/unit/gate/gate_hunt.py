@@ -1,4 +1,4 @@
-"""Hunt one mutant of the gate: stories first, then the random search, until an assertion names its property."""
+"""Hunt one mutant of the gate: stories first, then the random search; what fails must name a property."""
 
 from __future__ import annotations
 

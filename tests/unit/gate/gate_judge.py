@@ -454,8 +454,7 @@ class Judge(Plant):
             assert known is not None or code_of(answer) is early, (
                 f"{PROPERTY[early or Refusal.SCHEMA]}: {early}, got {answer}"
             )
-            self.feed(event)
-            assert self.state is before, (
+            assert said.state is before, (
                 "I5: refused before check 8, and something changed" if early else "I6: changed"
             )
             assert len(self.device.writes) == writes, "I6: a repeat wrote"

@@ -146,6 +146,7 @@ def tests_and_expectations(one: Protocol) -> None:
 
 def local_hand_and_safety(one: Protocol) -> None:
     for what in ("local", "safety"):
+        one.time_passes(12)
         set_(one, BATTERY, 100.0)
         act(one, ROLE, 2.0)
         one.time_passes(2)
@@ -282,7 +283,7 @@ def dwell_of_a_re_exposed_rung(one: Protocol) -> None:
     act(one, ROLE, 2.0)
     world = one.world
     one.time_passes(9)
-    for level, value, lease_s in ((Level.OPTIMISER, 0.0, 9.0), (Level.OPERATOR, 2.0, 3.0)):
+    for level, value, lease_s in ((Level.OPTIMISER, 0.0, 9.0), (Level.OPERATOR, 2.0, 1.0)):
         one.deliver(world.ask(ROLE, value, kind=CommandKind.SELECT, level=level, lease_s=lease_s))
         one.deliver(
             world.ask(ROLE, value, kind=CommandKind.OPERATE, level=level, lease_s=lease_s, confirm="bob")
@@ -305,6 +306,12 @@ def the_controller(one: Protocol) -> None:
         one.time_passes(5)
     one.the_controller(None)
     one.time_passes(8)
+
+
+def the_controllers_limits(one: Protocol) -> None:
+    for value in (6.9, 7.8, 8.5):
+        one.the_controller(value)
+        one.time_passes(5)
 
 
 def quota(one: Protocol) -> None:
@@ -404,6 +411,7 @@ STORIES: Final[tuple[Story, ...]] = (
     dwell_of_a_re_exposed_rung,
     dwell_over_a_start,
     the_controller,
+    the_controllers_limits,
     quota,
     crashes,
     lines_cut,
