@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing_extensions import override
 
 from protocols.driver import Traffic
+from protocols.drivers.modbus.deadlines import Deadlines
 from protocols.drivers.modbus.pdu import Outcome, Request, check
 from protocols.errors import BadAnswerError, DeviceUnreachableError
 from protocols.links.link import Ears, Link
@@ -70,7 +71,8 @@ class ModbusClient(Ears, ABC):
         self._link = link
         self._loop = asyncio.get_running_loop
         self._batch: _Batch | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._deadlines = Deadlines()
+        self._wake = self._on_time
         self._resume: asyncio.TimerHandle | None = None
         self._not_before_s = -math.inf
         self._silent = 0
@@ -91,6 +93,10 @@ class ModbusClient(Ears, ABC):
         """What went over the link since the start."""
         return self._link.traffic()
 
+    def share_deadlines(self, deadlines: Deadlines) -> None:
+        """Have one timer with the other connections of the loop; to be said before the first request."""
+        self._deadlines = deadlines
+
     async def open(self) -> None:
         """Connect; harmless when connected.
 
@@ -103,9 +109,7 @@ class ModbusClient(Ears, ABC):
 
     def close(self) -> None:
         """Let the link go; what waits fails at once."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._deadlines.forget(self._wake)
         self._link.close()
         self._fail_waiting("the connection was closed")
 
@@ -127,6 +131,7 @@ class ModbusClient(Ears, ABC):
             for waiting in batch.waiting.values():
                 self._owed(waiting)
             self._batch = None
+            self._deadlines.forget(self._wake)
             if self._resume is not None:
                 self._resume.cancel()
                 self._resume = None
@@ -194,16 +199,8 @@ class ModbusClient(Ears, ABC):
         batch.waiting[key] = Waiting(batch.next, sent, now_s, until_s)
         if sent is request:
             batch.next += 1
-        self._wake_at(until_s)
+        self._deadlines.watch(self._wake, until_s)
         return self._encode(sent, key)
-
-    def _wake_at(self, until_s: float) -> None:
-        """Look at the deadlines then; a timer that comes sooner is kept, also from an earlier batch."""
-        if self._timer is not None:
-            if self._timer.when() <= until_s:
-                return
-            self._timer.cancel()
-        self._timer = self._loop().call_at(until_s, self._on_time)
 
     def _resumed(self) -> None:
         self._resume = None
@@ -253,7 +250,6 @@ class ModbusClient(Ears, ABC):
             batch.done.set_result(None)
 
     def _on_time(self) -> None:
-        self._timer = None
         batch = self._batch
         if batch is None:
             return
@@ -262,7 +258,7 @@ class ModbusClient(Ears, ABC):
         for key in late:
             self._went_silent(batch, batch.waiting.pop(key))
         if batch.waiting:
-            self._wake_at(min(waiting.until_s for waiting in batch.waiting.values()))
+            self._deadlines.watch(self._wake, min(waiting.until_s for waiting in batch.waiting.values()))
         if late and self._batch is batch:
             self._after_silence(batch)
 

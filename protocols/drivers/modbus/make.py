@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from protocols.device import Device, ModbusSerial, ModbusTcp
 from protocols.driver import Driver
 from protocols.drivers.modbus.client import ModbusClient
+from protocols.drivers.modbus.deadlines import Deadlines
 from protocols.drivers.modbus.driver import ModbusDriver, UnitSettings
 from protocols.drivers.modbus.plan import limits_of
 from protocols.drivers.modbus.rtu import RtuClient
@@ -29,11 +30,13 @@ def make_drivers(devices: Mapping[str, tuple[Device, Profile]]) -> dict[str, Dri
         longest_s[line_of(at)] = max(at.timeout_s, longest_s.get(line_of(at), 0.0))
     clients: dict[str, ModbusClient] = {}
     drivers: dict[str, Driver] = {}
+    deadlines = Deadlines()
     for name, (_, profile) in devices.items():
         at = places[name]
         key = line_of(at)
         if key not in clients:
             clients[key] = make_client(at, longest_s[key])
+            clients[key].share_deadlines(deadlines)
         settings = UnitSettings(
             unit=at.unit,
             timeout_s=at.timeout_s,
