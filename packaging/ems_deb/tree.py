@@ -22,8 +22,8 @@ here=$(dirname "$(readlink -f "$0")")
 exec "$here/python3" -I -c 'import sys; sys.argv[0] = "ems"; from ems.main import main; main()' "$@"
 """
 
-_NOT_OURS_HERE: Final = ("hub", "simulator", "optimizer", "plant", "ems/demo")
-"""What belongs to the hub's machine; the edge imports none of it (import-linter)."""
+NOT_OURS_HERE: Final = ("hub", "simulator", "optimizer", "ems/demo")
+"""What belongs to the hub's machine; the edge imports none of it."""
 
 _NEVER_READ: Final = (
     "bin", "*/tests", "*/*/tests", "*/*/*/tests", "pyarrow/include", "pyarrow/src", "numpy/_core/include",
@@ -85,7 +85,7 @@ def _environment(home: Path, site_packages: Path, target: Target) -> None:
 
 
 def _prune(site_packages: Path) -> None:
-    for pattern in (*_NOT_OURS_HERE, *_NEVER_READ):
+    for pattern in (*NOT_OURS_HERE, *_NEVER_READ):
         for path in list(site_packages.glob(pattern)):
             if path.is_dir():
                 shutil.rmtree(path)

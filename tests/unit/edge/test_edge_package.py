@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 from ems_deb.__main__ import build
 from ems_deb.elf import machine_of, machines_below
 from ems_deb.target import BuildError, parse_target
-from ems_deb.tree import PREFIX
+from ems_deb.tree import NOT_OURS_HERE, PREFIX
 from ems_deb.wheels import PURE_SOURCES, explain
 
 from benchmarks.edge_rig import farm, rig, until, write_site
@@ -91,6 +92,15 @@ def test_a_package_that_was_changed_on_its_way_is_not_installed(tmp_path: Path) 
     assert "damaged or changed" in said_by_installer("--from", str(tmp_path))
     (tmp_path / "SHA256SUMS").write_text("0  ems-edge_0.1.0+py3.9_other.deb\n")
     assert "has no package for" in said_by_installer("--from", str(tmp_path))
+
+
+def test_what_is_left_out_is_imported_by_nothing_that_is_in_the_package() -> None:
+    left_out = tuple(name.replace("/", ".") for name in NOT_OURS_HERE)
+    imported = re.compile(r"^\s*(?:from|import) ([\w.]+)", re.MULTILINE)
+    for package in ("edge_agent", "plant", "protocols", "runtime"):
+        for file in (ROOT / package).rglob("*.py"):
+            for name in imported.findall(file.read_text()):
+                assert not f"{name}.".startswith(tuple(f"{out}." for out in left_out)), f"{file}: {name}"
 
 
 def built(arch: str, folder: Path) -> Path:
