@@ -19,7 +19,9 @@ from pydantic import ValidationError
 
 from edge_agent.configuration import KEY_FILE
 from edge_agent.configuration_store import Book, ConfigurationStore, read_book
+from edge_agent.controllers.file import controllers_file, load_controllers
 from edge_agent.gate.book import block_file, proof_file
+from edge_agent.rules_file import TRIED_FILE, rules_file
 from edge_agent.settings import Accepted, Place, load_accepted
 from protocols.configuration import (
     MOST_BYTES,
@@ -35,7 +37,9 @@ from runtime.keys import load_public_key, write_private
 from runtime.site import configuration_files
 
 _MOST_FILE_BYTES: Final = 20_000_000
-_PATH: Final = re.compile(r"^(devices|sites/[a-z][a-z0-9_]{0,31})/[a-z][a-z0-9_]{0,31}\.yaml$")
+_PATH: Final = re.compile(
+    r"^(devices|sites/[a-z][a-z0-9_]{0,31})/[a-z][a-z0-9_]{0,31}(\.controllers|\.rules)?\.yaml$"
+)
 
 File = Annotated[Path, typer.Argument(help="File of the saved box.")]
 Configs = Annotated[Path, typer.Option("--config", help="Folder with sites/ and devices/.")]
@@ -101,9 +105,16 @@ def saved_box(accepted: Accepted) -> SavedBox:
             given={path: content.decode() for path, content in given.items()},
             write={name: block_file(place.state, name).read_text("utf-8") for name in accepted.blocks},
             proofs={name: proof_file(place.state, name).read_text("utf-8") for name in accepted.cap_hashes},
+            beside=_beside(place),
+            tried=tried.read_text("utf-8") if (tried := place.state / TRIED_FILE).exists() else "",
         )
     except (OSError, ValueError) as error:
         raise ConfigError(f"{place.state}: the box cannot be saved: {error}") from error
+
+
+def _beside(place: Place) -> dict[str, str]:
+    paths = [where(place.config, place.site, place.edge) for where in (controllers_file, rules_file)]
+    return {str(p.relative_to(place.config)): p.read_text("utf-8") for p in paths if p.exists()}
 
 
 def read_saved(file: Path) -> SavedBox:
@@ -139,9 +150,10 @@ def restore_box(saved: SavedBox, place: Place) -> Accepted:
     fresh = place.state.with_name(f"{place.state.name}.restored")
     shutil.rmtree(fresh, ignore_errors=True)
     try:
-        _given(saved.given, place)
+        _given({**saved.given, **saved.beside}, place)
         _fill(saved, replace(place, state=fresh))
         accepted = load_accepted(replace(place, state=fresh))
+        load_controllers(accepted)
         shutil.rmtree(place.state, ignore_errors=True)
         fresh.rename(place.state)
     except OSError as error:
@@ -164,6 +176,8 @@ def _fill(saved: SavedBox, place: Place) -> None:
         write_private(block_file(state, name), text.encode())
     for name, text in saved.proofs.items():
         write_private(proof_file(state, name), text.encode())
+    if saved.tried:
+        write_private(state / TRIED_FILE, saved.tried.encode())
     write_private(state / "epoch", f"{saved.agent_epoch + EPOCHS_LEFT_OUT}\n".encode())
 
 

@@ -47,3 +47,9 @@ class SavedBox(Config):
 
     proofs: dict[IdPart, str] = Field(default_factory=dict)
     """Device to the proof of its fallback, JSON."""
+
+    beside: dict[str, str] = Field(default_factory=dict)
+    """Controllers and rules at the box: path below the configuration folder to content."""
+
+    tried: str = ""
+    """Record of the rules tried against history, JSON; empty: none."""

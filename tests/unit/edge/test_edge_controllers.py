@@ -7,6 +7,7 @@ import functools
 import math
 import os
 import re
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -24,11 +25,14 @@ from edge_agent.controllers.stage import Around, ToGate
 from edge_agent.controllers.words import CODES, REASONS
 from edge_agent.gate.events import ControllerOutput
 from edge_agent.image import Image
+from edge_agent.restore import restore_box, saved_box
+from edge_agent.rules_file import Trial, load_tried, save_tried
 from edge_agent.settings import Accepted, Place, load_accepted
 from protocols.config import Text
 from protocols.driver import Reading
 from protocols.errors import ConfigError
 from protocols.frame import Frame
+from protocols.saved_box import SavedBox
 from runtime.clock import SystemClock
 
 CONFIGS = Path(__file__).parents[3] / "configs"
@@ -376,3 +380,15 @@ def test_the_examples_of_the_page_fit_the_demo(tmp_path: Path) -> None:
     assert [one.id for one in found.hosted] == ["air", "rules"]
     with pytest.raises(ConfigError, match="comp1/permit_set_code is set by air already"):
         load_controllers(accepted_with(tmp_path / "fight", controllers, rules.replace("comp2/", "comp1/")))
+
+
+def test_a_replaced_box_has_its_controllers_rules_and_trials_again(tmp_path: Path) -> None:
+    accepted = accepted_with(tmp_path, AIR, RULES)
+    shutil.copytree(CONFIGS / "devices", accepted.place.config / "devices")
+    shutil.copy(CONFIGS / "sites/demo/edge1.yaml", accepted.place.config / "sites/demo")
+    trial = Trial("cold_outside", "2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z", 1, 1.0, 0.0)
+    save_tried(accepted.place.state, {"0123456789abcdef": trial})
+    place = replace(accepted.place, config=tmp_path / "new", state=tmp_path / "state")
+    restored = restore_box(SavedBox.model_validate_json(saved_box(accepted).model_dump_json()), place)
+    assert [one.id for one in load_controllers(restored).hosted] == ["air", "store", "rules"]
+    assert load_tried(place.state) == {"0123456789abcdef": trial}
