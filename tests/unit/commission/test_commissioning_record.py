@@ -91,6 +91,7 @@ def test_a_machine_gets_the_readings_as_json(configs: Path) -> None:
         "raw_hex": "",
         "where": "input 0 f32 abcd",
         "fault": "",
+        "source_time": None,
     }
     assert 225 < rows[0]["value"] < 235
 
