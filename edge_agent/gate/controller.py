@@ -2,15 +2,17 @@
 
 A plan leases the controller's inputs, which are points like any other. The output is a lease of some seconds
 on the rung `controller`: a controller that throws or hangs loses the point by itself. It gets no receipts;
-what may not be written comes back as the notice `output_refused`, and the last good output runs out.
+what may not be written comes back as the notice `output_refused`, and the last good output runs out. While
+rate or wear hold a change up, the value that is there stays.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
+from dataclasses import replace
 
-from edge_agent.gate import holding, lease, standing
+from edge_agent.gate import holding, lease, standing, wear
 from edge_agent.gate.draft import Draft
 from edge_agent.gate.events import ControllerOutput, NoticeCode
 from edge_agent.gate.state import Lease
@@ -46,6 +48,11 @@ def _ask(draft: Draft, event: ControllerOutput, value: float, held: Lease | None
         draft.notice(NoticeCode.OUTPUT_REFUSED, name, fault)
         return
     until_ns = lease.after_ns(draft.now_ns, draft.rules.output_s)
+    hindrance = "" if held is None or held.value == value else wear.hindrance(draft, name, value)
+    if held is not None and hindrance:
+        draft.notice(NoticeCode.OUTPUT_REFUSED, name, hindrance)
+        lease.place(draft, name, replace(held, until_ns=until_ns))  # it lives, and holds what it may
+        return
     name_of = ident(event.controller, name, value)
     start_ns = held.start_ns if held is not None and held.id == name_of else draft.now_ns
     lease.place(

@@ -626,7 +626,9 @@ class Judge(Plant):
                 f"{'I3' if shown in spot.ended else 'I14'}: {point} shows {shown} and not its fallback"
             )
             return
-        if shown == won[1] or self.hindered(point, won[1]):
+        held_up = {held.value(self.now_ns) for held in self.live(point) if held.bound is None}
+        at_rest = shown in {*held_up, self.home(point)} or not spot.ours
+        if shown == won[1] or (self.hindered(point, won[1]) and at_rest):
             return
         assert shown not in spot.ended or shown == self.home(point), (
             f"I3: {point} shows {shown} of a lease that has ended"
