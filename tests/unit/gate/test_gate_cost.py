@@ -52,9 +52,8 @@ def _grown(plant: Plant, points: int, ids: int) -> tuple[Rules, GateState]:
         ident = b"old" + number.to_bytes(13, "big")
         receipt = Received(ident, "edge1", CHILLER, plant.now, 1.0)
         state = replace(state, answers=state.answers.put(ident, receipt))
-    assert (
-        rules.points_in and rules.points_of and not rules.group_of.get("none")
-    )  # worked out once, at the start
+    for worked_out_once in (rules.points_in, rules.points_of, rules.group_of, rules.guarded_by):
+        assert worked_out_once
     return rules, state
 
 
