@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 HELPED = (
     "", "demo", "bus", "bus run", "edge", "edge run", "edge check", "edge prove", "hub", "hub run",
     "hub configuration", "hub configuration send", "hub configuration list", "hub configuration save",
-    "edge save", "edge restore", "doctor", "hub init", "hub openapi", "hub admin", "hub admin reset", "sim", "sim run",
+    "edge save", "edge restore", "edge rules check",
+    "edge rules try", "doctor", "hub init", "hub openapi", "hub admin", "hub admin reset", "sim", "sim run",
     "sim fault", "sim history",
 )  # fmt: skip
 
