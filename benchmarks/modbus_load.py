@@ -30,7 +30,7 @@ from runtime.site import devices_file, load_devices
 _TEXT: Final = {"en": "x", "zh": "x"}
 _FARM_WAIT_S: Final = 0.8
 _WARM_S: Final = 6.0
-_FIRST_ROW_S: Final = 20.0
+_FIRST_ROW_S: Final = 60.0
 _AMPLITUDE: Final = 1.001
 _LEAST_FRAC: Final = 0.9
 
