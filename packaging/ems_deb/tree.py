@@ -28,8 +28,9 @@ NOT_OURS_HERE: Final = ("hub", "simulator", "optimizer", "ems/demo")
 _NEVER_READ: Final = (
     "bin", "*/tests", "*/*/tests", "*/*/*/tests", "pyarrow/include", "pyarrow/src", "numpy/_core/include",
     "numpy/f2py", "numpy/_core/lib", "numpy/random/_examples", "pyarrow/libarrow_flight*",
-    "pyarrow/libarrow_substrait*", "pyarrow/_flight*", "pyarrow/_substrait*", "pyarrow/libarrow_python_flight*",
-    "*.dist-info/direct_url.json", "uvloop/*.c", "uvloop/*.pyx", "uvloop/*.pxd",
+    "pyarrow/libarrow_substrait*", "pyarrow/_flight*", "pyarrow/_substrait*",
+    "pyarrow/libarrow_python_flight*", "*.dist-info/direct_url.json",
+    "uvloop/*.c", "uvloop/*.pyx", "uvloop/*.pxd",
 )  # fmt: skip
 
 _SHOWN: Final = 0o755
