@@ -16,6 +16,7 @@ from edge_agent.controllers.file import load_controllers
 from edge_agent.doctor import doctor
 from edge_agent.drivers import make_drivers
 from edge_agent.export import export
+from edge_agent.join import join
 from edge_agent.lines import Lines
 from edge_agent.outlet.cli import outlet
 from edge_agent.plan import plan
@@ -43,6 +44,7 @@ app.command()(top)
 app.command()(doctor)
 app.command()(export)
 app.command()(outlet)
+app.command()(join)
 app.command()(save)
 app.command()(restore)
 add_commands(app)
@@ -72,7 +74,7 @@ def check(  # noqa: PLR0913  one option each
     if (found := load_controllers(accepted)).hosted:
         acting = [one.id for one in found.hosted if any(wish.active for wish in one.wishes)]
         names = ", ".join(f"{one.id} ({'acts' if one.id in acting else 'advises'})" for one in found.hosted)
-        typer.echo("\n".join([f"controllers: {names}", *found.notes]))
+        typer.echo("\n".join([f"controllers: {names}", *found.notes, *found.facts]))
     typer.echo("\n".join(describe(state, accepted.site)))
 
 

@@ -18,6 +18,7 @@ from edge_agent.controllers.models import Controller, ControllerBook, Input, Loc
 from edge_agent.rules_file import load_rules, load_tried, not_allowed, point_facts, rules_file, told
 from edge_agent.settings import Accepted
 from plant.control.rules import bind
+from plant.control.sequencer import control_gap_m3_min
 from protocols.config import ID_PART, Text
 from protocols.errors import ConfigError
 from protocols.rule_check import Misfit, PointFacts
@@ -82,10 +83,12 @@ class Controllers:
     Attributes:
         hosted: The processes.
         notes: Why something that was to act only advises, as sentences.
+        facts: What a designer of the plant should know, as sentences; no faults.
     """
 
     hosted: tuple[Hosted, ...] = ()
     notes: tuple[str, ...] = ()
+    facts: tuple[str, ...] = ()
 
 
 def controllers_file(config_dir: Path, site: str, edge: str) -> Path:
@@ -124,7 +127,18 @@ def load_controllers(accepted: Accepted) -> Controllers:
             hosted += _of_rules(rules, facts, place.state, (writers, notes))
     if faults:
         raise ConfigError("\n".join(faults))
-    return Controllers(tuple(hosted), tuple(notes))
+    return Controllers(tuple(hosted), tuple(notes), _facts(path) if path.exists() else ())
+
+
+def _facts(path: Path) -> tuple[str, ...]:
+    stations = [one for one in load_config(path, ControllerBook).controllers if one.kind == "sequencer"]
+    gaps = [(one.id, control_gap_m3_min([unit.machine for unit in one.machines])) for one in stations]
+    return tuple(
+        f"controller {name}: the trim machine's range is {gap:.1f} m³/min narrower than the largest step; "
+        "between them it has to load and unload"
+        for name, gap in gaps
+        if gap > 0.0
+    )
 
 
 def named_writers(blocks: Mapping[str, WriteBlock]) -> dict[str, str]:

@@ -364,6 +364,11 @@ def test_an_active_rule_without_limits_only_advises_and_says_so(tmp_path: Path) 
     assert "rule cold_outside only advises: pv1/limit_set_frac has no signed limits" in found.notes[0]
 
 
+def test_a_control_gap_is_told_as_a_fact(tmp_path: Path) -> None:
+    (fact,) = load_controllers(accepted_with(tmp_path, AIR)).facts
+    assert "controller air: the trim machine's range is 3.0 m³/min narrower than the largest step" in fact
+
+
 def test_an_edge_without_these_files_has_no_controllers(tmp_path: Path) -> None:
     assert load_controllers(accepted_with(tmp_path)) == Controllers()
 
