@@ -81,7 +81,7 @@ def decode_gap(data: bytes) -> Gap:
         gap = Gap(str(edge), str(journal), first, last, rows, samples, *_times(version, row[_OLD_LENGTH:]))
     except (ValueError, TypeError, msgpack.exceptions.UnpackException) as error:
         raise ContractError("not a gap record") from error
-    if version not in {VERSION, VERSION - 1} or kind != KIND:
+    if version not in (VERSION, VERSION - 1) or kind != KIND:  # a tuple: what came may have no hash
         raise ContractError("not a gap record of a known version")
     if not 0 < gap.first <= gap.last < _END or not 0 < gap.rows < _END or not 0 <= gap.samples < _END:
         raise ContractError("a gap record whose numbers cannot be")

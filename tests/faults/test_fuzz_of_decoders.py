@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgpack
 import pytest
 import zstandard
 from asyncua import ua
@@ -209,3 +210,10 @@ def test_a_list_of_structures_without_fields_is_refused_at_once() -> None:
     assert read(Buffer(bytes(4))) == []
     with pytest.raises(UaError, match="an array claims"):
         read(Buffer((2**31 - 1).to_bytes(4, "little")))
+
+
+def test_a_gap_record_whose_version_is_a_list_is_refused() -> None:
+    for version in ([], {}):
+        row = [version, "gap", "edge1", "j0", 3, 9, 7, 4200, 0, 0, "room"]
+        with pytest.raises(EmsError):
+            decode_gap(bytes(msgpack.packb(row)))
