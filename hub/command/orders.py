@@ -16,7 +16,14 @@ _OVERRIDDEN_S: Final = 900.0
 _ENDING_S: Final = 10.0
 """An edge that releases by itself is about to end; when it is back its heartbeats say so. [s]"""
 _PASSING: Final = frozenset(
-    {Refusal.STALE_ECHO, Refusal.OUT_OF_ORDER, Refusal.ADDRESSEE, Refusal.FENCED, Refusal.BAD_INPUT}
+    {
+        Refusal.STALE_ECHO,
+        Refusal.OUT_OF_ORDER,
+        Refusal.ADDRESSEE,
+        Refusal.FENCED,
+        Refusal.BAD_INPUT,
+        Refusal.QUOTA,
+    }
 )
 
 
