@@ -160,10 +160,32 @@ def _turn_to(draft: Draft, name: str, won: Claim) -> None:
     point = draft.point(name)
     if standing.above(draft, name) is not None:
         return
-    if not wear.hindrance(draft, name, won.value):
+    act = point.act
+    if isinstance(act, Holding) and _shows_it(draft, name, act, won):
+        _hand_over(draft, name, act, won.lease)
+    elif not wear.hindrance(draft, name, won.value):
         begin(draft, name, won)
-    elif isinstance(point.act, Holding) and not _may_stay(draft, name, point, point.act):
+    elif isinstance(act, Holding) and not _may_stay(draft, name, point, act):
         fallback.begin(draft, name)
+
+
+def _shows_it(draft: Draft, name: str, act: Holding, won: Claim) -> bool:
+    """Whether a point whose writes are rationed shows the value already: then a read is enough."""
+    rationed = draft.rule(name).duty.dwell_s > 0
+    return (
+        rationed and act.stage is Stage.DONE and act.value == won.value and draft.point(name).foreign is None
+    )
+
+
+def _hand_over(draft: Draft, name: str, act: Holding, lease: Lease) -> None:
+    """The same value for another lease: read back for it, and not written again."""
+    point = draft.point(name)
+    if point.intent is not None:
+        intent = replace(point.intent, id=lease.id, until_ns=lease.until_ns)
+        draft.persist(SaveIntent(name, draft.now.boot, intent))
+        draft.put(name, replace(point, intent=intent, ended=None))
+    ticket = draft.read_back(name, _source(draft.rule(name).limits))
+    _set(draft, name, replace(act, id=lease.id, ticket=ticket, stage=Stage.READING, since_ns=draft.now_ns))
 
 
 def _may_stay(draft: Draft, name: str, point: PointState, act: Holding) -> bool:

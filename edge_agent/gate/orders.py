@@ -29,7 +29,7 @@ def _set(draft: Draft, command: Command) -> None:
     ask = _judged(draft, command)
     if ask is None:
         return
-    present.count(draft, ask)
+    present.count(draft)
     answers.remember(draft, lease.received(draft, command.point, ask.lease))
     lease.grant(draft, command.point, ask.lease)
 
@@ -50,7 +50,7 @@ def _select(draft: Draft, command: Command) -> None:
     if no is not None:
         answers.remember(draft, answers.refused(draft, command, no))
         return
-    present.count(draft, ask)
+    present.count(draft)
     until_ns = lease.after_ns(draft.now_ns, draft.rule(command.point).duty.select_s)
     waits_s = (min(until_ns, ask.lease.until_ns) - draft.now_ns) / NS
     answers.begun(draft, command, waits_s)

@@ -107,10 +107,8 @@ def _rate(draft: Draft, ask: Ask) -> No | None:
     return No(Refusal.RATE, hindrance) if hindrance else None
 
 
-def _quota(draft: Draft, ask: Ask) -> No | None:
-    """Check 18: so many set-points a second and no more; a repeated value is none."""
-    if _repeats(draft, ask):
-        return None
+def _quota(draft: Draft, _ask: Ask) -> No | None:
+    """Check 18: so many set-points a second and no more; renewals are none."""
     lately = sum(1 for at_ns in draft.state.accepted if draft.now_ns - at_ns < NS)
     most = draft.rules.quota_per_s
     return No(Refusal.QUOTA, f"{lately} in the last second, at most {most}") if lately >= most else None
@@ -134,15 +132,7 @@ def first_no(draft: Draft, ask: Ask, *, again: bool = False) -> No | None:
     return next((no for no in (check(draft, ask) for check in among) if no is not None), None)
 
 
-def count(draft: Draft, ask: Ask) -> None:
+def count(draft: Draft) -> None:
     """An accepted set-point counts towards the quota."""
-    if not _repeats(draft, ask):
-        kept = draft.state.accepted[1 - draft.rules.quota_per_s :] if draft.rules.quota_per_s > 1 else ()
-        draft.state = replace(draft.state, accepted=(*kept, draft.now_ns))
-
-
-def _repeats(draft: Draft, ask: Ask) -> bool:
-    return any(
-        ladder.same_place(held, ask.lease) and held.value == ask.lease.value and held.steps == ask.lease.steps
-        for held in draft.point(ask.point).leases
-    )
+    kept = draft.state.accepted[1 - draft.rules.quota_per_s :] if draft.rules.quota_per_s > 1 else ()
+    draft.state = replace(draft.state, accepted=(*kept, draft.now_ns))

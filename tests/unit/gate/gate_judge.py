@@ -344,7 +344,7 @@ class Judge(Plant):
         if command.kind is CommandKind.OPERATE:
             return self.operate_verdict(command)
         asked = held_of(command, self.now_ns)
-        return self.plant_says(command.point, asked, command.expect) or self.quota_says(command.point, asked)
+        return self.plant_says(command.point, asked, command.expect) or self.quota_says()
 
     def plant_says(self, point: str, asked: Held, expect: float | None) -> Refusal | None:
         old = not self.read_well or self.now_ns - self.polled_ns > 3 * S
@@ -375,13 +375,7 @@ class Judge(Plant):
         spot.leases = kept
         return won is not None and won[0] is asked and self.hindered(point, won[1])
 
-    def quota_counts(self, point: str, asked: Held) -> bool:
-        old = self.spots[point].leases.get((asked.level, asked.bound))
-        return not (old is not None and old.until_ns > self.now_ns and same_wish(old, asked))
-
-    def quota_says(self, point: str, asked: Held) -> Refusal | None:
-        if not self.quota_counts(point, asked):
-            return None
+    def quota_says(self) -> Refusal | None:
         lately = [at_ns for at_ns in self.accepted if self.now_ns - at_ns < S]
         return Refusal.QUOTA if len(lately) >= self.rules.quota_per_s else None
 
@@ -503,7 +497,7 @@ class Judge(Plant):
             self.let_go_of(command, spot)
         elif command.kind is not CommandKind.TEST:
             asked = held_of(command, self.now_ns)
-            self.note_quota(command.point, asked)
+            self.accepted.append(self.now_ns)
             spot.leases[asked.level, asked.bound] = asked
 
     def let_go_of(self, command: Command, spot: Spot) -> None:
@@ -514,14 +508,10 @@ class Judge(Plant):
             if held.level is command.level and not (cancel and held.steps[0][0] <= self.now_ns):
                 self.drop(spot, key)
 
-    def note_quota(self, point: str, asked: Held) -> None:
-        if self.quota_counts(point, asked):
-            self.accepted.append(self.now_ns)
-
     def choose(self, command: Command) -> None:
         self.unchoose(command.point)
         spot, asked = self.spots[command.point], held_of(command, self.now_ns)
-        self.note_quota(command.point, asked)
+        self.accepted.append(self.now_ns)
         select_s = 3.0 if command.point == ROLE else 30.0
         spot.chosen, spot.chosen_by, spot.group, spot.size = (
             asked,
@@ -653,7 +643,7 @@ class Judge(Plant):
                 assert not isinstance(receipt, Scheduled) or step is None, (
                     "I11: scheduled after it was written"
                 )
-                if isinstance(receipt, Verified) and not self.crashed:
+                if isinstance(receipt, Verified) and not self.crashed and receipt.point not in (ROLE, TRIM):
                     assert isinstance(step, Written), "I11: verified before it was written"
                 step = receipt
 
@@ -729,12 +719,6 @@ def held_of(command: Command, now_ns: int) -> Held:
     bound = command.kind if command.kind in BOUNDS else None
     until_ns = made_ns + int(command.lease_s * S)
     return Held(command.id, command.level, steps, until_ns, bound, bool(command.steps))
-
-
-def same_wish(old: Held, new: Held) -> bool:
-    if old.table or new.table:
-        return old.table and new.table and old.steps == new.steps
-    return old.steps[0][1] == new.steps[0][1]
 
 
 def plain(effects: tuple[Effect, ...]) -> list[object]:
