@@ -14,7 +14,6 @@ from protocols.refusal import Refusal
 from tests.unit.gate.gate_plant import (
     BATTERY,
     CHILLER,
-    KINDS,
     PUMP,
     TRIM,
     Plant,
@@ -42,8 +41,7 @@ def test_h8_a_storm_of_set_points_ends_with_one_write_a_dwell_and_no_more_than_t
     plant: Plant,
 ) -> None:
     rules = plant.rules.points[PUMP]
-    duty = KINDS[PUMP] | {"duty": {"dwell_s": 1.0}}
-    limits = type(rules.limits).model_validate({**rules.limits.model_dump(), "duty": duty["duty"]})
+    limits = type(rules.limits).model_validate({**rules.limits.model_dump(), "duty": {"dwell_s": 1.0}})
     points = {**plant.rules.points, PUMP: replace(rules, limits=limits)}
     plant.rules = replace(plant.rules, points=points)
     accepted = 0
