@@ -234,9 +234,9 @@ class Judge(Plant):
         assert not self.interlocked(point), "I7: a lease's value was written against the interlock"
         won = self.winner(point)
         assert won is not None, "I2: a write without a live lease"
-        assert value == won[1], "I8: not the value of the lowest live rung within its bounds"
         if request.why != "refresh":
             assert not self.hindered(point, value), "I13: sooner, oftener or farther than commissioned"
+        assert value == won[1], "I8: not the value of the lowest live rung within its bounds"
 
     def judge_trace(self, request: Write) -> None:
         db = self.store._db

@@ -127,7 +127,7 @@ MUTANTS: Final = (
         "acts._resume", "late = stop.armed_ns is None or", "late = stop.armed_ns is not None and", "I15", "I7"
     ),
     _m("start.restored", "for kept in saved.latches:", "for kept in ():", "I7", "I15", "I8"),
-    _m("foreign.switched", "let_go(draft, name, LOCAL)", "pass", "I7"),
+    _m("foreign.switched", "let_go(draft, name, LOCAL)", "pass", "I7", "I3"),
     # I8 are about: the ladder
     _m("ladder.winner", "key=lambda lease: rank(lease.level)", "key=lambda lease: -rank(lease.level)", "I8"),
     _m("ladder.winner", "min(max(value, left.low), left.high)", "value", "I8", "I2"),
@@ -143,7 +143,7 @@ MUTANTS: Final = (
     _m("holding._turn_to", "begin(draft, name, won)", "pass", "I8", "I14"),
     _m("state.Lease.value_at", "reversed(self.steps)", "self.steps", "I8"),
     _m("present._hands", "ask.lease.level in _PLANS", "False", "I8"),
-    _m("acts._opt_out", "held.level in _PLANS", "held.level is Level.SCHEDULE", "I8"),
+    _m("acts._opt_out", "held.level in _PLANS", "held.level is Level.SCHEDULE", "I8", "I2"),
     # I9 are about: no lease is longer than allowed
     _m("checks._lease", "not 0 < command.lease_s <= most_s", "not 0 < command.lease_s", "I9"),
     _m("checks._lease", "rules.duty.horizon_s if command.steps else", "", "I9", "I14"),
@@ -166,7 +166,6 @@ MUTANTS: Final = (
     _m("holding.begin", "draft.persist(SaveIntent(name, draft.now.boot, intent))", "pass", "I10"),
     _m("lease.grant", "draft.persist(SaveLease(name, draft.now.boot, lease))", "pass", "I10", "I11"),
     _m("start._lease", "saved.boot == draft.now.boot and", "", "I10", "I3", "I9", "I14"),
-    _m("start._intent", "fallback.begin(draft, saved.point, careful=True)", "pass", "I3", "I10", "I14"),
     # I11 are about: receipts
     _m("lease.grant", "if old is not None:", "if False:", "I11"),
     _m("lease.end", "draft.tell(lease, last)", "pass", "I11"),
