@@ -82,9 +82,7 @@ def _head(figures: Figures) -> Text:
     text += f" · {one(figures, 'resident_bytes') / _MEGA:,.0f} MB memory"
     text += f" · {one(figures, 'disk_written_bytes_total') / _MEGA:,.1f} MB written to disk"
     troubles = one(figures, "troubles")
-    return Text(
-        text + (" · TROUBLE: see `ems doctor`" if troubles else ""), style="red" if troubles else ""
-    )
+    return Text(text + (" · TROUBLE: see `ems doctor`" if troubles else ""), style="red" if troubles else "")
 
 
 def _buses(figures: Figures) -> Table:
