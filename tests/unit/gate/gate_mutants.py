@@ -217,6 +217,7 @@ MUTANTS: Final = (
         "draft.state.groups.get(chosen.group, (name,)) if chosen.group else (name,)",
         "(name,)",
         "I15",
+        "I14",
     ),
     # I17 are about: the chain of entries
     _m("draft.Draft.write", "if why != REFRESH:", "if why not in (REFRESH, 'fallback'):", "I17"),

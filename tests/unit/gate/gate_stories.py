@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from edge_agent.gate import audit
 from protocols.command import Command, CommandKind, Echo, Level
 from tests.unit.gate.gate_judge import Judge
 from tests.unit.gate.gate_plant import (
@@ -375,9 +376,11 @@ def unsigned_chain(one: Protocol) -> None:
     set_(one, CHILLER, 8.0, lease_s=1.0)
     one.time_passes(8)
     db = one.world.store._db
+    (first,) = db.execute("SELECT before FROM audit WHERE n = 1").fetchone()
+    db.execute("UPDATE audit SET before = ? WHERE n = 1", (b"z" * 32,))
+    assert audit.broken_at(db) == 1, "I17: another beginning of the chain was not found"
+    db.execute("UPDATE audit SET before = ? WHERE n = 1", (first,))
     db.execute("UPDATE audit SET hash = ?, body = ? WHERE n = 1", (b"x" * 32, b"x"))
-    from edge_agent.gate import audit  # noqa: PLC0415  the mutant's module
-
     assert audit.broken_at(db) == 1, "I17: a changed entry was not found"
     db.execute("DELETE FROM audit WHERE n = 1")
     db.execute("UPDATE audit SET before = ? WHERE n = 3", (b"y" * 32,))
