@@ -24,7 +24,7 @@ from edge_agent.settings import Accepted, Place, bus_login, load_accepted
 from edge_agent.top import Figures, one, read_metrics
 from protocols.device import Device
 from protocols.errors import ConfigError, EmsError
-from runtime.bus import connect
+from runtime.bus import BusLogin, connect
 from runtime.clock import SystemClock
 
 _SPOILED_FRAC: Final = 0.001
@@ -41,24 +41,33 @@ _MARKS: Final = {"ok": "[green]ok  [/green]", "look": "[yellow]look[/yellow]", "
 async def check_bus(accepted: Accepted) -> Finding:
     """Whether the bus answers and takes this edge's key."""
     place = accepted.place
-    address = urlsplit(place.bus)
+    try:
+        login = bus_login(place)
+    except ConfigError as error:
+        return Finding("bus", "bad", "there is no key to sign in with", str(error))
+    address = urlsplit(login.url)
     try:
         async with asyncio.timeout(_REACH_S):
             _, writer = await asyncio.open_connection(address.hostname, address.port)
             writer.close()
     except (OSError, TimeoutError) as error:
         do = "check the cable, the route and the firewall (one outgoing TCP connection); samples are kept"
-        return Finding("bus", "bad", f"{place.bus} is not reached ({str(error) or 'no answer'})", do)
+        return Finding("bus", "bad", f"{login.url} is not reached ({str(error) or 'no answer'})", do)
+    fault = await _sign_in(login)
+    return fault or Finding("bus", "ok", f"{login.url} takes {place.edge}")
+
+
+async def _sign_in(login: BusLogin) -> Finding | None:
     try:
         async with asyncio.timeout(_REACH_S):
-            client = await connect(bus_login(place))
+            client = await connect(login)
             await client.close()
     except TimeoutError:
-        do = f"start the bus with `--edge {place.edge}` and copy the seed that it made to this box"
-        return Finding("bus", "bad", f"{place.bus} answers, but does not take {place.edge}", do)
+        do = f"bring the box in again: `ems bus token {login.name}` at the hub, `ems edge join TOKEN` here"
+        return Finding("bus", "bad", f"{login.url} answers, but does not take {login.name}", do)
     except ConfigError as error:
-        return Finding("bus", "bad", "there is no key to sign in with", str(error))
-    return Finding("bus", "ok", f"{place.bus} takes {place.edge}")
+        return Finding("bus", "bad", "the bus cannot be told from another one", str(error))
+    return None
 
 
 async def check_devices(accepted: Accepted, *, running: bool) -> list[Finding]:

@@ -9,6 +9,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from edge_agent.account import load_account
 from edge_agent.configuration_store import folder_in_force
 from edge_agent.gate.book import interlock_inputs, load_blocks, load_proof, point_rules
 from edge_agent.gate.rules import Issuer, Rules
@@ -17,7 +18,7 @@ from protocols.command import Level
 from protocols.errors import ConfigError, KeyFileError
 from protocols.signing import key_id
 from protocols.write_block import WriteBlock
-from runtime.bus import BusLogin
+from runtime.bus import BusLogin, ca_file
 from runtime.keys import load_public_key
 from runtime.nats_server import seed_file
 from runtime.site import SiteDevices, devices_file, load_devices
@@ -149,12 +150,16 @@ def gate_rules(accepted: Accepted, agent_epoch: int) -> Rules:
 
 
 def bus_login(place: Place) -> BusLogin:
-    """Credentials of this edge.
+    """Credentials of this edge; a box that joined goes by the address it was given then.
 
     Raises:
-        ConfigError: The seed is missing.
+        ConfigError: The seed is missing, or what the box was given at its joining was spoiled.
     """
     seed = seed_file(place.keys, place.edge)
     if not seed.exists():
-        raise ConfigError(f"{seed} is missing; `ems bus run --edge {place.edge}` makes it, copy it here")
-    return BusLogin(place.bus, place.edge, seed)
+        raise ConfigError(
+            f"{seed} is missing; bring this box in: `ems edge join TOKEN`, and `ems bus token {place.edge}` "
+            "at the hub makes the token"
+        )
+    account = load_account(place.keys, place.edge)
+    return BusLogin(place.bus if account is None else account.bus, place.edge, seed, ca_file(place.keys))

@@ -15,7 +15,8 @@
     │   └── StoreLockedError         another process holds the state folder
     ├── AccessError                  a person may not do this (now)
     │   ├── NotSignedInError         no token, or one that is not good (any more)
-    │   └── TooManyGuessesError      wait before the next password; `wait_s` says how long
+    │   ├── TooManyGuessesError      wait before the next password; `wait_s` says how long
+    │   └── JoinRefusedError         a join token that is unknown, over, or used by another box
     └── SolveError                   no plan that may be used; the last good plan stays in force
 
 Subclasses add no `__init__`: that keeps every error picklable, so that it
@@ -125,6 +126,10 @@ class AccessError(EmsError):
 
 class NotSignedInError(AccessError):
     """No token, or one that is not good (any more); the person has to sign in."""
+
+
+class JoinRefusedError(AccessError):
+    """A join token is unknown, over, or was used by another box."""
 
 
 class TooManyGuessesError(AccessError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import APIError, NotFoundError
 
-from protocols.errors import BusError
+from protocols.errors import BusError, ConfigError
 from protocols.subjects import (
     STREAM_CATALOGUE,
     STREAM_COMMAND,
@@ -49,11 +50,31 @@ class BusLogin:
         url: `nats://host:port`.
         name: `hub` or the edge's id; also names the inbox prefix.
         seed_file: nkey seed; None on a server without authorisation.
+        ca: Certificate of the only CA that is believed; needed for `tls://`.
     """
 
     url: str
     name: str
     seed_file: Path | None = None
+    ca: Path | None = None
+
+
+def ca_file(keys: Path) -> Path:
+    """Where a keys folder has the certificate of the installation's CA."""
+    return keys / "bus_ca.pem"
+
+
+def _tls_of(login: BusLogin) -> ssl.SSLContext | None:
+    if not login.url.startswith("tls://"):
+        return None
+    if login.ca is None or not login.ca.exists():
+        raise ConfigError(f"{login.url} needs the certificate of your CA beside the keys, as bus_ca.pem")
+    try:
+        context = ssl.create_default_context(cafile=str(login.ca))
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"{login.ca}: is no certificate in PEM: {error}") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    return context
 
 
 def inbox_prefix(name: str) -> str:
@@ -67,11 +88,15 @@ async def connect(login: BusLogin, on_state: OnState | None = None) -> Client:
     Args:
         login: Who and where.
         on_state: Called at each (re)connect and each loss.
+
+    Raises:
+        ConfigError: `tls://` without the certificate of a CA.
     """
     waiting = False
+    tls = _tls_of(login)
     while True:
         try:
-            client = await _connect_once(login, on_state)
+            client = await _connect_once(login, tls, on_state)
         except (OSError, NatsError, TimeoutError) as error:
             if not waiting:
                 _log.warning("the bus at %s does not answer (%s); waiting for it", login.url, error)
@@ -84,7 +109,7 @@ async def connect(login: BusLogin, on_state: OnState | None = None) -> Client:
         return client
 
 
-async def _connect_once(login: BusLogin, on_state: OnState | None) -> Client:
+async def _connect_once(login: BusLogin, tls: ssl.SSLContext | None, on_state: OnState | None) -> Client:
     async def lost() -> None:
         if client.is_draining or client.is_closed:
             return
@@ -120,6 +145,8 @@ async def _connect_once(login: BusLogin, on_state: OnState | None) -> Client:
         disconnected_cb=lost,
         reconnected_cb=back,
         error_cb=failed,
+        tls=tls,
+        tls_handshake_first=tls is not None,  # else who sits between could strip the encryption
     )
     first.said = True
     return client
@@ -156,6 +183,7 @@ def stream_configs() -> tuple[StreamConfig, ...]:
             subjects=list(STREAM_SUBJECTS[STREAM_CATALOGUE]),
             storage=StorageType.FILE,
             max_msgs_per_subject=1,
+            discard=DiscardPolicy.NEW,
             max_bytes=64_000_000,
         ),
         StreamConfig(
@@ -163,6 +191,7 @@ def stream_configs() -> tuple[StreamConfig, ...]:
             subjects=list(STREAM_SUBJECTS[STREAM_COMMAND]),
             storage=StorageType.MEMORY,
             max_age=_COMMAND_AGE_S,
+            discard=DiscardPolicy.NEW,
             max_bytes=16_000_000,
         ),
     )

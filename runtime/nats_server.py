@@ -1,33 +1,31 @@
 """The bus as a process of its own: its configuration, and one for tests on a free port.
 
-Permissions are allow-lists only. Each edge has its own nkey and inbox prefix; only the hub makes streams and
-consumers. `sync_interval: always`, because the server's default lost every acknowledged message of the last
-minutes at a power cut.
+What each box may do is in `runtime/bus_layout.py`, who may log in in `runtime/bus_register.py`. Only the hub
+makes streams and consumers. `sync_interval: always`, because the server's default lost every acknowledged
+message of the last minutes at a power cut.
 """
 
 from __future__ import annotations
 
-import secrets
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import nkeys
-
 from protocols.errors import BusError, ConfigError
-from runtime.bus import BusLogin, inbox_prefix
+from runtime.bus import BusLogin
+from runtime.bus_layout import HUB
+from runtime.bus_register import BusEdge, BusKeeper, BusRegister, new_seed, public_key
 from runtime.children import check_port_free, free_port
 from runtime.keys import read_private, write_private
 
 _STOP_WAIT_S: Final = 5.0
-HUB: Final = "hub"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,67 +74,56 @@ def ensure_seed(keys: Path, name: str) -> None:
     """
     path = seed_file(keys, name)
     if not path.exists():
-        raw = nkeys.encode_seed(secrets.token_bytes(32), nkeys.PREFIX_BYTE_USER)
-        write_private(path, bytes(raw))
+        write_private(path, new_seed())
 
 
-def _public(keys: Path, name: str) -> str:
-    return str(nkeys.from_seed(bytearray(read_private(seed_file(keys, name)))).public_key, "ascii")
+def public_of(keys: Path, name: str) -> str:
+    """The public nkey of a user whose seed stands in this folder.
 
-
-def _user(keys: Path, name: str, publish: Sequence[str], subscribe: Sequence[str]) -> str:
-    quoted = [", ".join(f'"{subject}"' for subject in part) for part in (publish, subscribe)]
-    return (
-        f"    {{ nkey: {_public(keys, name)}, permissions: {{ publish: {{ allow: [{quoted[0]}] }}, "
-        f'subscribe: {{ allow: [{quoted[1]}] }}, allow_responses: {{ max: 1, expires: "30s" }} }} }}'
-    )
-
-
-def _edge_user(keys: Path, edge: str) -> str:
-    publish = [
-        f"tel.{edge}.*", f"rcpt.{edge}.*", f"cat.{edge}.*", f"hb.{edge}", f"win.{edge}",
-        f"$JS.API.CONSUMER.MSG.NEXT.CMD.CMD_{edge}", f"$JS.ACK.CMD.CMD_{edge}.>",
-    ]  # fmt: skip
-    subscribe = [f"{inbox_prefix(edge)}.>", f"ren.{edge}", f"cov.{edge}", f"cfg.{edge}", f"ask.{edge}"]
-    return _user(keys, edge, publish, subscribe)
+    Raises:
+        ConfigError: The file holds no seed.
+        KeyFileError: It cannot be read, or others can read it.
+    """
+    return public_key(read_private(seed_file(keys, name)))
 
 
 def write_config(config: BusConfig) -> Path:
-    """Make missing seeds and write `nats.conf`; returns its path.
+    """Make missing seeds of the hub and of these edges, let them in, and write `nats.conf`; returns its path.
+
+    What the folder's register says besides, of boxes that joined and of TLS, stays.
 
     Raises:
+        ConfigError: The files cannot be written, or the register was spoiled.
         KeyFileError: A seed cannot be made or read.
     """
     for name in (HUB, *config.edges):
         ensure_seed(config.keys, name)
-    hub_publish = ["cmd.*", "ren.*", "cov.*", "cfg.*", "ask.*", "evt.>", "$JS.API.>", "$JS.ACK.>", "$KV.>"]
-    hub_subscribe = [f"{inbox_prefix(HUB)}.>", "hb.*", "win.*", "evt.>", "tel.>", "rcpt.>", "cat.>", "$KV.>"]
-    users = [_user(config.keys, HUB, hub_publish, hub_subscribe)]
-    users += [_edge_user(config.keys, edge) for edge in config.edges]
-    text = f"""\
-server_name: ems_bus
-listen: "{config.host}:{config.port}"
-max_payload: 256KB
-jetstream {{
-  store_dir: "{config.folder / "store"}"
-  sync_interval: always
-  max_file_store: {config.max_store_bytes}
-  max_memory_store: 67108864
-}}
-authorization {{
-  users = [
-{_join(users)}
-  ]
-}}
-"""
-    config.folder.mkdir(parents=True, exist_ok=True)
-    path = config.folder / "nats.conf"
-    path.write_text(text, encoding="utf-8")
-    return path
+
+    def how(old: BusRegister | None) -> BusRegister:
+        listen = f"{config.host}:{config.port}"
+        register = BusRegister(
+            listen=listen,
+            address=f"nats://{listen}",
+            hub_key=public_of(config.keys, HUB),
+            max_store_bytes=config.max_store_bytes,
+        )
+        if old is not None:
+            kept = {"listen": listen, "hub_key": register.hub_key}
+            moved = {} if old.listen == listen else {"address": _moved(old, config.port)}
+            register = old.model_copy(update=kept | moved)
+        for edge in config.edges:
+            register = register.with_edge(
+                BusEdge(edge=edge, key=public_of(config.keys, edge), state="joined")
+            )
+        return register
+
+    keeper = BusKeeper(config.folder)
+    keeper.change(how)
+    return keeper.config
 
 
-def _join(users: Sequence[str]) -> str:
-    return ",\n".join(users)
+def _moved(old: BusRegister, port: int) -> str:
+    return f"{old.address.rpartition(':')[0]}:{port}"
 
 
 class NatsServer:

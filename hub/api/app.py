@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from hub.api import auth_routes, edge_routes, problems, site_routes
+from hub.api import auth_routes, edge_routes, join_routes, problems, site_routes
 from hub.api.deps import ApiDeps
 from hub.api.live import LiveHub
 from hub.api.models import Problem
@@ -52,5 +52,6 @@ def _with_routes() -> FastAPI:
     app.include_router(auth_routes.router, prefix=_PREFIX)
     app.include_router(site_routes.router, prefix=_PREFIX)
     app.include_router(edge_routes.router, prefix=_PREFIX)
+    app.include_router(join_routes.router, prefix=_PREFIX)
     problems.install(app)
     return app

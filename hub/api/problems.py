@@ -12,11 +12,12 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
-from protocols.errors import EmsError, NotSignedInError, StoreError, TooManyGuessesError
+from protocols.errors import EmsError, JoinRefusedError, NotSignedInError, StoreError, TooManyGuessesError
 
 _log = logging.getLogger(__name__)
 _STATUS: Final[tuple[tuple[type[EmsError], int], ...]] = (
     (NotSignedInError, 401),
+    (JoinRefusedError, 403),
     (TooManyGuessesError, 429),
     (StoreError, 503),
 )

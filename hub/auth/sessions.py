@@ -54,6 +54,11 @@ class Auth:
         self._one_guess = asyncio.Lock()
         """A guess costs 64 MB and counts only when it is over: many at once would pass the brake together."""
 
+    @property
+    def throttle(self) -> Throttle:
+        """The brake on guessing, of passwords and of join tokens."""
+        return self._throttle
+
     async def login(self, name: str, password: str, address: str) -> SignedIn:
         """Check a password.
 

@@ -9,8 +9,9 @@ from typing import Final
 
 from hub import database
 from hub.store import schema
-from runtime.bus import BusLogin
-from runtime.nats_server import HUB, seed_file
+from runtime.bus import BusLogin, ca_file
+from runtime.bus_layout import HUB
+from runtime.nats_server import seed_file
 
 ROLES: Final = ("ingest", "api", "dispatch")
 """In order of start; `hub.roles.<name>` has `async def run(options: RoleOptions) -> None`."""
@@ -42,7 +43,7 @@ class RoleOptions:
     def login(self) -> BusLogin:
         """The hub's credentials on the bus; without a seed where the keys folder has none."""
         seed = seed_file(self.keys, HUB)
-        return BusLogin(self.bus, HUB, seed if seed.exists() else None)
+        return BusLogin(self.bus, HUB, seed if seed.exists() else None, ca_file(self.keys))
 
     @property
     def series_path(self) -> Path:

@@ -15,7 +15,8 @@ from runtime.children import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 HELPED = (
-    "", "demo", "bus", "bus run", "edge", "edge run", "edge check", "edge prove", "hub", "hub run",
+    "", "demo", "bus", "bus run", "bus config", "bus show", "bus token", "bus revoke", "edge join",
+    "edge", "edge run", "edge check", "edge prove", "hub", "hub run",
     "hub configuration", "hub configuration send", "hub configuration list", "hub configuration save",
     "edge save", "edge restore", "edge rules check",
     "edge rules try", "doctor", "hub init", "hub openapi", "hub admin", "hub admin reset", "sim", "sim run",
@@ -56,6 +57,10 @@ def test_every_help_has_an_example(command: str) -> None:
         ("demo --for inf", "FOR=inf"),
         ("demo --for -90", "FOR=-90"),
         ("bus run --state x --keys x --port 65536", "Invalid value for '--port'"),
+        ("bus show --state /nowhere", "run `ems bus config` first"),
+        ("bus config --state /nowhere --listen here", "--listen 'here'"),
+        ("bus config --state /nowhere --edge Edge1", "cannot be an edge's id"),
+        ("edge join nonsense", "this is no join token"),
         ("sim fault comp1 angry", "Invalid value for"),
     ],
 )

@@ -1,0 +1,150 @@
+"""`ems bus config`: what a person wants of the bus, checked and laid over what was wanted before."""
+
+from __future__ import annotations
+
+import hashlib
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from protocols.errors import ConfigError
+from protocols.join import LOOPBACK
+from runtime.bus_register import BusRegister, with_spares
+from runtime.keys import read_private
+
+USUAL_LISTEN: Final = "127.0.0.1:4222"
+USUAL_MONITOR_PORT: Final = 8222
+MOST_SPARES: Final = 500
+_MB: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What was said this time; None and empty leave what was said before.
+
+    Attributes:
+        listen: `host:port`.
+        address: What boxes connect to.
+        edges: Edges that shall have an account.
+        spare: How many accounts without a box there shall be.
+        monitor_port: Port on loopback; 0: none.
+        max_store_mb: Bound of the streams on disk. [MB]
+        tls: Certificate, key and CA; all or none.
+        plain: Whether other machines may connect without TLS.
+    """
+
+    listen: str | None = None
+    address: str | None = None
+    edges: Sequence[str] = ()
+    spare: int = 0
+    monitor_port: int | None = None
+    max_store_mb: int | None = None
+    tls: tuple[Path, Path, Path] | None = None
+    plain: bool = False
+
+
+def tls_files(cert: Path | None, key: Path | None, ca: Path | None) -> tuple[Path, Path, Path] | None:
+    """The three files, checked; None where none was given.
+
+    Raises:
+        ConfigError: One is missing, is no certificate, or the key does not fit; the message says which.
+        KeyFileError: Others can read the private key.
+    """
+    if cert is None and key is None and ca is None:
+        return None
+    if cert is None or key is None or ca is None:
+        raise ConfigError("--tls-cert, --tls-key and --tls-ca belong together; give all three")
+    read_private(key)
+    try:
+        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server.load_cert_chain(cert, key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"{cert} and {key} are no certificate with its key in PEM: {error}") from error
+    ca_pin(ca)
+    return cert.resolve(), key.resolve(), ca.resolve()
+
+
+def ca_pin(ca: Path) -> bytes:
+    """SHA-256 of a CA's certificate (DER), which join tokens carry.
+
+    Raises:
+        ConfigError: The file holds no certificate, or more than one.
+    """
+    try:
+        text = ca.read_text(encoding="ascii")
+        if text.count("BEGIN CERTIFICATE") != 1:
+            raise ConfigError(f"{ca}: holds {text.count('BEGIN CERTIFICATE')} certificates; one CA is pinned")
+        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(text[text.index("-----BEGIN CERT") :])).digest()
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{ca}: is no certificate in PEM ({error})") from error
+
+
+def settled(old: BusRegister | None, wanted: Wanted, hub_key: str) -> BusRegister:
+    """The register as wanted; keys and accounts that are there stay.
+
+    Raises:
+        ConfigError: Something does not go together; the message says what to do.
+    """
+    said: dict[str, object] = {} if old is None else old.model_dump()
+    listen = wanted.listen or (old.listen if old else USUAL_LISTEN)
+    said |= {"listen": listen, "hub_key": hub_key}
+    if old is None or wanted.monitor_port is not None:
+        said["monitor_port"] = USUAL_MONITOR_PORT if wanted.monitor_port is None else wanted.monitor_port
+    if wanted.max_store_mb is not None:
+        said["max_store_bytes"] = wanted.max_store_mb * _MB
+    if wanted.tls is not None:
+        said |= dict(zip(("tls_cert", "tls_key", "tls_ca"), wanted.tls, strict=True))
+    secure = said.get("tls_cert") is not None
+    said["address"] = _address(old, wanted, listen, secure=secure)
+    try:
+        register = BusRegister.model_validate(said)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).replace("_", "-")
+        raise ConfigError(f"--{name} {first['input']!r}: {first['msg']}; one is {USUAL_LISTEN}") from error
+    _refuse_unsafe(register, plain=wanted.plain)
+    return _with_spare_count(with_spares(register, wanted.edges), wanted.spare)
+
+
+def _address(old: BusRegister | None, wanted: Wanted, listen: str, *, secure: bool) -> str:
+    """What boxes connect to: as said, else as before, else where the server listens."""
+    before = old.address if old is not None and old.listen == listen else f"nats://{listen}"
+    rest = (wanted.address or before).partition("://")
+    if wanted.address is not None and rest[1] and rest[0] != ("tls" if secure else "nats"):
+        raise ConfigError(
+            f"--address {wanted.address}: the server has {'a' if secure else 'no'} certificate, "
+            f"so it is {'tls' if secure else 'nats'}://{rest[2]}"
+        )
+    return f"{'tls' if secure else 'nats'}://{rest[2] or rest[0]}"
+
+
+def _refuse_unsafe(register: BusRegister, *, plain: bool) -> None:
+    host, _, port = register.listen.rpartition(":")
+    if not 0 < int(port) <= 65_535:  # noqa: PLR2004  ports have 16 bits
+        raise ConfigError(f"--listen {register.listen}: a port is a number from 1 to 65535")
+    if host in LOOPBACK or host == "[::1]":
+        return
+    if register.tls_cert is None and not plain:
+        raise ConfigError(
+            f"--listen {register.listen} lets other machines in, and without a certificate all goes in the "
+            "clear; give --tls-cert, --tls-key and --tls-ca (or --plain, inside a VPN)"
+        )
+    if register.address.partition("://")[2].rpartition(":")[0] in {"0.0.0.0", "[::]"}:  # noqa: S104  it is refused
+        raise ConfigError("--address is needed: boxes cannot connect to 0.0.0.0; one is hub.example:4222")
+
+
+def _with_spare_count(register: BusRegister, wanted: int) -> BusRegister:
+    """As many accounts without a box, named by the next free numbers."""
+    if wanted > MOST_SPARES:
+        raise ConfigError(
+            f"--spare {wanted}: at most {MOST_SPARES}, since each makes the server's start longer"
+        )
+    number = 1
+    while sum(one.state == "spare" for one in register.edges) < wanted:
+        register = with_spares(register, [f"edge{number}"])
+        number += 1
+    return register
