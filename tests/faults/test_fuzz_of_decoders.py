@@ -213,7 +213,8 @@ def test_a_list_of_structures_without_fields_is_refused_at_once() -> None:
 
 
 def test_a_gap_record_whose_version_is_a_list_is_refused() -> None:
-    for version in ([], {}):
-        row = [version, "gap", "edge1", "j0", 3, 9, 7, 4200, 0, 0, "room"]
+    versions: tuple[object, ...] = ([], {})
+    for version in versions:
+        row: list[object] = [version, "gap", "edge1", "j0", 3, 9, 7, 4200, 0, 0, "room"]
         with pytest.raises(EmsError):
             decode_gap(bytes(msgpack.packb(row)))
