@@ -21,6 +21,7 @@ import typer
 from pydantic import ValidationError
 
 from edge_agent.account import Account, account_file
+from edge_agent.box import become_agent, read_box
 from protocols.errors import BusError, ConfigError, ContractError
 from protocols.join import JoinToken, decode_token
 from runtime.bus import BusLogin, ca_file, connect
@@ -31,30 +32,41 @@ from runtime.nats_server import seed_file
 _ANSWER_S: Final = 10.0
 _SIGN_IN_S: Final = 20.0
 _MOST_BYTES: Final = 65_536
+_ELSEWHERE: Final = Path("var/keys")
 
 
 def join(
     token: Annotated[str, typer.Argument(help="What `ems bus token` printed at the hub; `-` reads it.")],
     *,
-    keys: Annotated[Path, typer.Option(help="Folder of the keys of this box.")] = Path("var/keys"),
+    keys: Annotated[Path | None, typer.Option(help="Folder of the keys of this box.")] = None,
     again: Annotated[
         bool, typer.Option("--again", help="This box joined before: give it a new key.")
     ] = False,
 ) -> None:
     """Bring this box in: make its key, let the hub take the public half, sign in at the bus.
 
-    The token is good once and for some minutes; make it at the hub: ems bus token edge2
+    The token is good once and for some minutes; make it at the hub: ems bus token edge2. On a box that the
+    package set up the keys are in /var/lib/ems-edge/keys, elsewhere in var/keys.
 
     Example: ems edge join emsjoin1.lqRkZW1v… --keys var/keys
     """
     word = typer.get_text_stream("stdin").readline() if token == "-" else token  # noqa: S105  a dash
-    account = bring_in(decode_token(word), keys, again=again)
-    typer.echo(f"{account.site}/{account.edge} may sign in at {account.bus}; key and account are in {keys}")
-    login = BusLogin(account.bus, account.edge, seed_file(keys, account.edge), ca_file(keys))
+    folder = keys or _keys_of_this_box()
+    account = bring_in(decode_token(word), folder, again=again)
+    typer.echo(f"{account.site}/{account.edge} may sign in at {account.bus}; key and account are in {folder}")
+    login = BusLogin(account.bus, account.edge, seed_file(folder, account.edge), ca_file(folder))
     asyncio.run(_sign_in(login))
     typer.echo(
         f"signed in at {account.bus}; start the agent with --site {account.site} --edge {account.edge}"
     )
+
+
+def _keys_of_this_box() -> Path:
+    box = read_box()
+    if box is None:
+        return _ELSEWHERE
+    become_agent()
+    return box.place.keys
 
 
 def bring_in(token: JoinToken, keys: Path, *, again: bool = False) -> Account:

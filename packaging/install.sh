@@ -157,7 +157,7 @@ finish() {
     ems edge check --config "$config" --site "$site_id" --edge "$edge_id" --state "$state" --keys "$state/keys" ||
         fail "the device list has faults, they stand above; the agent was not started"
     if [ ! -e "$state/keys/$edge_id.nk" ]; then
-        say "$state/keys/$edge_id.nk is missing: the bus makes it (ems bus run --edge $edge_id). Next: sh install.sh --from … --keys FOLDER"
+        say "$state/keys/$edge_id.nk is missing. Next: \`ems bus token $edge_id\` at the hub, \`sudo ems edge join TOKEN\` here"
     elif [ -d /run/systemd/system ]; then
         systemctl restart ems-edge || fail "the agent does not start; \`journalctl -u ems-edge -n 20\` says why"
         say "the agent runs. Look: ems doctor; ems edge top --state $state"
