@@ -20,7 +20,7 @@ RESTART_AFTER_S: Final = 1.0
 MOST_STARTS: Final = 3
 """Starts in vain after which the demo gives up while it waits for a part."""
 
-START_WAIT_S: Final = 60.0
+START_WAIT_S: Final = 120.0
 """How long a part may take to come up. [s]"""
 
 _STOP_WAIT_S: Final = 25.0

@@ -23,8 +23,8 @@ from runtime.site import SiteDevices, devices_file, load_devices
 SEED: Final = 1
 """What the true machines and the past are drawn from."""
 
-_SEED_HISTORY_S: Final = 60.0
-_PROVE_S: Final = 40.0
+_SEED_HISTORY_S: Final = 180.0
+_PROVE_S: Final = 120.0
 
 
 def bring_up(layout: Layout, parts: Parts) -> Callable[[], None]:
