@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from protocols.errors import ConfigError
 from protocols.join import LOOPBACK
 from runtime.bus_register import BusRegister, with_spares
-from runtime.keys import read_private
+from runtime.keys import load_pair
 
 USUAL_LISTEN: Final = "127.0.0.1:4222"
 USUAL_MONITOR_PORT: Final = 8222
@@ -58,14 +58,8 @@ def tls_files(cert: Path | None, key: Path | None, ca: Path | None) -> tuple[Pat
         return None
     if cert is None or key is None or ca is None:
         raise ConfigError("--tls-cert, --tls-key and --tls-ca belong together; give all three")
-    read_private(key)
-    try:
-        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        server.load_cert_chain(cert, key)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"{cert} and {key} are no certificate with its key in PEM: {error}") from error
     ca_pin(ca)
-    return cert.resolve(), key.resolve(), ca.resolve()
+    return (*load_pair(cert, key), ca.resolve())
 
 
 def ca_pin(ca: Path) -> bytes:

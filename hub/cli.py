@@ -12,6 +12,7 @@ import typer
 from hub.registry.cli import app as configuration
 from hub.roles.options import ROLES, RoleOptions
 from protocols.errors import ConfigError, EmsError
+from runtime.keys import load_pair
 from runtime.logs import setup_logging
 
 app = typer.Typer(no_args_is_help=True, help="The central hub: store, page, forecast, dispatch.")
@@ -25,6 +26,8 @@ StateOption = Annotated[Path, typer.Option(help="The hub's own folder.")]
 BusOption = Annotated[str, typer.Option(help="Address of the plant bus.")]
 KeysOption = Annotated[Path, typer.Option(help="Folder of keys and nkey seeds.")]
 PortOption = Annotated[int, typer.Option(help="Port of the page and the API.", min=1, max=65535)]
+CertOption = Annotated[Path | None, typer.Option(help="Certificate of page and API, PEM; makes them https.")]
+KeyOption = Annotated[Path | None, typer.Option(help="Its private key, PEM, mode 0600.")]
 HostOption = Annotated[str, typer.Option(help="Address the page and the API listen on.")]
 
 _CONFIG = Path("configs")
@@ -43,6 +46,8 @@ def run(  # noqa: PLR0913, PLR0917  a command line
     port: PortOption = 8080,
     host: HostOption = "127.0.0.1",
     roles: Annotated[str, typer.Option(help="Roles to run, joined by commas.")] = ",".join(ROLES),
+    tls_cert: CertOption = None,
+    tls_key: KeyOption = None,
 ) -> None:
     """Run the hub until Ctrl-C; each role is a process of its own.
 
@@ -53,7 +58,7 @@ def run(  # noqa: PLR0913, PLR0917  a command line
 
     setup_logging("hub")
     load_registry(config, site)
-    options = RoleOptions(config, site, state, bus, keys, port, host)
+    options = RoleOptions(config, site, state, bus, keys, port, host, _tls_of(tls_cert, tls_key))
     run_hub(options, _role_names(roles), typer.echo)
 
 
@@ -82,13 +87,15 @@ def init(
 @app.command(hidden=True)
 def role(  # noqa: PLR0913, PLR0917  a command line
     name: str, config: ConfigOption, site: SiteOption, state: StateOption, bus: BusOption,
-    keys: KeysOption, port: PortOption, host: HostOption = "127.0.0.1",
+    keys: KeysOption, port: PortOption, host: HostOption = "127.0.0.1", tls_cert: CertOption = None,
+    tls_key: KeyOption = None,
 ) -> None:  # fmt: skip
     """Be one role; started by `ems hub run`."""
     from hub.service import run_role  # noqa: PLC0415  the help needs none of it
 
     setup_logging(f"hub.{name}")
-    run_role(_role_names(name)[0], RoleOptions(config, site, state, bus, keys, port, host))
+    tls = _tls_of(tls_cert, tls_key)
+    run_role(_role_names(name)[0], RoleOptions(config, site, state, bus, keys, port, host, tls))
 
 
 @admin.command()
@@ -120,6 +127,20 @@ def openapi() -> None:
     from hub.api.app import openapi_document  # noqa: PLC0415  the help needs none of it
 
     typer.echo(json.dumps(openapi_document(), indent=2, ensure_ascii=False, sort_keys=False))
+
+
+def _tls_of(cert: Path | None, key: Path | None) -> tuple[Path, Path] | None:
+    """Certificate and key, checked before anything starts.
+
+    Raises:
+        ConfigError: One of the two is missing, or they do not fit.
+        KeyFileError: Others can read the key.
+    """
+    if cert is None and key is None:
+        return None
+    if cert is None or key is None:
+        raise ConfigError("--tls-cert and --tls-key belong together; give both")
+    return load_pair(cert, key)
 
 
 def _role_names(text: str) -> list[str]:

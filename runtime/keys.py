@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import ssl
 import stat
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from protocols.errors import KeyFileError
+from protocols.errors import ConfigError, KeyFileError
 
 
 def write_private(path: Path, data: bytes) -> None:
@@ -87,6 +88,21 @@ def load_or_create_signing_key(path: Path) -> Ed25519PrivateKey:
         f"{path}: only its public half {public.name} is here, so the key is kept elsewhere; bring it, "
         "or give --keys its folder"
     )
+
+
+def load_pair(cert: Path, key: Path) -> tuple[Path, Path]:
+    """Check that a certificate and its private key, both PEM, can serve TLS; gives their absolute paths.
+
+    Raises:
+        ConfigError: No certificate, no key, or they do not fit.
+        KeyFileError: The key is missing, or others can read it.
+    """
+    read_private(key)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"{cert} and {key} are no certificate with its key in PEM: {error}") from error
+    return cert.resolve(), key.resolve()
 
 
 def write_public_key(path: Path, key: Ed25519PublicKey) -> None:

@@ -48,6 +48,7 @@ async def run(options: RoleOptions) -> None:
         uvicorn.Config(
             create_app(deps, live), host=options.host, port=options.port, log_config=None, access_log=False,
             ws_max_size=65_536, timeout_graceful_shutdown=3, server_header=False,
+            ssl_certfile=options.tls and options.tls[0], ssl_keyfile=options.tls and options.tls[1],
         )
     )  # fmt: skip
     backoff = Backoff(first_s=0.5, most_s=5.0)

@@ -29,6 +29,7 @@ class RoleOptions:
         keys: Folder of keys and nkey seeds.
         port: Port of the page and the API.
         host: Address the API listens on.
+        tls: Certificate and private key of page and API, PEM; None: plain HTTP, for loopback or a proxy.
     """
 
     config: Path
@@ -38,6 +39,7 @@ class RoleOptions:
     keys: Path
     port: int
     host: str = "127.0.0.1"
+    tls: tuple[Path, Path] | None = None
 
     @property
     def login(self) -> BusLogin:
@@ -60,6 +62,7 @@ class RoleOptions:
         return [
             f"--config={self.config}", f"--site={self.site}", f"--state={self.state}", f"--bus={self.bus}",
             f"--keys={self.keys}", f"--port={self.port}", f"--host={self.host}",
+            *([] if self.tls is None else [f"--tls-cert={self.tls[0]}", f"--tls-key={self.tls[1]}"]),
         ]  # fmt: skip
 
 

@@ -8,6 +8,8 @@ import hashlib
 import ipaddress
 import ssl
 import stat
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -34,6 +36,8 @@ from hub.auth.sessions import Auth
 from hub.auth.tokens import Tokens
 from hub.database import FILE, create_engine, embedded_url, sessions_of, upgrade
 from hub.registry.site import load_registry
+from hub.roles.options import RoleOptions
+from hub.service import prepare
 from hub.store.embedded import EmbeddedStore
 from protocols.errors import ConfigError, ContractError
 from protocols.join import JoinToken, check_address, decode_token
@@ -41,7 +45,7 @@ from runtime.bus import BusLogin, ca_file, connect, ensure_streams, publish_row
 from runtime.bus_register import BusKeeper
 from runtime.children import free_port
 from runtime.clock import SystemClock
-from runtime.nats_server import RunningBus, running_bus
+from runtime.nats_server import RunningBus, running_bus, wait_listening
 
 pytestmark = pytest.mark.net
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -194,6 +198,28 @@ def test_the_secret_goes_to_no_hub_with_another_certificate_and_the_bus_is_told_
         assert ca_file(tmp_path / "box").read_text() == ca.read_text()
         plain.server.start()
         asyncio.run(_over_tls(plain, ca, tmp_path / "box"))
+
+
+def test_the_hub_itself_lets_a_box_in_over_https(tmp_path: Path) -> None:
+    ca, (cert, key) = _certificates(tmp_path / "ours")
+    with running_bus(tmp_path) as bus:
+        keeper = BusKeeper(bus.config.folder)
+        bus.server.stop()
+        wanted = Wanted(tls=tls_files(cert, key, ca))
+        keeper.change(lambda old: settled(old, wanted, keeper.known().hub_key))
+        options = RoleOptions(
+            CONFIGS, "demo", tmp_path / "hub", keeper.known().address, bus.config.keys, free_port(),
+            tls=(cert, key),
+        )  # fmt: skip
+        prepare(options, print)
+        command = [sys.executable, "-m", "hub.cli", "role", "api", *options.arguments()]
+        with subprocess.Popen(command, cwd=CONFIGS.parent) as process:
+            try:
+                wait_listening("127.0.0.1", options.port, process, 30.0)
+                hub = Hub(f"https://127.0.0.1:{options.port}", options.state, bus)
+                assert bring_in(hub.token("edge2"), tmp_path / "box").edge == "edge2"
+            finally:
+                process.terminate()
 
 
 async def _over_tls(bus: RunningBus, ca: Path, keys: Path) -> None:
