@@ -176,6 +176,8 @@ def stream_configs() -> tuple[StreamConfig, ...]:
             storage=StorageType.FILE,
             discard=DiscardPolicy.NEW,
             max_bytes=_TELEMETRY_BYTES,
+            deny_delete=True,
+            deny_purge=True,
             duplicate_window=_DUPLICATE_WINDOW_S,
         ),
         StreamConfig(

@@ -78,7 +78,7 @@ def test_a_missing_key_is_named(place: Place) -> None:
 
 
 def test_a_missing_seed_of_the_bus_says_what_to_do(place: Place) -> None:
-    with pytest.raises(ConfigError, match="ems bus run --edge edge1"):
+    with pytest.raises(ConfigError, match="ems bus token edge1"):
         bus_login(place)
 
 
