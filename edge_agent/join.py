@@ -21,7 +21,7 @@ import typer
 from pydantic import ValidationError
 
 from edge_agent.account import Account, account_file
-from edge_agent.box import become_agent, read_box
+from edge_agent.box import SETTINGS, Box, become_agent, read_box
 from protocols.errors import BusError, ConfigError, ContractError
 from protocols.join import JoinToken, decode_token
 from runtime.bus import BusLogin, ca_file, connect
@@ -51,8 +51,11 @@ def join(
     Example: ems edge join emsjoin1.lqRkZW1v… --keys var/keys
     """
     word = typer.get_text_stream("stdin").readline() if token == "-" else token  # noqa: S105  a dash
-    folder = keys or _keys_of_this_box()
-    account = bring_in(decode_token(word), folder, again=again)
+    told = decode_token(word)
+    folder = keys or keys_of(read_box(), told)
+    if keys is None:
+        become_agent()
+    account = bring_in(told, folder, again=again)
     typer.echo(f"{account.site}/{account.edge} may sign in at {account.bus}; key and account are in {folder}")
     login = BusLogin(account.bus, account.edge, seed_file(folder, account.edge), ca_file(folder))
     asyncio.run(_sign_in(login))
@@ -61,11 +64,19 @@ def join(
     )
 
 
-def _keys_of_this_box() -> Path:
-    box = read_box()
+def keys_of(box: Box | None, token: JoinToken) -> Path:
+    """The keys folder of a box that the package set up, else the usual one.
+
+    Raises:
+        ConfigError: The settings of the box name another edge than the token; the token is not used up.
+    """
     if box is None:
         return _ELSEWHERE
-    become_agent()
+    if (box.place.site, box.place.edge) != (token.site, token.edge):
+        raise ConfigError(
+            f"by {SETTINGS} this box is {box.place.site}/{box.place.edge}, and the token is for "
+            f"{token.site}/{token.edge}; change EMS_SITE and EMS_EDGE there, or take the right token"
+        )
     return box.place.keys
 
 

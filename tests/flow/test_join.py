@@ -25,7 +25,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner
 
-from edge_agent.join import bring_in
+from edge_agent.box import Box
+from edge_agent.join import bring_in, keys_of
 from edge_agent.settings import Place, bus_login
 from ems.bus_cli import app as bus_app
 from ems.bus_settings import Wanted, ca_pin, settled, tls_files
@@ -250,6 +251,16 @@ async def _over_tls(bus: RunningBus, ca: Path, keys: Path) -> None:
 def test_what_is_no_token_is_refused_in_one_sentence(word: str, words: str) -> None:
     with pytest.raises(ContractError, match=words):
         decode_token(word)
+
+
+def test_a_token_of_another_edge_is_not_used_up_on_a_box_that_the_package_set_up() -> None:
+    keys = Path("keys")
+    box = Box(Place(CONFIGS, "demo", "edge1", keys, keys, ""))
+    token = JoinToken("demo", "edge1", "http://127.0.0.1", b"", "1", b"")
+    assert keys_of(box, token) == keys
+    assert keys_of(None, token) == Path("var/keys")
+    with pytest.raises(ConfigError, match="this box is demo/edge1, and the token is for demo/edge2"):
+        keys_of(box, replace(token, edge="edge2"))
 
 
 def test_an_address_of_this_machine_needs_no_certificate() -> None:
