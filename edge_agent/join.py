@@ -52,8 +52,9 @@ def join(
     """
     word = typer.get_text_stream("stdin").readline() if token == "-" else token  # noqa: S105  a dash
     told = decode_token(word)
-    folder = keys or keys_of(read_box(), told)
-    if keys is None:
+    box = None if keys else read_box()
+    folder = keys or keys_of(box, told)
+    if box is not None:
         become_agent()
     account = bring_in(told, folder, again=again)
     typer.echo(f"{account.site}/{account.edge} may sign in at {account.bus}; key and account are in {folder}")
