@@ -20,9 +20,10 @@ from typing import Final, NamedTuple
 from nats.aio.client import Client
 
 from edge_agent.commands import JournalPort
-from edge_agent.configuration_check import Refused, Staged, check_staged, refuse_paths
+from edge_agent.configuration_check import Refused, Staged, changed_points, refuse_paths
+from edge_agent.configuration_child import checked_apart
 from edge_agent.configuration_store import ConfigurationStore
-from edge_agent.settings import Accepted
+from edge_agent.settings import Accepted, load_again
 from edge_agent.trial import Health, PollTally, hopeless, worse
 from protocols import subjects
 from protocols.clock import Clock
@@ -37,7 +38,6 @@ from protocols.configuration import (
     digest,
 )
 from protocols.errors import ConfigError, ContractError, KeyFileError, SignatureError, StoreError
-from protocols.profile import PointSpec
 from protocols.signing import key_id, open_envelope, verify
 from runtime.keys import load_public_key
 from runtime.site import configuration_files
@@ -81,13 +81,17 @@ class Turn:
 
     Attributes:
         trial: What this run tries; None: what is in force.
+        good: What goes on when the trial fails and the files at the box were spoiled since.
         again: Set when another run is to follow.
         following: What that one tries.
+        back: What is in force after a trial that failed, read while polling still went on.
     """
 
-    trial: Trial | None = None
+    trial: Trial | None
+    good: Accepted
     again: asyncio.Event = field(default_factory=asyncio.Event)
     following: Trial | None = None
+    back: Accepted | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +185,7 @@ class ConfigurationService:
             self._answered.append(name)
 
     async def _take(self, envelope: bytes) -> None:
-        version, opened = self._opened(envelope)
+        version, opened = await asyncio.to_thread(self._opened, envelope)
         if isinstance(opened, Configuration):
             if version == self._store.book.seen:
                 return  # this very one was decided already, in an earlier run
@@ -191,8 +195,8 @@ class ConfigurationService:
         if isinstance(staged, Refused):
             await self._decide(Outcome.REFUSED, version, staged)
             return
-        before = self._ports.tally.health()
-        self._turn.following = Trial(version, staged, before, changed_points(self._accepted, staged))
+        changed = await asyncio.to_thread(changed_points, self._accepted, staged)
+        self._turn.following = Trial(version, staged, self._ports.tally.health(), changed)
         await self._decide(Outcome.TRYING, version, Refused(Why.NONE, ""))
         self._turn.again.set()
 
@@ -216,7 +220,7 @@ class ConfigurationService:
 
     async def _staged(self, configuration: Configuration, envelope: bytes) -> Accepted | Refused:
         folder = await asyncio.to_thread(self._store.keep, configuration, envelope)
-        return await asyncio.to_thread(check_staged, Staged(folder, configuration), self._accepted)
+        return await checked_apart(Staged(folder, configuration), self._accepted)
 
     async def _try(self, trial: Trial) -> None:
         """Poll with it for the time of a trial, less when it is hopeless; then decide."""
@@ -233,6 +237,7 @@ class ConfigurationService:
             self._store.note_given(self._given_in(self._place.config))
             await self._decide(Outcome.ACCEPTED, trial.version, Refused(Why.NONE, ""))
             return
+        self._turn.back = await asyncio.to_thread(load_again, self._place, self._turn.good)
         await self._decide(Outcome.ROLLED_BACK, trial.version, Refused(Why.WORSE, fault))
         self._turn.again.set()
 
@@ -241,7 +246,7 @@ class ConfigurationService:
         await asyncio.to_thread(self._store.decide, outcome, version, why.why, now, why.detail)
         said = "" if why.why is Why.NONE else f": {WHY_TEXTS[why.why].en} {why.detail}"
         _log.warning("configuration %d of the hub is %s%s", version, outcome, said)
-        self._store.tidy()
+        await asyncio.to_thread(self._store.tidy)
         await self._tell()
 
     async def _tell(self) -> None:
@@ -280,23 +285,6 @@ class ConfigurationService:
             return configuration_files(folder, self._place.site, self._place.edge)
         except ConfigError:
             return {}  # edited since into something that cannot be read; each missing file shows as an edit
-
-
-def changed_points(now: Accepted, wanted: Accepted) -> frozenset[str]:
-    """Points that are new, or whose device or address is another."""
-    before = _points(now)
-    return frozenset(name for name, how in _points(wanted).items() if before.get(name) != how)
-
-
-def _points(accepted: Accepted) -> dict[str, tuple[object, PointSpec]]:
-    return {
-        f"{device.id}/{spec.name}": (
-            device.connection,
-            spec.model_copy(update={"label": None, "report": None}),
-        )
-        for device in accepted.site.edge.devices
-        for spec in accepted.site.profile_of(device.id).points
-    }
 
 
 def _read(path: Path) -> bytes | None:

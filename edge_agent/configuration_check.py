@@ -71,6 +71,23 @@ def check_staged(staged: Staged, now: Accepted) -> Accepted | Refused:
     return next(_objections(staged.configuration, now, wanted), wanted)
 
 
+def changed_points(now: Accepted, wanted: Accepted) -> frozenset[str]:
+    """Points that are new, or whose device or address is another."""
+    before = _points(now)
+    return frozenset(name for name, how in _points(wanted).items() if before.get(name) != how)
+
+
+def _points(accepted: Accepted) -> dict[str, tuple[object, PointSpec]]:
+    return {
+        f"{device.id}/{spec.name}": (
+            device.connection,
+            spec.model_copy(update={"label": None, "report": None}),
+        )
+        for device in accepted.site.edge.devices
+        for spec in accepted.site.profile_of(device.id).points
+    }
+
+
 def _objections(configuration: Configuration, now: Accepted, wanted: Accepted) -> Iterator[Refused]:
     points = sum(len(wanted.site.profile_of(device.id).points) for device in wanted.site.edge.devices)
     if points > MOST_POINTS:

@@ -14,9 +14,9 @@ from edge_agent.epoch import next_epoch
 from edge_agent.loop import loop_factory
 from edge_agent.options import Options
 from edge_agent.service import run_agent
-from edge_agent.settings import Accepted, Place, load_accepted
+from edge_agent.settings import Accepted, Place, load_accepted, load_again
 from protocols.configuration import Outcome, Why
-from protocols.errors import ConfigError, EmsError
+from protocols.errors import EmsError
 from runtime.clock import SystemClock
 
 _log = logging.getLogger(__name__)
@@ -67,10 +67,9 @@ def _run_on(place: Place, options: Options) -> None:
     if store.recover(clock.now()):
         _log.warning("a configuration was on trial when the agent ended; the one before is in force again")
     trial: Trial | None = None
-    good = load_accepted(place)
+    accepted = good = load_accepted(place)
     while True:
-        accepted = _again(place, good) if trial is None else trial.accepted
-        run = _Run(accepted, Turn(trial), store, options)
+        run = _Run(accepted, Turn(trial, good), store, options)
         try:
             with asyncio.Runner(loop_factory=loop_factory(accepted.site)) as runner:
                 again = runner.run(run.until_its_end())
@@ -78,19 +77,11 @@ def _run_on(place: Place, options: Options) -> None:
             if trial is None or store.book.trial != trial.version:
                 raise
             store.decide(Outcome.ROLLED_BACK, trial.version, Why.NO_START, clock.now(), str(error))
-            trial = None
+            trial, accepted = None, load_again(place, good)
             continue
         if not again:
             return
         if trial is None or store.book.accepted == trial.version:
             good = accepted
         trial = run.turn.following
-
-
-def _again(place: Place, good: Accepted) -> Accepted:
-    """What is in force, as it lies on the disk; as it was where somebody spoiled that since."""
-    try:
-        return load_accepted(place)
-    except ConfigError as error:
-        _log.error("files changed at the box cannot be used, the agent goes on as before: %s", error)
-        return good
+        accepted = trial.accepted if trial is not None else run.turn.back or load_again(place, good)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from runtime.bus import BusLogin, ca_file
 from runtime.keys import load_public_key
 from runtime.nats_server import seed_file
 from runtime.site import SiteDevices, devices_file, load_devices
+
+_log = logging.getLogger(__name__)
 
 HUB: Final = "hub"
 """Name of the one issuer the demo's edge listens to."""
@@ -60,12 +63,14 @@ class Accepted:
         site: Devices with their profiles.
         blocks: Accepted write blocks by device; the other devices are read-only.
         cap_hashes: Device to the hash of its block, hex; only where a proof for exactly that block exists.
+        folder: Where the configuration was read: a version of the hub's, or `place.config`.
     """
 
     place: Place
     site: SiteDevices
     blocks: Mapping[str, WriteBlock]
     cap_hashes: Mapping[str, str]
+    folder: Path
 
     @property
     def local_points(self) -> dict[str, str]:
@@ -109,7 +114,16 @@ def load_accepted(place: Place, config: Path | None = None) -> Accepted:
     blocks = _blocks(place, site)
     proven = {name: block for name, block in blocks.items() if load_proof(place.state, block) is not None}
     hashes = {name: block.cap_hash().hex() for name, block in proven.items()}
-    return Accepted(place, site, blocks, hashes)
+    return Accepted(place, site, blocks, hashes, config)
+
+
+def load_again(place: Place, good: Accepted) -> Accepted:
+    """What is in force, as it lies on the disk; `good`, as it was, where somebody spoiled that since."""
+    try:
+        return load_accepted(place)
+    except ConfigError as error:
+        _log.error("files changed at the box cannot be used, the agent goes on as before: %s", error)
+        return good
 
 
 def _blocks(place: Place, site: SiteDevices) -> dict[str, WriteBlock]:
