@@ -18,10 +18,10 @@ import typer
 from pydantic import ValidationError
 
 from edge_agent.configuration import KEY_FILE
-from edge_agent.configuration_store import Book, ConfigurationStore, read_book
-from edge_agent.controllers.file import controllers_file, load_controllers
+from edge_agent.configuration_store import Book, ConfigurationStore, folder_in_force, read_book
+from edge_agent.controllers.file import load_controllers
 from edge_agent.gate.book import block_file, proof_file
-from edge_agent.rules_file import TRIED_FILE, rules_file
+from edge_agent.rules_file import TRIED_FILE
 from edge_agent.settings import Accepted, Place, load_accepted
 from protocols.configuration import (
     MOST_BYTES,
@@ -34,7 +34,7 @@ from protocols.errors import ConfigError, ContractError, StoreError
 from protocols.saved_box import EPOCHS_LEFT_OUT, SavedBox
 from protocols.signing import key_id, open_envelope, verify
 from runtime.keys import load_public_key, write_private
-from runtime.site import configuration_files
+from runtime.site import beside_files, configuration_files
 
 _MOST_FILE_BYTES: Final = 20_000_000
 _PATH: Final = re.compile(
@@ -113,8 +113,8 @@ def saved_box(accepted: Accepted) -> SavedBox:
 
 
 def _beside(place: Place) -> dict[str, str]:
-    paths = [where(place.config, place.site, place.edge) for where in (controllers_file, rules_file)]
-    return {str(p.relative_to(place.config)): p.read_text("utf-8") for p in paths if p.exists()}
+    paths = beside_files(place.config, place.site, place.edge)
+    return {str(p.relative_to(place.config)): p.read_text("utf-8") for p in paths}
 
 
 def read_saved(file: Path) -> SavedBox:
@@ -160,7 +160,7 @@ def restore_box(saved: SavedBox, place: Place) -> Accepted:
         raise StoreError(f"{fresh}: the box cannot be restored: {error.strerror}") from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
-    return replace(accepted, place=place)
+    return replace(accepted, place=place, folder=folder_in_force(place.config, place.state))
 
 
 def _fill(saved: SavedBox, place: Place) -> None:
@@ -169,7 +169,8 @@ def _fill(saved: SavedBox, place: Place) -> None:
     if saved.accepted:
         found, envelope = _signed(saved, place)
         ConfigurationStore(state, place.edge).keep(found, envelope)
-    given = {path: digest({path: content.encode()}) for path, content in saved.given.items()}
+    left = {**saved.given, **saved.beside}
+    given = {path: digest({path: content.encode()}) for path, content in left.items()}
     book = Book(accepted=saved.accepted, seen=max(saved.seen, saved.accepted), given=given)
     ConfigurationStore(state, place.edge).restore(book)
     for name, text in saved.write.items():

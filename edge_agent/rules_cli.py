@@ -8,17 +8,21 @@ from typing import Annotated
 
 import typer
 
-from edge_agent.rules_file import load_rules, point_facts, save_tried
+from edge_agent.controllers.file import file_in_force
+from edge_agent.rules_file import save_tried
 from edge_agent.rules_try import STALE_S, Tried, load_history, try_rules
 from edge_agent.settings import Place, load_accepted
 from protocols.errors import ConfigError
-from protocols.rule_check import PointFacts
+from protocols.rule_check import PointFacts, misfits
 from protocols.rules import RuleBook, leaves
 from runtime.clock import NS, iso_utc
+from runtime.fitting import point_facts, told
+from runtime.site import rules_file
+from runtime.yaml_config import load_config
 
 app = typer.Typer(no_args_is_help=True, help="Declarative rules: check them, try them against history.")
 
-Rules = Annotated[Path, typer.Argument(help="The rules, YAML.")]
+Rules = Annotated[Path | None, typer.Argument(help="The rules, YAML; without it those in force.")]
 Config = Annotated[Path, typer.Option("--config", help="Folder with sites/ and devices/.")]
 Site = Annotated[str, typer.Option(help="Site below the configuration.")]
 Edge = Annotated[str, typer.Option(help="Id of this edge.")]
@@ -30,7 +34,7 @@ _MOST_SHOWN = 50
 
 @app.command()
 def check(  # noqa: PLR0913  one option each
-    rules: Rules,
+    rules: Rules = None,
     *,
     config: Config = Path("configs"),
     site: Site = "demo",
@@ -42,14 +46,14 @@ def check(  # noqa: PLR0913  one option each
 
     Example: ems edge rules check configs/sites/demo/edge1.rules.yaml
     """
-    book, _ = _load(rules, Place(config, site, edge, state, keys, ""))
+    path, book, _ = _load(rules, Place(config, site, edge, state, keys, ""))
     active = sum(rule.mode == "active" for rule in book.rules)
-    typer.echo(f"{rules}: {len(book.rules)} rules fit {site}/{edge}; {active} of them are to act")
+    typer.echo(f"{path}: {len(book.rules)} rules fit {site}/{edge}; {active} of them are to act")
 
 
 @app.command("try")
 def try_(  # noqa: PLR0913  one option each
-    rules: Rules,
+    rules: Rules = None,
     *,
     data: Annotated[Path, typer.Option(help="Parquet file of `ems edge export`.")],
     stale_s: Annotated[float, typer.Option(min=1, help="A value older than this is missing.")] = STALE_S,
@@ -66,19 +70,23 @@ def try_(  # noqa: PLR0913  one option each
 
     Example: ems edge rules try configs/sites/demo/edge1.rules.yaml --data may_1.parquet
     """
-    book, facts = _load(rules, Place(config, site, edge, state, keys, ""))
+    path, book, facts = _load(rules, Place(config, site, edge, state, keys, ""))
     if not book.rules:
-        raise ConfigError(f"{rules} holds no rule")
+        raise ConfigError(f"{path} holds no rule")
     history = load_history(data, [leaf.point for rule in book.rules for leaf in leaves(rule.when)])
     found = try_rules(book, facts, history, stale_s)
     save_tried(state, {one.rule.rule.digest(): one.trial(history.span_ns) for one in found if not one.unseen})
     typer.echo(_json(found, facts) if as_json else "\n".join(_lines(found, facts)))
 
 
-def _load(rules: Path, place: Place) -> tuple[RuleBook, dict[str, PointFacts]]:
+def _load(rules: Path | None, place: Place) -> tuple[Path, RuleBook, dict[str, PointFacts]]:
     accepted = load_accepted(place)
     facts = point_facts(accepted.site, accepted.blocks)
-    return load_rules(rules, facts, {}), facts
+    path = rules or file_in_force(accepted, rules_file)
+    book = load_config(path, RuleBook)
+    if faults := told(path, misfits(book, facts, {})):
+        raise ConfigError("\n".join(faults))
+    return path, book, facts
 
 
 def _lines(found: list[Tried], facts: dict[str, PointFacts]) -> list[str]:

@@ -1,7 +1,7 @@
-"""The rules of an edge as a file, checked against its devices and limits; and which of them have been tried.
+"""Which rules of an edge may act: those with limits that name them and a trial of exactly what they do now.
 
-`sites/<site>/<edge>.rules.yaml` beside the device list. A rule that writes (`mode: active`) needs limits for
-each of its points and a trial against history (`ems edge rules try`) of exactly what it does now.
+The file is `sites/<site>/<edge>.rules.yaml` beside the device list. A rule that writes (`mode: active`) needs
+limits for each of its points and a trial against history (`ems edge rules try`) of exactly what it does now.
 """
 
 from __future__ import annotations
@@ -13,12 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from protocols.errors import ConfigError
-from protocols.point import PointKind
-from protocols.rule_check import Misfit, PointFacts, misfits
-from protocols.rules import Rule, RuleBook
-from protocols.write_block import WriteBlock
-from runtime.site import SiteDevices
-from runtime.yaml_config import line_numbers, load_config
+from protocols.rules import Rule
 
 TRIED_FILE: Final = "rules_tried.json"
 
@@ -42,49 +37,6 @@ class Trial:
     times: int
     acting_s: float
     unknown_s: float
-
-
-def rules_file(config_dir: Path, site: str, edge: str) -> Path:
-    """Where the rules of an edge stand; the file need not be there."""
-    return config_dir / "sites" / site / f"{edge}.rules.yaml"
-
-
-def point_facts(site: SiteDevices, blocks: Mapping[str, WriteBlock]) -> dict[str, PointFacts]:
-    """Every point of an edge as a rule has to fit it; a set-point with limits has those."""
-    found: dict[str, PointFacts] = {}
-    for device in site.edge.devices:
-        block = blocks.get(device.id)
-        limits = {} if block is None else {each.point: (each.low, each.high) for each in block.points}
-        for spec in site.profile_of(device.id).points:
-            low, high = limits.get(spec.name, (spec.low, spec.high))
-            settable = spec.kind is PointKind.SETPOINT
-            found[f"{device.id}/{spec.name}"] = PointFacts(spec.unit, settable, low, high)
-    return found
-
-
-def load_rules(path: Path, facts: Mapping[str, PointFacts], taken: Mapping[str, str]) -> RuleBook:
-    """Read a rule book and check that it fits.
-
-    Args:
-        path: The file.
-        facts: From `point_facts`.
-        taken: Points that a controller writes already, to its name.
-
-    Raises:
-        ConfigError: All faults, one a line, as `file:line: field: what`.
-    """
-    book = load_config(path, RuleBook)
-    faults = misfits(book, facts, taken)
-    if faults:
-        raise ConfigError(told(path, faults))
-    return book
-
-
-def told(path: Path, faults: list[Misfit]) -> str:
-    """Faults as lines of text, in the order of the file."""
-    line_of = line_numbers(path)
-    lines = sorted((line_of(loc), ".".join(map(str, loc)), text) for loc, text in faults)
-    return "\n".join(f"{path}:{line}: {where}: {text}" for line, where, text in lines)
 
 
 def load_tried(state: Path) -> dict[str, Trial]:

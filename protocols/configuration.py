@@ -2,8 +2,9 @@
 
     body = zstd over msgpack [v, version, site, edge, key_id, made_ns, actor, note, {path: bytes, …}]
 
-It holds the edge's device list and the profiles it names, never a write block: those bear the commissioning
-key, which is not on the hub. What became of it travels among the receipts of a journal as msgpack
+It holds the edge's device list and the profiles it names, and may hold its controllers and its rules; never a
+write block: those bear the commissioning key, which is not on the hub. What became of it travels among the
+receipts of a journal as msgpack
 [v, "configuration", edge, version, outcome, why, detail, digest, boot, mono_ns, wall_ns].
 """
 
@@ -38,7 +39,10 @@ while it is read."""
 
 MOST_FILES: Final = 500
 _MOST: Final = 2**62
-_PATH: Final = re.compile(r"^(devices|sites/[a-z][a-z0-9_]{0,31}(/write)?)/[a-z][a-z0-9_]{0,31}\.yaml$")
+_PATH: Final = re.compile(
+    r"^(devices|sites/[a-z][a-z0-9_]{0,31}(/write)?)/[a-z][a-z0-9_]{0,31}\.yaml\Z"
+    r"|^sites/[a-z][a-z0-9_]{0,31}/[a-z][a-z0-9_]{0,31}\.(controllers|rules)\.yaml\Z"
+)
 _DIGEST_DIGITS: Final = 16
 _MOST_DETAIL: Final = 2000
 
@@ -84,12 +88,13 @@ WHY_TEXTS: Final[dict[Why, Text]] = {
         zh="此版本或更新的版本已处理过;版本号只增不减。",
     ),
     Why.FILES: Text(
-        en="It must hold the device list of this edge and the profiles it names, nothing else.",
-        zh="配置必须只含本网关的设备清单及其所列的设备模板。",
+        en="It must hold the device list of this edge and the profiles it names; besides them it may hold "
+        "its controllers and rules, nothing else.",
+        zh="配置必须含本网关的设备清单及其所列的设备模板,此外只可含本网关的控制器和规则。",
     ),
     Why.WRITE_BLOCK: Text(
-        en="It touches what a write block rests on; only the commissioning key, at the box, may change that.",
-        zh="它改动了写入许可所依赖的内容;此类内容只能在网关现场用调试密钥更改。",
+        en="It touches what a write block rests on; that can be changed only at the box.",
+        zh="它改动了写入许可所依赖的内容;此类内容只能在网关现场更改。",
     ),
     Why.SECRET: Text(
         en="It would send a password or certificate of this box somewhere new; set that up at the box.",
@@ -193,7 +198,7 @@ def _files(files: object) -> dict[str, bytes]:
         raise ContractError(f"a configuration has 1 to {MOST_FILES} files")
     for path, content in files.items():
         if not isinstance(path, str) or not _PATH.match(path) or not isinstance(content, bytes):
-            raise ContractError(f"{path!r} is no path of a device list or a profile")
+            raise ContractError(f"{path!r} is no path of a device list, a profile, controllers or rules")
     return files
 
 

@@ -51,8 +51,26 @@ def devices_file(config_dir: Path, site: str, edge: str) -> Path:
     return config_dir / "sites" / site / f"{edge}.yaml"
 
 
+def controllers_file(config_dir: Path, site: str, edge: str) -> Path:
+    """Where the controllers of an edge stand; the file need not be there."""
+    return config_dir / "sites" / site / f"{edge}.controllers.yaml"
+
+
+def rules_file(config_dir: Path, site: str, edge: str) -> Path:
+    """Where the rules of an edge stand; the file need not be there."""
+    return config_dir / "sites" / site / f"{edge}.rules.yaml"
+
+
+def beside_files(config_dir: Path, site: str, edge: str) -> list[Path]:
+    """Its controllers and rules, those that are there."""
+    found = (where(config_dir, site, edge) for where in (controllers_file, rules_file))
+    return [path for path in found if path.exists()]
+
+
 def configuration_files(config_dir: Path, site: str, edge: str) -> dict[str, bytes]:
-    """The device list of an edge and the profiles it names, by their paths below the folder.
+    """The device list of an edge, the profiles it names, and its controllers and rules where it has them.
+
+    By their paths below the folder. Controllers and rules are not read here.
 
     Raises:
         ConfigError: A file is missing or wrong; all faults, one a line.
@@ -60,6 +78,7 @@ def configuration_files(config_dir: Path, site: str, edge: str) -> dict[str, byt
     file = devices_file(config_dir, site, edge)
     found = load_devices(config_dir, file)
     paths = [file, *(config_dir / "devices" / f"{name}.yaml" for name in sorted(found.profiles))]
+    paths += beside_files(config_dir, site, edge)
     return {str(path.relative_to(config_dir)): path.read_bytes() for path in paths}
 
 

@@ -12,7 +12,9 @@ from typing import NamedTuple, Protocol, assert_never
 
 from typing_extensions import override
 
-from edge_agent.controllers.models import (
+from plant.control import demand, follower, sequencer, staging
+from plant.control import rules as rule_law
+from plant.control.controllers import (
     AirUnit,
     ChillerUnit,
     Controller,
@@ -22,8 +24,6 @@ from edge_agent.controllers.models import (
     SequencerController,
     StagingController,
 )
-from plant.control import demand, follower, sequencer, staging
-from plant.control import rules as rule_law
 from plant.control.demand_types import DemandNow
 from plant.control.rules import BoundRule
 from plant.control.sequencer_types import AirNow, AirSeen, AirWanted

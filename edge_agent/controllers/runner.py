@@ -139,6 +139,11 @@ class ControllerRunner:
         """What a person should see to, as sentences."""
         return [*self._notes, *(host.trouble for host in self.hosts if host.trouble)]
 
+    @property
+    def isolated(self) -> frozenset[str]:
+        """Ids of those that failed and are waited with."""
+        return frozenset(host.hosted.id for host in self.hosts if host.trouble)
+
     def page(self) -> list[dict[str, object]]:
         """What each controller says, for people at the box."""
         return [

@@ -15,7 +15,7 @@ from multiprocessing.process import BaseProcess
 from typing import Final
 
 from edge_agent.controllers.laws import Law, Said
-from edge_agent.controllers.models import Loc
+from plant.control.controllers import Loc
 from runtime.children import die_with_parent
 
 _KILLED_WITHIN_S: Final = 2.0

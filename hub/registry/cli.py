@@ -40,16 +40,16 @@ def send(  # noqa: PLR0913  one option each
     state: State = Path("var/hub"),
     keys: Keys = Path("var/keys"),
 ) -> None:
-    """Sign the device list and the profiles of an edge as its next version; the running hub brings it there.
+    """Sign devices, profiles, controllers and rules of an edge as its next version; the hub brings it there.
 
     Example: ems hub configuration send --edge edge1 --actor "A. Smith" --note "one more meter"
     """
-    from hub.registry.desired import Wish, want  # noqa: PLC0415  the help needs none of it
+    from hub.registry.check import checked_files  # noqa: PLC0415  the help needs none of it
+    from hub.registry.desired import Wish, want  # noqa: PLC0415  as above
     from runtime.clock import SystemClock  # noqa: PLC0415  as above
     from runtime.keys import create_signing_key, load_signing_key  # noqa: PLC0415  as above
-    from runtime.site import configuration_files  # noqa: PLC0415  as above
 
-    wish = Wish(site, edge, configuration_files(config, site, edge), actor[:64], note[:200])
+    wish = Wish(site, edge, checked_files(config, site, edge), actor[:64], note[:200])
     file = keys / KEY_FILE
     if not file.exists():
         create_signing_key(file)

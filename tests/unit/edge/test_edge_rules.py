@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from edge_agent.cli import app
 from edge_agent.export import export_journal
 from edge_agent.journal import Journal, JournalPlace
-from edge_agent.rules_file import load_tried, not_allowed, point_facts
+from edge_agent.rules_file import load_tried, not_allowed
 from edge_agent.rules_try import load_history
 from edge_agent.settings import Place, load_accepted
 from protocols.clock import Instant
@@ -24,6 +24,7 @@ from protocols.errors import ConfigError
 from protocols.frame import Catalogue, Frame
 from protocols.rules import RuleBook
 from runtime.clock import NS, SystemClock
+from runtime.fitting import point_facts
 from runtime.yaml_config import load_config
 
 CONFIGS = Path(__file__).parents[3] / "configs"
