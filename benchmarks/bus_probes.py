@@ -33,8 +33,8 @@ _FORGED: Final = b"forged"
 _OWN: Final = ("tel.e1.", "rcpt.e1.", "cat.e1.")
 
 PUBLISH: Final = (
-    "tel.e2.j", "rcpt.e2.j", "cat.e2.ab", "hb.e2", "cmd.e2", "cmd.e1", "ren.e2", "ren.e1", "cov.e2", "cov.e1",
-    "cfg.e2", "cfg.e1", "ask.e2", "evt.demo.values", "evt.demo.command", "tel.e1.j.deeper", "$KV.leader.hub",
+    "tel.e2.j", "rcpt.e2.j", "cat.e2.ab", "hb.e2", "win.e2", "cmd.e2", "cmd.e1", "ren.e2", "ren.e1", "cov.e2",
+    "cov.e1", "cfg.e2", "cfg.e1", "ask.e2", "evt.demo.values", "evt.demo.command", "tel.e1.j.deeper", "$KV.leader.hub",
     "_INBOX_hub.x", "_INBOX_e2.x", "$JS.ACK.CMD.CMD_e2.1.1.1.1.0", "$JS.ACK.TEL.ingest.1.1.1.1.0",
     "$JS.FC.CMD.CMD_e2.x", "_R_.x", "$SYS.ACCOUNT.HUB.CLAIMS.UPDATE",
 )  # fmt: skip
@@ -156,7 +156,7 @@ async def scene_on(bus: RunningBus) -> AsyncIterator[Scene]:
         await publish_row(other.jetstream(), subjects.telemetry(OTHER, "j"), b"honest", "j:1")
         await publish_row(other.jetstream(), subjects.catalogue(OTHER, "ab"), b"honest", "ab")
         await publish_row(js, subjects.command(OTHER), b"command", "c:1")
-        for subject in ("hb.*", "evt.>", "tel.>", "rcpt.>", "cat.>"):
+        for subject in ("hb.*", "win.*", "evt.>", "tel.>", "rcpt.>", "cat.>"):
             await hub.subscribe(subject, cb=hear)
         await hub.subscribe(f"{inbox_prefix(HUB)}.x", cb=hear)
         for subject in ("ren.e2", "cov.e2", "cfg.e2", "ask.e2", f"{inbox_prefix(OTHER)}.x"):

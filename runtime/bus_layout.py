@@ -105,6 +105,7 @@ def _upward(edge: str) -> list[str]:
         subjects.receipts(edge, any_of),
         subjects.catalogue(edge, any_of),
         subjects.heartbeat(edge),
+        subjects.holders(edge),
     ]
 
 
@@ -123,7 +124,7 @@ def _downward(edge: str) -> list[str]:
 
 def _hub_account(layout: BusLayout) -> str:
     publish = ["cmd.*", "ren.*", "cov.*", "cfg.*", "ask.*", "evt.>", "$JS.API.>", "$JS.ACK.>", "$KV.>"]
-    subscribe = [f"{inbox_prefix(HUB)}.>", "hb.*", "evt.>", "tel.>", "rcpt.>", "cat.>", "$KV.>"]
+    subscribe = [f"{inbox_prefix(HUB)}.>", "hb.*", "win.*", "evt.>", "tel.>", "rcpt.>", "cat.>", "$KV.>"]
     exports, imports = [], []
     for edge, _ in layout.edges:
         only = f'accounts: ["{_account(edge)}"]'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 import subprocess
 from pathlib import Path
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from ems.bus_cli import app
 from ems.bus_settings import Wanted, settled
+from protocols import subjects
 from protocols.errors import ConfigError
 from runtime.bus_register import BusKeeper, new_seed, nobodys_key, public_key
 from runtime.nats_server import server_binary
@@ -49,6 +51,17 @@ def test_again_keeps_every_key_adds_edges_and_tells_the_difference(tmp_path: Pat
     after = BusKeeper(tmp_path / "bus").known()
     assert after.find("edge1") == before.find("edge1")
     assert (after.hub_key, (tmp_path / "keys" / "hub.nk").read_bytes()) == (before.hub_key, seed)
+
+
+def test_every_subject_of_an_edge_is_in_its_account(tmp_path: Path) -> None:
+    """The table at the top of protocols/subjects.py is what an edge's account must let through."""
+    _config(tmp_path, "--edge=edge1")
+    account = (tmp_path / "bus" / "nats.conf").read_text().partition("EDGE_edge1: {")[2]
+    named = re.findall(r"^(?:up|down|both)? +(\w+)\.<edge>", subjects.__doc__ or "", re.MULTILINE)
+    assert len(named) >= 10
+    for name in named:
+        wanted = "CONSUMER.MSG.NEXT.CMD.CMD_edge1" if name == "cmd" else f"{name}.edge1"
+        assert wanted in account, name
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
