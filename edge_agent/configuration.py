@@ -12,7 +12,7 @@ import asyncio
 import hashlib
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -40,7 +40,7 @@ from protocols.configuration import (
 from protocols.errors import ConfigError, ContractError, KeyFileError, SignatureError, StoreError
 from protocols.signing import key_id, open_envelope, verify
 from runtime.keys import load_public_key
-from runtime.site import configuration_files
+from runtime.site import beside_files, configuration_files
 
 _log = logging.getLogger(__name__)
 
@@ -67,12 +67,14 @@ class Trial:
         accepted: Its devices, with the write blocks of the box.
         before: Polling with the configuration before.
         changed: Points `device/point` that are new or read in another way.
+        isolated: Controllers that had failed already with the configuration before.
     """
 
     version: int
     accepted: Accepted
     before: Health
     changed: frozenset[str]
+    isolated: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -114,11 +116,12 @@ class ConfigurationState(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationPorts:
-    """What the service touches; `trial_s` is how long it tries. [s]."""
+    """What the service touches; `isolated` names failed controllers, `trial_s` is how long it tries [s]."""
 
     journal: JournalPort
     tally: PollTally
     clock: Clock
+    isolated: Callable[[], frozenset[str]]
     trial_s: float = TRIAL_S
 
 
@@ -196,7 +199,8 @@ class ConfigurationService:
             await self._decide(Outcome.REFUSED, version, staged)
             return
         changed = await asyncio.to_thread(changed_points, self._accepted, staged)
-        self._turn.following = Trial(version, staged, self._ports.tally.health(), changed)
+        before, isolated = self._ports.tally.health(), self._ports.isolated()
+        self._turn.following = Trial(version, staged, before, changed, isolated)
         await self._decide(Outcome.TRYING, version, Refused(Why.NONE, ""))
         self._turn.again.set()
 
@@ -229,6 +233,9 @@ class ConfigurationService:
         async for _ in self._ports.clock.ticks(min(1.0, trial_s / 8)):
             passed_s = self._ports.clock.mono_s() - begun_s
             after = self._ports.tally.health()
+            if failed := sorted(self._ports.isolated() - trial.isolated):
+                fault = f"controller {', '.join(failed)} failed and was isolated"
+                break
             lost = passed_s >= trial_s / 4 and hopeless(trial.before, after)
             if passed_s >= trial_s or lost:
                 fault = worse(trial.before, after, trial.changed)
@@ -269,13 +276,21 @@ class ConfigurationService:
     def _edits(self) -> list[str]:
         """Files in force that are not as they were, and files given at the box that are not in force."""
         found = [path for path, content in self._reference.items() if _read(self._folder / path) != content]
+        found += [path for path in self._beside(self._folder) if path not in self._reference]
         if self._folder == self._place.config:
             return sorted(found)
-        for path, name in self._store.book.given.items():
+        given = self._store.book.given
+        found += [f"given:{path}" for path in self._beside(self._place.config) if path not in given]
+        for path, name in given.items():
             content = _read(self._place.config / path)
             if content is None or digest({path: content}) != name:
                 found.append(f"given:{path}")
         return sorted(found)
+
+    def _beside(self, folder: Path) -> list[str]:
+        """Controllers and rules that are in a folder."""
+        paths = beside_files(folder, self._place.site, self._place.edge)
+        return [str(path.relative_to(folder)) for path in paths]
 
     def _given(self) -> Mapping[str, bytes]:
         return self._given_in(self._place.config)

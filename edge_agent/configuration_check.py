@@ -1,8 +1,9 @@
-"""What a configuration from the hub may hold: points, polling, reporting; never what a write rests on.
+"""What a configuration from the hub may hold: points, polling, reporting, rules; never what a write rests on.
 
 A signed write block names devices and points. Who could move such a point to another register, or such a
 device to another address, could write anywhere within its limits. So all of that stays as it is at the box:
 the connection of a device with a write block, its watchdog, its set-points and the points its block names. A
+controller that acts can be taken away from far, not changed, and none begins to act. A
 password or certificate of this box is never sent to an address it was not meant for.
 """
 
@@ -13,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from edge_agent.controllers.file import load_controllers
+from edge_agent.controllers.file import file_in_force, load_controllers
 from edge_agent.gate.book import block_file
 from edge_agent.settings import Accepted, Place, load_accepted
+from plant.control.controllers import ControllerBook
 from protocols.configuration import Configuration, Why
 from protocols.device import Device
 from protocols.errors import EmsError
@@ -23,6 +25,9 @@ from protocols.outlet import Outlet
 from protocols.point import PointKind
 from protocols.profile import PointSpec, Profile
 from protocols.write_block import WriteBlock
+from runtime.fitting import load_if_there
+from runtime.site import controllers_file
+from runtime.yaml_config import load_config
 
 MOST_POINTS: Final = 100_000
 """Points of one edge; more is a slip, and would not fit the box."""
@@ -47,15 +52,16 @@ class Staged:
 
 
 def refuse_paths(configuration: Configuration, place: Place) -> Refused | None:
-    """Whether it holds other files than a device list and profiles; nothing is read from the disk."""
+    """Whether it holds files that are not for it to hold; nothing is read from the disk."""
     if (configuration.site, configuration.edge) != (place.site, place.edge):
         return Refused(Why.ADDRESSEE, f"for {configuration.site}/{configuration.edge}")
     paths = set(configuration.files)
     blocks = sorted(path for path in paths if "/write/" in path)
     if blocks:
         return Refused(Why.WRITE_BLOCK, f"holds {', '.join(blocks)}")
-    own = f"sites/{place.site}/{place.edge}.yaml"
-    other = sorted(path for path in paths if path != own and not path.startswith("devices/"))
+    folder = f"sites/{place.site}/{place.edge}"
+    own, beside = f"{folder}.yaml", {f"{folder}.controllers.yaml", f"{folder}.rules.yaml"}
+    other = sorted(path for path in paths - beside - {own} if not path.startswith("devices/"))
     if own not in paths or other:
         return Refused(Why.FILES, f"holds {', '.join(other)}" if other else f"has no {own}")
     return None
@@ -96,7 +102,7 @@ def _objections(configuration: Configuration, now: Accepted, wanted: Accepted) -
     idle = sorted({path for path in configuration.files if path.startswith("devices/")} - named)
     if idle:
         yield Refused(Why.FILES, f"no device uses {', '.join(idle)}")
-    if touched := "; ".join(_touched(now, wanted)):
+    if touched := "; ".join((*_touched(now, wanted), *_acting(now, wanted))):
         yield Refused(Why.WRITE_BLOCK, touched)
     if moved := "; ".join(_moved_secrets(now, wanted)):
         yield Refused(Why.SECRET, moved)
@@ -114,6 +120,30 @@ def _touched(now: Accepted, wanted: Accepted) -> Iterator[str]:
     for name in devices:
         if name not in now.blocks and block_file(now.place.state, name).exists():
             yield f"device {name!r} is new and would take over a write block that lies at the box"
+
+
+def _acting(now: Accepted, wanted: Accepted) -> Iterator[str]:
+    """Controllers that would act otherwise than in the file in force, or in the box's own.
+
+    Rules need no such look: one that is not exactly as it was tried only advises.
+    """
+    place = now.place
+    delivered = controllers_file(wanted.folder, place.site, place.edge)
+    if not delivered.exists():
+        return
+    own = controllers_file(place.config, place.site, place.edge)
+    faults: list[str] = []  # a file that was spoiled since lets nothing act
+    known = [
+        one
+        for path in (file_in_force(now, controllers_file), own)
+        for one in load_if_there(path, ControllerBook, faults).controllers
+    ]
+    for one in load_config(delivered, ControllerBook).controllers:
+        if one.mode == "active" and one not in known:
+            yield (
+                f"controller {one.id!r} is to act and does not stand so at the box; write it there in "
+                f"{own.name}, or say mode: advice"
+            )
 
 
 def _changed(block: WriteBlock, old: Profile, new: Profile) -> Iterator[str]:

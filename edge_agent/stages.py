@@ -78,7 +78,9 @@ async def stages_of(
     ):
         tally = PollTally(groups, clock)
         configuration = ConfigurationService(
-            accepted, configured, ConfigurationPorts(journal, tally, clock, options.trial_s)
+            accepted,
+            configured,
+            ConfigurationPorts(journal, tally, clock, lambda: controllers.runner.isolated, options.trial_s),
         )
         commands = CommandService(settings, CommandPorts(lines, image, journal, clock))
         controllers.join(Around(journal.put, commands.feed, commands.ready_points))
