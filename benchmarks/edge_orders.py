@@ -76,17 +76,25 @@ def write_set_points(config: Path, port: int, points: int, *, max_lease_s: float
     unsigned.write_text(json.dumps(block), encoding="utf-8")
 
 
-async def prove(made: Rig) -> None:
-    """Sign the limits and prove the fallbacks on the wire, as the installer does.
+async def prove(made: Rig, shown_c: float = FALLBACK) -> None:
+    """Compare each set-point with what the device was made with, sign the limits and prove the fallbacks.
+
+    Args:
+        made: Where.
+        shown_c: What the device holds before anybody writes, as its display would show it. [°C]
 
     Raises:
         BusError: It was refused; the sentence says why.
     """
-    command = [
-        sys.executable, "-m", "ems.main", "edge", "prove", "--person=bench", "--sign",
-        f"--config={made.folder / 'config'}", f"--state={made.folder / 'edge'}",
-        f"--keys={made.folder / 'keys'}",
-    ]  # fmt: skip
+    block = json.loads((made.folder / "config/sites/demo/write" / f"{DEVICE}.yaml").read_text("utf-8"))
+    shown = [f"--shown={limits['point']}={shown_c}" for limits in block["points"]]
+    await _edge(made, "commission", DEVICE, "--person=bench", *shown)
+    await _edge(made, "prove", "--person=bench", "--sign", f"--keys={made.folder / 'keys'}")
+
+
+async def _edge(made: Rig, *arguments: str) -> None:
+    where = (f"--config={made.folder / 'config'}", f"--state={made.folder / 'edge'}")
+    command = [sys.executable, "-m", "ems.main", "edge", *arguments, *where]
     done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BusError(f"the set-points could not be proven: {done.stdout}{done.stderr}")

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from edge_agent.commission.cli import add_commands
+from edge_agent.commission.comparing import refuse_uncompared
 from edge_agent.commission.opcua_cli import app as opcua_app
 from edge_agent.commission.record import describe
 from edge_agent.commission.trust_cli import app as trust_app
@@ -33,6 +34,7 @@ from runtime.clock import SystemClock
 from runtime.keys import load_or_create_signing_key
 from runtime.lock import StateLock
 from runtime.logs import setup_logging
+from runtime.site import devices_file, load_devices, load_write_blocks
 
 app = typer.Typer(no_args_is_help=True, help="The agent beside the equipment.")
 app.add_typer(trust_app, name="trust")
@@ -99,13 +101,16 @@ def prove(  # noqa: PLR0913  one option each
 ) -> None:
     """Prove on the wire that every set-point comes back to its fallback; moves the machines for some seconds.
 
-    Ends with an error that names each device that is not proven.
+    Each of them must have been compared with the display first (`ems edge commission`), with the profile as
+    it is now. Ends with an error that names each device that is not proven.
 
     Example: ems edge prove --person "A. Smith" --state var/edge --keys var/keys
     """
     setup_logging("prove")
     with StateLock(state):
         if sign:
+            devices = load_devices(config, devices_file(config, site, edge))
+            refuse_uncompared(devices, load_write_blocks(config, site, devices), state)
             key = load_or_create_signing_key(keys / "commissioning.key")
             sign_blocks(config, site, edge, state, key)
         accepted = load_accepted(Place(config, site, edge, state, keys, bus))
@@ -114,6 +119,7 @@ def prove(  # noqa: PLR0913  one option each
                 f"{state / 'write'} holds no signed write block, so there is nothing to prove; "
                 "add --sign where the commissioning key is"
             )
+        refuse_uncompared(accepted.site, accepted.blocks, state)
         outcomes = asyncio.run(_prove(accepted, person, again=again))
     failed = [outcome for outcome in outcomes.values() if isinstance(outcome, str)]
     typer.echo(f"{len(outcomes) - len(failed)} of {len(outcomes)} devices are proven")

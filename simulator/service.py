@@ -19,7 +19,7 @@ from protocols.errors import ConfigError
 from runtime.clock import NS
 from runtime.site import devices_file, load_devices
 from runtime.yaml_config import load_config, load_yaml
-from simulator import faults, memory
+from simulator import faults, memory, panel
 from simulator.core import STEP_S, SimulatedPlant
 from simulator.device import Fault, FieldDevice
 from simulator.servers.bacnet import bacnet_server
@@ -127,6 +127,7 @@ def _prepare(settings: SimulatorSettings, clock: Clock) -> SimulatedPlant:
     settings.state.mkdir(parents=True, exist_ok=True)
     plant = load_plant(settings, clock)
     faults.announce(settings.state, tuple(plant.devices))
+    panel.show(settings.state, plant.devices.values())
     return plant
 
 

@@ -48,7 +48,7 @@ async def _run() -> Figures:
         write_load(folder / "config", _LOAD, port)
         write_set_points(folder / "config", device.port, POINTS)
         async with rig(folder) as made:
-            await prove(made)
+            await prove(made, _FIRST)
             made.start_agent()
             async with orders(made) as hub:
                 await until(lambda: len(made.hub.samples) > 0, 20, "the first row")

@@ -8,17 +8,9 @@ from typing import Annotated
 
 import typer
 
-from edge_agent.commission.reading import chosen, read_points
-from edge_agent.commission.record import (
-    CommissioningRecord,
-    Comparison,
-    compare,
-    parse_shown,
-    profile_hash,
-    save_record,
-)
-from protocols.errors import ConfigError
-from runtime.clock import SystemClock, iso_utc
+from edge_agent.commission.comparing import Comparer, compare_live
+from edge_agent.commission.reading import chosen
+from edge_agent.commission.record import parse_shown
 from runtime.site import devices_file, load_devices
 
 
@@ -46,31 +38,8 @@ def commission(  # noqa: PLR0913  one option each
     devices = load_devices(config, devices_file(config, site, edge))
     profile, _ = chosen(devices, device, ())
     numbers = parse_shown(shown, profile)
-    _, specs = chosen(devices, device, list(numbers))
-    points = asyncio.run(read_points(devices, device, specs, state))
-    for point in points:
-        spec = point.spec
-        typer.echo(f"{spec.name}: read {point.value:g}, shown {numbers[spec.name]:g} {spec.unit}")
-    faults = compare(points, numbers, tolerance_pct / 100.0)
-    if faults:
-        raise ConfigError("\n".join([*faults, f"{device}: nothing was recorded"]))
-    record = CommissioningRecord(
-        device=device,
-        profile=profile.id,
-        profile_hash_hex=profile_hash(profile),
-        connection=devices.device(device).connection.model_dump_json(exclude_defaults=True),
-        person=person,
-        compared_at=iso_utc(SystemClock().now().wall_ns),
-        tolerance_frac=tolerance_pct / 100.0,
-        comparisons=tuple(
-            Comparison(
-                point=point.spec.name,
-                unit=point.spec.unit,
-                read=point.value,
-                shown=numbers[point.spec.name],
-                raw_hex=point.data.hex(),
-            )
-            for point in points
-        ),
-    )
-    typer.echo(f"recorded in {save_record(state, record)}")
+    by = Comparer(person, tolerance_pct / 100.0)
+    record, file = asyncio.run(compare_live(devices, device, numbers, by, state))
+    for one in record.comparisons:
+        typer.echo(f"{one.point}: read {one.read:g}, shown {one.shown:g} {one.unit}")
+    typer.echo(f"recorded in {file}")

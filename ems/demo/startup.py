@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -12,13 +13,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from edge_agent.commission.comparing import Comparer, compare_live
 from ems.demo.layout import EDGE, SITE, Layout, Ports, choose_ports, prepare
 from ems.demo.parts import Part, Parts, run_to_end
 from ems.demo.screen import say
 from hub.store import schema
 from protocols.errors import ConfigError
 from runtime.nats_server import seed_file
-from runtime.site import SiteDevices, devices_file, load_devices
+from runtime.site import SiteDevices, devices_file, load_devices, load_write_blocks
+from simulator.panel import shown
 
 SEED: Final = 1
 """What the true machines and the past are drawn from."""
@@ -43,6 +46,7 @@ def bring_up(layout: Layout, parts: Parts) -> Callable[[], None]:
     parts.wait("sim", lambda: parts.says("sim", "simulator ready"))
     devices = len(demo_devices(layout).edge.devices)
     say(f"plant    {devices} simulated devices: Modbus, BACnet, OPC UA, MQTT")
+    _compare(layout)
     _prove(layout, ports)
     password = _end_hub_init(init)
     ports = _edge_and_hub(layout, parts, ports)
@@ -69,6 +73,18 @@ def _seed_history(layout: Layout) -> None:
     say("history  simulating 30 days …")
     arguments = ("demo", "seed", f"--state={layout.root}")
     run_to_end(Part("history", arguments, layout.logs / "history.log"), _SEED_HISTORY_S)
+
+
+def _compare(layout: Layout) -> None:
+    """As an installer does: each set-point read beside what the panel of its machine shows."""
+    devices, state = demo_devices(layout), layout.state("edge")
+    blocks = load_write_blocks(layout.config, SITE, devices)
+    state.mkdir(parents=True, exist_ok=True)
+    for name, block in blocks.items():
+        panel = shown(layout.state("sim"), name)
+        points = {limits.point: panel[limits.point] for limits in block.points}
+        asyncio.run(compare_live(devices, name, points, Comparer("demo"), state))
+    say(f"panels   the set-points of {len(blocks)} machines are what their panels show")
 
 
 def _prove(layout: Layout, ports: Ports) -> None:

@@ -118,6 +118,12 @@ def agent(folder: Path, bus_port: int) -> Iterator[subprocess.Popen[bytes]]:
 
 async def commissioned(folder: Path) -> None:
     """Limits signed and proven on the wire; the rule acts once it was tried, not before."""
+    shown = await asyncio.to_thread(
+        CliRunner().invoke, app,
+        ["commission", "tank", "--person=test", "--shown=pump_set_kw=0",
+         f"--config={folder / 'config'}", f"--state={folder / 'edge'}"],
+    )  # fmt: skip
+    assert shown.exit_code == 0, shown.output
     await asyncio.to_thread(ems, folder, "prove", "--person=test", "--sign")
     checked = await asyncio.to_thread(ems, folder, "check")
     assert "rules (advises)" in checked

@@ -73,11 +73,28 @@ def proven(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     for key in ("commissioning", "hub_sign"):
         create_signing_key(root / "keys" / f"{key}.key")
     profile = str(root / "configs/devices/acme_ctl.yaml")
-    command = [sys.executable, "-m", "ems.main", "sim", "profile", profile, "--port", port]
+    command = [
+        sys.executable,
+        "-m",
+        "ems.main",
+        "sim",
+        "profile",
+        profile,
+        "--port",
+        port,
+        "--still",
+        "--json",
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        assert "acme_ctl" in process.stdout.readline()
+        shown = json.loads(process.stdout.readline())["values"]["supply_set_c"]
+        compare = ["commission", "ctl1", "--person", "A. Smith", "--shown", f"supply_set_c={shown}"]
+        done = CliRunner().invoke(
+            app,
+            [*compare, "--config", str(root / "configs"), "--site", "plant1", "--state", str(root / "state")],
+        )
+        assert done.exception is None, done.exception
         done = _run(root, "prove", "--person", "A. Smith", "--sign")
         assert done.exception is None, done.exception
         yield root
