@@ -39,13 +39,15 @@ HOSTILE: list[tuple[dict[str, object], str]] = [
     ({"lease_s": 10.5}, "lease"),
     ({"lease_s": math.inf}, "lease"),
     ({"lease_s": -1.0}, "lease"),
-    ({"kind": CommandKind.SELECT}, "unsupported"),
-    ({"kind": CommandKind.OPERATE}, "unsupported"),
+    ({"kind": CommandKind.SELECT, "group": b"g" * 16, "group_size": 1}, "unsupported"),
+    ({"kind": CommandKind.SELECT, "value": 99.0}, "limits"),
+    ({"kind": CommandKind.OPERATE}, "selection"),
     ({"kind": CommandKind.CANCEL}, "unsupported"),
-    ({"kind": CommandKind.TEST}, "unsupported"),
+    ({"kind": CommandKind.TEST, "value": 99.0}, "limits"),
+    ({"kind": CommandKind.STOP}, "not_allowed"),
     ({"steps": (Step(0.0, 1.0),), "valid_for_s": 60.0}, "unsupported"),
     ({"group": b"g" * 16, "group_size": 2}, "unsupported"),
-    ({"expect": 3.0}, "unsupported"),
+    ({"expect": 3.0}, "expect"),
 ]
 
 
