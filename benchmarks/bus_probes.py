@@ -34,9 +34,9 @@ _OWN: Final = ("tel.e1.", "rcpt.e1.", "cat.e1.")
 
 PUBLISH: Final = (
     "tel.e2.j", "rcpt.e2.j", "cat.e2.ab", "hb.e2", "win.e2", "cmd.e2", "cmd.e1", "ren.e2", "ren.e1", "cov.e2",
-    "cov.e1", "cfg.e2", "cfg.e1", "ask.e2", "evt.demo.values", "evt.demo.command", "tel.e1.j.deeper", "$KV.leader.hub",
-    "_INBOX_hub.x", "_INBOX_e2.x", "$JS.ACK.CMD.CMD_e2.1.1.1.1.0", "$JS.ACK.TEL.ingest.1.1.1.1.0",
-    "$JS.FC.CMD.CMD_e2.x", "_R_.x", "$SYS.ACCOUNT.HUB.CLAIMS.UPDATE",
+    "cov.e1", "cfg.e2", "cfg.e1", "ask.e2", "evt.demo.values", "evt.demo.command", "tel.e1.j.deeper",
+    "$KV.leader.hub", "_INBOX_hub.x", "_INBOX_e2.x", "$JS.ACK.CMD.CMD_e2.1.1.1.1.0",
+    "$JS.ACK.TEL.ingest.1.1.1.1.0", "$JS.FC.CMD.CMD_e2.x", "_R_.x", "$SYS.ACCOUNT.HUB.CLAIMS.UPDATE",
 )  # fmt: skip
 """Subjects that e1 has no business to publish to."""
 
