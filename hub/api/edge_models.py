@@ -69,6 +69,9 @@ class Edge(Config):
     link: Literal["up", "down"]
     """Whether it is heard now."""
 
+    clock_ahead_s: float | None
+    """How far its wall clock is ahead of the hub's; negative: behind; None when it was never heard. [s]"""
+
     reported: Reported | None
     """What it goes by; None when it was never heard."""
 

@@ -57,6 +57,15 @@ class EdgeWatch:
         silent = heard is None or (self._clock.now().wall_ns - heard.received_ns) / 1e9 > SILENT_S
         return "down" if silent else "up"
 
+    def clock_ahead_s(self, edge: str) -> float | None:
+        """How far the wall clock of an edge is ahead of the hub's, by its newest heartbeat; None: none came.
+
+        Too small by the way of that heartbeat, some milliseconds on a sound network. Samples and leases are
+        right whatever it is (ADR 0008); a person should see to the box's time source all the same.
+        """
+        heard = self._heard.get(edge)
+        return None if heard is None else round(heard.beat.wall_ms / 1e3 - heard.received_ns / 1e9, 1)
+
     def device_link(self, edge: str, device: str) -> Link:
         """Whether the edge reaches the device; unknown while the edge is silent."""
         heard = self._heard.get(edge)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from nats.aio.msg import Msg
 from benchmarks.edge_orders import FALLBACK, orders, point, prove, write_set_points
 from benchmarks.edge_rig import farm, rig, until, write_site
 from benchmarks.setpoint_server import set_points
+from hub.api.edges import EdgeWatch
 from protocols.frame import decode_bundle
 from protocols.quality import Quality
 from runtime.clock import NS, SystemClock
@@ -30,6 +32,41 @@ class Polled:
     async def hear(self, message: Msg) -> None:
         frames = decode_bundle(message.data).frames
         self.mono_ns += [frame.at.mono_ns for frame in frames if len(frame.values) == FLOATS]
+
+
+class FirstBeat:
+    """What the edges page of the hub shows of the clock after one heartbeat, and no more."""
+
+    def __init__(self, clock: SystemClock) -> None:
+        self._watch = EdgeWatch(("edge1",), clock)
+
+    async def hear(self, message: Msg) -> None:
+        if self.ahead_s is None:
+            self._watch.hear(message.data)
+
+    @property
+    def ahead_s(self) -> float | None:
+        return self._watch.clock_ahead_s("edge1")
+
+
+async def test_the_hub_shows_how_far_the_clock_of_the_box_is_off(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    clock, wall = SystemClock(), WallClock(tmp_path, -50 * YEAR_S)
+    first = FirstBeat(clock)
+    with farm(1, FLOATS) as port:
+        write_site(tmp_path / "config", port, devices=1, floats=FLOATS, every_s=0.2)
+        async with rig(tmp_path, counting=False) as bench:
+            client = await bench.connect()
+            await client.subscribe("hb.*", cb=first.hear)
+            bench.env = wall.env
+            bench.start_agent()
+            await until(lambda: first.ahead_s is not None, 20, "the first heartbeat")
+            await client.close()
+    assert first.ahead_s is not None
+    error_s = abs(first.ahead_s + 50 * YEAR_S)
+    record_property("offset_error_s", round(error_s, 2))
+    assert error_s <= OFF_S
 
 
 async def test_samples_have_their_true_times_whatever_the_clock_of_the_box_says(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import type { Edge, Wanted } from '@/api/types'
 import EdgeCard from '@/components/EdgeCard.vue'
 import { i18n, setLang } from '@/i18n'
-import { agreement, isUndone } from '@/lib/edgeState'
+import { agreement, clockOff, isUndone } from '@/lib/edgeState'
 
 beforeAll(() => setLang('en'))
 
@@ -16,7 +16,7 @@ function wanted(version: number, over: Partial<Wanted> = {}): Wanted {
 
 function edge(over: Partial<Edge> = {}): Edge {
   const reported = { version: 1, trial: null, digest: 'ab12', edited: [], heard: '2026-01-05T08:00:00Z' }
-  return { id: 'edge1', link: 'up', reported, wanted: [wanted(1)], ...over }
+  return { id: 'edge1', link: 'up', clock_ahead_s: 0.1, reported, wanted: [wanted(1)], ...over }
 }
 
 const UNDONE = wanted(2, {
@@ -53,6 +53,18 @@ describe('EdgeCard', () => {
     expect(shown.find('.edited').text()).toContain('devices/meter.yaml')
     expect(shown.text()).toContain('the files put on the box')
     expect(shown.text()).toContain('may still be rolled back')
+  })
+
+  it('says how far the clock of the box is off, and is silent where it is right', async () => {
+    expect(show(edge()).find('.clock').text()).toBe("as the hub's")
+    const dead = show(edge({ clock_ahead_s: -1_577_847_600 })).find('.clock')
+    expect(dead.attributes('data-clock')).toBe('behind')
+    expect(dead.text()).toContain("18262 days behind the hub's")
+    await setLang('zh')
+    expect(show(edge({ clock_ahead_s: 3600.4 })).find('.clock').text()).toContain('比中心端快 60.0 分钟')
+    await setLang('en')
+    expect(clockOff(-2.5)).toEqual({ way: 'behind', amount: '2.5', unit: 's' })
+    expect(show(edge({ clock_ahead_s: null, reported: null })).find('.clock').exists()).toBe(false)
   })
 
   it('says so when an edge was never heard and nothing was wanted', () => {

@@ -270,7 +270,7 @@ async def test_a_wrong_question_about_samples_is_refused_with_a_sentence(
 
 async def test_an_edge_shows_what_is_wanted_what_runs_and_what_was_edited_at_the_box(api: Running) -> None:
     assert (await api.get("/sites/demo/edges")).json() == [
-        {"id": "edge1", "link": "down", "reported": None, "wanted": []}
+        {"id": "edge1", "link": "down", "clock_ahead_s": None, "reported": None, "wanted": []}
     ]
     files = {"sites/demo/edge1.yaml": b"devices: []"}
     said = (
@@ -284,13 +284,14 @@ async def test_an_edge_shows_what_is_wanted_what_runs_and_what_was_edited_at_the
         await take_reports(api.deps.sessions, "demo", [(version, report)])
     await want(api.deps.sessions, Wish("demo", "edge1", files, "B. Jones", ""), api.key, NOW_S * S)
     beat = replace(
-        Heartbeat("edge1", "demo", 1, "b", 1, 1, 0),
+        Heartbeat("edge1", "demo", 1, "b", 1, NOW_S * 1000 - 3_600_000, 0),
         config_version=1, config_seen=2, config_trial=3, config_edited=["devices/meter.yaml"],
     )  # fmt: skip
     await note_reported(api.deps.sessions, "demo", [(NOW_S * S, beat)])
     api.deps.edges.hear(beat.encode())
     (edge,) = (await api.get("/sites/demo/edges")).json()
     assert (edge["link"], edge["reported"]["version"], edge["reported"]["trial"]) == ("up", 1, 3)
+    assert edge["clock_ahead_s"] == -3600.0
     assert edge["reported"]["edited"] == ["devices/meter.yaml"]
     assert [(one["version"], one["state"]) for one in edge["wanted"]] == [
         (3, "wanted"), (2, "rolled_back"), (1, "accepted"),

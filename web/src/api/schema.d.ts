@@ -383,6 +383,11 @@ export interface components {
              * @enum {string}
              */
             link: "up" | "down";
+            /**
+             * Clock Ahead S
+             * @description How far its wall clock is ahead of the hub's; negative: behind; None when it was never heard. [s]
+             */
+            clock_ahead_s: number | null;
             /** @description What it goes by; None when it was never heard. */
             reported: components["schemas"]["Reported"] | null;
             /**
