@@ -9,6 +9,7 @@ never overtakes one.
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
@@ -32,6 +33,9 @@ _ANSWERED_S: Final = 0.5
 """A heartbeat this long after a release that lists no lease on its point is its answer. [s]"""
 _REFRESH_S: Final = 1.5
 """A heartbeat this young still mirrors the edge's list of leases. [s]"""
+_MOST_SETS: Final = 8
+"""Set-points sent within `_PACE_S`: below the quota of an edge, 10 in a second, however the way bunches them."""
+_PACE_S: Final = 1.25
 
 
 class Desk:
@@ -54,6 +58,7 @@ class Desk:
         self._renewed_s = float("-inf")
         self._renewed: frozenset[bytes] = frozenset()
         self._foreign: set[bytes] = set()
+        self._sets_sent_s: deque[float] = deque(maxlen=_MOST_SETS)
 
     @property
     def edge(self) -> str:
@@ -146,13 +151,20 @@ class Desk:
             device = parse_point(point).device
             if beat.links.get(device) != "up" or device not in beat.cap_hashes:
                 continue
+            if not self._may_set(now_s):
+                return  # the rest waits for the next turn, four a second
             held = self._held.get(point)
             if held is not None and held.command.value == wish.value:
                 yield from self._again(self._held, held, beat, now_s)
             elif self._may_order(point, held, now_s):
                 command = self._command(CommandKind.SET, wish, beat)
                 self._held[point] = Held(command, sent_s=now_s, first_sent_s=now_s)
+                self._sets_sent_s.append(now_s)
                 yield Fresh(command, wish.plan_id)
+
+    def _may_set(self, now_s: float) -> bool:
+        sent_s = self._sets_sent_s
+        return len(sent_s) < _MOST_SETS or now_s - sent_s[0] >= _PACE_S
 
     def _may_order(self, point: str, held: Held | None, now_s: float) -> bool:
         if now_s < self._paused_until_s.get(point, 0.0) or point in self._releases:
@@ -186,6 +198,7 @@ class Desk:
             seq=self._next_seq(), cap_hash=_cap_hash(beat, point),
         )  # fmt: skip
         orders[point] = replace(held, command=command, sent_s=now_s, sends=held.sends + 1)
+        self._sets_sent_s.append(now_s)
         yield Again(command)
 
     def _renewal(self, beat: Heartbeat, now_s: float) -> Renewal | None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from edge_agent.gate.rules import Rules
 from hub.command.desk import Desk
 from hub.command.orders import Again, Fresh, Issuer, Out, Wish
 from protocols.clock import Instant
@@ -223,3 +224,18 @@ def test_a_row_of_the_last_term_that_was_never_sent_is_sent_with_its_id(desk: De
     (again,) = later.next(1.1)
     assert isinstance(again, Again)
     assert (again.command.id, again.command.epoch) == (command.id, 8)
+
+
+def test_many_set_points_go_out_in_turns_below_the_quota_of_the_edge(desk: Desk) -> None:
+    points = [f"demo/comp1/point{number}_set_kw" for number in range(20)]
+    desk.want([wish(point=point) for point in points])
+    sent: list[tuple[float, str]] = []
+    for turn in range(17):
+        now_s = turn * 0.25
+        desk.heard(beat(), now_s)
+        for command in commands(desk.next(now_s)):
+            sent.append((now_s, command.point))
+            desk.answered(Received(command.id, "edge1", command.point, at(), 10.0), now_s)
+    assert {point for _, point in sent} == set(points)
+    most = max(sum(start <= s < start + 1.0 for s, _ in sent) for start, _ in sent)
+    assert most < Rules.quota_per_s
