@@ -34,7 +34,7 @@ _ANSWERED_S: Final = 0.5
 _REFRESH_S: Final = 1.5
 """A heartbeat this young still mirrors the edge's list of leases. [s]"""
 _MOST_SETS: Final = 8
-"""Set-points sent within `_PACE_S`: below the quota of an edge, 10 in a second, however the way bunches them."""
+"""Most set-points sent within `_PACE_S`: below the quota of an edge, 10 in a second, however they bunch."""
 _PACE_S: Final = 1.25
 
 
