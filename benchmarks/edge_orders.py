@@ -126,11 +126,12 @@ class Orders:
     _clock: SystemClock = field(default_factory=SystemClock)
 
     async def set(self, name: str, value: float) -> float:
-        """Order a value; seconds from its publication to its `verified` on the bus.
+        """Order a value when it is its turn; seconds from its publication to its `verified` on the bus.
 
         Raises:
             ContractError: It was refused, or the desk may not order now.
         """
+        await until(lambda: self.desk.may_set(self._clock.mono_s()), _BEAT_S, "a turn below the quota")
         self.want(name, value)
         for out in self.desk.next(self._clock.mono_s()):
             if isinstance(out, Fresh) and out.command.point == name:

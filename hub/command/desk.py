@@ -90,6 +90,11 @@ class Desk:
         """Whether nothing is held and no release is under way."""
         return not self._held and not self._releases
 
+    def may_set(self, now_s: float) -> bool:
+        """Whether one more set-point stays below the edge's quota."""
+        sent_s = self._sets_sent_s
+        return len(sent_s) < _MOST_SETS or now_s - sent_s[0] >= _PACE_S
+
     def begin_term(self, epoch: int) -> None:
         """Speak with a new epoch from now on; the sequence begins anew."""
         self._epoch, self._seq = epoch, 0
@@ -151,7 +156,7 @@ class Desk:
             device = parse_point(point).device
             if beat.links.get(device) != "up" or device not in beat.cap_hashes:
                 continue
-            if not self._may_set(now_s):
+            if not self.may_set(now_s):
                 return  # the rest waits for the next turn, four a second
             held = self._held.get(point)
             if held is not None and held.command.value == wish.value:
@@ -161,10 +166,6 @@ class Desk:
                 self._held[point] = Held(command, sent_s=now_s, first_sent_s=now_s)
                 self._sets_sent_s.append(now_s)
                 yield Fresh(command, wish.plan_id)
-
-    def _may_set(self, now_s: float) -> bool:
-        sent_s = self._sets_sent_s
-        return len(sent_s) < _MOST_SETS or now_s - sent_s[0] >= _PACE_S
 
     def _may_order(self, point: str, held: Held | None, now_s: float) -> bool:
         if now_s < self._paused_until_s.get(point, 0.0) or point in self._releases:
