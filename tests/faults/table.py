@@ -47,6 +47,7 @@ class Row:
         must: What must come of it.
         number: How that is measured.
         tests: Ids, `path::function`.
+        note: What the tests do not say by themselves, or what is not there; empty where nothing.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Row:
     must: str
     number: str
     tests: tuple[str, ...]
+    note: str = ""
 
 
 def functions(path: Path) -> dict[str, bool]:
@@ -81,9 +83,12 @@ def rows() -> list[Row]:
             found.setdefault(f"{named[1]}{int(named[2])}", []).extend(ids)
     told = yaml.safe_load((FOLDER / "rows.yaml").read_text(encoding="utf-8"))
     return [
-        Row(name, row["fault"], row["must"], row["number"], (*found.get(name, ()), *row.get("also", ())))
+        Row(
+            name, row["fault"], row["must"], row["number"], (*found.get(name, ()), *row.get("also", ())),
+            row.get("note", ""),
+        )
         for name, row in told.items()
-    ]
+    ]  # fmt: skip
 
 
 def read_report(path: Path) -> dict[str, Result]:
@@ -135,6 +140,8 @@ def _part(kind: str, title: str, faults: Sequence[Row], results: Mapping[str, Re
     for row in rows_of_kind:
         yield f"\n**{row.name}** {row.fault} → {row.must}. *{row.number}*\n"
         yield from [_line(ident, results.get(ident)) for ident in row.tests] or ["- `todo`"]
+        if row.note:
+            yield f"- note: {row.note}"
 
 
 def _line(ident: str, result: Result | None) -> str:

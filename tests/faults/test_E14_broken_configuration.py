@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from edge_agent.configuration_check import Refused, Staged, check_staged, refuse_paths
+from edge_agent.configuration_child import checked_apart
 from edge_agent.configuration_store import ConfigurationStore, folder_in_force
 from edge_agent.settings import Accepted, Place, load_accepted
 from protocols.configuration import MOST_PLAIN_BYTES, Configuration, Why, decode_configuration
 from protocols.errors import ContractError
+from runtime.clock import SystemClock
 
 TEXT = {"en": "x", "zh": "x"}
 LIST = "sites/demo/edge1.yaml"
@@ -138,3 +142,46 @@ def test_a_million_points_are_refused_before_they_are_read() -> None:
         decode_configuration(
             Configuration(1, "demo", "edge1", "", 1, "", "", {"devices/p0.yaml": rows}).body()
         )
+
+
+def _large(now: Accepted, points: int, *, twice: bool) -> Staged:
+    files = good()
+    (first,) = _profile(files, 0)["points"]
+    made = [
+        {**first, "name": f"p{at}_kw", "address": {**first["address"], "address": at}} for at in range(points)
+    ]
+    _profile(files, 0)["points"] = [*made, made[0]] if twice else made
+    wanted = Configuration(1, "demo", "edge1", "", 1, "", "", _bytes(files))
+    return Staged(ConfigurationStore(now.place.state, "edge1").keep(wanted, b""), wanted)
+
+
+async def test_the_loop_that_polls_goes_on_while_a_large_configuration_is_refused(
+    now: Accepted, record_property: Callable[[str, object], None]
+) -> None:
+    staged, clock = _large(now, 1500, twice=True), SystemClock()
+    async with asyncio.TaskGroup() as tasks:
+        check, longest_s = tasks.create_task(checked_apart(staged, now)), 0.0
+        last_s = clock.mono_s()
+        while not check.done():
+            await asyncio.sleep(0.01)
+            longest_s, last_s = max(longest_s, clock.mono_s() - last_s), clock.mono_s()
+    refused = check.result()
+    record_property("longest_stop_s", round(longest_s, 2))
+    assert isinstance(refused, Refused)
+    assert "'p0_kw' is there twice" in refused.detail
+    assert longest_s <= 1.0
+
+
+async def test_what_passes_apart_is_what_a_start_would_read(now: Accepted) -> None:
+    found = await checked_apart(_large(now, 3, twice=False), now)
+    assert isinstance(found, Accepted)
+    assert len(found.site.profile_of("d0").points) == 3
+
+
+async def test_a_check_that_is_cancelled_leaves_no_process(now: Accepted) -> None:
+    staged = _large(now, 1500, twice=True)
+    before = set(psutil.Process().children())
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.3):
+            await checked_apart(staged, now)
+    assert set(psutil.Process().children()) <= before
