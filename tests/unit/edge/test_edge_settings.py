@@ -11,12 +11,14 @@ import pytest
 import yaml
 
 from edge_agent.cli import app
+from edge_agent.commission.record import CommissioningRecord, Comparison, profile_hash, save_record
 from edge_agent.epoch import next_epoch
 from edge_agent.prove import sign_blocks
 from edge_agent.settings import Place, bus_login, gate_rules, load_accepted
 from protocols.errors import ConfigError, KeyFileError, StoreError
 from runtime.children import free_port
 from runtime.keys import create_signing_key, load_signing_key
+from runtime.site import load_devices, load_write_blocks
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 
@@ -110,6 +112,23 @@ def _prove(place: Place, *arguments: str) -> None:
     app(["prove", *options, *arguments], standalone_mode=False)
 
 
+def _compared_before(configs: Path, state: Path) -> None:
+    """Records of a day when the compressors still answered."""
+    site = load_devices(configs, configs / "sites" / "demo" / "edge1.yaml")
+    for name, block in load_write_blocks(configs, "demo", site).items():
+        profile = site.profile_of(name)
+        comparisons = tuple(
+            Comparison(point=limits.point, unit="code", read=3.0, shown=3.0, raw_hex="0003")
+            for limits in block.points
+        )
+        record = CommissioningRecord(
+            device=name, profile=profile.id, profile_hash_hex=profile_hash(profile), connection="{}",
+            person="A. Smith", compared_at="2026-01-05T08:00:00Z", tolerance_frac=0.02,
+            comparisons=comparisons,
+        )  # fmt: skip
+        save_record(state, record)
+
+
 def test_a_device_that_is_not_proven_is_an_error_that_names_it(place: Place, tmp_path: Path) -> None:
     configs = tmp_path / "configs"
     shutil.copytree(CONFIGS, configs)
@@ -119,6 +138,9 @@ def test_a_device_that_is_not_proven_is_an_error_that_names_it(place: Place, tmp
     for device in edge["devices"]:
         device["connection"] |= {"port": free_port(), "timeout_s": 0.2}
     file.write_text(yaml.safe_dump(edge))
+    with pytest.raises(ConfigError, match=r"comp1: nobody compared it.*\ncomp2: nobody compared it"):
+        _prove(replace(place, config=configs), "--sign")
+    _compared_before(configs, place.state)
     with pytest.raises(ConfigError, match=r"comp1: not proven.*; comp2: not proven"):
         _prove(replace(place, config=configs), "--sign")
     assert not list(place.state.glob("proofs/*"))
