@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from edge_agent.cli import app
 from edge_agent.configuration_check import Refused, Staged, check_staged, refuse_paths
 from edge_agent.configuration_store import ConfigurationStore
 from edge_agent.controllers.file import load_controllers
@@ -140,6 +142,16 @@ def test_rules_of_another_edge_are_refused_unread(place: Place) -> None:
     files = {**other.files, "sites/demo/edge2.rules.yaml": b"rules: []"}
     found = refuse_paths(replace(other, files=files), place)
     assert found == (Why.FILES, "holds sites/demo/edge2.rules.yaml")
+
+
+def test_rules_in_force_are_checked_without_naming_their_file(place: Place, configs: Path) -> None:
+    store = ConfigurationStore(place.state, "edge1")
+    store.keep(wanted(place, rules=examples(configs)[1]), b"")
+    store.decide(Outcome.ACCEPTED, 1, Why.NONE, Instant("b", 1, 2))
+    where = [f"--config={place.config}", f"--state={place.state}", f"--keys={place.keys}"]
+    said = CliRunner().invoke(app, ["rules", "check", *where])
+    assert said.exit_code == 0, said.exception
+    assert f"configuration/1/{RULES}: 1 rules fit demo/edge1; 1 of them are to act" in said.output
 
 
 def test_a_new_box_goes_by_the_rules_of_the_hub_too(place: Place, configs: Path, tmp_path: Path) -> None:

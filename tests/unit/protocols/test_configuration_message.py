@@ -33,7 +33,9 @@ CONFIGURATION = Configuration(3, "demo", "edge1", "00ff", 5, "A. Smith", "one mo
 REPORT = ConfigurationReport(
     "edge1", 3, Outcome.ROLLED_BACK, Why.WORSE, "meter: 12 % good", "00ff", Instant("boot0", 7, 8)
 )
-names = st.from_regex(r"\Adevices/[a-z][a-z0-9_]{0,31}\.yaml\Z")
+names = st.from_regex(
+    r"\A(devices/[a-z][a-z0-9_]{0,31}|sites/demo/[a-z][a-z0-9_]{0,31}(\.rules|\.controllers)?)\.yaml\Z"
+)
 
 
 @given(
@@ -64,7 +66,19 @@ def test_foreign_bytes_are_refused(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/etc/passwd", "devices/../x.yaml", "sites/demo/write/../x.yaml", "devices/x.py", "x.yaml", ""]
+    "path",
+    [
+        "/etc/passwd",
+        "devices/../x.yaml",
+        "sites/demo/write/../x.yaml",
+        "devices/x.py",
+        "x.yaml",
+        "",
+        "devices/x.rules.yaml",
+        "sites/demo/write/x.rules.yaml",
+        "sites/demo/x.other.yaml",
+        "devices/x.yaml\n",
+    ],
 )
 def test_a_path_that_leads_elsewhere_is_refused(path: str) -> None:
     made = Configuration(3, "demo", "edge1", "00ff", 5, "A. Smith", "", {path: b""})
