@@ -23,6 +23,7 @@ from edge_agent.gate.events import (
     MessageReceived,
     Persist,
     SaveAnswer,
+    SavedLease,
     Started,
     Write,
     WriteDone,
@@ -128,6 +129,7 @@ class Judge(Plant):
         self.first: dict[bytes, Receipt] = {}
         self.polled: dict[str, float] = {}
         self.crashed = False
+        self.undecided: dict[str, dict[tuple[Level, CommandKind | None], Held]] = {}
         super().__post_init__()
 
     # -- what stands above ---------------------------------------------------------------------
@@ -457,9 +459,11 @@ class Judge(Plant):
         self.fence_seen = (command.epoch, command.seq) if command.issuer == "hub" else self.fence_seen
         if answer is not None:
             self.first[command.id] = answer
+        self.undecided = {point: dict(spot.leases) for point, spot in self.spots.items()}
         if isinstance(answer, Received):
             self.grant(command)
         self.feed(event)
+        self.undecided = {}  # it is carried out; a death before this line may have been before its commit
         self.hear()
         return answer
 
@@ -535,6 +539,28 @@ class Judge(Plant):
     def drop(self, spot: Spot, key: tuple[Level, CommandKind | None]) -> None:
         held = spot.leases.pop(key)
         spot.ended += [value for _, value in held.steps]
+
+    def forget_all_but(self, stored: Mapping[bytes, SavedLease], *, new_boot: bool) -> None:
+        """A crash came: only what the store kept goes on, to the end that is written there.
+
+        A command that died before its commit was never accepted, so the lease it was to take the place of is
+        still the one that lives.
+        """
+        for point, spot in self.spots.items():
+            spot.chosen, spot.group, spot.size = None, None, 0
+            for key in list(spot.leases):
+                if spot.leases[key].id not in stored:
+                    self.drop(spot, key)
+            for key, held in self.undecided.get(point, {}).items():
+                if held.id in stored:
+                    spot.leases.setdefault(key, held)
+            for key, held in list(spot.leases.items()):
+                saved = stored[held.id]
+                if new_boot or saved.boot != self.boot:
+                    self.drop(spot, key)
+                else:
+                    held.until_ns = min(held.until_ns, saved.lease.until_ns)
+        self.undecided = {}
 
     def grant_act(self, command: Command) -> None:
         inside = [point for point in KINDS if command.point in self.scopes(point)]

@@ -337,6 +337,25 @@ def crashes(one: Protocol) -> None:
     one.again(new_boot=False)
 
 
+def a_death_before_the_commit(one: Protocol) -> None:
+    """An order that never became durable displaces nothing: the lease before it goes on, and is refreshed."""
+    for pick, quarters, steps in ((2, 6, 7), (3, 2, 2), (3, 2, 2), (0, 8, 7), (0, 0, 3), (0, 0, 0)):
+        one.the_agent_is_killed(steps, quarters, new_boot=False, pick=pick)
+    world, ours = one.world, [-250.0]
+    assert [held.value(world.now_ns) for held in world.live(BATTERY)] == ours
+    assert [lease.value for lease in world.state.points[BATTERY].leases] == ours, "I10: a kept lease was lost"
+    writes = len(world.device.writes)
+    one.time_passes(12)
+    fed = [value for _, point, value in world.device.writes[writes:] if point == BATTERY]
+    assert fed, "I14: its watchdog was not fed while its lease lived"
+    assert set(fed) == set(ours), "I8: its watchdog was fed with another value"
+    one.time_passes(12)
+    assert world.value(BATTERY) == 0.0, "I3: it goes on after the end of the grant"
+    writes = len(world.device.writes)
+    one.time_passes(24)
+    assert len(world.device.writes) == writes, "I2: a watchdog was fed after the end of the grant"
+
+
 def lines_cut(one: Protocol) -> None:
     set_(one, BATTERY, 100.0, lease_s=2.0)
     set_(one, CHILLER, 8.0, lease_s=2.0)
@@ -417,6 +436,7 @@ STORIES: Final[tuple[Story, ...]] = (
     the_controllers_limits,
     quota,
     crashes,
+    a_death_before_the_commit,
     lines_cut,
     queued_requests,
     the_watchdog,
@@ -428,5 +448,5 @@ STORIES: Final[tuple[Story, ...]] = (
 def tell(story: Story) -> None:
     """One story, under the judge."""
     few = 6 if story is quota else 100
-    with protocol(6.0 if story is the_watchdog else None, few) as one:
+    with protocol(6.0 if story in {the_watchdog, a_death_before_the_commit} else None, few) as one:
         story(one)

@@ -421,14 +421,7 @@ class Protocol(RuleBasedStateMachine):
         kept = world.store.load()
         boot = f"boot{chr(ord(world.boot[-1]) + 1)}" if new_boot and world.boot < "bootz" else None
         stored = {saved.lease.id: saved for saved in kept.leases}
-        for spot in world.spots.values():
-            spot.chosen, spot.group, spot.size = None, None, 0
-            for key, held in list(spot.leases.items()):
-                saved = stored.get(held.id)
-                if boot is not None or saved is None or saved.boot != world.boot:
-                    world.drop(spot, key)
-                else:
-                    held.until_ns = min(held.until_ns, saved.lease.until_ns)
+        world.forget_all_but(stored, new_boot=boot is not None)
         fence = kept.fences.get("hub")
         if not world.crashed:
             durable = -1 if fence is None else fence.epoch
