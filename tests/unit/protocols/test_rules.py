@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any as Anything
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -188,11 +188,37 @@ def test_the_digest_is_of_what_a_rule_does_not_of_its_mode_or_label() -> None:
     assert one.digest() != rule({**HIGH, "limit": 7.1}).digest()
 
 
+def truth(values: list[float], hysteresis: float, for_s: int, clear_s: int) -> list[bool]:
+    """Whether "above 7.0" is true at each look, by the words of the schema alone.
+
+    It is what it was when the value last stood long enough on one side: `for_s` beyond the limit, or
+    `clear_s` behind the hysteresis. What is missing ends it, and everything begins anew.
+    """
+    beyond: list[bool | None] = []
+    for value in values:
+        before = bool(beyond and beyond[-1])
+        beyond.append(None if math.isnan(value) else value > (7.0 - hysteresis if before else 7.0))
+
+    def stood(at: int, *, side: bool, looks: int) -> bool:
+        return at >= looks and all(one is side for one in beyond[at - looks : at + 1])
+
+    def true_at(at: int) -> bool:
+        for back in range(at, -1, -1):
+            if beyond[back] is None or stood(back, side=False, looks=clear_s):
+                return False
+            if stood(back, side=True, looks=for_s):
+                return True
+        return False
+
+    return [true_at(at) for at in range(len(values))]
+
+
 @given(
     st.lists(st.one_of(st.floats(0.0, 16.0), st.just(math.nan)), max_size=60),
     st.floats(0.0, 1.0),
     st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(0, 5), st.integers(0, 5)),
 )
+@example([8.0, math.nan, math.nan, math.nan, math.nan, 8.0, 0.0], 0.0, (0, 1, 0, 5))
 @settings(max_examples=150, deadline=None)
 def test_durations_hold_whatever_the_value_does(
     values: list[float], hysteresis: float, times: tuple[int, int, int, int]
@@ -203,14 +229,20 @@ def test_durations_hold_whatever_the_value_does(
         min_on_s=min_on_s,
         min_off_s=min_off_s,
     )
-    acts = course(one, header(*values))
+    acts, true = course(one, header(*values)), truth(values, hysteresis, for_s, clear_s)
     for at, (before, now) in enumerate(pairwise(acts), start=1):
-        recent = values[max(at - for_s, 0) : at + 1]
+        rested = not any(acts[max(at - min_off_s, 0) : at])
         if now and not before:
-            assert all(value > 7.0 - hysteresis for value in recent)
-            assert len(recent) == for_s + 1
-            assert not any(acts[max(at - min_off_s, 0) : at])
+            assert true[at], "it begins on a condition that is not true"
+            assert rested
+            if not true[at - 1]:  # else it only waited for the end of its rest, and may be clearing
+                recent = values[max(at - for_s, 0) : at + 1]
+                assert all(value > 7.0 - hysteresis for value in recent)
+                assert len(recent) == for_s + 1
+        if not now and not before:
+            assert not (true[at] and rested), "it rests though its condition is true and its rest is over"
         if before and not now and not math.isnan(values[at]):
+            assert not true[at], "it ends while its condition is true"
             held = next((back for back in range(at) if not acts[at - 1 - back]), at)
             assert held >= min(min_on_s, at)
         assert not (now and math.isnan(values[at]))
