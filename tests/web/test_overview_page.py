@@ -128,9 +128,7 @@ def test_every_number_has_unit_quality_and_age_and_it_lives(page: Page, demo: De
 def test_plan_and_set_points_are_there_and_leases_are_renewed(page: Page, demo: Demo) -> None:
     _enter(page, demo)
     page.until("document.querySelectorAll('tr[data-verdict=equal]').length > 3", 60)
-    assert (
-        page.evaluate("document.querySelectorAll('tr[data-verdict]:not([data-verdict=equal])').length") == 0
-    )
+    page.until("document.querySelectorAll('tr[data-verdict]:not([data-verdict=equal])').length === 0", 30)
     left = "Number(document.querySelector('tr[data-verdict] td:nth-child(4)').textContent.split(':')[1])"
     page.until(f"{left} < 9")
     page.until(f"{left} >= 9")  # a lease is 10 s; only a renewal makes it longer again
