@@ -218,7 +218,7 @@ def _peer(text: str, port: int = PORT) -> Peer:
     parts = host.split(".")
     if len(parts) != 4 or not all(part.isdigit() and int(part) <= 255 for part in parts):  # noqa: PLR2004  IPv4
         raise ConfigError(f"{text!r} is no address; give an IPv4 address, with :port where it is not {PORT}")
-    if behind and not (behind.isdigit() and int(behind) <= 65535):  # noqa: PLR2004  ports
+    if behind and not (behind.isdigit() and int(behind) <= 65535):  # noqa: PLR2004  the highest port
         raise ConfigError(f"{text!r}: {behind!r} is no port; allowed are 0 to 65535")
     return Peer(host, int(behind) if behind else port)
 

@@ -25,6 +25,7 @@ from protocols.heartbeat import Heartbeat
 from runtime.children import free_port
 from runtime.clock import SystemClock
 from runtime.nats_server import running_bus
+from tests.needs import missing
 from tests.web.browser import Page, browser
 from tests.web.demo import ROOT
 
@@ -39,7 +40,7 @@ DETAIL = "meter1: 3 of 10 polls in time, 10 before"
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """Address and password of a hub whose edge undid one version and was edited at the box."""
     if not (ROOT / "hub/static/index.html").exists() or not AXE.exists():
-        pytest.skip("the page is not built (make web)")
+        missing("page", "the page is not built (make web)")
     folder = tmp_path_factory.mktemp("hub")
     with running_bus(folder) as bus:
         port = free_port()

@@ -63,6 +63,6 @@ def bound_arrays() -> None:
     ua_binary.unpack_uatype_array = unpack_bounded
     ua_binary._reshape = reshape_bounded  # noqa: SLF001  it has no name of its own for others
     if ua_binary._create_list_deserializer is not list_reader_bounded:  # noqa: SLF001  as above
-        ua_binary._create_list_deserializer = list_reader_bounded  # type: ignore[assignment]  # noqa: SLF001  its own has a cache
+        ua_binary._create_list_deserializer = list_reader_bounded  # type: ignore[assignment]  # its own has a cache  # noqa: SLF001  as above
         for built in (ua_binary._create_type_deserializer, ua_binary._create_dataclass_deserializer):  # noqa: SLF001  as above
             built.cache_clear()  # what was built before has no bound
