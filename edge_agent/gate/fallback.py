@@ -126,13 +126,14 @@ def _with_its_group(draft: Draft, name: str) -> None:
         if point.intent is not None and standing.writable(draft, other):
             act = Falling(0, Stage.QUEUED, draft.now_ns, careful=point.act is None)
             draft.put(other, replace(point, act=act, foreign=None))
+    _wake_its_group(draft, name)  # whoever comes before it goes at once, not at the next tick
 
 
 def _wake_its_group(draft: Draft, name: str) -> None:
     group = draft.rule(name).group
     for other in draft.rules.group_of[group.group] if group is not None else ():
         act = draft.point(other).act
-        if isinstance(act, Falling) and act.stage is Stage.QUEUED:
+        if other != name and isinstance(act, Falling) and act.stage is Stage.QUEUED:
             _look(draft, other)
 
 

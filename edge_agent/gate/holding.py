@@ -37,6 +37,7 @@ def pursue(draft: Draft, name: str) -> None:
 def begin(draft: Draft, name: str, claim: Claim, tries: int = 0) -> None:
     """Write a winner's value; the intent is durable before."""
     fallback.settle_owed(draft, name)
+    changes = wear.changes(draft, name, claim.value)
     wear.counted(draft, name, claim.value)
     point, lease = draft.point(name), claim.lease
     old = point.intent
@@ -46,7 +47,7 @@ def begin(draft: Draft, name: str, claim: Claim, tries: int = 0) -> None:
     intent = Intent(lease.id, values[-_MOST_VALUES:], lease.until_ns, before)
     draft.persist(SaveIntent(name, draft.now.boot, intent))
     ticket = draft.write(name, claim.value, lease.level.value, lease.id)
-    act = Holding(lease.id, claim.value, ticket, Stage.WRITING, draft.now_ns, tries=tries)
+    act = Holding(lease.id, claim.value, ticket, Stage.WRITING, draft.now_ns, tries=tries, changes=changes)
     draft.put(name, replace(point, act=act, intent=intent, ended=None, foreign=None))
     if isinstance(point.act, Holding) and point.act.id == lease.id and point.act.value != claim.value:
         _verified_anew(draft, name, lease)
@@ -58,7 +59,8 @@ def write_done(draft: Draft, name: str, act: Holding, lease: Lease) -> None:
         draft.tell(lease, Written(lease.id, draft.rules.edge, name, draft.now, act.value))
     now_ns = draft.now_ns
     _set(draft, name, replace(act, stage=Stage.SETTLING, since_ns=now_ns, fed_ns=now_ns))
-    wear.taken(draft, name)
+    if act.changes:
+        wear.taken(draft, name)
     tick(draft, name)
 
 

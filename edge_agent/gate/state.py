@@ -116,6 +116,7 @@ class Holding:
         feeding: Ticket of a watchdog refresh on its way.
         tries: Failed tries.
         resumed: Taken over from an earlier run: read before anything is written.
+        changes: Whether its write may change the point; else the value rested there before it.
     """
 
     id: bytes
@@ -127,6 +128,7 @@ class Holding:
     feeding: int | None = None
     tries: int = 0
     resumed: bool = False
+    changes: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,8 +92,17 @@ def counted(draft: Draft, name: str, value: float | None) -> None:
         draft.persist(SaveWear(name, draft.now.boot, new))
 
 
+def changes(draft: Draft, name: str, value: float) -> bool:
+    """Whether a value about to be written may change the point; asked before it is counted.
+
+    Where something of ours is on the device, what it shows is not sure before it is read back.
+    """
+    point = draft.point(name)
+    return point.intent is not None or not draft.rule(name).same(present(point), value)
+
+
 def taken(draft: Draft, name: str) -> None:
-    """The device took the write only now: dwell counts from here."""
+    """The device took a changed value only now: dwell counts from here."""
     point = draft.point(name)
     if point.wear.changed_ns is not None and draft.rule(name).duty.dwell_s > 0:
         draft.put(name, replace(point, wear=replace(point.wear, changed_ns=draft.now_ns)))

@@ -268,6 +268,25 @@ def a_group_falls_in_order(one: Protocol) -> None:
     one.time_passes(8)
 
 
+def a_group_falls_at_once(one: Protocol) -> None:
+    """Whoever of the group lets go: no tick is waited for."""
+    for point in (TOWER, PUMP):
+        one.a_group((PUMP, TOWER), cut=False)
+        one.release(point, CommandKind.RELEASE, Level.OPTIMISER)
+        assert (one.world.value(PUMP), one.world.value(TOWER)) == (50.0, 30.0), "I3: the group stays behind"
+
+
+def the_value_that_rests_there_starts_no_dwell(one: Protocol) -> None:
+    """An output equal to the fallback it finds changes nothing, so a change right after it is not held up."""
+    one.the_controller(5.2)
+    one.time_passes(20)
+    one.the_controller(6.0)
+    one.the_controller(7.0)
+    assert one.world.value(TRIM) == 7.0, "I8: held up by a write that changed nothing"
+    one.the_controller(6.5)
+    assert one.world.value(TRIM) == 7.0, "I13: changed within its dwell"
+
+
 def dwell_and_starts(one: Protocol) -> None:
     for value in (0.0, 2.0, 0.0, 1.0, 0.0, 2.0, 0.0, 2.0, 0.0, 1.0):
         act(one, ROLE, value)
@@ -429,6 +448,8 @@ STORIES: Final[tuple[Story, ...]] = (
     discrete_acts,
     groups,
     a_group_falls_in_order,
+    a_group_falls_at_once,
+    the_value_that_rests_there_starts_no_dwell,
     dwell_and_starts,
     dwell_of_a_re_exposed_rung,
     dwell_over_a_start,
