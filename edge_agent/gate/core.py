@@ -87,9 +87,8 @@ def wanted(rules: Rules, state: GateState, write: Write, now: Instant) -> bool:
     point = draft.point(write.point)
     act = point.act
     if isinstance(act, Holding):
-        held = point.lease(act.id)
-        alive = held is not None and held.lives(now.mono_ns) and write.ticket in (act.ticket, act.feeding)
-        return alive and standing.above(draft, write.point) is None
+        asked = write.ticket in (act.ticket, act.feeding) and holding.by_right(draft, write.point, act)
+        return asked and standing.above(draft, write.point) is None
     return isinstance(act, Falling) and act.ticket == write.ticket and standing.writable(draft, write.point)
 
 

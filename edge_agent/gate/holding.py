@@ -131,6 +131,18 @@ def fed(draft: Draft, name: str, act: Holding, *, taken: bool) -> None:
     _set(draft, name, replace(act, feeding=None, fed_ns=draft.now_ns if taken else act.fed_ns))
 
 
+def by_right(draft: Draft, name: str, act: Holding) -> bool:
+    """Whether its lease lives and wins, or may stay while rate or wear hold the winner up."""
+    point = draft.point(name)
+    held = point.lease(act.id)
+    won = ladder.winner(draft.rule(name), point.leases, draft.now_ns)
+    if held is None or not held.lives(draft.now_ns) or won is None:
+        return False
+    if _is_on_it(point, won):
+        return True
+    return bool(wear.hindrance(draft, name, won.value)) and _may_stay(draft, name, point, act)
+
+
 def _end_what_is_forbidden(draft: Draft, name: str) -> None:
     point = draft.point(name)
     if not (point.leases or point.selection):

@@ -51,7 +51,8 @@ MUTANTS: Final = (
     _m("checks._values", "if command.steps:", "if False:", "I1", "I14"),
     _m("controller._fault", "rules.limits.low <= value <= rules.limits.high", "True", "I1", "I8"),
     # I2 are about: every write is justified
-    _m("core.wanted", "held.lives(now.mono_ns)", "True", "I2", "I3"),
+    _m("core.wanted", "holding.by_right(draft, write.point, act)", "True", "I2", "I3"),
+    _m("holding.by_right", "_is_on_it(point, won)", "True", "I8"),
     _m("checks._planned_with", "command.cap_hash != rules.cap_hash", "False", "I2"),
     _m(
         "orders._test",

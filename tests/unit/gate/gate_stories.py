@@ -395,6 +395,16 @@ def queued_requests(one: Protocol) -> None:
         one.all_is_well_again()
 
 
+def a_queued_request_that_was_outranked(one: Protocol) -> None:
+    """A lower rung's start comes while a write waits for its line: what waited is not written."""
+    one.order_for_later(BATTERY, 2.0, Level.SCHEDULE)
+    one.requests_wait_in_the_queue(8)
+    assert one.world.value(BATTERY) == -20.0, "I8: the scheduled start does not have the point"
+    assert 100.0 not in [value for _, point, value in one.world.device.writes if point == BATTERY], (
+        "I2: the value of an outranked lease was written"
+    )
+
+
 def the_watchdog(one: Protocol) -> None:
     set_(one, BATTERY, 100.0, lease_s=9.0)
     one.time_passes(44)
@@ -460,6 +470,7 @@ STORIES: Final[tuple[Story, ...]] = (
     a_death_before_the_commit,
     lines_cut,
     queued_requests,
+    a_queued_request_that_was_outranked,
     the_watchdog,
     restored,
     unsigned_chain,
