@@ -24,7 +24,7 @@ from typing_extensions import override
 from edge_agent.gate import core
 from edge_agent.gate.events import ControllerOutput, MessageReceived, RenewalReceived, Write
 from protocols.command import Command, CommandKind, Echo, Level
-from tests.unit.gate.gate_judge import Held, Judge, S
+from tests.unit.gate.gate_judge import Judge
 from tests.unit.gate.gate_plant import (
     BATTERY,
     CHILLER,
@@ -40,6 +40,7 @@ from tests.unit.gate.gate_plant import (
     folder,
     plant_rules,
 )
+from tests.unit.gate.gate_reference import Held, S
 from tests.unit.gate.gate_world import HUB, STRANGER, Died
 
 ONE_STEP = (BATTERY, BATTERY, CHILLER, PUMP, TOWER, TRIM)
