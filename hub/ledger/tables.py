@@ -55,6 +55,7 @@ class CommandRow(Base):
     __table_args__ = (
         Index("ix_command_site_issued", "site", "issued_ns"),
         Index("ix_command_open", "site", "verdict"),
+        Index("ix_command_order", "order_id"),
     )
 
     number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
@@ -69,6 +70,9 @@ class CommandRow(Base):
     reason: Mapped[str] = mapped_column(String(200))
     actor: Mapped[str] = mapped_column(String(64))
     plan_id: Mapped[str | None] = mapped_column(String(32))
+    order_id: Mapped[str | None] = mapped_column(String(32))
+    """Order of a person that it carries out."""
+
     epoch: Mapped[int] = mapped_column(BigInteger)
     seq: Mapped[int] = mapped_column(BigInteger)
     issued_ns: Mapped[int] = mapped_column(BigInteger)

@@ -1,0 +1,82 @@
+"""Orders and the audit chain on a real database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete, text, update
+
+from hub.database import Sessions, create_engine, embedded_url, sessions_of, upgrade
+from hub.ledger import audit, orders
+from hub.ledger.order_tables import AuditRow
+from protocols.command import CommandKind
+
+SITE = "demo"
+ORDER = orders.Order(
+    SITE, CommandKind.SET, "demo/comp4/pressure_set_bar_g", 6.6, "bar(g)", 6.4, "test", "admin", until_ns=900
+)
+ORIGIN = orders.Origin("admin", "127.0.0.1", "6.4 bar(g)")
+
+
+@pytest.fixture
+async def sessions(tmp_path: Path) -> AsyncIterator[Sessions]:
+    url = embedded_url(tmp_path)
+    upgrade(url)
+    engine = create_engine(url)
+    yield sessions_of(engine)
+    await engine.dispose()
+
+
+async def test_an_order_and_its_entry_are_there_together(sessions: Sessions) -> None:
+    placed = await orders.place(sessions, ORDER, ORIGIN, 100)
+    row = (await orders.open_orders(sessions, SITE))[0]
+    assert orders.order_of(row) == placed
+    assert (row.state, row.asked_ns) == (orders.ASKED, 100)
+    async with sessions() as session:
+        (entry,) = [one.entry for one in await audit.page(session, SITE, None, 10)]
+    assert (entry.actor, entry.old, entry.new, entry.result) == ("admin", "6.4 bar(g)", "6.6 bar(g)", "asked")
+    assert entry.order == placed.id
+
+
+async def test_an_order_that_is_over_stays_over(sessions: Sessions) -> None:
+    await orders.place(sessions, ORDER, ORIGIN, 100)
+    row = (await orders.open_orders(sessions, SITE))[0]
+    await orders.move(sessions, row, orders.TAKEN, None, 200, "ab")
+    await orders.move(sessions, row, orders.ENDED, "released", 300)
+    await orders.move(sessions, row, orders.TAKEN, None, 400)
+    assert await orders.open_orders(sessions, SITE) == []
+    found = await orders.find(sessions, SITE, row.id)
+    assert found is not None
+    assert (found.state, found.code, found.ended_ns) == (orders.ENDED, "released", 300)
+    results = [one.entry.result async for one in audit.every(sessions, SITE)]
+    assert results == ["asked", "issued", "ended: released"]
+    assert await audit.broken_at(sessions, SITE) is None
+
+
+@pytest.mark.parametrize("number", [1, 3, 5])
+async def test_one_changed_or_missing_entry_is_found(sessions: Sessions, number: int) -> None:
+    for at in range(5):
+        await orders.place(sessions, ORDER, ORIGIN, at)
+    assert await audit.broken_at(sessions, SITE) is None
+    async with sessions.begin() as session:
+        row = await session.get(AuditRow, (SITE, number))
+        assert row is not None
+        await session.execute(
+            update(AuditRow)
+            .where(AuditRow.number == number)
+            .values(body=row.body.replace("6.6 bar(g)", "6.7 bar(g)"))
+        )
+    assert await audit.broken_at(sessions, SITE) == number
+    async with sessions.begin() as session:
+        await session.execute(delete(AuditRow).where(AuditRow.number == number))
+    assert await audit.broken_at(sessions, SITE) == number
+
+
+async def test_an_act_that_cannot_be_noted_does_not_happen(sessions: Sessions) -> None:
+    async with sessions.begin() as session:
+        await session.execute(text("DROP TABLE audit"))
+    with pytest.raises(Exception, match="no such table: audit"):
+        await orders.place(sessions, ORDER, ORIGIN, 100)
+    assert await orders.open_orders(sessions, SITE) == []
