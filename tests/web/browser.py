@@ -18,6 +18,20 @@ from websockets.sync.client import ClientConnection, connect
 START_S = 20.0
 CALL_S = 20.0
 _KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32}
+_AT_REST = """async (selector) => {
+  const one = document.querySelector(selector)
+  if (!one) return null
+  one.scrollIntoView({ block: 'nearest' })
+  const middle = () => {
+    const box = one.getBoundingClientRect()
+    return [box.x + box.width / 2, box.y + box.height / 2]
+  }
+  const before = middle()
+  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))
+  const [x, y] = middle()
+  const hit = document.elementFromPoint(x, y)
+  return x === before[0] && y === before[1] && hit && (one.contains(hit) || hit.contains(one)) ? [x, y] : null
+}"""
 
 
 class Page:
@@ -103,13 +117,8 @@ class Page:
         self.call("Input.insertText", text=text)
 
     def click(self, selector: str) -> None:
-        """Click in the middle of an element, scrolled into sight."""
-        found = json.dumps(selector)
-        x, y = self.until(
-            f"(() => {{ const one = document.querySelector({found}); if (!one) return null;"
-            "one.scrollIntoView({block: 'nearest'}); const b = one.getBoundingClientRect();"
-            "return [b.x + b.width / 2, b.y + b.height / 2] })()"
-        )
+        """Click in the middle of an element, scrolled into sight, once it rests and nothing lies over it."""
+        x, y = self.until(f"({_AT_REST})({json.dumps(selector)})")
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
