@@ -264,10 +264,232 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sites/{site}/setpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Setpoints
+         * @description Every point that may be written: its limits, its value, who holds it and whether it can be set.
+         */
+        get: operations["setpoints"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/holders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Holders
+         * @description Who holds each point and why, as the edges told it; what is old says so.
+         */
+        get: operations["holders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Orders
+         * @description What people asked for, newest first.
+         */
+        get: operations["orders"];
+        put?: never;
+        /**
+         * Place
+         * @description Ask for a set-point or an act; written down with its audit entry before anything is sent.
+         */
+        post: operations["placeOrder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/orders/{ident}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Order
+         * @description One order and what became of it.
+         */
+        get: operations["order"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Audit
+         * @description Entries, newest first; `before` is the number of the last one already seen.
+         */
+        get: operations["audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/audit/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Check
+         * @description Go through the whole chain.
+         */
+        get: operations["auditCheck"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * AuditCheck
+         * @description Whether the audit chain verifies.
+         */
+        AuditCheck: {
+            /**
+             * Whole
+             * @description Nothing was changed, taken out or cut off.
+             */
+            whole: boolean;
+            /**
+             * Broken At
+             * @description Number of the first entry that does not follow; None when whole.
+             */
+            broken_at: number | null;
+            /**
+             * Entries
+             * @description How many entries there are.
+             */
+            entries: number;
+        };
+        /**
+         * AuditEntry
+         * @description One act: who did what; one answer, hence more than twelve fields.
+         */
+        AuditEntry: {
+            /**
+             * Number
+             * @description Place in the chain, from 1.
+             */
+            number: number;
+            /**
+             * Time
+             * Format: date-time
+             * @description When.
+             */
+            time: string;
+            /**
+             * Actor
+             * @description Person or job.
+             */
+            actor: string;
+            /**
+             * Role
+             * @description Role of the person then; empty for a job.
+             */
+            role: string;
+            /**
+             * Source
+             * @description Address, or part of the hub.
+             */
+            source: string;
+            /**
+             * Category
+             * @description command or sign_in.
+             */
+            category: string;
+            /**
+             * Type
+             * @description What.
+             */
+            type: string;
+            /**
+             * Target
+             * @description Point, scope or person.
+             */
+            target: string;
+            /**
+             * Old
+             * @description Value before; empty where there is none.
+             */
+            old: string;
+            /**
+             * New
+             * @description Value asked for; empty where there is none.
+             */
+            new: string;
+            /**
+             * Reason
+             * @description Why, in the person's words.
+             */
+            reason: string;
+            /**
+             * Result
+             * @description How it went.
+             */
+            result: string;
+            /**
+             * Order
+             * @description Id of the order; empty without one.
+             */
+            order: string;
+            /**
+             * Command
+             * @description Id of the command, hex; empty without one. The edge's own audit names it too.
+             */
+            command: string;
+        };
         /**
          * Command
          * @description A set-point and what became of it.
@@ -397,6 +619,22 @@ export interface components {
             wanted: components["schemas"]["Wanted"][];
         };
         /**
+         * GoesTo
+         * @description Where a point goes when no lease lives.
+         */
+        GoesTo: {
+            /**
+             * Kind
+             * @description release, value, hold, restore or release_group.
+             */
+            kind: string;
+            /**
+             * Value
+             * @description The commissioned value, where the kind has one. [unit of the point]
+             */
+            value: number | null;
+        };
+        /**
          * Health
          * @description State of the hub.
          */
@@ -433,6 +671,95 @@ export interface components {
              * @description One sentence.
              */
             detail: string;
+        };
+        /**
+         * Held
+         * @description Who holds a point and why, as its edge told it.
+         */
+        Held: {
+            /**
+             * Rung
+             * @description safety, local, locked_out, stopped, interlock, operator,
+             *     schedule, optimiser, controller, fallback, nobody.
+             */
+            rung: string;
+            /**
+             * Value
+             * @description Value wanted; None: nothing, or an empty priority slot. [unit of the point]
+             */
+            value: number | null;
+            /**
+             * Until S
+             * @description What is left of its lease now; None: no end. [s]
+             */
+            until_s: number | null;
+            /**
+             * Actor
+             * @description Person or job; empty where there is none.
+             */
+            actor: string;
+            /**
+             * Why
+             * @description Reason in words.
+             */
+            why: string;
+            /**
+             * Age S
+             * @description How long ago the edge said or repeated it. [s]
+             */
+            age_s: number;
+            /**
+             * Old
+             * @description The edge is silent or repeats it no more: this was so, and nobody knows whether it is.
+             */
+            old: boolean;
+        };
+        /**
+         * HeldPoint
+         * @description The holder of one point of a site.
+         */
+        HeldPoint: {
+            /**
+             * Rung
+             * @description safety, local, locked_out, stopped, interlock, operator,
+             *     schedule, optimiser, controller, fallback, nobody.
+             */
+            rung: string;
+            /**
+             * Value
+             * @description Value wanted; None: nothing, or an empty priority slot. [unit of the point]
+             */
+            value: number | null;
+            /**
+             * Until S
+             * @description What is left of its lease now; None: no end. [s]
+             */
+            until_s: number | null;
+            /**
+             * Actor
+             * @description Person or job; empty where there is none.
+             */
+            actor: string;
+            /**
+             * Why
+             * @description Reason in words.
+             */
+            why: string;
+            /**
+             * Age S
+             * @description How long ago the edge said or repeated it. [s]
+             */
+            age_s: number;
+            /**
+             * Old
+             * @description The edge is silent or repeats it no more: this was so, and nobody knows whether it is.
+             */
+            old: boolean;
+            /**
+             * Point
+             * @description `site/device/point`.
+             */
+            point: string;
         };
         /**
          * History
@@ -495,6 +822,157 @@ export interface components {
              * @description Password.
              */
             password: string;
+        };
+        /**
+         * NewOrder
+         * @description What a person asks for.
+         */
+        NewOrder: {
+            /**
+             * Kind
+             * @description What.
+             * @enum {string}
+             */
+            kind: "set" | "test" | "release" | "select" | "operate" | "cancel" | "stop" | "resume" | "lock_out" | "lift" | "opt_out" | "opt_in";
+            /**
+             * Target
+             * @description A point `site/device/point`, or the scope of an act: `all`, `site:…`, `zone:…`, a device or a point.
+             */
+            target: string;
+            /**
+             * Value
+             * @description Value wanted; for set, test, select and operate. [unit]
+             */
+            value?: number | null;
+            /**
+             * Unit
+             * @description Unit of the value; it must be the unit of the point.
+             */
+            unit?: string | null;
+            /**
+             * Expect
+             * @description Value the person saw; the edge refuses when the point has another one by now. [unit]
+             */
+            expect?: number | null;
+            /**
+             * For S
+             * @description How long: needed for set and select, allowed for test and opt_out; at most 8 h. [s]
+             */
+            for_s?: number | null;
+            /**
+             * Reason
+             * @description Why; needed but for release, cancel, test and operate (which takes that of its selection).
+             * @default
+             */
+            reason: string;
+            /**
+             * Confirm
+             * @description Name of who confirms the second step: of a resume anybody who may command, also oneself; of an operate
+             *     where two persons are needed somebody else than who selected.
+             */
+            confirm?: string | null;
+            /**
+             * Of
+             * @description For operate: id of the order of the selection.
+             */
+            of?: string | null;
+            /**
+             * Password
+             * @description Needed for resume, lift and operate: the password of whom `confirm` names, else that of the caller.
+             */
+            password?: string | null;
+        };
+        /**
+         * Order
+         * @description What a person asked for and what became of it; one answer, hence more than twelve fields.
+         */
+        Order: {
+            /**
+             * Id
+             * @description Id.
+             */
+            id: string;
+            /**
+             * Kind
+             * @description What.
+             * @enum {string}
+             */
+            kind: "set" | "test" | "release" | "select" | "operate" | "cancel" | "stop" | "resume" | "lock_out" | "lift" | "opt_out" | "opt_in";
+            /**
+             * Target
+             * @description Point or scope.
+             */
+            target: string;
+            /**
+             * Value
+             * @description Value wanted. [unit]
+             */
+            value: number | null;
+            /**
+             * Unit
+             * @description Symbol.
+             */
+            unit: string | null;
+            /**
+             * Expect
+             * @description Value the person saw before. [unit]
+             */
+            expect: number | null;
+            /**
+             * Reason
+             * @description Why.
+             */
+            reason: string;
+            /**
+             * Actor
+             * @description Who.
+             */
+            actor: string;
+            /**
+             * Asked
+             * Format: date-time
+             * @description When.
+             */
+            asked: string;
+            /**
+             * Until
+             * @description When it ends by itself; None: no end.
+             */
+            until: string | null;
+            /**
+             * State
+             * @description asked: written down; sent: on its way; received, written, verified: by the edge; refused, failed and
+             *     ended: over, `code` says why. A stop and its like are `verified` once every edge has done it.
+             * @enum {string}
+             */
+            state: "asked" | "sent" | "received" | "written" | "verified" | "refused" | "failed" | "ended";
+            /**
+             * Code
+             * @description Why it was refused, failed or ended.
+             */
+            code: string | null;
+            /** @description The state as a sentence. */
+            text: components["schemas"]["Text"];
+            /**
+             * Readback
+             * @description What a separate read saw. [unit]
+             */
+            readback: number | null;
+            /**
+             * Readback Time
+             * @description When that was.
+             */
+            readback_time: string | null;
+            /**
+             * Commands
+             * @description Ids of the commands that carry it out, hex.
+             */
+            commands: string[];
+            /**
+             * Of
+             * @description The selection an operate completes.
+             */
+            of: string | null;
         };
         /**
          * Plan
@@ -762,6 +1240,95 @@ export interface components {
             role: string;
         };
         /**
+         * Setpoint
+         * @description A point that may be written: limits, value, holder; one answer, hence more than twelve fields.
+         */
+        Setpoint: {
+            /**
+             * Id
+             * @description `site/device/point`.
+             */
+            id: string;
+            /**
+             * Device
+             * @description Id of the device.
+             */
+            device: string;
+            /** @description What people call it. */
+            label: components["schemas"]["Text"];
+            /**
+             * Unit
+             * @description Symbol; an order uses it.
+             */
+            unit: string;
+            /**
+             * Low
+             * @description Lowest value ever written. [unit]
+             */
+            low: number;
+            /**
+             * High
+             * @description Highest value ever written. [unit]
+             */
+            high: number;
+            /**
+             * Step
+             * @description Largest change by one write; None: any. [unit]
+             */
+            step: number | null;
+            /**
+             * Dwell S
+             * @description Shortest time between two changes. [s]
+             */
+            dwell_s: number;
+            /**
+             * Two Step
+             * @description A discrete act: first `select`, then `operate`.
+             */
+            two_step: boolean;
+            /**
+             * Two Persons
+             * @description The operate is confirmed by a second person.
+             */
+            two_persons: boolean;
+            /** @description Where it goes when no lease lives. */
+            fallback: components["schemas"]["GoesTo"];
+            /**
+             * Zone
+             * @description Part of the site that is stopped together; the scope is `zone:…`.
+             */
+            zone: string | null;
+            /**
+             * Levels
+             * @description Rungs that may lease it.
+             */
+            levels: string[];
+            /**
+             * Settable
+             * @description Whether a person can set it now.
+             */
+            settable: boolean;
+            /** @description Why it cannot be set now; None where it can. */
+            why_not: components["schemas"]["Text"] | null;
+            /** @description Who holds it and why; None before its edge told. */
+            holder: components["schemas"]["Held"] | null;
+            /**
+             * Value
+             * @description Value read last; None where it was never read or the quality is bad. [unit]
+             */
+            value: number | null;
+            /**
+             * Quality
+             * @description good, uncertain or bad; None where it was never read.
+             */
+            quality: ("good" | "uncertain" | "bad") | null;
+            /**
+             * Time
+             * @description When it was so.
+             */
+            time: string | null;
+        };
+        /**
          * Site
          * @description A site the caller may see.
          */
@@ -925,6 +1492,17 @@ export interface components {
              * @description What is wrong and what to do.
              */
             detail: string;
+            /**
+             * Code
+             * @description Why an order of a person was not taken; None for other refusals.
+             * @default null
+             */
+            code: string | null;
+            /**
+             * @description The same for a person, in both languages; None for other refusals.
+             * @default null
+             */
+            text: components["schemas"]["Text"] | null;
         };
     };
     responses: never;
@@ -1098,6 +1676,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     devices: {
@@ -1122,6 +1709,15 @@ export interface operations {
             };
             /** @description Problem */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1179,6 +1775,15 @@ export interface operations {
                 };
             };
             /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1220,6 +1825,15 @@ export interface operations {
             };
             /** @description Problem */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1291,6 +1905,15 @@ export interface operations {
                 };
             };
             /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1345,6 +1968,15 @@ export interface operations {
             };
             /** @description Problem */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1411,6 +2043,15 @@ export interface operations {
                 };
             };
             /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1454,6 +2095,15 @@ export interface operations {
             };
             /** @description Problem */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1511,6 +2161,15 @@ export interface operations {
                 };
             };
             /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1521,6 +2180,494 @@ export interface operations {
             };
             /** @description Problem */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setpoints: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Setpoint"][];
+                };
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    holders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeldPoint"][];
+                };
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    orders: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Order"][];
+                };
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    placeOrder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Order"];
+                };
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ident: string;
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Order"];
+                };
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    audit: {
+        parameters: {
+            query?: {
+                before?: number | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditEntry"][];
+                };
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    auditCheck: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditCheck"];
+                };
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
