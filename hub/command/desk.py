@@ -1,64 +1,64 @@
 """The desk of one edge: what is wanted against what is held, and so what is to be sent. Pure, no I/O.
 
 A set-point is a lease: it is renewed while it is wanted, superseded when another value is wanted, released
-when nothing is. An order is sent again (same id, new seq, new echo) until the edge is known to have it. A
-renewal names exactly the leases the newest heartbeat lists, and waits while an order is under way, so that it
-never overtakes one.
+when nothing is. There is one at each place, a point and a rung; what a plan wants anew waits while something
+above holds the point. A command is sent again (same id, new seq, new echo) until the edge surely has it.
+A renewal names exactly the leases the newest heartbeat lists, and waits while a command is under way, so that
+it never overtakes one; when it has waited long enough, new set-points wait for it.
 """
 
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
-from hub.command.orders import Again, Fresh, Held, Issuer, Out, Wish, pause_s
-from protocols.command import VERSION, Command, CommandKind, Echo, Level, Renewal, lease_list_hash
+from hub.command.drafting import Drafter
+from hub.command.errands import MOST_SENDS, RESEND_S, UNDERWAY_S, Errands
+from hub.command.orders import PLANNER, Again, Errand, Fresh, Held, Issuer, Out, Place, Wish, pause_s
+from hub.command.standing import Pace, Standing
+from protocols.command import Command, CommandKind, Level, Renewal
 from protocols.heartbeat import Heartbeat
+from protocols.holder import Holders
 from protocols.point import parse_point
 from protocols.receipt import TERMINAL, Mismatch, Receipt, Received, Verified, Written
 
 ECHO_MAX_S: Final = 5.0
 """Heartbeats older than this are not echoed; the edge itself refuses from 10 s on. [s]"""
-RESEND_S: Final = 2.0
-MOST_SENDS: Final = 5
 RENEW_S: Final = 3.0
 _RENEW_EARLY_S: Final = 0.6
 """Renewals follow a heartbeat, one a second; the one next to the grid of 3 s is taken. [s]"""
-_UNDERWAY_S: Final = 3.0
+_RENEW_LATE_S: Final = 5.0
+"""When the last renewal is this long ago, new set-points wait for the next one. [s]"""
 _LOST_PAUSE_S: Final = 5.0
-_ANSWERED_S: Final = 0.5
-"""A heartbeat this long after a release that lists no lease on its point is its answer. [s]"""
 _REFRESH_S: Final = 1.5
 """A heartbeat this young still mirrors the edge's list of leases. [s]"""
-_MOST_SETS: Final = 8
-"""Most set-points sent within `_PACE_S`: below the quota of an edge, 10 in a second, however they bunch."""
-_PACE_S: Final = 1.25
+_UNTOLD_S: Final = 3.0
+"""So long into a term what was taken over stays although nobody has said yet that it is wanted. [s]"""
+_GOING_ON: Final = (Received, Written, Verified, Mismatch)
 
 
 class Desk:
-    """All orders to one edge."""
+    """All commands to one edge."""
 
     def __init__(
         self, issuer: Issuer, edge: str, new_id: Callable[[], bytes] = lambda: os.urandom(16)
     ) -> None:
-        self._issuer = issuer
         self._edge = edge
-        self._new_id = new_id
-        self._epoch = 0
-        self._seq = 0
+        self._drafter = Drafter(issuer, edge, new_id)
+        self._errands = Errands(self._drafter)
+        self._standing = Standing()
+        self._pace = Pace()
         self._beat: Heartbeat | None = None
         self._beat_s = 0.0
-        self._wishes: Mapping[str, Wish] = {}
-        self._held: dict[str, Held] = {}
-        self._releases: dict[str, Held] = {}
-        self._paused_until_s: dict[str, float] = {}
+        self._term_s: float | None = None
+        self._wishes: dict[Level, list[Wish]] = {}
+        self._held: dict[Place, Held] = {}
+        self._paused_until_s: dict[Place, float] = {}
         self._renewed_s = float("-inf")
         self._renewed: frozenset[bytes] = frozenset()
         self._foreign: set[bytes] = set()
-        self._sets_sent_s: deque[float] = deque(maxlen=_MOST_SETS)
 
     @property
     def edge(self) -> str:
@@ -76,8 +76,8 @@ class Desk:
         return self._beat_s
 
     @property
-    def held(self) -> dict[str, Held]:
-        """Leases by point, those under way included."""
+    def held(self) -> dict[Place, Held]:
+        """Leases by place, those under way included."""
         return dict(self._held)
 
     @property
@@ -87,42 +87,70 @@ class Desk:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is held and no release is under way."""
-        return not self._held and not self._releases
+        """Whether the plan holds nothing and no release of it is under way."""
+        return self._errands.idle and not any(level is not Level.OPERATOR for _, level in self._held)
 
-    def may_set(self, now_s: float) -> bool:
-        """Whether one more set-point stays below the edge's quota."""
-        sent_s = self._sets_sent_s
-        return len(sent_s) < _MOST_SETS or now_s - sent_s[0] >= _PACE_S
+    def holds(self, order_id: str) -> bool:
+        """Whether a lease of an order lives here, as far as is known, or is under way."""
+        return any(held.order_id == order_id for held in self._held.values())
+
+    def knows(self, order_id: str) -> bool:
+        """Whether anything of an order is held, waits or is on its way."""
+        return self.holds(order_id) or self._errands.knows(order_id)
+
+    def under_way(self, place: Place) -> bool:
+        """Whether a command for a place is on its way, so that the lease before it may yet come back."""
+        held = self._held.get(place)
+        return held is not None and not held.answered and not held.seen
 
     def begin_term(self, epoch: int) -> None:
-        """Speak with a new epoch from now on; the sequence begins anew."""
-        self._epoch, self._seq = epoch, 0
+        """Speak with a new epoch from now on; what is held is to be adopted, what people want said anew."""
+        self._drafter.begin_term(epoch)
+        self._errands = Errands(self._drafter)
+        self._held.clear()
+        self._foreign.clear()
+        self._wishes.pop(Level.OPERATOR, None)
+        self._term_s = None
 
-    def want(self, wishes: Iterable[Wish]) -> None:
-        """Replace all wishes; a point without a wish is released."""
-        self._wishes = {wish.point: wish for wish in wishes}
+    def want(self, wishes: Iterable[Wish], level: Level = Level.OPTIMISER) -> None:
+        """Replace all wishes of a rung; a place without a wish is released."""
+        self._wishes[level] = sorted(wishes, key=lambda wish: wish.point)
 
-    def adopt(self, command: Command, now_s: float, *, accepted: bool) -> None:
-        """Take over an order of the term before: a live lease, or a row that perhaps was never sent."""
+    def ask(self, errand: Errand) -> None:
+        """Send something once, with the next turn."""
+        self._errands.ask(errand)
+
+    def withdraw(self, order_id: str) -> None:
+        """Send an order's errands no more."""
+        self._errands.withdraw(order_id)
+
+    def told(self, holders: Holders, now_s: float) -> None:
+        """Take in who holds the points."""
+        self._standing.told(holders, now_s)
+
+    def adopt(self, command: Command, now_s: float, *, accepted: bool, order_id: str | None = None) -> None:
+        """Take over a command of the term before: a live lease, or a row that perhaps was never sent."""
         held = Held(
-            command, sent_s=now_s - RESEND_S, first_sent_s=now_s, sends=0, seen=accepted, answered=accepted
-        )
-        (self._releases if command.kind is CommandKind.RELEASE else self._held)[command.point] = held
+            command, sent_s=now_s - RESEND_S, first_sent_s=now_s, sends=0, seen=accepted, answered=accepted,
+            order_id=order_id,
+        )  # fmt: skip
+        if command.kind is CommandKind.SET or accepted:
+            self._held[held.place] = held
+        else:
+            self._errands.adopt(held)
 
     def heard(self, beat: Heartbeat, now_s: float) -> list[bytes]:
         """Take a heartbeat in; gives the ids of leases that live there and are not known here."""
         self._beat, self._beat_s = beat, now_s
         live = {bytes.fromhex(ident) for ident in beat.leases}
-        for point, held in list(self._held.items()):
+        for place, held in list(self._held.items()):
             if held.command.id in live:
-                self._held[point] = replace(held, seen=True)
+                self._held[place] = replace(held, seen=True)
             elif held.seen:
-                del self._held[point]
-                self._pause(point, now_s + _LOST_PAUSE_S)
-        for point, held in list(self._releases.items()):
-            if point not in self._held and now_s - held.sent_s > _ANSWERED_S:
-                del self._releases[point]
+                del self._held[place]
+                self._pause(place, now_s + _LOST_PAUSE_S)
+        for begun in self._errands.heard(live, set(self._held), now_s):
+            self._held[begun.place] = replace(begun, seen=True, answered=True)
         self._foreign &= live
         return sorted(live - self._foreign - {held.command.id for held in self._held.values()})
 
@@ -132,115 +160,125 @@ class Desk:
 
     def answered(self, receipt: Receipt, now_s: float) -> None:
         """Take a receipt in."""
-        for orders in (self._held, self._releases):
-            held = orders.get(receipt.point)
-            if held is None or held.command.id != receipt.id:
+        pause_until_s = now_s + pause_s(receipt, told=self._standing.knows(receipt.point, now_s))
+        errand = self._errands.answered(receipt)
+        if errand is not None and errand.command.kind is CommandKind.RELEASE:
+            self._held.pop(errand.place, None)
+            self._pause(errand.place, pause_until_s)
+        for place, held in list(self._held.items()):
+            if held.command.id != receipt.id:
                 continue
-            if isinstance(receipt, TERMINAL) or orders is self._releases:
-                del orders[receipt.point]
-                self._pause(receipt.point, now_s + pause_s(receipt))
-            elif isinstance(receipt, Received | Written | Verified | Mismatch):
-                orders[receipt.point] = replace(held, answered=True)
+            if isinstance(receipt, TERMINAL):
+                del self._held[place]
+                self._pause(place, pause_until_s)
+            elif isinstance(receipt, _GOING_ON):
+                self._held[place] = replace(held, answered=True)
 
     def next(self, now_s: float) -> list[Out]:
         """What is to be written down and sent now, in this order."""
         beat = self._beat
         if beat is None or now_s - self._beat_s > ECHO_MAX_S:
             return []
-        orders = [*self._sets(beat, now_s), *self._drops(beat, now_s)]
-        renewal = self._renewal(beat, now_s) if not orders else None
-        return [*orders, *([renewal] if renewal is not None else [])]
+        self._term_s = now_s if self._term_s is None else self._term_s
+        self._drop(now_s)
+        outs = [*self._errands.next(beat, now_s), *self._sets(beat, now_s)]
+        renewal = self._renewal(beat, now_s) if not outs else None
+        return [*outs, *([renewal] if renewal is not None else [])]
 
     def _sets(self, beat: Heartbeat, now_s: float) -> Iterator[Out]:
-        for point, wish in sorted(self._wishes.items()):
-            device = parse_point(point).device
-            if beat.links.get(device) != "up" or device not in beat.cap_hashes:
+        late = self._renewal_is_late(now_s)
+        for wish in (*self._wishes.get(Level.OPERATOR, ()), *self._wishes.get(Level.OPTIMISER, ())):
+            if not self._reachable(wish, beat):
                 continue
-            if not self.may_set(now_s):
+            if not self._pace.may_set(wish.level, now_s):
                 return  # the rest waits for the next turn, four a second
-            held = self._held.get(point)
-            if held is not None and held.command.value == wish.value:
-                yield from self._again(self._held, held, beat, now_s)
-            elif self._may_order(point, held, now_s):
-                command = self._command(CommandKind.SET, wish, beat)
-                self._held[point] = Held(command, sent_s=now_s, first_sent_s=now_s)
-                self._sets_sent_s.append(now_s)
-                yield Fresh(command, wish.plan_id)
+            held = self._held.get(wish.place)
+            if held is not None and _carries(held, wish):
+                yield from self._again(held, beat, now_s)
+            elif not late and self._may_order(wish, held, now_s):
+                command = self._drafter.set(wish, beat)
+                self._held[wish.place] = Held(command, now_s, now_s, order_id=wish.order_id)
+                self._pace.sent(now_s)
+                yield Fresh(command, wish.plan_id, wish.order_id)
 
-    def _may_order(self, point: str, held: Held | None, now_s: float) -> bool:
-        if now_s < self._paused_until_s.get(point, 0.0) or point in self._releases:
+    @staticmethod
+    def _reachable(wish: Wish, beat: Heartbeat) -> bool:
+        """Whether it makes sense to ask; a person gets the edge's own answer."""
+        device = parse_point(wish.point).device
+        return wish.level is Level.OPERATOR or (beat.links.get(device) == "up" and device in beat.cap_hashes)
+
+    def _may_order(self, wish: Wish, held: Held | None, now_s: float) -> bool:
+        if not wish.fresh or self._errands.releases(wish.place):
             return False
-        return held is None or held.answered or now_s - held.first_sent_s > _UNDERWAY_S
+        if wish.level is not Level.OPERATOR and not self._free(wish, now_s):
+            return False
+        return held is None or held.answered or now_s - held.first_sent_s > UNDERWAY_S
 
-    def _drops(self, beat: Heartbeat, now_s: float) -> Iterator[Out]:
-        for held in list(self._releases.values()):
-            yield from self._again(self._releases, held, beat, now_s)
-        for point, held in sorted(self._held.items()):
-            if point in self._wishes or point in self._releases:
+    def _free(self, wish: Wish, now_s: float) -> bool:
+        """Whether nothing above a plan holds the point, and it is not to be left alone."""
+        if now_s < self._paused_until_s.get(wish.place, 0.0):
+            return False
+        return (wish.point, Level.OPERATOR) not in self._held and self._standing.free(wish.point, now_s)
+
+    def _drop(self, now_s: float) -> None:
+        """Give back what nobody wants any more."""
+        for place, held in sorted(self._held.items()):
+            if self._is_wanted(held, now_s) or self._errands.releases(place):
                 continue
             if not held.seen and not held.answered and held.sends == 0:
-                del self._held[point]  # adopted, never accepted, no longer wanted: nobody has it
+                del self._held[place]  # adopted, never accepted, no longer wanted: nobody has it
                 continue
-            wish = Wish(point, None, None, "the plan no longer asks for it", held.command.revision, None)
-            command = self._command(CommandKind.RELEASE, wish, beat)
-            self._releases[point] = Held(command, sent_s=now_s, first_sent_s=now_s)
-            yield Fresh(command, None)
+            point, level = place
+            person = level is Level.OPERATOR
+            reason = "its time is over" if person else "the plan no longer asks for it"
+            self._errands.ask(Errand(CommandKind.RELEASE, point, reason, PLANNER, None, level=level))
 
-    def _again(self, orders: dict[str, Held], held: Held, beat: Heartbeat, now_s: float) -> Iterator[Out]:
-        point = held.command.point
+    def _is_wanted(self, held: Held, now_s: float) -> bool:
+        point, level = held.place
+        if level not in self._wishes:
+            return self._term_s is None or now_s - self._term_s < _UNTOLD_S
+        wishes = self._wishes[level]
+        if level is Level.OPERATOR:
+            return any(wish.order_id == held.order_id for wish in wishes)
+        return any(wish.point == point for wish in wishes)
+
+    def _again(self, held: Held, beat: Heartbeat, now_s: float) -> Iterator[Out]:
         if held.seen or held.answered or now_s - held.sent_s < RESEND_S:
             return
         if held.sends >= MOST_SENDS:
-            del orders[point]
-            self._pause(point, now_s + _LOST_PAUSE_S)
+            del self._held[held.place]
+            self._pause(held.place, now_s + _LOST_PAUSE_S)
             return
-        command = replace(
-            held.command, agent_epoch=beat.agent_epoch, echo=_echo(beat), epoch=self._epoch,
-            seq=self._next_seq(), cap_hash=_cap_hash(beat, point),
-        )  # fmt: skip
-        orders[point] = replace(held, command=command, sent_s=now_s, sends=held.sends + 1)
-        self._sets_sent_s.append(now_s)
-        yield Again(command)
+        command = self._drafter.again(held.command, beat)
+        self._held[held.place] = replace(held, command=command, sent_s=now_s, sends=held.sends + 1)
+        self._pace.sent(now_s)
+        yield Again(command, held.order_id)
 
     def _renewal(self, beat: Heartbeat, now_s: float) -> Renewal | None:
         due = now_s - self._renewed_s >= RENEW_S - _RENEW_EARLY_S and now_s - self._beat_s <= _REFRESH_S
-        mine = {h.command.id for point, h in self._held.items() if h.seen and point in self._wishes}
-        if not due or not mine or any(self._under_way(held, now_s) for held in self._held.values()):
+        mine = {held.command.id for held in self._to_renew(now_s)}
+        if not due or not mine or self._errands.under_way(now_s):
+            return None
+        if any(not held.seen and now_s - held.first_sent_s < UNDERWAY_S for held in self._held.values()):
             return None
         if {bytes.fromhex(ident) for ident in beat.leases} - self._foreign != mine:
             return None  # a release or an unknown lease is still there; its end makes the lists equal
         self._renewed_s, self._renewed = now_s, frozenset(mine)
-        who = self._issuer
-        return Renewal(
-            VERSION, who.name, who.key_id, who.site, self._edge, beat.agent_epoch,
-            lease_list_hash(sorted(mine)), who.lease_s, _echo(beat), self._epoch, self._next_seq(),
-        )  # fmt: skip
+        return self._drafter.renewal(mine, beat)
 
-    @staticmethod
-    def _under_way(held: Held, now_s: float) -> bool:
-        return not held.seen and now_s - held.first_sent_s < _UNDERWAY_S
+    def _to_renew(self, now_s: float) -> list[Held]:
+        return [held for held in self._held.values() if held.seen and self._is_wanted(held, now_s)]
 
-    def _command(self, kind: CommandKind, wish: Wish, beat: Heartbeat) -> Command:
-        who = self._issuer
-        return Command(
-            v=VERSION, id=self._new_id(), issuer=who.name, key_id=who.key_id, site=who.site, edge=self._edge,
-            agent_epoch=beat.agent_epoch, point=wish.point, kind=kind, value=wish.value, unit=wish.unit,
-            level=Level.OPTIMISER, start_in_s=0.0, lease_s=who.lease_s, echo=_echo(beat), epoch=self._epoch,
-            seq=self._next_seq(), revision=wish.revision, expect=None, cap_hash=_cap_hash(beat, wish.point),
-            reason=wish.reason, actor="dispatch",
-        )  # fmt: skip
+    def _renewal_is_late(self, now_s: float) -> bool:
+        since_s = [held.first_sent_s for held in self._to_renew(now_s)]
+        return bool(since_s) and now_s - max(min(since_s), self._renewed_s) > _RENEW_LATE_S
 
-    def _next_seq(self) -> int:
-        self._seq += 1
-        return self._seq
-
-    def _pause(self, point: str, until_s: float) -> None:
-        self._paused_until_s[point] = max(until_s, self._paused_until_s.get(point, 0.0))
+    def _pause(self, place: Place, until_s: float) -> None:
+        self._paused_until_s[place] = max(until_s, self._paused_until_s.get(place, 0.0))
 
 
-def _echo(beat: Heartbeat) -> Echo:
-    return Echo(beat.boot, beat.reading_ms)
-
-
-def _cap_hash(beat: Heartbeat, point: str) -> bytes:
-    return bytes.fromhex(beat.cap_hashes.get(parse_point(point).device, ""))
+def _carries(held: Held, wish: Wish) -> bool:
+    """Whether what is held is what is wished: for a person the very order, for a plan the value."""
+    if wish.level is Level.OPERATOR:
+        return held.order_id == wish.order_id
+    return held.command.value == wish.value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from protocols.command import Command, Renewal
+from protocols.command import Command, CommandKind, Level, Renewal
 from protocols.receipt import Mismatch, Overridden, Receipt, Refused, Released
 from protocols.refusal import Refusal
 
@@ -25,6 +25,12 @@ _PASSING: Final = frozenset(
         Refusal.QUOTA,
     }
 )
+
+
+Place = tuple[str, Level]
+"""Point and rung."""
+PLANNER: Final = "dispatch"
+"""Actor of what the plan asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +56,17 @@ class Wish:
 
     Attributes:
         point: `site/device/point`.
-        value: In `unit`; None for a release.
-        unit: Symbol; None for a release.
+        value: In `unit`.
+        unit: Symbol.
         reason: Why, in plain words.
         revision: Revision of the plan.
         plan_id: Plan it follows from.
+        level: Rung.
+        actor: Person or job.
+        expect: Value the person saw; None: whatever it is.
+        order_id: Order of a person it carries out.
+        cap_hash: Limits it was checked against; None: those of the newest heartbeat.
+        fresh: Whether it may be ordered; otherwise what is held for it stays, and nothing new goes out.
     """
 
     point: str
@@ -63,11 +75,57 @@ class Wish:
     reason: str
     revision: int
     plan_id: str | None
+    level: Level = Level.OPTIMISER
+    actor: str = PLANNER
+    expect: float | None = None
+    order_id: str | None = None
+    cap_hash: bytes | None = None
+    fresh: bool = True
+
+    @property
+    def place(self) -> Place:
+        """Point and rung: there is one lease at each."""
+        return self.point, self.level
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What is asked of an edge once: a release, a selection and what completes it, a test, an act.
+
+    Attributes:
+        kind: What.
+        target: Point, or scope of an act.
+        reason: Why.
+        actor: Person or job.
+        order_id: Order of a person it carries out; None: the desk's own.
+        value: For a selection, its operate and a test; else None. [unit]
+        unit: Symbol, with `value`.
+        expect: Value the person saw.
+        confirm: Who confirms the second step.
+        lease_s: Lease of a selection, length of an opt-out. [s]
+        cap_hash: Limits it was checked against; None: those of the newest heartbeat.
+        lasting: Whether it is sent until it is answered, however long that takes.
+        level: Rung.
+    """
+
+    kind: CommandKind
+    target: str
+    reason: str
+    actor: str
+    order_id: str | None
+    value: float | None = None
+    unit: str | None = None
+    expect: float | None = None
+    confirm: str | None = None
+    lease_s: float | None = None
+    cap_hash: bytes | None = None
+    lasting: bool = False
+    level: Level = Level.OPERATOR
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An order that was sent.
+    """A command that was sent.
 
     Attributes:
         command: As last sent.
@@ -76,6 +134,8 @@ class Held:
         sends: How often it was sent.
         seen: Whether a heartbeat has listed the lease.
         answered: Whether a receipt says the edge has it.
+        order_id: Order of a person it carries out.
+        lasting: Whether it is sent until it is answered, however long that takes.
     """
 
     command: Command
@@ -84,30 +144,47 @@ class Held:
     sends: int = 1
     seen: bool = False
     answered: bool = False
+    order_id: str | None = None
+    lasting: bool = False
+
+    @property
+    def place(self) -> Place:
+        """Point and rung."""
+        return self.command.point, self.command.level
 
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """A new order: a row first, then the bus."""
+    """A new command: a row first, then the bus."""
 
     command: Command
     plan_id: str | None
+    order_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """The same order once more: same id, new seq and echo."""
+    """The same command once more: same id, new seq and echo."""
 
     command: Command
+    order_id: str | None = None
 
 
 Out = Fresh | Again | Renewal
 
 
-def pause_s(receipt: Receipt) -> float:
-    """How long a point is left alone after an order on it ended. [s]."""
+def is_passing(receipt: Receipt) -> bool:
+    """Whether a refusal says nothing of the order, so that a new one may be taken a moment later."""
+    return isinstance(receipt, Refused) and receipt.code in _PASSING - {Refusal.BAD_INPUT}
+
+
+def pause_s(receipt: Receipt, *, told: bool = False) -> float:
+    """How long a plan leaves a point alone after its lease there ended. [s].
+
+    `told`: the edge tells who holds the point, so there is no need to guess when it is free again.
+    """
     if isinstance(receipt, Overridden):
-        return _OVERRIDDEN_S
+        return _SOON_S if told else _OVERRIDDEN_S
     if isinstance(receipt, Refused):
         return _SOON_S if receipt.code in _PASSING else _LATER_S
     if isinstance(receipt, Released):

@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from hub.ledger import orders
 from hub.ledger.moves import ISSUED, OVER, Standing, moved, unanswered
 from hub.ledger.tables import CommandRow, LeaderEpochRow, PlanRow, ReceiptCursorRow
 from protocols.command import Command
@@ -31,12 +32,14 @@ class Moved:
         point: Its point.
         receipt: What came.
         standing: Where it stands now.
+        order_id: Order of a person that the command carries out.
     """
 
     id: bytes
     point: str
     receipt: Receipt
     standing: Standing
+    order_id: str | None = None
 
 
 async def take_office(sessions: Sessions, site: str, highest_fence: int, now_ns: int) -> int:
@@ -53,14 +56,24 @@ async def take_office(sessions: Sessions, site: str, highest_fence: int, now_ns:
 
 
 async def enter(
-    sessions: Sessions, commands: Sequence[Command], issued_ns: int, plan_id: str | None = None
+    sessions: Sessions,
+    commands: Sequence[Command],
+    issued_ns: int,
+    plan_id: str | None = None,
+    order_id: str | None = None,
 ) -> None:
-    """Write new commands down, chained; publish them only after this returned."""
+    """Write new commands down, chained; publish them only after this returned.
+
+    The order of a person that they carry out is taken in the same transaction, with its audit entry.
+    """
     async with sessions.begin() as session:
+        if order_id is not None and commands:
+            await orders.issued(session, commands[0].site, order_id, commands[0].id.hex(), issued_ns)
         last = select(CommandRow.chain).order_by(CommandRow.number.desc()).limit(1)
         chain = (await session.execute(last)).scalar_one_or_none() or bytes(32)
         for command in commands:
             row = _row(command, issued_ns, plan_id, chain)
+            row.order_id = order_id
             chain = row.chain
             session.add(row)
 
@@ -121,7 +134,7 @@ async def _move(session: AsyncSession, site: str, receipt: Receipt) -> Moved | N
         return None
     standing = moved(standing_of(row), row.kind, receipt)
     _stand(row, standing)
-    return Moved(row.id, row.point, receipt, standing)
+    return Moved(row.id, row.point, receipt, standing, row.order_id)
 
 
 async def close_unanswered(sessions: Sessions, site: str, now_ns: int, grace_s: float = ANSWER_S) -> int:
@@ -154,6 +167,13 @@ async def find(sessions: Sessions, ids: Sequence[bytes]) -> list[CommandRow]:
     async with sessions() as session:
         rows = await session.execute(select(CommandRow).where(CommandRow.id.in_(ids)))
         return list(rows.scalars())
+
+
+async def of_orders(sessions: Sessions, ids: Sequence[str]) -> list[CommandRow]:
+    """Commands that carry out orders of people, oldest first."""
+    async with sessions() as session:
+        wanted = select(CommandRow).where(CommandRow.order_id.in_(ids)).order_by(CommandRow.number)
+        return list((await session.execute(wanted)).scalars())
 
 
 async def save_plan(sessions: Sessions, plan: PlanRow) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from protocols.command import ACTS, CommandKind
 from protocols.receipt import (
     Expired,
     Mismatch,
@@ -32,6 +33,15 @@ FAILED: Final = "failed"
 VERIFIED: Final = "verified"
 NO_ANSWER: Final = "no_answer"
 """Code of a command that nobody answered in time."""
+
+_DONE_AT_ONCE: Final = frozenset(
+    {kind.value for kind in ACTS}
+    | {
+        kind.value
+        for kind in (CommandKind.RELEASE, CommandKind.CANCEL, CommandKind.OPERATE, CommandKind.TEST)
+    }
+)
+"""Kinds without a lease of their own: `released` says that they are done."""
 
 _PROVISIONAL: Final = frozenset({NO_ANSWER, "mismatch"})
 _RANK: Final = {
@@ -64,7 +74,7 @@ class Standing:
 
 
 def moved(now: Standing, kind: str, receipt: Receipt) -> Standing:
-    """The standing after a receipt; `kind` is the command's, `set` or `release`."""
+    """The standing after a receipt; `kind` is the command's."""
     name = kind_of(receipt)
     state = name if _RANK[name] >= _RANK[now.state] else now.state
     verdict, code = now.verdict, now.code
@@ -89,7 +99,7 @@ def unanswered(now: Standing) -> Standing:
 
 
 def _verdict(now: Standing, kind: str, receipt: Receipt) -> tuple[str | None, str | None]:
-    if isinstance(receipt, Verified) or (isinstance(receipt, Released) and kind == "release"):
+    if isinstance(receipt, Verified) or (isinstance(receipt, Released) and kind in _DONE_AT_ONCE):
         return VERIFIED, None
     if isinstance(receipt, Refused):
         return REFUSED, receipt.code.value

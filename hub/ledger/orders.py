@@ -9,6 +9,7 @@ Placing commits the order and its entry in one transaction; nothing is told to t
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -112,20 +113,57 @@ async def newest(session: AsyncSession, site: str, limit: int) -> list[OrderRow]
     return list((await session.execute(wanted)).scalars())
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Where an order goes.
+
+    Attributes:
+        id: The order.
+        state: `taken`, `refused` or `ended`; empty: it stays, and the audit has a new entry.
+        code: Why, or how it went.
+        command_hex: Id of the command that says so; empty without one.
+    """
+
+    id: str
+    state: str
+    code: str
+    command_hex: str = ""
+
+
 async def move(  # noqa: PLR0913, PLR0917  an order, where it goes, and what the audit says of it
     sessions: Sessions, order: OrderRow, state: str, code: str | None, now_ns: int, command_hex: str = ""
 ) -> None:
     """Move an order on, with its audit entry, in one transaction; one that is over stays as it is."""
+    await move_all(sessions, order.site, [Change(order.id, state, code or "", command_hex)], now_ns)
+
+
+async def move_all(sessions: Sessions, site: str, changes: Sequence[Change], now_ns: int) -> None:
+    """Move orders on, each with its audit entry, all in one transaction; what is over stays as it is."""
     async with sessions.begin() as session:
-        await audit.hold(session, order.site)
-        row = (await session.execute(select(OrderRow).where(OrderRow.id == order.id))).scalar_one()
-        if row.state not in OPEN:
-            return
-        row.state, row.code = state, code
-        row.ended_ns = now_ns if state in {REFUSED, ENDED} else None
-        result = {TAKEN: "issued", REFUSED: f"refused: {code}", ENDED: f"ended: {code}"}[state]
-        entry = _entry(order_of(row), Origin("", "hub.dispatch"), now_ns, result)
-        await audit.add(session, row.site, [replace(entry, command=command_hex)])
+        await audit.hold(session, site)
+        for change in changes:
+            await _move(session, site, change, now_ns)
+
+
+async def issued(session: AsyncSession, site: str, ident: str, command_hex: str, now_ns: int) -> None:
+    """Take an order in the transaction that writes its command down; the first command alone says so."""
+    await audit.hold(session, site)
+    wanted = select(OrderRow.state).where(OrderRow.site == site, OrderRow.id == ident)
+    if (await session.execute(wanted)).scalar_one_or_none() == ASKED:
+        await _move(session, site, Change(ident, TAKEN, "", command_hex), now_ns)
+
+
+async def _move(session: AsyncSession, site: str, change: Change, now_ns: int) -> None:
+    wanted = select(OrderRow).where(OrderRow.site == site, OrderRow.id == change.id)
+    row = (await session.execute(wanted)).scalar_one()
+    if row.state not in OPEN:
+        return
+    result = {TAKEN: "issued", REFUSED: f"refused: {change.code}", ENDED: f"ended: {change.code}"}
+    if change.state:
+        row.state, row.code = change.state, change.code or None
+        row.ended_ns = now_ns if change.state in {REFUSED, ENDED} else None
+    entry = _entry(order_of(row), Origin("", "hub.dispatch"), now_ns, result.get(change.state, change.code))
+    await audit.add(session, site, [replace(entry, command=change.command_hex)])
 
 
 def order_of(row: OrderRow) -> Order:
