@@ -93,8 +93,15 @@ class SimulatedPlant:
         role = self._followed(unit, "role_set_code")
         own = role is None or role == OWN_CONTROL["role_set_code"]
         return CompressorSetpoint(
-            None if own or role is None else int(role), _permit(self._followed(unit, "permit_set_code"))
+            None if own or role is None else int(role),
+            _permit(self._followed(unit, "permit_set_code")),
+            self._pressure(unit),
         )
+
+    def _pressure(self, unit: str) -> float | None:
+        """Target of its own loop [bar g]; what it holds by itself leaves the matter to its band and role."""
+        wanted = self._followed(unit, "pressure_set_bar_g")
+        return None if wanted == OWN_CONTROL["pressure_set_bar_g"] else wanted
 
     def _of_kind(self, kind: type[Battery | Chp | Photovoltaics], role: str) -> float | None:
         for name, _ in self.plant.flowsheet.of_kind(kind):

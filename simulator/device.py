@@ -24,6 +24,7 @@ OWN_CONTROL: Final[Mapping[str, float]] = {
     "supply_set_c": 7.0,
     "power_set_kw": 0.0,
     "limit_set_frac": 1.0,
+    "pressure_set_bar_g": 7.0,
 }
 """What a set-point register holds while nobody commands the machine: it decides for itself."""
 

@@ -48,6 +48,7 @@ _ROLES: Final = frozenset(
         "role_set_code",
         "permit_code",
         "permit_set_code",
+        "pressure_set_bar_g",
     }
 )
 

@@ -107,6 +107,19 @@ def test_a_compressor_without_permit_stops_and_tells_so(hall: Hall) -> None:
     assert hall.value("comp1", "permit_code") == 2.0
 
 
+def test_a_pressure_set_point_moves_the_band_until_its_watchdog_drops_it(hall: Hall) -> None:
+    vsd = hall.plant.plant.compressor_ids.index("comp4")
+    assert hall.plant.setpoints().compressors[vsd].target_bar_g is None, "its own set-point is its own band"
+    hall.run(120, {"comp4": ("pressure_set_bar_g", 6.4)})
+    assert hall.plant.setpoints().compressors[vsd].target_bar_g == 6.4
+    low = hall.value("comp4", "load_pct")
+    hall.run(120, {"comp4": ("pressure_set_bar_g", 7.5)})
+    assert hall.value("comp4", "load_pct") > low + 10.0, "it gives more air for more pressure"
+    hall.run(7)
+    assert hall.value("comp4", "pressure_set_bar_g") == 7.0
+    assert hall.plant.setpoints().compressors[vsd].target_bar_g is None
+
+
 def test_a_machine_in_local_mode_ignores_its_set_points(hall: Hall) -> None:
     hall.devices["comp1"].fault = Fault.LOCAL
     hall.run(30, {"comp1": ("role_set_code", 0.0)})
