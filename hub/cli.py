@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from hub.command.election import LEASE_S
 from hub.registry.cli import app as configuration
 from hub.roles.options import ROLES, RoleOptions
 from protocols.errors import ConfigError, EmsError
@@ -28,6 +29,10 @@ KeysOption = Annotated[Path, typer.Option(help="Folder of keys and nkey seeds.")
 PortOption = Annotated[int, typer.Option(help="Port of the page and the API.", min=1, max=65535)]
 CertOption = Annotated[Path | None, typer.Option(help="Certificate of page and API, PEM; makes them https.")]
 KeyOption = Annotated[Path | None, typer.Option(help="Its private key, PEM, mode 0600.")]
+LeaseOption = Annotated[
+    float,
+    typer.Option(help="Seconds the hub that commands may be silent before another does.", min=1, max=600),
+]
 HostOption = Annotated[str, typer.Option(help="Address the page and the API listen on.")]
 
 _CONFIG = Path("configs")
@@ -48,6 +53,7 @@ def run(  # noqa: PLR0913, PLR0917  a command line
     roles: Annotated[str, typer.Option(help="Roles to run, joined by commas.")] = ",".join(ROLES),
     tls_cert: CertOption = None,
     tls_key: KeyOption = None,
+    leader_lease_s: LeaseOption = LEASE_S,
 ) -> None:
     """Run the hub until Ctrl-C; each role is a process of its own.
 
@@ -58,7 +64,8 @@ def run(  # noqa: PLR0913, PLR0917  a command line
 
     setup_logging("hub")
     load_registry(config, site)
-    options = RoleOptions(config, site, state, bus, keys, port, host, _tls_of(tls_cert, tls_key))
+    tls = _tls_of(tls_cert, tls_key)
+    options = RoleOptions(config, site, state, bus, keys, port, host, tls, leader_lease_s)
     run_hub(options, _role_names(roles), typer.echo)
 
 
@@ -88,14 +95,15 @@ def init(
 def role(  # noqa: PLR0913, PLR0917  a command line
     name: str, config: ConfigOption, site: SiteOption, state: StateOption, bus: BusOption,
     keys: KeysOption, port: PortOption, host: HostOption = "127.0.0.1", tls_cert: CertOption = None,
-    tls_key: KeyOption = None,
+    tls_key: KeyOption = None, leader_lease_s: LeaseOption = LEASE_S,
 ) -> None:  # fmt: skip
     """Be one role; started by `ems hub run`."""
     from hub.service import run_role  # noqa: PLC0415  the help needs none of it
 
     setup_logging(f"hub.{name}")
     tls = _tls_of(tls_cert, tls_key)
-    run_role(_role_names(name)[0], RoleOptions(config, site, state, bus, keys, port, host, tls))
+    options = RoleOptions(config, site, state, bus, keys, port, host, tls, leader_lease_s)
+    run_role(_role_names(name)[0], options)
 
 
 @admin.command()

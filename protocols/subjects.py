@@ -10,7 +10,8 @@ down   cmd.<edge>                 commands                     stream CMD (memor
        cov.<edge>                 committed ranges             no stream
        cfg.<edge>                 desired configuration        no stream
 both   ask.<edge>                 read-only request and reply  no stream
-hub    evt.<site>.<kind>          what the hub's roles tell each other: values, plan, command
+hub    evt.<site>.<kind>          what the hub's roles tell each other: values, plan, command, leader
+       $KV.LEADER.<site>          which hub leads, by compare-and-set bucket LEADER
 
 """
 
@@ -21,6 +22,7 @@ from typing import Final
 STREAM_TELEMETRY: Final = "TEL"
 STREAM_CATALOGUE: Final = "CAT"
 STREAM_COMMAND: Final = "CMD"
+BUCKET_LEADER: Final = "LEADER"
 
 STREAM_SUBJECTS: Final[dict[str, tuple[str, ...]]] = {
     STREAM_TELEMETRY: ("tel.*.*", "rcpt.*.*"),

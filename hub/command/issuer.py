@@ -12,14 +12,16 @@ from nats.js import JetStreamContext
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from hub.command.desk import Desk
+from hub.command.leader import Leader
 from hub.command.orders import Again, Fresh, Issuer, Wish
 from hub.ledger import book
 from hub.ledger.moves import OVER
 from protocols import subjects
 from protocols.clock import Clock
-from protocols.command import Command, CommandKind, Renewal, decode_command
+from protocols.command import CommandKind, Level, Renewal, decode_command
 from protocols.errors import BusError
 from protocols.heartbeat import Heartbeat, decode_heartbeat
+from protocols.holder import decode_holders
 from protocols.signing import key_id
 from runtime.bus import publish_row
 from runtime.supervise import guarded_decode
@@ -32,10 +34,14 @@ _FIRST_BEAT_S: Final = 3.0
 """Wait for the fences of the edges before the first term begins. [s]"""
 
 
+_LEASES: Final = frozenset({CommandKind.SET, CommandKind.SELECT})
+"""Kinds that a lease carries the id of; of a selection once it was operated."""
+
+
 class CommandIssuer:
     """Holds the leases of a site; the only place that has the signing key.
 
-    Nothing is published before its row is committed, and nothing at all before `begin_term` has returned.
+    Nothing is published before its row is committed, and nothing at all while another hub leads.
     """
 
     def __init__(
@@ -56,18 +62,25 @@ class CommandIssuer:
         self._made_s = clock.mono_s()
         self._unknown: set[bytes] = set()
         self._key: Ed25519PrivateKey | None = None
+        self._office: Leader | None = None
         self._bus: Client | None = None
         self._js: JetStreamContext | None = None
 
-    def arm(self, key: Ed25519PrivateKey, bus: Client) -> None:
-        """Give it the key and the bus."""
-        self._key, self._bus, self._js = key, bus, bus.jetstream()
+    def arm(self, key: Ed25519PrivateKey, bus: Client, office: Leader) -> None:
+        """Give it the key, the bus, and who says whether this hub may speak."""
+        self._key, self._bus, self._js, self._office = key, bus, bus.jetstream(), office
         who = Issuer("hub", key_id(key.public_key()), self._site, self._lease_s)
         self._desks = {edge: Desk(who, edge) for edge in self._edges}
 
+    def fence(self) -> int | None:
+        """Highest fence of any heartbeat; None while the first one is waited for, at most 3 s."""
+        if not self.beats and self._clock.mono_s() - self._made_s < _FIRST_BEAT_S:
+            return None
+        return max((beat.fence for beat in self.beats.values()), default=0)
+
     @property
     def epoch(self) -> int:
-        """Term of office; 0 before the first."""
+        """Term of office whose orders it holds; 0 while it stands by."""
         return self._epoch
 
     @property
@@ -87,35 +100,51 @@ class CommandIssuer:
 
     @property
     def live(self) -> dict[str, float]:
-        """Leased value by point, those accepted or under way."""
+        """Value by point that the plan leases, those accepted or under way."""
         return {
             point: held.command.value
             for desk in self._desks.values()
-            for point, held in desk.held.items()
-            if held.command.value is not None
+            for (point, level), held in desk.held.items()
+            if held.command.value is not None and level is Level.OPTIMISER
         }
 
-    async def begin_term(self) -> int:
-        """Take office above every fence seen, then take over what the last term left open."""
-        now = self._clock.now()
-        fence = max((beat.fence for beat in self.beats.values()), default=0)
-        self._epoch = await book.take_office(self._sessions, self._site, fence, now.wall_ns)
+    @property
+    def desks(self) -> Mapping[str, Desk]:
+        """The desk of each edge."""
+        return self._desks
+
+    async def _change_term(self, epoch: int) -> None:
+        """Forget the orders of the last term; in office take over what it, or another hub's, left open."""
+        self._epoch = 0
         for desk in self._desks.values():
-            desk.begin_term(self._epoch)
-        await self._adopt_live()
-        await self._adopt_unsent(now.wall_ns)
-        _log.info("commands of %s are issued with epoch %d", self._site, self._epoch)
-        return self._epoch
+            desk.begin_term(epoch)
+        if epoch:
+            self._unknown = {bytes.fromhex(ident) for beat in self.beats.values() for ident in beat.leases}
+            await self._adopt_live()
+            await self._adopt_unsent(self._clock.now().wall_ns)
+        self._epoch = epoch  # last, so that a database that fails is asked again
 
     def heard(self, data: bytes) -> None:
         """Take a heartbeat of any edge in."""
         beat = guarded_decode(decode_heartbeat, data, "heartbeat")
         desk = self._desks.get(beat.edge) if beat is not None and beat.site == self._site else None
-        if beat is not None and desk is not None:
-            self._unknown |= set(desk.heard(beat, self._clock.mono_s()))
+        if beat is None or desk is None:
+            return
+        unknown = desk.heard(beat, self._clock.mono_s())
+        if self._epoch:
+            self._unknown |= set(unknown)
+        if self._office is not None:
+            self._office.outdone(beat.fence)
+
+    def told(self, data: bytes) -> None:
+        """Take in who holds the points of an edge."""
+        news = guarded_decode(decode_holders, data, "message of holders")
+        desk = self._desks.get(news.edge) if news is not None else None
+        if news is not None and desk is not None:
+            desk.told(news, self._clock.mono_s())
 
     def want(self, wishes: Mapping[str, Sequence[Wish]]) -> None:
-        """Replace the wishes of all edges, by edge; an edge without an entry is released."""
+        """Replace the plan's wishes of all edges, by edge; an edge without an entry is released."""
         for edge, desk in self._desks.items():
             desk.want(wishes.get(edge, ()))
 
@@ -126,16 +155,16 @@ class CommandIssuer:
                 desk.answered(move.receipt, self._clock.mono_s())
 
     async def act(self) -> None:
-        """One turn: rows, then the bus; the first one begins the term.
+        """One turn: rows, then the bus; nothing while another hub leads, or may by now.
 
         A bus that is away loses nothing, the order is sent again.
         """
-        if self._epoch == 0:
-            if not self.beats and self._clock.mono_s() - self._made_s < _FIRST_BEAT_S:
-                return
-            await self.begin_term()
-        if any(beat.fence > self._epoch for beat in self.beats.values()):
-            await self.begin_term()
+        if self._office is None:
+            return
+        if self._office.epoch != self._epoch:
+            await self._change_term(self._office.epoch)
+        if not self._may_speak():
+            return
         await self._adopt_live()
         for desk in self._desks.values():
             outs = desk.next(self._clock.mono_s())
@@ -144,7 +173,12 @@ class CommandIssuer:
                 await self._send(desk.edge, out)
 
     async def farewell(self) -> bool:
-        """Release everything and wait, at most 3 s, until the edges have answered; tells whether all did."""
+        """Release everything and wait, at most 3 s, until the edges have answered; tells whether all did.
+
+        A hub that stands by has nothing to release.
+        """
+        if not self._epoch:
+            return True
         self.want({})
         until_s = self._clock.mono_s() + _FAREWELL_S
         while self._clock.mono_s() < until_s:
@@ -154,26 +188,34 @@ class CommandIssuer:
             await self._clock.sleep(_TICK_S)
         return all(desk.idle for desk in self._desks.values())
 
+    def _may_speak(self) -> bool:
+        """Asked right before each publish: a process that was stopped must not go on as before."""
+        office = self._office
+        return office is not None and office.epoch == self._epoch and office.may_speak()
+
     async def _write_down(self, orders: Sequence[Fresh]) -> None:
         now_ns = self._clock.now().wall_ns
-        for plan_id in sorted({order.plan_id or "" for order in orders}):
-            mine = [order.command for order in orders if (order.plan_id or "") == plan_id]
-            await book.enter(self._sessions, mine, now_ns, plan_id or None)
+        for why in dict.fromkeys((order.plan_id, order.order_id) for order in orders):
+            mine = [order.command for order in orders if (order.plan_id, order.order_id) == why]
+            await book.enter(self._sessions, mine, now_ns, *why)
 
     async def _send(self, edge: str, out: Fresh | Again | Renewal) -> None:
         if self._key is None or self._js is None or self._bus is None:
             return
         try:
             if isinstance(out, Renewal):
+                if not self._may_speak():
+                    return
                 await self._bus.publish(subjects.renewal(edge), out.sealed(self._key))
                 until_ns = self._clock.now().wall_ns + round(out.valid_for_s * 1e9)
                 await book.prolong(self._sessions, self._desks[edge].renewed, until_ns)
                 return
             if isinstance(out, Again) and not await book.reissue(self._sessions, out.command):
-                await self._write_down(
-                    [Fresh(out.command, None)]
-                )  # its row could not be written the first time
+                # its row could not be written the first time
+                await self._write_down([Fresh(out.command, None, out.order_id)])
             command = out.command
+            if not self._may_speak():
+                return  # its row stays; whoever leads adopts it
             message_id = f"{command.id.hex()}:{command.epoch}:{command.seq}"
             await publish_row(
                 self._js, subjects.command(edge), command.sealed(self._key), message_id, _PUBLISH_S
@@ -185,8 +227,9 @@ class CommandIssuer:
         for row in await book.open_orders(self._sessions, self._site):
             alive = row.issued_ns + round(row.lease_s * 1e9) > now_ns
             desk = self._desks.get(row.edge)
-            if alive and desk is not None and row.point not in desk.held:
-                desk.adopt(decode_command(row.body), self._clock.mono_s(), accepted=False)
+            command = decode_command(row.body)
+            if alive and desk is not None and (command.point, command.level) not in desk.held:
+                desk.adopt(command, self._clock.mono_s(), accepted=False, order_id=row.order_id)
 
     async def _adopt_live(self) -> None:
         if not self._unknown:
@@ -194,10 +237,10 @@ class CommandIssuer:
         rows = await book.find(self._sessions, sorted(self._unknown))
         for row in rows:
             desk = self._desks.get(row.edge)
-            command: Command = decode_command(row.body)
-            newer = desk is not None and row.point in desk.held
-            if desk is not None and not newer and command.kind is CommandKind.SET and row.state not in OVER:
-                desk.adopt(command, self._clock.mono_s(), accepted=True)
+            command = decode_command(row.body)
+            newer = desk is not None and (command.point, command.level) in desk.held
+            if desk is not None and not newer and command.kind in _LEASES and row.state not in OVER:
+                desk.adopt(command, self._clock.mono_s(), accepted=True, order_id=row.order_id)
         known = {row.id for row in rows}
         for desk in self._desks.values():
             desk.leave_alone(self._unknown - known)

@@ -6,6 +6,7 @@ from typing import Final
 
 from hub.command.issuer import CommandIssuer
 from hub.command.lane import CommandLane
+from hub.command.leader import Company, Leader
 from hub.command.receipts import ReceiptIntake
 from hub.database import create_engine, sessions_of
 from hub.dispatch.pilot import Pilot
@@ -42,15 +43,18 @@ async def run(options: RoleOptions) -> None:
         lane = CommandLane(sorted(set(site.edges.values())))
         bus = await connect(options.login, lane.on_bus)
         issuer = CommandIssuer(site.id, lane.edges, sessions, clock, LEASE_S)
-        issuer.arm(key, bus)
+        leader = Leader(Company(site.id, bus, sessions), clock, issuer.fence, options.leader_lease_s)
+        issuer.arm(key, bus, leader)
         intake = ReceiptIntake(site.id, sessions, reader, clock)
         pilot = Pilot(site, PlantView(site, history), sessions, clock)
-        role = DispatchLoops(options.site, bus, lane, issuer, intake, pilot, clock)
+        role = DispatchLoops(options.site, bus, lane, leader, issuer, intake, pilot, clock)
         try:
             await role.work()
         finally:
             await role.farewell()
-            await book.close_all(sessions, site.id, clock.now().wall_ns)
+            if issuer.epoch and leader.may_speak():  # orders of another hub are open for good reason
+                await book.close_all(sessions, site.id, clock.now().wall_ns)
+            await leader.resign()
             await bus.close()
     finally:
         await engine.dispose()

@@ -1,4 +1,7 @@
-"""The loops of the dispatch role: lane, heartbeats, receipts, plans, decisions, orders."""
+"""The loops of the dispatch role: office, lane, heartbeats, receipts, plans, decisions, orders.
+
+A hub that stands by listens only: it takes in no receipts (the leader's desk waits for them), plans nothing.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from nats.aio.client import Client
 
 from hub.command.issuer import CommandIssuer
 from hub.command.lane import CommandLane
+from hub.command.leader import Leader
 from hub.command.receipts import ReceiptIntake
 from hub.dispatch.pilot import Pilot
 from protocols.subjects import event, heartbeat
@@ -27,6 +31,7 @@ class DispatchLoops:
     site: str
     bus: Client
     lane: CommandLane
+    leader: Leader
     issuer: CommandIssuer
     intake: ReceiptIntake
     pilot: Pilot
@@ -37,6 +42,7 @@ class DispatchLoops:
         backoff = Backoff(first_s=0.5, most_s=5.0)
         async with asyncio.TaskGroup() as group:
             for loop in (
+                self.leader.run,
                 self._open_lane,
                 self._beats,
                 self._nudges,
@@ -49,11 +55,11 @@ class DispatchLoops:
                 group.create_task(supervise(name, loop, backoff), name=name)
 
     async def farewell(self) -> None:
-        """Release everything; heartbeats and receipts are still listened to meanwhile."""
+        """Release everything and leave the office; what belongs to it is still listened to meanwhile."""
         async with asyncio.TaskGroup() as group:
-            listening = [group.create_task(self._beats()), group.create_task(self._receipts())]
+            going_on = [group.create_task(loop()) for loop in (self._beats, self._receipts, self.leader.run)]
             await self.issuer.farewell()
-            for task in listening:
+            for task in going_on:
                 task.cancel()
 
     async def _open_lane(self) -> None:
@@ -71,7 +77,7 @@ class DispatchLoops:
 
     async def _receipts(self) -> None:
         while True:
-            moves = await self.intake.take()
+            moves = await self.intake.take() if self.issuer.epoch else []
             self.issuer.answered(moves)
             if moves:
                 await self.bus.publish(event(self.site, "command"), b"")

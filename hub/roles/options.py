@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from hub import database
+from hub.command.election import LEASE_S
 from hub.store import schema
 from runtime.bus import BusLogin, ca_file
 from runtime.bus_layout import HUB
@@ -30,6 +31,7 @@ class RoleOptions:
         port: Port of the page and the API.
         host: Address the API listens on.
         tls: Certificate and private key of page and API, PEM; None: plain HTTP, for loopback or a proxy.
+        leader_lease_s: How long the hub that commands may be silent before another takes over. [s]
     """
 
     config: Path
@@ -40,6 +42,7 @@ class RoleOptions:
     port: int
     host: str = "127.0.0.1"
     tls: tuple[Path, Path] | None = None
+    leader_lease_s: float = LEASE_S
 
     @property
     def login(self) -> BusLogin:
@@ -62,6 +65,7 @@ class RoleOptions:
         return [
             f"--config={self.config}", f"--site={self.site}", f"--state={self.state}", f"--bus={self.bus}",
             f"--keys={self.keys}", f"--port={self.port}", f"--host={self.host}",
+            f"--leader-lease-s={self.leader_lease_s}",
             *([] if self.tls is None else [f"--tls-cert={self.tls[0]}", f"--tls-key={self.tls[1]}"]),
         ]  # fmt: skip
 

@@ -11,6 +11,7 @@ from nats.aio.client import Client
 from nats.aio.subscription import Subscription
 
 from hub.command.issuer import CommandIssuer
+from hub.command.leader import Company, Leader
 from hub.command.orders import Wish
 from hub.database import Sessions
 from hub.ledger import book
@@ -69,9 +70,22 @@ def key() -> Ed25519PrivateKey:
     return Ed25519PrivateKey.generate()
 
 
-def issuer_of(sessions: Sessions, hub: Client, key: Ed25519PrivateKey) -> CommandIssuer:
-    made = CommandIssuer("demo", ["edge1"], sessions, SystemClock(), 10.0)
-    made.arm(key, hub)
+SHORT_S = 0.5
+
+
+async def issuer_of(
+    sessions: Sessions, hub: Client, key: Ed25519PrivateKey, *, fence: int = 0, lease_s: float = 30.0
+) -> CommandIssuer:
+    """An issuer in office; the one before it on the same bus has to be silent for its lease."""
+    clock = SystemClock()
+    made = CommandIssuer("demo", ["edge1"], sessions, clock, 10.0)
+    leader = Leader(Company("demo", hub, sessions), clock, made.fence, lease_s)
+    made.arm(key, hub, leader)
+    made.heard(beat(fence=fence))
+    async with asyncio.timeout(5.0):
+        while not leader.epoch:
+            await leader.step()
+            await asyncio.sleep(0.02)
     return made
 
 
@@ -91,7 +105,7 @@ async def sent(bus: Client) -> list[Command]:
 async def test_nothing_is_published_before_its_row_is_committed(
     sessions: Sessions, buses: Buses, key: Ed25519PrivateKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    issuer = issuer_of(sessions, buses.hub, key)
+    issuer = await issuer_of(sessions, buses.hub, key)
     issuer.heard(beat())
     issuer.want(wish())
 
@@ -116,7 +130,7 @@ async def test_nothing_is_published_before_its_row_is_committed(
 async def test_a_crash_between_row_and_publish_ends_in_the_same_id_sent_by_the_next_term(
     sessions: Sessions, buses: Buses, key: Ed25519PrivateKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = issuer_of(sessions, buses.hub, key)
+    first = await issuer_of(sessions, buses.hub, key, lease_s=SHORT_S)
     first.heard(beat())
     first.want(wish())
 
@@ -129,7 +143,7 @@ async def test_a_crash_between_row_and_publish_ends_in_the_same_id_sent_by_the_n
             await first.act()
     (row,) = await book.open_orders(sessions, "demo")
     assert await streamed(buses.hub) == 0
-    second = issuer_of(sessions, buses.hub, key)
+    second = await issuer_of(sessions, buses.hub, key)
     second.heard(beat())
     second.want(wish())
     await second.act()
@@ -139,22 +153,35 @@ async def test_a_crash_between_row_and_publish_ends_in_the_same_id_sent_by_the_n
     assert len(await book.open_orders(sessions, "demo")) == 1
 
 
-async def test_the_term_begins_above_every_fence_and_again_when_a_higher_one_is_heard(
+async def test_the_term_begins_above_every_fence_and_ends_when_a_higher_one_is_heard(
     sessions: Sessions, buses: Buses, key: Ed25519PrivateKey
 ) -> None:
-    issuer = issuer_of(sessions, buses.hub, key)
-    issuer.heard(beat(fence=17))
+    issuer = await issuer_of(sessions, buses.hub, key, fence=17)
     await issuer.act()
     assert issuer.epoch == 18
+    issuer.want(wish())
     issuer.heard(beat(fence=30))
     await issuer.act()
-    assert issuer.epoch == 31
+    assert issuer.epoch == 0
+    assert await streamed(buses.hub) == 0
+
+
+async def test_a_hub_whose_lease_may_be_over_sends_nothing_though_it_has_an_order(
+    sessions: Sessions, buses: Buses, key: Ed25519PrivateKey
+) -> None:
+    issuer = await issuer_of(sessions, buses.hub, key, lease_s=SHORT_S)
+    issuer.want(wish())
+    began_s = SystemClock().mono_s()
+    while SystemClock().mono_s() - began_s < SHORT_S:  # nobody renews
+        await asyncio.sleep(0.02)
+    await issuer.act()
+    assert await streamed(buses.hub) == 0
 
 
 async def test_an_order_is_signed_renewed_and_at_the_end_released(
     sessions: Sessions, buses: Buses, key: Ed25519PrivateKey
 ) -> None:
-    issuer = issuer_of(sessions, buses.hub, key)
+    issuer = await issuer_of(sessions, buses.hub, key)
     keys = {key_id(key.public_key()): key.public_key()}
     issuer.heard(beat())
     issuer.want(wish())
@@ -187,14 +214,14 @@ async def test_an_order_is_signed_renewed_and_at_the_end_released(
 async def test_a_live_lease_of_the_term_before_is_renewed_not_ordered_anew(
     sessions: Sessions, buses: Buses, key: Ed25519PrivateKey
 ) -> None:
-    first = issuer_of(sessions, buses.hub, key)
+    first = await issuer_of(sessions, buses.hub, key, lease_s=SHORT_S)
     first.heard(beat())
     first.want(wish())
     await first.act()
     (command,) = await sent(buses.hub)
     receipt = encode_receipt(Received(command.id, "edge1", POINT, SystemClock().now(), 10.0))
     await book.take_receipts(sessions, "demo", [(1, receipt)])
-    second = issuer_of(sessions, buses.hub, key)
+    second = await issuer_of(sessions, buses.hub, key)
     second.heard(beat(command.id))
     second.want(wish())
     for _ in range(3):
