@@ -16,6 +16,7 @@
     ├── AccessError                  a person may not do this (now)
     │   ├── NotSignedInError         no token, or one that is not good (any more)
     │   ├── TooManyGuessesError      wait before the next password; `wait_s` says how long
+    │   ├── OrderRefusedError        an order of a person that is not taken; `code` says why
     │   └── JoinRefusedError         a join token that is unknown, over, or used by another box
     └── SolveError                   no plan that may be used; the last good plan stays in force
 
@@ -126,6 +127,10 @@ class AccessError(EmsError):
 
 class NotSignedInError(AccessError):
     """No token, or one that is not good (any more); the person has to sign in."""
+
+
+class OrderRefusedError(AccessError):
+    """An order of a person is not taken; the context has `status` (HTTP), `code` and the sentence in `zh`."""
 
 
 class JoinRefusedError(AccessError):

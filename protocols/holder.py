@@ -9,7 +9,7 @@ this message: it shows what the gate decided, and the next whole one repeats it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -70,6 +70,20 @@ def decode_holders(data: bytes) -> Holders:
     if not isinstance(wall_ns, int):
         raise ContractError("a message of holders without its edge and instant")
     return Holders(edge, Instant(boot, mono_ns, wall_ns), whole, tuple(_holder(row) for row in rows))
+
+
+def read_holders(rows: object) -> tuple[Holder, ...]:
+    """Read the answer to the question `holders`: a list of maps with the fields of a holder.
+
+    Raises:
+        ContractError: Another form.
+    """
+    if not isinstance(rows, Sequence) or not all(isinstance(row, Mapping) for row in rows):
+        raise ContractError("not a list of holders")
+    try:
+        return tuple(_holder([row[name] for name in Holder._fields]) for row in rows)
+    except KeyError as error:
+        raise ContractError(f"a holder without {error}") from error
 
 
 def _holder(row: object) -> Holder:

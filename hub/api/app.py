@@ -10,7 +10,15 @@ from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from hub.api import auth_routes, edge_routes, join_routes, problems, site_routes
+from hub.api import (
+    audit_routes,
+    auth_routes,
+    edge_routes,
+    join_routes,
+    order_routes,
+    problems,
+    site_routes,
+)
 from hub.api.deps import ApiDeps
 from hub.api.live import LiveHub
 from hub.api.models import Problem
@@ -43,7 +51,8 @@ def openapi_document() -> dict[str, Any]:
     """OpenAPI of the API, the same for the same version."""
     app = _with_routes()
     document = get_openapi(title=app.title, version=app.version, routes=app.routes)
-    document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+    schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    document["components"]["schemas"]["Problem"] = {k: v for k, v in schema.items() if k != "$defs"}
     return document
 
 
@@ -52,6 +61,8 @@ def _with_routes() -> FastAPI:
     app.include_router(auth_routes.router, prefix=_PREFIX)
     app.include_router(site_routes.router, prefix=_PREFIX)
     app.include_router(edge_routes.router, prefix=_PREFIX)
+    app.include_router(order_routes.router, prefix=_PREFIX)
+    app.include_router(audit_routes.router, prefix=_PREFIX)
     app.include_router(join_routes.router, prefix=_PREFIX)
     problems.install(app)
     return app

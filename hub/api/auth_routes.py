@@ -10,6 +10,7 @@ from hub.api.deps import ApiDeps, Deps, maybe_caller, problems
 from hub.api.models import Health, HealthPart, LoginRequest, Session
 from hub.auth.sessions import REFRESH_LIFE_S, SignedIn
 from hub.auth.tokens import LIFE_S, Caller
+from hub.ledger import audit
 from protocols.errors import NotSignedInError
 
 COOKIE: Final = "ems_refresh"
@@ -23,7 +24,13 @@ RefreshCookie = Annotated[str | None, Cookie(alias=COOKIE, include_in_schema=Fal
 async def login(body: LoginRequest, request: Request, response: Response, deps: Deps) -> Session:
     """Sign in; sets the refresh cookie."""
     address = request.client.host if request.client else ""
-    return _session(await deps.auth.login(body.username, body.password, address), request, response)
+    try:
+        given = await deps.auth.login(body.username, body.password, address)
+    except NotSignedInError:
+        await _note(deps, body.username, "", address, "refused: password")
+        raise
+    await _note(deps, given.name, given.role, address, "signed in")
+    return _session(given, request, response)
 
 
 @router.post("/auth/refresh", operation_id="refresh", responses=problems(401, 422))
@@ -52,6 +59,14 @@ async def health(deps: Deps, caller: Annotated[Caller | None, Depends(maybe_call
     parts = await _parts(deps)
     status = "ok" if all(part.status == "ok" for part in parts) else "degraded"
     return Health(status=status, parts=None if caller is None else parts)
+
+
+async def _note(deps: ApiDeps, name: str, role: str, address: str, result: str) -> None:
+    """Sign-ins are in the audit; guesses too, which the brake keeps few."""
+    site, now_ns = deps.registry.site.id, deps.clock.now().wall_ns
+    entry = audit.Entry(now_ns, name, role, address, "sign_in", "login", name, "", "", "", result)
+    async with deps.sessions.begin() as session:
+        await audit.add(session, site, [entry])
 
 
 async def _parts(deps: ApiDeps) -> list[HealthPart]:

@@ -13,6 +13,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from hub.api.control import Control
 from hub.api.edges import EdgeWatch
 from hub.api.models import Problem
 from hub.auth.sessions import Auth
@@ -38,6 +39,7 @@ class ApiDeps:
         auth: Sign-ins.
         edges: Heartbeats of the edges and state of the bus.
         clock: Time.
+        control: Orders of people: limits, holders, quota.
         static: Folder of the built page; it may be missing.
     """
 
@@ -47,6 +49,7 @@ class ApiDeps:
     auth: Auth
     edges: EdgeWatch
     clock: Clock
+    control: Control
     static: Path = field(default=Path(__file__).parent.parent / "static")
 
     async def ask_series(self, work: Callable[[SeriesReader], _T]) -> _T:

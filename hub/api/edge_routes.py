@@ -6,19 +6,20 @@ from typing import Final
 
 from fastapi import APIRouter, Depends
 
-from hub.api.deps import ApiDeps, Deps, SiteId, problems, require_caller
+from hub.api.deps import ApiDeps, Deps, SiteId, problems
 from hub.api.edge_models import Edge, Reported, Wanted
 from hub.api.models import from_ns
+from hub.api.policy import permitted
 from hub.registry.desired import recent, reported
 from hub.registry.tables import ConfigurationRow, ReportedRow
 from protocols.configuration import WHY_TEXTS, Why
 
 MOST_VERSIONS: Final = 20
 
-router = APIRouter(dependencies=[Depends(require_caller)])
+router = APIRouter(dependencies=[Depends(permitted)])
 
 
-@router.get("/sites/{site}/edges", operation_id="edges", responses=problems(401, 404, 422))
+@router.get("/sites/{site}/edges", operation_id="edges", responses=problems(401, 403, 404, 422))
 async def edges(site: SiteId, deps: Deps) -> list[Edge]:
     """Edges with what is wanted of them and what they go by; the newest versions only."""
     return [await _edge(deps, site, edge) for edge in deps.registry.site.edges]

@@ -74,6 +74,11 @@ class EdgeWatch:
         state = heard.beat.links.get(device)
         return "up" if state == "up" else "down" if state == "down" else "unknown"
 
+    def cap_hash_hex(self, edge: str, device: str) -> str | None:
+        """State of the write block the edge goes by; None: it has none that is proven, or was never heard."""
+        heard = self._heard.get(edge)
+        return None if heard is None else heard.beat.cap_hashes.get(device)
+
     def _take(self, received_ns: int, body: bytes) -> None:
         beat = guarded_decode(decode_heartbeat, body, "heartbeat")
         if beat is not None and beat.edge in self._edges:

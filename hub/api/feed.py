@@ -1,25 +1,34 @@
-"""What feeds the live sockets: samples and heartbeats from the bus, plans and set-points from the ledger."""
+"""What feeds the live sockets: values, heartbeats, holders from the bus; plans, orders from the ledger."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgpack
+from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
 
 from hub.api.deps import ApiDeps
 from hub.api.live import LiveHub
 from hub.api.models import Command, value_of
+from hub.api.order_models import Order
+from hub.api.order_views import newest_orders
 from hub.api.site_routes import commands_of
 from hub.ledger.queries import latest_plan
 from hub.store.port import LastValue
-from protocols.subjects import event
+from protocols.ask import Question, decode_answer
+from protocols.holder import Holder, decode_holders, read_holders
+from protocols.subjects import ask, edge_of, event, holders
 from runtime.bus import BusLogin, LinkState, connect
 from runtime.supervise import guarded_decode
 
 _LOOK_S: Final = 2.0
 _COMMANDS: Final = 100
+_ORDERS: Final = 50
+_ASK_S: Final = 2.0
 
 
 class Feed:
@@ -31,17 +40,46 @@ class Feed:
         self._site = deps.registry.site.id
         self._nudged = asyncio.Event()
         self._commands: dict[str, Command] = {}
+        self._orders: dict[str, Order] = {}
+        self._old: set[str] = set()
         self._plan: str | None = None
 
     async def follow_bus(self, login: BusLogin) -> None:
         """Hand on what the other roles tell, until cancelled; waits for the bus as long as it takes."""
         bus = await connect(login, self._bus_is)
+        self._deps.control.nudge.bus = bus
         try:
-            subscription = await bus.subscribe(event(self._site, "*"), pending_msgs_limit=1000)
-            async for message in subscription.messages:
-                self._hear(message)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._events(bus))
+                group.create_task(self._holders(bus))
+                for edge in self._deps.registry.site.edges:
+                    group.create_task(self._ask(bus, edge))
         finally:
+            self._deps.control.nudge.bus = None
             await bus.close()
+
+    async def _events(self, bus: Client) -> None:
+        subscription = await bus.subscribe(event(self._site, "*"), pending_msgs_limit=1000)
+        async for message in subscription.messages:
+            self._hear(message)
+
+    async def _holders(self, bus: Client) -> None:
+        subscription = await bus.subscribe(holders("*"), pending_msgs_limit=1000)
+        async for message in subscription.messages:
+            told = guarded_decode(decode_holders, message.data, "holders")
+            if told is not None and told.edge == edge_of(message.subject):
+                self._held(told.edge, told.holders)
+
+    async def _ask(self, bus: Client, edge: str) -> None:
+        """Ask for all holders once; an edge that does not answer tells them by itself within 10 s."""
+        try:
+            reply = await bus.request(ask(edge), Question("holders").encode(), timeout=_ASK_S)
+        except (NatsError, TimeoutError):
+            return
+        self._held(edge, guarded_decode(_answered, reply.data, "holders") or ())
+
+    def _held(self, edge: str, told: Iterable[Holder]) -> None:
+        self._live.tell_holders(self._deps.control.holders.hear(edge, told))
 
     async def follow_ledger(self) -> None:
         """Look for new plans and set-points at each nudge, and every 2 s without one."""
@@ -66,7 +104,7 @@ class Feed:
             rows = guarded_decode(_rows, message.data, "values") or []
             now_ns = self._deps.clock.now().wall_ns
             self._live.tell_values([value_of(point, last, now_ns) for point, last in rows])
-        elif kind in {"command", "plan"}:
+        elif kind in {"command", "plan", "order"}:
             self._nudged.set()
 
     async def _look(self) -> None:
@@ -75,11 +113,33 @@ class Feed:
             if self._commands.get(ident) != command:
                 self._live.tell_command(command)
         self._commands = found
+        await self._look_at_orders()
+        self._look_at_holders()
         async with self._deps.sessions() as session:
             plan = await latest_plan(session, self._site)
         if plan is not None and plan["id"] != self._plan:
             self._plan = str(plan["id"])
             self._live.tell_plan(self._plan)
+
+    async def _look_at_orders(self) -> None:
+        found = {one.id: one for one in await newest_orders(self._deps.sessions, self._site, _ORDERS)}
+        for ident, order in found.items():
+            if self._orders.get(ident) != order:
+                self._live.tell_order(order)
+        self._orders = found
+
+    def _look_at_holders(self) -> None:
+        """What became old or fresh again without a word of its edge."""
+        shown = self._deps.control.holders.all()
+        old = {one.point for one in shown if one.old}
+        self._live.tell_holders([one for one in shown if (one.point in old) != (one.point in self._old)])
+        self._old = old
+
+
+def _answered(data: bytes) -> tuple[Holder, ...]:
+    """Holders of an answer; none of an edge that writes nothing, which says so with an error."""
+    answer = decode_answer(data)
+    return () if answer.error else read_holders(answer.body)
 
 
 def _rows(data: bytes) -> list[tuple[str, LastValue]]:

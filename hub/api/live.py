@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import WebSocket, WebSocketDisconnect
@@ -17,6 +18,7 @@ from pydantic import ValidationError
 
 from hub.api.deps import ApiDeps
 from hub.api.models import Command, Value
+from hub.api.order_models import HeldPoint, Order
 from protocols.config import Config
 from protocols.errors import NotSignedInError
 
@@ -28,6 +30,7 @@ _AUTH_WAIT_S: Final = 5.0
 _SEND_WAIT_S: Final = 10.0
 _RECHECK_S: Final = 5.0
 _EVERY_S: Final = 1.0
+_LOOKS: Final = 5
 _MOST_OF_ONE: Final = 5
 _MOST_MESSAGES_IN: Final = 100
 
@@ -51,6 +54,8 @@ class Mailbox:
     def __init__(self) -> None:
         self.values: dict[str, Value] = {}
         self.commands: dict[str, Command] = {}
+        self.orders: dict[str, Order] = {}
+        self.holders: dict[str, HeldPoint] = {}
         self.plan: str | None = None
 
     def take(self) -> list[dict[str, Any]]:
@@ -59,9 +64,12 @@ class Mailbox:
         if self.values:
             messages.append({"type": "values", "values": _dumped(self.values)})
         messages += [{"type": "command", "command": command} for command in _dumped(self.commands)]
+        messages += [{"type": "order", "order": order} for order in _dumped(self.orders)]
+        if self.holders:
+            messages.append({"type": "holders", "holders": _dumped(self.holders)})
         if self.plan is not None:
             messages.append({"type": "plan", "id": self.plan})
-        self.values, self.commands, self.plan = {}, {}, None
+        self.values, self.commands, self.orders, self.holders, self.plan = {}, {}, {}, {}, None
         return messages
 
 
@@ -87,6 +95,16 @@ class LiveHub:
         """A set-point that is new or moved on."""
         for box in self._boxes:
             box.commands[command.id] = command
+
+    def tell_order(self, order: Order) -> None:
+        """An order of a person that is new or moved on."""
+        for box in self._boxes:
+            box.orders[order.id] = order
+
+    def tell_holders(self, holders: list[HeldPoint]) -> None:
+        """Who holds points now."""
+        for box in self._boxes:
+            box.holders.update({held.point: held for held in holders})
 
     def tell_plan(self, plan_id: str) -> None:
         """A new plan."""
@@ -153,7 +171,7 @@ class LiveHub:
                 return TRY_AGAIN_LATER
             except (WebSocketDisconnect, RuntimeError):
                 return None
-            await asyncio.wait({listening}, timeout=_EVERY_S)
+            await _pause(listening, box)
         return None
 
     async def _still_good(self, token: str) -> bool:
@@ -169,6 +187,14 @@ class LiveHub:
         return {"type": "status", "edge": edge, "bus": edges.bus, "mode": self._deps.registry.site.mode}
 
 
+async def _pause(listening: asyncio.Task[None], box: Mailbox) -> None:
+    """Wait a second; less when an order moved on, for which somebody waits."""
+    for _ in range(_LOOKS):
+        await asyncio.wait({listening}, timeout=_EVERY_S / _LOOKS)
+        if listening.done() or box.orders:
+            return
+
+
 async def _listen(socket: WebSocket) -> None:
     """Read and drop what a client sends, up to a bound; returns when it leaves."""
     for _ in range(_MOST_MESSAGES_IN):
@@ -178,5 +204,5 @@ async def _listen(socket: WebSocket) -> None:
             return
 
 
-def _dumped(models: dict[str, Value] | dict[str, Command]) -> list[dict[str, Any]]:
+def _dumped(models: Mapping[str, Config]) -> list[dict[str, Any]]:
     return [model.model_dump(mode="json") for model in models.values()]

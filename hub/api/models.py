@@ -35,6 +35,12 @@ class Problem(Config):
     detail: str
     """What is wrong and what to do."""
 
+    code: str | None = None
+    """Why an order of a person was not taken; None for other refusals."""
+
+    text: Text | None = None
+    """The same for a person, in both languages; None for other refusals."""
+
 
 class LoginRequest(Config):
     """Who wants in."""

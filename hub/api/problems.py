@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Final
 
 from fastapi import FastAPI, Request
@@ -12,7 +14,15 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
-from protocols.errors import EmsError, JoinRefusedError, NotSignedInError, StoreError, TooManyGuessesError
+from protocols.config import Text
+from protocols.errors import (
+    EmsError,
+    JoinRefusedError,
+    NotSignedInError,
+    OrderRefusedError,
+    StoreError,
+    TooManyGuessesError,
+)
 
 _log = logging.getLogger(__name__)
 _STATUS: Final[tuple[tuple[type[EmsError], int], ...]] = (
@@ -27,15 +37,30 @@ def install(app: FastAPI) -> None:
     """Turn every error of a route into a problem."""
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(OrderRefusedError, _order)
     app.add_exception_handler(EmsError, _ours)
     app.add_exception_handler(SQLAlchemyError, _database)
     app.add_exception_handler(Exception, _unexpected)
 
 
-def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
+def problem(
+    status: int,
+    detail: str,
+    headers: dict[str, str] | None = None,
+    more: Mapping[str, object] = MappingProxyType({}),
+) -> JSONResponse:
     """One refusal."""
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    return JSONResponse(body, status, headers, media_type="application/problem+json")
+    return JSONResponse(body | dict(more), status, headers, media_type="application/problem+json")
+
+
+def _order(_request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, OrderRefusedError):
+        return _unexpected(_request, error)
+    words = Text(en=str(error.args[0]), zh=str(error.context["zh"]))
+    status, wait_s = int(str(error.context["status"])), error.context.get("wait_s")
+    headers = {} if wait_s is None else {"Retry-After": str(wait_s)}
+    return problem(status, words.en, headers, {"code": error.context["code"], "text": words.model_dump()})
 
 
 def _http(_request: Request, error: Exception) -> JSONResponse:

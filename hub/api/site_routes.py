@@ -8,7 +8,7 @@ import numpy as np
 from fastapi import APIRouter, Depends, HTTPException, Query
 from pydantic import AwareDatetime
 
-from hub.api.deps import ApiDeps, Deps, SiteId, problems, require_caller
+from hub.api.deps import ApiDeps, Deps, SiteId, problems
 from hub.api.models import (
     Command,
     Device,
@@ -25,6 +25,7 @@ from hub.api.models import (
     told_time,
     value_of,
 )
+from hub.api.policy import permitted
 from hub.ledger.queries import latest_plan, recent_commands
 from hub.store.port import FloatArray
 from protocols.command import CommandKind
@@ -40,7 +41,7 @@ MOST_SAMPLES_S: Final = 86_400
 
 _NS: Final = 1_000_000_000
 
-router = APIRouter(dependencies=[Depends(require_caller)])
+router = APIRouter(dependencies=[Depends(permitted)])
 
 
 class TimeRange:
@@ -68,7 +69,7 @@ class HistoryRange:
         self.window_s = window_s
 
 
-@router.get("/sites", operation_id="sites", responses=problems(401))
+@router.get("/sites", operation_id="sites", responses=problems(401, 403))
 async def sites(deps: Deps) -> list[Site]:
     """Sites the caller may see."""
     site = deps.registry.site
@@ -77,7 +78,7 @@ async def sites(deps: Deps) -> list[Site]:
     ]
 
 
-@router.get("/sites/{site}/devices", operation_id="devices", responses=problems(401, 404, 422))
+@router.get("/sites/{site}/devices", operation_id="devices", responses=problems(401, 403, 404, 422))
 async def devices(site: SiteId, deps: Deps) -> list[Device]:  # noqa: ARG001  checked by its type
     """Devices with their link and mode."""
     return [
@@ -93,7 +94,7 @@ async def devices(site: SiteId, deps: Deps) -> list[Device]:  # noqa: ARG001  ch
     ]
 
 
-@router.get("/sites/{site}/points", operation_id="points", responses=problems(401, 404, 422))
+@router.get("/sites/{site}/points", operation_id="points", responses=problems(401, 403, 404, 422))
 async def points(site: SiteId, deps: Deps) -> list[Point]:  # noqa: ARG001  checked by its type
     """All points, by device."""
     return [
@@ -112,7 +113,7 @@ async def points(site: SiteId, deps: Deps) -> list[Point]:  # noqa: ARG001  chec
     ]
 
 
-@router.get("/sites/{site}/values", operation_id="values", responses=problems(401, 404, 422, 503))
+@router.get("/sites/{site}/values", operation_id="values", responses=problems(401, 403, 404, 422, 503))
 async def values(site: SiteId, deps: Deps) -> list[Value]:  # noqa: ARG001  checked by its type
     """Newest sample of each point; a point never read is left out."""
     found = await deps.ask_series(lambda series: series.last())
@@ -120,7 +121,7 @@ async def values(site: SiteId, deps: Deps) -> list[Value]:  # noqa: ARG001  chec
     return [value_of(str(point), found[point], now_ns) for point in deps.registry.points if point in found]
 
 
-@router.get("/sites/{site}/history", operation_id="history", responses=problems(401, 404, 422, 503))
+@router.get("/sites/{site}/history", operation_id="history", responses=problems(401, 403, 404, 422, 503))
 async def history(
     site: SiteId,
     deps: Deps,
@@ -149,7 +150,7 @@ async def history(
     )
 
 
-@router.get("/sites/{site}/samples", operation_id="samples", responses=problems(401, 404, 422, 503))
+@router.get("/sites/{site}/samples", operation_id="samples", responses=problems(401, 403, 404, 422, 503))
 async def samples(site: SiteId, deps: Deps, point: str, within: Annotated[TimeRange, Depends()]) -> Samples:
     """Samples of one point as they came, with the times its device told."""
     ident, unit = _known_point(deps, site, point)
@@ -173,7 +174,7 @@ async def samples(site: SiteId, deps: Deps, point: str, within: Annotated[TimeRa
     )
 
 
-@router.get("/sites/{site}/plan", operation_id="plan", responses=problems(401, 404, 422))
+@router.get("/sites/{site}/plan", operation_id="plan", responses=problems(401, 403, 404, 422))
 async def plan(site: SiteId, deps: Deps) -> Plan:
     """The plan accepted last; 404 before the first."""
     async with deps.sessions() as session:
@@ -183,7 +184,7 @@ async def plan(site: SiteId, deps: Deps) -> Plan:
     return Plan.model_validate(fit(Plan, row))
 
 
-@router.get("/sites/{site}/commands", operation_id="commands", responses=problems(401, 404, 422))
+@router.get("/sites/{site}/commands", operation_id="commands", responses=problems(401, 403, 404, 422))
 async def commands(
     site: SiteId, deps: Deps, limit: Annotated[int, Query(ge=1, le=MOST_COMMANDS)] = 50
 ) -> list[Command]:

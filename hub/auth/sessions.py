@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy import delete, select, update
@@ -78,6 +78,22 @@ class Auth:
             await session.execute(delete(RefreshRow).where(RefreshRow.expires_ns < self._now_ns()))
             return self._give(session, user, secrets.token_hex(16))
 
+    async def person(self, name: str, password: str, address: str) -> str | None:
+        """Role of a person whose password is right; None when it is not, or there is no such person.
+
+        Raises:
+            TooManyGuessesError: Too many wrong guesses lately.
+        """
+        self._brake(name, address)
+        async with self._one_guess:
+            self._brake(name, address)
+            user = await self._known(name, password)
+            if user is None:
+                self._throttle.failed(name, address)
+                return None
+            self._throttle.succeeded(name, address)
+            return user.role
+
     def _brake(self, name: str, address: str) -> None:
         wait_s = self._throttle.wait_s(name, address)
         if wait_s > 0:
@@ -121,14 +137,15 @@ class Auth:
         """
         caller = self._tokens.read(access)
         async with self._sessions() as session:
-            changed_ns = await session.scalar(select(UserRow.changed_ns).where(UserRow.name == caller.name))
+            person = select(UserRow.changed_ns, UserRow.role).where(UserRow.name == caller.name)
+            known = (await session.execute(person)).one_or_none()
             going_on = select(RefreshRow.hash).where(
                 RefreshRow.family == caller.session, RefreshRow.ended_ns.is_(None)
             )
             alive = await session.scalar(going_on.limit(1))
-        if changed_ns is None or alive is None or changed_ns // _NS > caller.made_s:
+        if known is None or alive is None or known.changed_ns // _NS > caller.made_s:
             raise NotSignedInError("the session is over; sign in again")
-        return caller
+        return replace(caller, role=known.role)
 
     async def _usable(self, session: AsyncSession, row: RefreshRow) -> bool:
         now_ns = self._now_ns()

@@ -33,11 +33,13 @@ class Caller:
         name: Name of the person.
         session: Family of the sign-in.
         made_s: Since when the token is good. [s since the epoch]
+        role: What the person may do now; empty until it was looked up.
     """
 
     name: str
     session: str
     made_s: int
+    role: str = ""
 
 
 class Tokens:

@@ -38,6 +38,11 @@ _STATE_TEXTS: Final[dict[str, Text]] = {
 }
 
 
+def code_text(code: str) -> Text | None:
+    """What a code of a command says in words; None for one nobody knows."""
+    return _CODE_TEXTS.get(code)
+
+
 async def latest_plan(session: AsyncSession, site: str) -> dict[str, Any] | None:
     """The plan accepted last, or None before the first."""
     wanted = select(PlanRow).where(PlanRow.site == site).order_by(PlanRow.created_ns.desc()).limit(1)

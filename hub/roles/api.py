@@ -11,6 +11,7 @@ import uvicorn
 from typing_extensions import override
 
 from hub.api.app import create_app
+from hub.api.control import control_of
 from hub.api.deps import ApiDeps
 from hub.api.edges import EdgeWatch
 from hub.api.feed import Feed
@@ -19,6 +20,7 @@ from hub.auth.sessions import Auth
 from hub.auth.tokens import open_tokens
 from hub.database import create_engine, sessions_of
 from hub.registry.site import load_registry
+from hub.registry.writable import load_writables
 from hub.roles.options import RoleOptions
 from hub.store.reader import EmbeddedReader
 from runtime.clock import SystemClock
@@ -35,13 +37,15 @@ async def run(options: RoleOptions) -> None:
     """
     clock = SystemClock()
     registry = load_registry(options.config, options.site)
+    writables = load_writables(options.config, registry)
     reader = EmbeddedReader(options.series_path)
     engine = create_engine(options.business_url)
     sessions = sessions_of(engine)
     edges = EdgeWatch(registry.site.edges, clock)
     edges.seed(await asyncio.to_thread(reader.heartbeats))
     auth = Auth(sessions, open_tokens(options.state, clock), clock)
-    deps = ApiDeps(registry, reader, sessions, auth, edges, clock)
+    control = control_of(options.site, writables, edges, clock)
+    deps = ApiDeps(registry, reader, sessions, auth, edges, clock, control)
     live = LiveHub(deps)
     feed = Feed(deps, live)
     server = _Server(

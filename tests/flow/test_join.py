@@ -31,12 +31,14 @@ from edge_agent.settings import Place, bus_login
 from ems.bus_cli import app as bus_app
 from ems.bus_settings import Wanted, ca_pin, settled, tls_files
 from hub.api.app import create_app
+from hub.api.control import control_of
 from hub.api.deps import ApiDeps
 from hub.api.edges import EdgeWatch
 from hub.auth.sessions import Auth
 from hub.auth.tokens import Tokens
 from hub.database import FILE, create_engine, embedded_url, sessions_of, upgrade
 from hub.registry.site import load_registry
+from hub.registry.writable import load_writables
 from hub.roles.options import RoleOptions
 from hub.service import prepare
 from hub.store.embedded import EmbeddedStore
@@ -85,7 +87,9 @@ def _hub(folder: Path, bus: RunningBus, certificate: tuple[Path, Path] | None = 
         engine, clock = create_engine(embedded_url(state)), SystemClock()
         registry, sessions = load_registry(CONFIGS, "demo"), sessions_of(engine)
         auth = Auth(sessions, Tokens(Ed25519PrivateKey.generate(), clock), clock)
-        deps = ApiDeps(registry, store, sessions, auth, EdgeWatch(registry.site.edges, clock), clock)
+        edges = EdgeWatch(registry.site.edges, clock)
+        control = control_of("demo", load_writables(CONFIGS, registry), edges, clock)
+        deps = ApiDeps(registry, store, sessions, auth, edges, clock, control)
         cert, key = certificate or (None, None)
         held.append(
             uvicorn.Server(

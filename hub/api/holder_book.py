@@ -1,0 +1,71 @@
+"""Who holds each point, as the edges told it last; what an edge no longer repeats is shown as old."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from hub.api.edges import EdgeWatch
+from hub.api.order_models import Held, HeldPoint
+from hub.registry.writable import Writables
+from protocols.clock import Clock
+from protocols.holder import Holder
+
+OLD_S: Final = 25.0
+"""An edge names all of its points every 10 s; after two and a half of these nobody knows. [s]"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    holder: Holder
+    at_s: float
+
+
+class HolderBook:
+    """The newest word of each edge about each of its points."""
+
+    def __init__(self, writables: Writables, edges: EdgeWatch, clock: Clock) -> None:
+        self._writables = writables
+        self._edges = edges
+        self._clock = clock
+        self._told: dict[str, _Told] = {}
+
+    def hear(self, edge: str, holders: Iterable[Holder]) -> list[HeldPoint]:
+        """Take what an edge says of its own points now; gives them as answers."""
+        now_s = self._clock.mono_s()
+        mine = [one for one in holders if self._is_of(edge, one.point)]
+        self._told.update((one.point, _Told(one, now_s)) for one in mine)
+        return [self._shown(one.point, self._told[one.point]) for one in mine]
+
+    def held(self, point: str) -> HeldPoint | None:
+        """The holder of a point; None before its edge told."""
+        told = self._told.get(point)
+        return None if told is None else self._shown(point, told)
+
+    def all(self) -> list[HeldPoint]:
+        """All that were told, in the order of the files."""
+        return [self._shown(point, self._told[point]) for point in self._writables if point in self._told]
+
+    def _is_of(self, edge: str, point: str) -> bool:
+        known = self._writables.get(point)
+        return known is not None and known.edge == edge
+
+    def _shown(self, point: str, told: _Told) -> HeldPoint:
+        one, age_s = told.holder, self._clock.mono_s() - told.at_s
+        silent = self._edges.edge_link(self._writables[point].edge) == "down"
+        return HeldPoint(
+            point=point,
+            rung=one.rung,
+            value=one.value,
+            until_s=None if one.until_s is None else max(one.until_s - age_s, 0.0),
+            actor=one.actor,
+            why=one.why,
+            age_s=age_s,
+            old=silent or age_s > OLD_S,
+        )
+
+
+def without_point(held: HeldPoint | None) -> Held | None:
+    """The same, where the point is said already."""
+    return None if held is None else Held(**held.model_dump(exclude={"point"}))
