@@ -15,6 +15,7 @@ from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import Availability, MachineSeen, Seen, Snapshot, look
 from hub.dispatch.solving import Accepted, Task
 from hub.dispatch.targets import targets
+from hub.forecast.ceilings import most_needed
 from hub.forecast.gates import forecast
 from hub.forecast.quarters import QUARTERS_A_DAY, floor_quarter_ns
 from hub.forecast.similar import Window
@@ -94,7 +95,7 @@ def task_of(site: DispatchSite, memory: Memory, decision: Decision, snapshot: Sn
     """
     seen, hint = decision.seen, memory.plan.plan if memory.plan is not None else None
     window = Window(floor_quarter_ns(snapshot.now_ns), QUARTERS_A_DAY, site.time_zone)
-    gated = forecast(snapshot.past, window)
+    gated = forecast(snapshot.past, window, most_needed(site.plant.flowsheet))
     now = PlantNow(
         machines={name: _machine_now(machine, snapshot.now_ns) for name, machine in seen.machines.items()},
         soc_frac=seen.soc_frac,

@@ -15,7 +15,7 @@ from hub.dispatch.solving import LIMIT_S, Accepted, Task, solve_task
 from protocols.errors import SolveError
 from runtime.children import die_with_parent
 
-KILL_S: Final = LIMIT_S + 15.0
+KILL_S: Final = LIMIT_S + 10.0
 """Start of the process, overrun of the solver and the forward run on top of the limit. [s]"""
 
 

@@ -8,6 +8,7 @@ plant goes on by itself.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,13 +43,20 @@ class Gated:
     degraded: dict[str, str]
 
 
-def forecast(past: Quarters, window: Window) -> Gated:
+def forecast(past: Quarters, window: Window, most: Mapping[str, float] | None = None) -> Gated:
     """Forecast every series, gate it, fall back where the gate says no.
+
+    Args:
+        past: What was measured.
+        window: What is asked for.
+        most: Series name to what the plant cannot need more of, in the unit of the series
+            (`hub.forecast.ceilings`); measured quarters above it do not count.
 
     Raises:
         SolveError: A series has no usable forecast and no usable yesterday.
     """
-    past = Quarters(past.start_ns, {name: _believable(name, values) for name, values in past.values.items()})
+    possible = {name: _possible(values, (most or {}).get(name)) for name, values in past.values.items()}
+    past = Quarters(past.start_ns, {name: _believable(name, values) for name, values in possible.items()})
     series: dict[str, FloatArray] = {}
     degraded: dict[str, str] = {}
     for name in NAMES:
@@ -132,6 +140,14 @@ def _range(name: str, values: FloatArray) -> tuple[float, float]:
         return np.nan, np.nan
     # a single spike must not widen the range: the 97 % quantile of the past
     return 0.0, _RANGE_FACTOR * float(np.quantile(known, 0.97)) + _LEAST[name]
+
+
+def _possible(values: FloatArray, most: float | None) -> FloatArray:
+    """Without the quarters that no plant like this can have; a wrong meter may show them for weeks."""
+    if most is None:
+        return values
+    with np.errstate(invalid="ignore"):
+        return np.where(values <= most, values, np.nan)
 
 
 def _believable(name: str, values: FloatArray) -> FloatArray:
