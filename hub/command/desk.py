@@ -98,6 +98,10 @@ class Desk:
         """Whether anything of an order is held, waits or is on its way."""
         return self.holds(order_id) or self._errands.knows(order_id)
 
+    def sent(self, order_id: str) -> bool:
+        """Whether a command of an order was sent and is not over."""
+        return self.holds(order_id) or self._errands.sent(order_id)
+
     def under_way(self, place: Place) -> bool:
         """Whether a command for a place is on its way, so that the lease before it may yet come back."""
         held = self._held.get(place)
@@ -128,11 +132,19 @@ class Desk:
         """Take in who holds the points."""
         self._standing.told(holders, now_s)
 
-    def adopt(self, command: Command, now_s: float, *, accepted: bool, order_id: str | None = None) -> None:
+    def adopt(
+        self,
+        command: Command,
+        now_s: float,
+        *,
+        accepted: bool,
+        order_id: str | None = None,
+        lasting: bool = False,
+    ) -> None:
         """Take over a command of the term before: a live lease, or a row that perhaps was never sent."""
         held = Held(
             command, sent_s=now_s - RESEND_S, first_sent_s=now_s, sends=0, seen=accepted, answered=accepted,
-            order_id=order_id,
+            order_id=order_id, lasting=lasting,
         )  # fmt: skip
         if command.kind is CommandKind.SET or accepted:
             self._held[held.place] = held
@@ -230,7 +242,7 @@ class Desk:
                 continue
             point, level = place
             person = level is Level.OPERATOR
-            reason = "its time is over" if person else "the plan no longer asks for it"
+            reason = "the order is over" if person else "the plan no longer asks for it"
             self._errands.ask(Errand(CommandKind.RELEASE, point, reason, PLANNER, None, level=level))
 
     def _is_wanted(self, held: Held, now_s: float) -> bool:

@@ -52,8 +52,11 @@ class Errands:
 
     def knows(self, order_id: str) -> bool:
         """Whether something of an order waits, or is on its way."""
-        waits = any(errand.order_id == order_id for errand in self._asked)
-        return waits or any(held.order_id == order_id for held in self._sent.values())
+        return self.sent(order_id) or any(errand.order_id == order_id for errand in self._asked)
+
+    def sent(self, order_id: str) -> bool:
+        """Whether something of an order is on its way."""
+        return any(held.order_id == order_id for held in self._sent.values())
 
     def releases(self, place: Place) -> bool:
         """Whether a place is being given back, as far as is known."""

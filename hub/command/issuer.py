@@ -15,7 +15,7 @@ from hub.command.desk import Desk
 from hub.command.leader import Leader
 from hub.command.orders import Again, Fresh, Issuer, Wish
 from hub.ledger import book
-from hub.ledger.moves import OVER
+from hub.ledger.moves import NO_ANSWER, OVER
 from protocols import subjects
 from protocols.clock import Clock
 from protocols.command import CommandKind, Level, Renewal, decode_command
@@ -239,7 +239,8 @@ class CommandIssuer:
             desk = self._desks.get(row.edge)
             command = decode_command(row.body)
             newer = desk is not None and (command.point, command.level) in desk.held
-            if desk is not None and not newer and command.kind in _LEASES and row.state not in OVER:
+            lives = row.state not in OVER or row.code == NO_ANSWER  # the heartbeat is the answer
+            if desk is not None and not newer and command.kind in _LEASES and lives:
                 desk.adopt(command, self._clock.mono_s(), accepted=True, order_id=row.order_id)
         known = {row.id for row in rows}
         for desk in self._desks.values():

@@ -7,12 +7,15 @@ from typing import Final
 from hub.command.issuer import CommandIssuer
 from hub.command.lane import CommandLane
 from hub.command.leader import Company, Leader
+from hub.command.order_service import OrderService
 from hub.command.receipts import ReceiptIntake
-from hub.database import create_engine, sessions_of
+from hub.database import Sessions, create_engine, sessions_of
 from hub.dispatch.pilot import Pilot
 from hub.dispatch.site import load_site
 from hub.dispatch.view import PlantView
 from hub.ledger import book
+from hub.registry.site import load_registry
+from hub.registry.writable import load_writables
 from hub.roles.dispatch_loops import DispatchLoops
 from hub.roles.options import RoleOptions
 from hub.store.reader import EmbeddedReader
@@ -35,6 +38,7 @@ async def run(options: RoleOptions) -> None:
     """
     clock = SystemClock()
     site = load_site(options.config, options.site)
+    writables = load_writables(options.config, load_registry(options.config, options.site))
     key = load_or_create_signing_key(options.keys / SIGNING_KEY)
     engine = create_engine(options.business_url)
     sessions = sessions_of(engine)
@@ -45,18 +49,23 @@ async def run(options: RoleOptions) -> None:
         issuer = CommandIssuer(site.id, lane.edges, sessions, clock, LEASE_S)
         leader = Leader(Company(site.id, bus, sessions), clock, issuer.fence, options.leader_lease_s)
         issuer.arm(key, bus, leader)
+        people = OrderService(site.id, sessions, issuer, writables, clock)
         intake = ReceiptIntake(site.id, sessions, reader, clock)
         pilot = Pilot(site, PlantView(site, history), sessions, clock)
-        role = DispatchLoops(options.site, bus, lane, leader, issuer, intake, pilot, clock)
+        role = DispatchLoops(options.site, bus, lane, leader, issuer, people, intake, pilot, clock)
         try:
             await role.work()
         finally:
-            await role.farewell()
-            if issuer.epoch and leader.may_speak():  # orders of another hub are open for good reason
-                await book.close_all(sessions, site.id, clock.now().wall_ns)
-            await leader.resign()
-            await bus.close()
+            await _end(role, sessions)
     finally:
         await engine.dispose()
         reader.close()
         history.close()
+
+
+async def _end(role: DispatchLoops, sessions: Sessions) -> None:
+    await role.farewell()
+    if role.issuer.epoch and role.leader.may_speak():  # orders of another hub are open for good reason
+        await book.close_all(sessions, role.site, role.clock.now().wall_ns)
+    await role.leader.resign()
+    await role.bus.close()

@@ -6,7 +6,8 @@ A hub that stands by listens only: it takes in no receipts (the leader's desk wa
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import contextlib
+from dataclasses import dataclass, field
 from typing import Final
 
 from nats.aio.client import Client
@@ -14,9 +15,10 @@ from nats.aio.client import Client
 from hub.command.issuer import CommandIssuer
 from hub.command.lane import CommandLane
 from hub.command.leader import Leader
+from hub.command.order_service import OrderService
 from hub.command.receipts import ReceiptIntake
 from hub.dispatch.pilot import Pilot
-from protocols.subjects import event, heartbeat
+from protocols.subjects import event, heartbeat, holders
 from runtime.clock import SystemClock
 from runtime.supervise import Backoff, supervise
 
@@ -33,9 +35,12 @@ class DispatchLoops:
     lane: CommandLane
     leader: Leader
     issuer: CommandIssuer
+    people: OrderService
     intake: ReceiptIntake
     pilot: Pilot
     clock: SystemClock
+    hurry: asyncio.Event = field(default_factory=asyncio.Event)
+    """Something came that asks for a turn at once."""
 
     async def work(self) -> None:
         """Run all loops until cancelled."""
@@ -45,7 +50,9 @@ class DispatchLoops:
                 self.leader.run,
                 self._open_lane,
                 self._beats,
+                self._holders,
                 self._nudges,
+                self._orders,
                 self._receipts,
                 self._solve,
                 self._decide,
@@ -70,6 +77,17 @@ class DispatchLoops:
         async for message in subscription.messages:
             self.issuer.heard(message.data)
 
+    async def _holders(self) -> None:
+        subscription = await self.bus.subscribe(holders("*"), pending_msgs_limit=1000)
+        async for message in subscription.messages:
+            self.issuer.told(message.data)
+
+    async def _orders(self) -> None:
+        subscription = await self.bus.subscribe(event(self.site, "order"), pending_msgs_limit=1000)
+        async for _ in subscription.messages:
+            self.people.nudge()
+            self.hurry.set()
+
     async def _nudges(self) -> None:
         subscription = await self.bus.subscribe(event(self.site, "receipt"), pending_msgs_limit=1000)
         async for _ in subscription.messages:
@@ -79,8 +97,10 @@ class DispatchLoops:
         while True:
             moves = await self.intake.take() if self.issuer.epoch else []
             self.issuer.answered(moves)
+            self.people.answered(moves)
             if moves:
                 await self.bus.publish(event(self.site, "command"), b"")
+                self.hurry.set()
             await self.intake.pause()
 
     async def _solve(self) -> None:
@@ -94,5 +114,11 @@ class DispatchLoops:
                 self.issuer.want(await self.pilot.decide(self.issuer.heard_beats))
 
     async def _act(self) -> None:
-        async for _ in self.clock.ticks(_ACT_S):
+        while True:
+            self.hurry.clear()
+            if await self.people.step():
+                await self.bus.publish(event(self.site, "command"), b"")
             await self.issuer.act()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_ACT_S):
+                    await self.hurry.wait()

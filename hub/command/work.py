@@ -1,0 +1,92 @@
+"""One order of a person on its way through the dispatcher, and the messages it becomes. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from hub.command.orders import Errand, Wish
+from hub.command.policy import HOLDING, LASTING
+from hub.ledger.orders import Order
+from hub.registry.writable import Writable
+from protocols.command import CommandKind, Level
+
+_LEASE_S: Final = 10.0
+"""What a selection keeps for its lease after the operate, until the first renewal. [s]"""
+_NO_WORDS: Final = {
+    CommandKind.TEST: "a test without writing",
+    CommandKind.RELEASE: "given back",
+    CommandKind.CANCEL: "cancelled",
+}
+
+
+@dataclass(slots=True)
+class Work:
+    """An open order.
+
+    Attributes:
+        order: What is asked.
+        asked_ns: When. [ns]
+        since_s: When it came here, on the boot clock. [s]
+        waiting: Edges that have not given their last answer.
+        begun: Whether a command of it was sent.
+        leaving: Whether it is being given back.
+        refused: Whether an edge has refused it.
+        verified: Whether it was read back.
+        tries: How often it was asked anew after a refusal that says nothing of it.
+        again: Edges that are to be asked anew.
+        again_s: From when on. [s]
+        missing_s: Since when no desk knows of it. [s]
+    """
+
+    order: Order
+    asked_ns: int
+    since_s: float
+    waiting: set[str] = field(default_factory=set)
+    begun: bool = False
+    leaving: bool = False
+    refused: bool = False
+    verified: bool = False
+    tries: int = 0
+    again: set[str] = field(default_factory=set)
+    again_s: float = float("-inf")
+    missing_s: float | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether it keeps its point until its end."""
+        return self.order.kind in HOLDING
+
+    @property
+    def lasting(self) -> bool:
+        """Whether it is sent however long it takes."""
+        return self.order.kind in LASTING
+
+
+def wish_of(work: Work, one: Writable, now_s: float) -> Wish:
+    """The lease an order is kept alive with."""
+    order = work.order
+    fresh = order.kind is CommandKind.SET and not work.begun and now_s >= work.again_s
+    return Wish(
+        order.target, order.value, order.unit, order.reason, 0, None, level=Level.OPERATOR, actor=order.actor,
+        expect=order.expect, order_id=order.id, cap_hash=bytes.fromhex(one.cap_hash_hex), fresh=fresh,
+    )  # fmt: skip
+
+
+def errand_of(order: Order, one: Writable | None, now_ns: int, chosen: Order | None = None) -> Errand:
+    """What is asked of an edge once; `one` is None for an act, `chosen` the selection of an operate."""
+    reason = order.reason or _NO_WORDS.get(order.kind, chosen.reason if chosen is not None else "")
+    asked = chosen or order
+    return Errand(
+        order.kind, order.target, reason, order.actor, order.id, asked.value, asked.unit,
+        order.expect, order.confirm, _lease_s(order, one, now_ns),
+        None if one is None else bytes.fromhex(one.cap_hash_hex), order.kind in LASTING,
+    )  # fmt: skip
+
+
+def _lease_s(order: Order, one: Writable | None, now_ns: int) -> float | None:
+    if order.kind is CommandKind.OPT_OUT:
+        return 0.0 if order.until_ns is None else max((order.until_ns - now_ns) / 1e9, 1.0)
+    if order.kind is CommandKind.SELECT and one is not None:
+        return min(one.limits.max_lease_s, one.duty.select_s + _LEASE_S)
+    return None
