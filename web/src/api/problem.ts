@@ -1,17 +1,32 @@
 /** A refusal of the hub in words (RFC 9457). `status` 0 means that no answer came at all. */
+import type { Text } from '@/api/types'
+
+interface Told {
+  detail?: unknown
+  title?: unknown
+  code?: unknown
+  text?: Text | null
+}
+
 export class Problem extends Error {
   readonly status: number
+  /** Why an order of a person was not taken; null for other refusals. */
+  readonly code: string | null
+  /** The same for a person, in both languages; null for other refusals. */
+  readonly text: Text | null
 
-  constructor(status: number, message: string) {
+  constructor(status: number, message: string, told: Told = {}) {
     super(message)
     this.name = 'Problem'
     this.status = status
+    this.code = typeof told.code === 'string' ? told.code : null
+    this.text = told.text ?? null
   }
 
   /** The problem an answer's body tells, whatever shape that body has. */
   static from(status: number, body: unknown): Problem {
-    const told = body as { detail?: unknown; title?: unknown } | null | undefined
-    const text = [told?.detail, told?.title].find((part) => typeof part === 'string' && part !== '')
-    return new Problem(status, typeof text === 'string' ? text : `HTTP ${String(status)}`)
+    const told: Told = typeof body === 'object' && body !== null ? body : {}
+    const text = [told.detail, told.title].find((part) => typeof part === 'string' && part !== '')
+    return new Problem(status, typeof text === 'string' ? text : `HTTP ${String(status)}`, told)
   }
 }

@@ -16,6 +16,13 @@ export type PlanMachine = Plan['machines'][number]
 export type Command = Item<Answer<'/api/v1/sites/{site}/commands'>>
 export type Edge = Item<Answer<'/api/v1/sites/{site}/edges'>>
 export type Wanted = Edge['wanted'][number]
+export type Setpoint = Item<Answer<'/api/v1/sites/{site}/setpoints'>>
+export type HeldPoint = Item<Answer<'/api/v1/sites/{site}/holders'>>
+export type Held = NonNullable<Setpoint['holder']>
+export type Order = Item<Answer<'/api/v1/sites/{site}/orders'>>
+export type NewOrder = Body<paths['/api/v1/sites/{site}/orders']['post']['requestBody']>
+export type AuditEntry = Item<Answer<'/api/v1/sites/{site}/audit'>>
+export type AuditCheck = Answer<'/api/v1/sites/{site}/audit/check'>
 export type Session = Body<paths['/api/v1/auth/login']['post']['responses'][200]>
 export type Text = Site['label']
 
@@ -24,4 +31,6 @@ export type LiveMessage =
   | { type: 'values'; values: Value[] }
   | { type: 'command'; command: Command }
   | { type: 'plan'; id: string }
+  | { type: 'order'; order: Order }
+  | { type: 'holders'; holders: HeldPoint[] }
   | { type: 'status'; edge: { link: 'up' | 'down'; age_s: number | null }; bus: 'up' | 'down'; mode: string }

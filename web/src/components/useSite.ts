@@ -1,7 +1,9 @@
 /** What every page of a site does: follow it live, and keep what changes rarely fresh. */
 import { onBeforeUnmount, onMounted, watch } from 'vue'
 
+import { Problem } from '@/api/problem'
 import { useIntervalFn } from '@/components/useLifetime'
+import { useControl } from '@/stores/control'
 import { useLive } from '@/stores/live'
 import { usePlant } from '@/stores/plant'
 
@@ -9,6 +11,7 @@ import { usePlant } from '@/stores/plant'
 export function useSite(site: () => string): void {
   const live = useLive()
   const plant = usePlant()
+  const control = useControl()
 
   watch(site, (id) => {
     live.follow(id)
@@ -17,6 +20,13 @@ export function useSite(site: () => string): void {
 
   // Devices change their link state; a failed first read is tried again when the hub is back.
   useIntervalFn(() => live.hub === 'up' && void plant.open(site()), 15_000)
+  // Holders are pushed as they change; whether a point can be set follows from more, and is read again.
+  useIntervalFn(() => {
+    if (live.hub === 'up') control.load().catch((error: unknown) => {
+      // The link badge shows a hub that is away; the next beat reads it.
+      if (!(error instanceof Problem)) throw error
+    })
+  }, 5000)
   watch(() => live.hub, (hub) => hub === 'up' && plant.problem !== null && void plant.open(site()))
 
   function shown(): void {

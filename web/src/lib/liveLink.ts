@@ -140,7 +140,7 @@ export class LiveLink {
   }
 }
 
-const KNOWN = new Set(['values', 'command', 'plan', 'status'])
+const KNOWN = new Set(['values', 'command', 'plan', 'status', 'order', 'holders'])
 
 /** The message in a text frame; null for what this page does not know, so that a newer hub breaks nothing. */
 function parse(data: unknown): LiveMessage | null {

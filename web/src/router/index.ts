@@ -1,4 +1,4 @@
-/** The login, and per site its overview and its edges; the site stands in the address so that a view can be shared. */
+/** The login, and per site its overview, its edges and its audit; the site stands in the address so that a view can be shared. */
 import { createRouter, createWebHistory, type RouteLocationNormalized, type RouteLocationRaw } from 'vue-router'
 
 import { Problem } from '@/api/problem'
@@ -12,6 +12,7 @@ export const router = createRouter({
     { path: '/', name: 'home', component: () => import('@/pages/HomePage.vue') },
     { path: '/sites/:site', name: 'overview', component: () => import('@/pages/OverviewPage.vue'), props: true },
     { path: '/sites/:site/edges', name: 'edges', component: () => import('@/pages/EdgesPage.vue'), props: true },
+    { path: '/sites/:site/audit', name: 'audit', component: () => import('@/pages/AuditPage.vue'), props: true },
     { path: '/:rest(.*)*', redirect: { name: 'home' } },
   ],
 })

@@ -8,6 +8,7 @@ import type { Command, LiveMessage, Value } from '@/api/types'
 import { hubNowMs, monotonicS } from '@/lib/clock'
 import { LiveLink, type LinkSocket, type LinkState } from '@/lib/liveLink'
 import type { Held } from '@/lib/reading'
+import { useControl } from '@/stores/control'
 import { usePlant } from '@/stores/plant'
 import { useSession } from '@/stores/session'
 
@@ -23,6 +24,7 @@ function openSocket(): LinkSocket {
 export const useLive = defineStore('live', () => {
   const session = useSession()
   const plant = usePlant()
+  const control = useControl()
   const held = shallowReactive(new Map<string, Held>())
   const commands = shallowRef<Command[]>([])
   const link = ref<LinkState>('connecting')
@@ -51,6 +53,8 @@ export const useLive = defineStore('live', () => {
     if (message.type === 'values') keep(message.values)
     else if (message.type === 'command') upsert(message.command)
     else if (message.type === 'plan') void plant.loadPlan()
+    else if (message.type === 'order') control.takeOrder(message.order)
+    else if (message.type === 'holders') control.takeHolders(message.holders)
     else setStatus(message)
   }
 
@@ -84,6 +88,7 @@ export const useLive = defineStore('live', () => {
       // What happened while the link was away is read once; what comes next is pushed.
       void quietly(reload())
       void quietly(plant.loadPlan())
+      void quietly(control.load())
     } else {
       edge.value = bus.value = 'unknown'
     }
@@ -95,7 +100,9 @@ export const useLive = defineStore('live', () => {
     leave()
     followed = site
     link.value = 'connecting'
+    control.open(site)
     void quietly(reload())
+    void quietly(control.load())
     socket = new LiveLink({
       site,
       open: openSocket,
@@ -112,6 +119,7 @@ export const useLive = defineStore('live', () => {
     socket = undefined
     followed = ''
     held.clear()
+    control.close()
     commands.value = []
     edge.value = bus.value = 'unknown'
     mode.value = null
@@ -128,8 +136,10 @@ export const useLive = defineStore('live', () => {
   function running(): Command[] {
     const now = hubNowMs()
     const seen = new Set<string>()
+    const questions = control.questions
     return commands.value.filter((command) => {
-      if (seen.has(command.point)) return false
+      // A question or an act on a point is no set-point and hides none.
+      if (seen.has(command.point) || questions.has(command.id)) return false
       seen.add(command.point)
       return isCurrent(command, now)
     })

@@ -1,0 +1,94 @@
+/** Values, scopes and reasons of set-points in words of the present language. */
+import { useI18n } from 'vue-i18n'
+
+import type { Held, Setpoint } from '@/api/types'
+import type { Problem } from '@/api/problem'
+import { label, numberLocale } from '@/i18n'
+import { bareLabel, codeWords } from '@/lib/bind'
+import { DASH, formatNumber, formatUnit } from '@/lib/format'
+import { boundedOf, latchOf, sayingOf } from '@/lib/holding'
+import { usePlant } from '@/stores/plant'
+
+export interface Words {
+  /** A number with its unit, and behind a code its word. */
+  valueWords: (point: string, value: number | null, unit: string) => string
+  /** Name of the device and of the point. */
+  nameOf: (point: string) => { device: string; point: string }
+  deviceName: (device: string) => string
+  /** Scope of an act: everything, a zone, a machine. */
+  scopeWords: (scope: string) => string
+  /** Why somebody holds a point. */
+  whyWords: (held: Held) => string
+  /** Why an order was not taken. */
+  problemWords: (problem: Problem) => string
+  limitWords: (setpoint: Setpoint) => string
+}
+
+/** For the setup of a component. */
+export function useWords(): Words {
+  const { t, te } = useI18n()
+  const plant = usePlant()
+
+  function deviceName(device: string): string {
+    const found = plant.deviceById.get(device)
+    return found === undefined ? device : label(found.label)
+  }
+
+  function nameOf(point: string): { device: string; point: string } {
+    const found = plant.pointById.get(point)
+    return { device: deviceName(found?.device ?? point.split('/')[1] ?? ''), point: found === undefined ? (point.split('/')[2] ?? point) : bareLabel(label(found.label)) }
+  }
+
+  function valueWords(point: string, value: number | null, unit: string): string {
+    if (value === null) return DASH
+    const found = plant.pointById.get(point)
+    const word = found === undefined ? undefined : codeWords(label(found.label)).get(value)
+    const number = `${formatNumber(value, unit, numberLocale.value)} ${formatUnit(unit)}`.trim()
+    return word === undefined ? number : `${number} · ${word}`
+  }
+
+  function scopeWords(scope: string): string {
+    if (scope === 'all') return t('scope.all')
+    const [kind, id] = scope.split(':')
+    if (id !== undefined) return kind === 'zone' ? t('scope.zone', { name: id }) : t('scope.site')
+    const [, device, point] = scope.split('/')
+    return point === undefined ? deviceName(device ?? scope) : `${deviceName(device ?? '')} · ${nameOf(scope).point}`
+  }
+
+  /** The words of our own parts in the present language; those of a person as they are. */
+  function said(why: string): string {
+    const found = sayingOf(why)
+    if (found === null) return why
+    const { device, input, was, is } = found.named
+    return t(`said.${found.key}`, {
+      ...found.named,
+      ...(device === undefined ? {} : { device: deviceName(device) }),
+      ...(input === undefined ? {} : { input: Object.values(nameOf(`${plant.siteId}/${input}`)).join(' · ') }),
+      ...(was === undefined ? {} : { was: stateWord(was) }),
+      ...(is === undefined ? {} : { is: stateWord(is) }),
+    })
+  }
+
+  function stateWord(word: string): string {
+    return te(`availability.${word}`) ? t(`availability.${word}`) : word
+  }
+
+  function whyWords(held: Held): string {
+    const { why, bounded } = boundedOf(latchOf(held).why)
+    return bounded ? t('said.bounded', { why: said(why) }) : said(why)
+  }
+
+  function problemWords(problem: Problem): string {
+    if (problem.text !== null) return label(problem.text)
+    if (problem.status === 0 || problem.status >= 502) return t('order.away')
+    return t('order.notTaken', { detail: problem.message })
+  }
+
+  function limitWords(setpoint: Setpoint): string {
+    const unit = formatUnit(setpoint.unit)
+    const number = (value: number): string => formatNumber(value, setpoint.unit, numberLocale.value)
+    return `${number(setpoint.low)} … ${number(setpoint.high)} ${unit}`.trim()
+  }
+
+  return { valueWords, nameOf, deviceName, scopeWords, whyWords, problemWords, limitWords }
+}

@@ -1,0 +1,106 @@
+/** Set-points, who holds them and why, and what people asked for. */
+import { defineStore } from 'pinia'
+import { computed, ref, shallowReactive, shallowRef } from 'vue'
+
+import { client, unwrap } from '@/api/client'
+import { Problem } from '@/api/problem'
+import type { Held, HeldPoint, NewOrder, Order, Setpoint } from '@/api/types'
+import { monotonicS } from '@/lib/clock'
+import { stops } from '@/lib/holding'
+import { useSession } from '@/stores/session'
+
+/** Orders that are read; a stop older than these is still shown, by what its edge says. */
+const ORDERS = 200
+/** What a holder may have changed of a set-point is read again no sooner than this after the last time, ms. */
+const CALM_MS = 1500
+/** Roles that may ask for set-points and acts. */
+const MAY = new Set(['admin', 'operator'])
+
+/** Kinds of orders whose commands are set-points, or end them. */
+const VALUED = new Set<Order['kind']>(['set', 'select', 'operate', 'release', 'cancel'])
+
+/** Who holds a point and the moment (page monotonic, seconds) at which its ages were true. */
+export interface HeldAt {
+  held: Held
+  heardS: number
+}
+
+export const useControl = defineStore('control', () => {
+  const session = useSession()
+  const setpoints = shallowRef<Setpoint[]>([])
+  /** True once the hub has answered. */
+  const known = ref(false)
+  const holders = shallowReactive(new Map<string, HeldAt>())
+  const orders = shallowReactive(new Map<string, Order>())
+  const site = ref('')
+  let calm: ReturnType<typeof setTimeout> | undefined
+
+  const may = computed(() => MAY.has(session.role))
+  const stopped = computed(() => stops(setpoints.value, (point) => holders.get(point)?.held, [...orders.values()]))
+
+  /** Commands that ask for no value to be held: questions and acts. */
+  const questions = computed(() => new Set([...orders.values()].flatMap((order) => (VALUED.has(order.kind) ? [] : order.commands))))
+
+  /** Read set-points and orders; what was heard meanwhile is kept where it is newer. @throws {Problem} */
+  async function load(): Promise<void> {
+    const asked = site.value
+    if (asked === '') return
+    const params = { path: { site: asked } }
+    const [points, list] = await Promise.all([
+      unwrap(client.GET('/api/v1/sites/{site}/setpoints', { params })),
+      unwrap(client.GET('/api/v1/sites/{site}/orders', { params: { ...params, query: { limit: ORDERS } } })),
+    ])
+    if (site.value !== asked) return
+    setpoints.value = points
+    known.value = true
+    for (const point of points) if (point.holder !== null) holders.set(point.id, { held: point.holder, heardS: monotonicS() })
+    list.forEach(takeOrder)
+  }
+
+  function takeOrder(order: Order): void {
+    orders.set(order.id, order)
+  }
+
+  /** What an edge told; whether a point can be set now follows from it and is read again. */
+  function takeHolders(list: readonly HeldPoint[]): void {
+    for (const held of list) holders.set(held.point, { held, heardS: monotonicS() })
+    calm ??= setTimeout(() => {
+      calm = undefined
+      void load().catch((error: unknown) => {
+        // The link badge shows a hub that is away; the next look reads it.
+        if (!(error instanceof Problem)) throw error
+      })
+    }, CALM_MS)
+  }
+
+  /** Ask for something; it is written down when this answers. @throws {Problem} with the hub's sentence. */
+  async function place(ask: NewOrder): Promise<Order> {
+    const params = { path: { site: site.value } }
+    const order = await unwrap(client.POST('/api/v1/sites/{site}/orders', { params, body: ask }))
+    // The socket may have told more of it before this answer came.
+    if (!orders.has(order.id)) takeOrder(order)
+    return order
+  }
+
+  /** Read one order again, for a socket that is away. @throws {Problem} */
+  async function refresh(ident: string): Promise<void> {
+    takeOrder(await unwrap(client.GET('/api/v1/sites/{site}/orders/{ident}', { params: { path: { site: site.value, ident } } })))
+  }
+
+  function open(id: string): void {
+    close()
+    site.value = id
+  }
+
+  function close(): void {
+    clearTimeout(calm)
+    calm = undefined
+    site.value = ''
+    setpoints.value = []
+    known.value = false
+    holders.clear()
+    orders.clear()
+  }
+
+  return { setpoints, known, holders, orders, may, stopped, questions, load, takeOrder, takeHolders, place, refresh, open, close }
+})
