@@ -90,6 +90,10 @@ class Desk:
         """Whether the plan holds nothing and no release of it is under way."""
         return self._errands.idle and not any(level is not Level.OPERATOR for _, level in self._held)
 
+    def may_set(self, now_s: float) -> bool:
+        """Whether one more set-point of a plan stays below the edge's quota."""
+        return self._pace.may_set(Level.OPTIMISER, now_s)
+
     def holds(self, order_id: str) -> bool:
         """Whether a lease of an order lives here, as far as is known, or is under way."""
         return any(held.order_id == order_id for held in self._held.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from hub.command.issuer import CommandIssuer
@@ -16,9 +17,10 @@ from hub.dispatch.view import PlantView
 from hub.ledger import book
 from hub.registry.site import load_registry
 from hub.registry.writable import load_writables
-from hub.roles.dispatch_loops import DispatchLoops
+from hub.roles.dispatch_loops import DispatchLoops, Planner
 from hub.roles.options import RoleOptions
 from hub.store.reader import EmbeddedReader
+from protocols.clock import Clock
 from runtime.bus import connect
 from runtime.clock import SystemClock
 from runtime.keys import load_or_create_signing_key
@@ -29,30 +31,47 @@ LEASE_S: Final = 10.0
 
 
 async def run(options: RoleOptions) -> None:
-    """Plan and command until cancelled; then release everything, at most 3 s.
+    """Plan and command until cancelled; then release what the plan holds, at most 3 s.
 
     Raises:
         ConfigError: The site cannot be read.
         KeyFileError: The signing key cannot be used.
         StoreError: A database cannot be opened.
     """
-    clock = SystemClock()
-    site = load_site(options.config, options.site)
-    writables = load_writables(options.config, load_registry(options.config, options.site))
+    site, history = load_site(options.config, options.site), EmbeddedReader(options.series_path)
+    try:
+        await carry_out(options, lambda hands: Pilot(site, PlantView(site, history), *hands))
+    finally:
+        history.close()
+
+
+async def carry_out(options: RoleOptions, planner_of: Callable[[tuple[Sessions, Clock]], Planner]) -> None:
+    """Command what people and a planner want until cancelled; then release what the planner holds.
+
+    Args:
+        options: Where.
+        planner_of: Makes the planner, from business database and clock.
+
+    Raises:
+        ConfigError: The site cannot be read.
+        KeyFileError: The signing key cannot be used.
+        StoreError: A database cannot be opened.
+    """
+    clock, registry = SystemClock(), load_registry(options.config, options.site)
+    writables = load_writables(options.config, registry)
     key = load_or_create_signing_key(options.keys / SIGNING_KEY)
     engine = create_engine(options.business_url)
-    sessions = sessions_of(engine)
-    reader, history = EmbeddedReader(options.series_path), EmbeddedReader(options.series_path)
+    sessions, reader = sessions_of(engine), EmbeddedReader(options.series_path)
     try:
-        lane = CommandLane(sorted(set(site.edges.values())))
+        lane = CommandLane(sorted({known.edge for known in registry.devices.values()}))
         bus = await connect(options.login, lane.on_bus)
-        issuer = CommandIssuer(site.id, lane.edges, sessions, clock, LEASE_S)
-        leader = Leader(Company(site.id, bus, sessions), clock, issuer.fence, options.leader_lease_s)
+        issuer = CommandIssuer(options.site, lane.edges, sessions, clock, LEASE_S)
+        leader = Leader(Company(options.site, bus, sessions), clock, issuer.fence, options.leader_lease_s)
         issuer.arm(key, bus, leader)
-        people = OrderService(site.id, sessions, issuer, writables, clock)
-        intake = ReceiptIntake(site.id, sessions, reader, clock)
-        pilot = Pilot(site, PlantView(site, history), sessions, clock)
-        role = DispatchLoops(options.site, bus, lane, leader, issuer, people, intake, pilot, clock)
+        people = OrderService(options.site, sessions, issuer, writables, clock)
+        intake = ReceiptIntake(options.site, sessions, reader, clock)
+        planner = planner_of((sessions, clock))
+        role = DispatchLoops(options.site, bus, lane, leader, issuer, people, intake, planner, clock)
         try:
             await role.work()
         finally:
@@ -60,7 +79,6 @@ async def run(options: RoleOptions) -> None:
     finally:
         await engine.dispose()
         reader.close()
-        history.close()
 
 
 async def _end(role: DispatchLoops, sessions: Sessions) -> None:

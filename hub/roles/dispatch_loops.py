@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from nats.aio.client import Client
 
@@ -16,14 +17,27 @@ from hub.command.issuer import CommandIssuer
 from hub.command.lane import CommandLane
 from hub.command.leader import Leader
 from hub.command.order_service import OrderService
+from hub.command.orders import Wish
 from hub.command.receipts import ReceiptIntake
-from hub.dispatch.pilot import Pilot
+from protocols.heartbeat import Heartbeat
 from protocols.subjects import event, heartbeat, holders
 from runtime.clock import SystemClock
 from runtime.supervise import Backoff, supervise
 
 _ACT_S: Final = 0.25
 _DECIDE_S: Final = 1.0
+
+
+class Planner(Protocol):
+    """Whoever says what shall be held."""
+
+    async def decide(self, beats: Mapping[str, tuple[Heartbeat, float]]) -> dict[str, list[Wish]]:
+        """What shall be held now, by edge; raises StoreError."""
+        ...
+
+    async def plan_when_asked(self) -> None:
+        """Wait until a new plan is wanted, and make it."""
+        ...
 
 
 @dataclass(slots=True)
@@ -37,7 +51,7 @@ class DispatchLoops:
     issuer: CommandIssuer
     people: OrderService
     intake: ReceiptIntake
-    pilot: Pilot
+    planner: Planner
     clock: SystemClock
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
     """Something came that asks for a turn at once."""
@@ -105,13 +119,13 @@ class DispatchLoops:
 
     async def _solve(self) -> None:
         while True:
-            await self.pilot.plan_when_asked()
+            await self.planner.plan_when_asked()
             await self.bus.publish(event(self.site, "plan"), b"")
 
     async def _decide(self) -> None:
         async for _ in self.clock.ticks(_DECIDE_S):
             if self.issuer.epoch:
-                self.issuer.want(await self.pilot.decide(self.issuer.heard_beats))
+                self.issuer.want(await self.planner.decide(self.issuer.heard_beats))
 
     async def _act(self) -> None:
         while True:
