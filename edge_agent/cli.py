@@ -26,7 +26,7 @@ from edge_agent.prove import prove as prove_all
 from edge_agent.restore import restore, save
 from edge_agent.rules_cli import app as rules_app
 from edge_agent.run_cli import Bus, Configs, Edge, Keys, Site, State, run
-from edge_agent.settings import Accepted, Place, load_accepted
+from edge_agent.settings import Accepted, Place, load_accepted, load_site
 from edge_agent.top import top
 from protocols.errors import ConfigError
 from protocols.write_block import FallbackProof
@@ -34,7 +34,7 @@ from runtime.clock import SystemClock
 from runtime.keys import load_or_create_signing_key
 from runtime.lock import StateLock
 from runtime.logs import setup_logging
-from runtime.site import devices_file, load_devices, load_write_blocks
+from runtime.site import load_write_blocks
 
 app = typer.Typer(no_args_is_help=True, help="The agent beside the equipment.")
 app.add_typer(trust_app, name="trust")
@@ -107,13 +107,14 @@ def prove(  # noqa: PLR0913  one option each
     Example: ems edge prove --person "A. Smith" --state var/edge --keys var/keys
     """
     setup_logging("prove")
+    place = Place(config, site, edge, state, keys, bus)
     with StateLock(state):
         if sign:
-            devices = load_devices(config, devices_file(config, site, edge))
+            devices = load_site(place, config)
             refuse_uncompared(devices, load_write_blocks(config, site, devices), state)
             key = load_or_create_signing_key(keys / "commissioning.key")
             sign_blocks(config, site, edge, state, key)
-        accepted = load_accepted(Place(config, site, edge, state, keys, bus))
+        accepted = load_accepted(place)
         if not accepted.blocks:
             raise ConfigError(
                 f"{state / 'write'} holds no signed write block, so there is nothing to prove; "

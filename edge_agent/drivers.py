@@ -24,6 +24,7 @@ DRIVERS: Final[dict[str, str]] = {
     "bacnet": "protocols.drivers.bacnet.driver:make_drivers",
     "opcua": "protocols.drivers.opcua.driver:make_drivers",
     "mqtt": "protocols.drivers.mqtt.driver:make_drivers",
+    "controller": "edge_agent.controllers.inputs:make_drivers",
 }
 """Protocol to the function that makes the drivers of all devices of that kind."""
 

@@ -18,7 +18,8 @@ MakeLoop = Callable[[], asyncio.AbstractEventLoop]
 
 def loop_factory(site: SiteDevices) -> MakeLoop | None:
     """What makes the loop of this site; None: asyncio's own."""
-    if any(protocol_of(device.connection) != "modbus" for device in site.edge.devices):
+    others = {protocol_of(device.connection) for device in site.edge.devices} - {"modbus", "controller"}
+    if others:
         return None
     try:
         make: MakeLoop = import_module("uvloop").new_event_loop

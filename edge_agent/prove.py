@@ -18,6 +18,7 @@ from typing import Final, Literal, Protocol
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge_agent.gate.book import block_file, load_proof, proof_file, tolerance
+from edge_agent.settings import Place, load_site
 from protocols.clock import Clock
 from protocols.config import Config
 from protocols.driver import Reading
@@ -27,7 +28,7 @@ from protocols.quality import is_good
 from protocols.signing import key_id
 from protocols.write_block import FallbackProof, ProofReading, SignedWriteBlock, WriteBlock, WriteLimits
 from runtime.clock import iso_utc
-from runtime.site import SiteDevices, devices_file, load_devices, load_write_blocks
+from runtime.site import SiteDevices, load_write_blocks
 
 _log = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ def sign_blocks(
         ConfigError: A block is wrong; the message lists all faults.
         StoreError: The state folder takes no files.
     """
-    devices = load_devices(config_dir, devices_file(config_dir, site, edge))
+    devices = load_site(Place(config_dir, site, edge, state_dir, state_dir, ""), config_dir)
     written = []
     for device, block in load_write_blocks(config_dir, site, devices).items():
         signature = key.sign(block.signed_bytes()).hex()

@@ -15,14 +15,17 @@ from edge_agent.configuration_store import folder_in_force
 from edge_agent.gate.book import interlock_inputs, load_blocks, load_proof, point_rules
 from edge_agent.gate.rules import Issuer, Rules
 from edge_agent.plan import refuse_overload
+from plant.control.controller_inputs import devices_of
+from plant.control.controllers import ControllerBook
 from protocols.command import Level
 from protocols.errors import ConfigError, KeyFileError
 from protocols.signing import key_id
 from protocols.write_block import WriteBlock
 from runtime.bus import BusLogin, ca_file
+from runtime.fitting import load_if_there
 from runtime.keys import load_public_key
 from runtime.nats_server import seed_file
-from runtime.site import SiteDevices, devices_file, load_devices
+from runtime.site import SiteDevices, controllers_file, devices_file, load_devices
 
 _log = logging.getLogger(__name__)
 
@@ -107,7 +110,7 @@ def load_accepted(place: Place, config: Path | None = None) -> Accepted:
     file = devices_file(config, place.site, place.edge)
     if not file.exists():
         raise ConfigError(f"{file} is missing; give --config, --site and --edge of a configured edge")
-    site = load_devices(config, file)
+    site = load_site(place, config)
     if (site.edge.site, site.edge.edge) != (place.site, place.edge):
         raise ConfigError(f"{file}: is for {site.edge.site}/{site.edge.edge}, not {place.site}/{place.edge}")
     refuse_overload(site)
@@ -115,6 +118,30 @@ def load_accepted(place: Place, config: Path | None = None) -> Accepted:
     proven = {name: block for name, block in blocks.items() if load_proof(place.state, block) is not None}
     hashes = {name: block.cap_hash().hex() for name, block in proven.items()}
     return Accepted(place, site, blocks, hashes, config)
+
+
+def load_site(place: Place, config: Path) -> SiteDevices:
+    """The devices of an edge, its controllers with their inputs among them.
+
+    Args:
+        place: Where the agent finds its things.
+        config: Folder the device list is read from; it holds the controllers too, or else those of the box
+            are in force.
+
+    Raises:
+        ConfigError: All faults of the files.
+    """
+    faults: list[str] = []
+    delivered = controllers_file(config, place.site, place.edge)
+    own = controllers_file(place.config, place.site, place.edge)
+    book = load_if_there(delivered if delivered.exists() else own, ControllerBook, faults)
+    try:
+        site = load_devices(config, devices_file(config, place.site, place.edge))
+    except ConfigError as error:
+        raise ConfigError("\n".join([str(error), *faults])) from error
+    if faults:
+        raise ConfigError("\n".join(faults))
+    return site.joined(devices_of(book.controllers))
 
 
 def load_again(place: Place, good: Accepted) -> Accepted:

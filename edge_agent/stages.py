@@ -86,7 +86,7 @@ async def stages_of(
         controllers.join(Around(journal.put, commands.feed, commands.ready_points))
         vitals = Vitals(
             agent_epoch,
-            lines.links,
+            lambda: {**lines.links(), **controllers.links()},
             commands.leases,
             commands.fence,
             configuration.state,

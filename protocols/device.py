@@ -184,7 +184,21 @@ class Mqtt(Config):
         return self
 
 
-Connection = Annotated[ModbusTcp | ModbusSerial | BacnetIp | OpcUa | Mqtt, Field(discriminator="kind")]
+class ControllerLink(Config):
+    """A local controller of the same edge: its inputs lie in the agent's own memory.
+
+    Made from the controller's file; in a device list it is refused.
+    """
+
+    kind: Literal["controller"] = "controller"
+
+    timeout_s: Annotated[Seconds, Field(gt=0)] = 1.0
+    """Longest wait for an answer; none is ever needed."""
+
+
+Connection = Annotated[
+    ModbusTcp | ModbusSerial | BacnetIp | OpcUa | Mqtt | ControllerLink, Field(discriminator="kind")
+]
 
 
 def protocol_of(connection: Connection) -> str:
@@ -244,6 +258,11 @@ class EdgeDevices(Config):
             f"two devices share the address {where}" for where in _twice([_where(d) for d in self.devices])
         ]
         faults += _unlike_on_one_line(self.devices)
+        faults += [
+            f"device {d.id!r} has a connection to a controller; its inputs are a device by themselves"
+            for d in self.devices
+            if isinstance(d.connection, ControllerLink)
+        ]
         if faults:
             raise ValueError("; ".join(faults))
         return self
@@ -273,8 +292,8 @@ def _unlike_on_one_line(devices: tuple[Device, ...]) -> list[str]:
 
 def _where(device: Device) -> str:
     at = device.connection
-    if isinstance(at, OpcUa):
-        return f"{at.url} {at.base} {device.profile}"  # several machines may stand behind one server
+    if isinstance(at, OpcUa | ControllerLink):  # several machines may stand behind one server
+        return f"{at.url} {at.base} {device.profile}" if isinstance(at, OpcUa) else device.id
     if isinstance(at, BacnetIp):
         return f"{at.host}:{at.port}" + (f" network {at.network} mac {at.mac}" if at.network else "")
     if isinstance(at, Mqtt):

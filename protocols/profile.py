@@ -249,7 +249,22 @@ class MqttAddress(Config):
         return self
 
 
-Address = Annotated[ModbusAddress | BacnetAddress | OpcuaAddress | MqttAddress, Field(discriminator="kind")]
+class ControllerAddress(Config):
+    """An input of a local controller; profiles with such points are made from the controller's file."""
+
+    kind: Literal["controller"] = "controller"
+
+    input: IdPart
+    """Name of the input."""
+
+    value: Annotated[float, Field(allow_inf_nan=False)]
+    """What the controller's file says, and so what holds while nobody leases it. [unit of the point]"""
+
+
+Address = Annotated[
+    ModbusAddress | BacnetAddress | OpcuaAddress | MqttAddress | ControllerAddress,
+    Field(discriminator="kind"),
+]
 
 
 class PointSpec(Config):
@@ -359,8 +374,9 @@ class Profile(Config):
     label: Text
     """What people call it."""
 
-    protocol: Literal["modbus", "bacnet", "opcua", "mqtt"]
-    """Which driver speaks to it; every point's address must be of this kind."""
+    protocol: Literal["modbus", "bacnet", "opcua", "mqtt", "controller"]
+    """Which driver speaks to it; every point's address must be of this kind. `controller` is for the inputs
+    of local controllers, made from their file, and for no file of a make."""
 
     equipment: IdPart
     """Kind of equipment: compressor_fixed, compressor_vsd, meter, chiller, battery …"""
@@ -420,8 +436,8 @@ def _cells(spec: PointSpec) -> list[tuple[object, ...]]:
         return _modbus_cells(address)
     if isinstance(address, BacnetAddress):
         return [(address.object, address.instance)]
-    if isinstance(address, OpcuaAddress):
-        return [(address.node,)]
+    if isinstance(address, OpcuaAddress | ControllerAddress):
+        return [(address.node if isinstance(address, OpcuaAddress) else address.input,)]
     return [(address.topic or address.metric, address.path)]
 
 

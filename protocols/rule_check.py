@@ -39,6 +39,8 @@ class PointFacts(NamedTuple):
     """Lowest valid or, of a set-point, commissioned value. [unit]"""
     high: float | None = None
     """Highest one. [unit]"""
+    of_controller: bool = False
+    """Whether it is an input of a local controller."""
 
 
 class Misfit(NamedTuple):

@@ -26,7 +26,8 @@ def point_facts(site: SiteDevices, blocks: Mapping[str, WriteBlock]) -> dict[str
         for spec in site.profile_of(device.id).points:
             low, high = limits.get(spec.name, (spec.low, spec.high))
             settable = spec.kind is PointKind.SETPOINT
-            found[f"{device.id}/{spec.name}"] = PointFacts(spec.unit, settable, low, high)
+            of_controller = device.connection.kind == "controller"
+            found[f"{device.id}/{spec.name}"] = PointFacts(spec.unit, settable, low, high, of_controller)
     return found
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from protocols.device import Device, EdgeDevices, protocol_of
 from protocols.errors import ConfigError
 from protocols.outlet import idle_patterns
-from protocols.profile import ModbusAddress, PointSpec, Profile
+from protocols.profile import ControllerAddress, ModbusAddress, PointSpec, Profile
 from protocols.write_block import WriteBlock, WriteLimits
 from runtime.yaml_config import line_numbers, load_config, load_yaml
 
@@ -44,6 +44,16 @@ class SiteDevices:
             KeyError: No such device.
         """
         return self.profiles[self.device(device_id).profile]
+
+    def joined(self, others: Sequence[tuple[Device, Profile]]) -> SiteDevices:
+        """The same with further devices, such as controllers; one whose id is taken is left out."""
+        taken = {device.id for device in self.edge.devices}
+        fresh = [(device, profile) for device, profile in others if device.id not in taken]
+        if not fresh:
+            return self
+        devices = (*self.edge.devices, *(device for device, _ in fresh))
+        profiles = self.profiles | {profile.id: profile for _, profile in fresh}
+        return SiteDevices(self.edge.model_copy(update={"devices": devices}), profiles)
 
 
 def devices_file(config_dir: Path, site: str, edge: str) -> Path:
@@ -225,6 +235,13 @@ def _misfit(limits: WriteLimits, specs: Mapping[str, PointSpec], profile: Profil
         yield f"has the unit {spec.unit!r}, the limits say {limits.unit!r}"
     elif isinstance(at := spec.address, ModbusAddress) and at.bit is not None and at.write != "mask":
         yield "is a bit field; it is written with function 22 only, say `write: mask` in the profile"
+    elif isinstance(at, ControllerAddress) and (
+        limits.fallback.kind != "value" or limits.fallback.value != at.value
+    ):
+        yield (
+            f"is an input of a controller and goes back to what its file says; "
+            f"write: fallback: {{kind: value, value: {at.value:g}}}"
+        )
     gives_back = limits.fallback.kind in ("release", "release_group")
     if gives_back and limits.fallback.value is None and profile.protocol != "bacnet":
         yield f"has no priority slot to empty over {profile.protocol}; say which value gives it back"

@@ -6,10 +6,10 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, assert_never
 
 from protocols.access import Sparkplug
-from protocols.device import BacnetIp, Connection, ModbusSerial, ModbusTcp, Mqtt, OpcUa
+from protocols.device import BacnetIp, Connection, ControllerLink, ModbusSerial, ModbusTcp, Mqtt, OpcUa
 from protocols.errors import ConfigError
 from protocols.profile import ModbusAddress, MqttAddress, Profile
 
@@ -67,6 +67,8 @@ def check_place(profile: Profile, place: Place) -> None:
         ConfigError: An option belongs to another protocol, or a number is out of its range.
     """
     protocol = profile.protocol
+    if protocol == "controller":
+        raise ConfigError(f"{profile.id!r} are the inputs of a local controller; no device speaks to them")
     asked = {
         "--line is for Modbus": place.line != "tcp" and protocol != "modbus",
         "--broker and --prefix are for MQTT": (place.broker or place.prefix) and protocol != "mqtt",
@@ -99,12 +101,21 @@ def words_of(profile: Profile, at: Connection) -> Words:
     """A connection as a person needs it."""
     if isinstance(at, ModbusTcp | ModbusSerial):
         return _modbus_words(profile, at)
-    if isinstance(at, OpcUa):
-        return Words(f"OPC UA at {at.url}", at.url)
-    where = f"{at.host}:{at.port}"
-    if isinstance(at, BacnetIp):
-        return Words(f"BACnet/IP at {where}, device {at.device_instance}", f"{where}#{at.device_instance}")
-    return _mqtt_words(at, where)
+    match at:
+        case OpcUa():
+            words = Words(f"OPC UA at {at.url}", at.url)
+        case BacnetIp():
+            where = f"{at.host}:{at.port}"
+            words = Words(
+                f"BACnet/IP at {where}, device {at.device_instance}", f"{where}#{at.device_instance}"
+            )
+        case Mqtt():
+            words = _mqtt_words(at, f"{at.host}:{at.port}")
+        case ControllerLink():
+            words = Words("a local controller, inside its agent", "")
+        case _ as never:
+            assert_never(never)
+    return words
 
 
 def _modbus(_profile: Profile, place: Place) -> ModbusTcp:

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import struct
-from typing import Final
+from typing import Final, assert_never
 
-from protocols.profile import Address, BacnetAddress, ModbusAddress, MqttAddress, OpcuaAddress, PointSpec
+from protocols.profile import (
+    Address,
+    BacnetAddress,
+    ControllerAddress,
+    ModbusAddress,
+    MqttAddress,
+    OpcuaAddress,
+    PointSpec,
+)
 from simulator.profile_device import ProfileDevice
 from simulator.profile_image import ProfileImage
 
@@ -32,13 +40,20 @@ def where(address: Address) -> str:
         >>> where(ModbusAddress(table="input", address=52))
         'input 52 u16 abcd'
     """
-    if isinstance(address, ModbusAddress):
-        return f"{address.table} {address.address} {address.type} {address.order}"
-    if isinstance(address, BacnetAddress):
-        return f"{address.object} {address.instance}"
-    if isinstance(address, OpcuaAddress):
-        return f"{address.node} {address.type}"
-    return address.metric or f"{address.topic} {address.path}".strip()
+    match address:
+        case ModbusAddress():
+            words = f"{address.table} {address.address} {address.type} {address.order}"
+        case BacnetAddress():
+            words = f"{address.object} {address.instance}"
+        case OpcuaAddress():
+            words = f"{address.node} {address.type}"
+        case MqttAddress():
+            words = address.metric or f"{address.topic} {address.path}".strip()
+        case ControllerAddress():
+            words = address.input
+        case _ as never:
+            assert_never(never)
+    return words
 
 
 def _through(spec: PointSpec, raw: float) -> float:
@@ -65,8 +80,6 @@ def _whole(kind: str, raw: float) -> float:
 def _type_of(address: Address) -> str:
     if isinstance(address, BacnetAddress):
         return address.object
-    if isinstance(address, OpcuaAddress):
-        return address.type
     if isinstance(address, MqttAddress):
         return address.metric_type if address.metric else "json"
-    return address.type
+    return "double" if isinstance(address, ControllerAddress) else address.type

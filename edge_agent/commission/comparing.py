@@ -82,6 +82,8 @@ def refuse_uncompared(devices: SiteDevices, blocks: Mapping[str, WriteBlock], st
 
 
 def _uncompared(devices: SiteDevices, block: WriteBlock, state: Path) -> Iterator[str]:
+    if devices.device(block.device).connection.kind == "controller":
+        return  # its inputs lie in the agent: there is no register to be taken for another, and no display
     record, name = load_record(state, block.device), block.device
     wanted = [limits.point for limits in block.points]
     if record is None:

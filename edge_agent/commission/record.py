@@ -134,6 +134,8 @@ def describe(state_dir: Path, site: SiteDevices) -> list[str]:
     missing: list[str] = []
     for device in site.edge.devices:
         record = load_record(state_dir, device.id)
+        if device.connection.kind == "controller":
+            continue  # no display to compare with
         if record is None:
             missing.append(device.id)
             continue

@@ -16,6 +16,7 @@ from edge_agent.controllers.laws import Law, law_of, rules_law
 from edge_agent.rules_file import load_tried, not_allowed
 from edge_agent.settings import Accepted
 from plant.control.controller_check import RULES_ID, misfits_of_both
+from plant.control.controller_inputs import own_inputs
 from plant.control.controllers import Controller, ControllerBook, Loc
 from plant.control.rules import bind
 from plant.control.sequencer import control_gap_m3_min
@@ -145,6 +146,7 @@ def _hosted(one: Controller, facts: Mapping[str, PointFacts]) -> Hosted:
         Read(each.loc, each.point, facts[each.point].unit, each.unit or facts[each.point].unit)
         for each in one.inputs()
     )
+    reads += tuple(Read(each.loc, f"{one.id}/{each.name}", each.unit, each.unit) for each in own_inputs(one))
     wishes = tuple(
         Wish(one.id, each.point, each.unit, facts[each.point].unit, one.mode == "active")
         for each in one.outputs()

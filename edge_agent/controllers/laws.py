@@ -28,6 +28,7 @@ from plant.control.demand_types import DemandNow
 from plant.control.rules import BoundRule
 from plant.control.sequencer_types import AirNow, AirSeen, AirWanted
 from plant.control.staging_types import ChillerSeen, ChillerWanted, StagingNow
+from plant.units.compressor import ROLE_STANDBY
 
 Values = Mapping[Loc, float]
 
@@ -80,13 +81,19 @@ class _Sequencer(Law):
     @override
     def step(self, values: Values, now_s: float) -> Said:
         units = self._controller.machines
-        seen = tuple(_air_seen(one, values, ("machines", at)) for at, one in enumerate(units))
+        places = _places(values, len(units))
+        all_seen = [_air_seen(one, values, ("machines", at)) for at, one in enumerate(units)]
+        seen = tuple(
+            one._replace(available=one.available and place != 0.0, place=place)
+            for one, place in zip(all_seen, places, strict=True)
+        )
         now = AirNow(now_s, values[("header",)], seen, _leased(values))
         said = sequencer.decide(self._controller.settings, self._machines, self._memory, now)
         self._memory = said.memory
         wishes: list[float | None] = []
-        for unit, wanted in zip(units, said.wanted, strict=True):
-            wishes += _air_wishes(unit, wanted)
+        for unit, one, place, wanted in zip(units, all_seen, places, said.wanted, strict=True):
+            out = one.available and place == 0.0
+            wishes += _air_wishes(unit, AirWanted(ROLE_STANDBY, permit=False) if out else wanted)
         return Said(tuple(wishes), f"sequencer.{said.reason}", said.need_m3_min)
 
 
@@ -118,13 +125,20 @@ class _Staging(Law):
     @override
     def step(self, values: Values, now_s: float) -> Said:
         units = self._controller.machines
-        seen = tuple(_chiller_seen(one, values, ("machines", at)) for at, one in enumerate(units))
+        places = _places(values, len(units))
+        all_seen = [_chiller_seen(one, values, ("machines", at)) for at, one in enumerate(units)]
+        seen = tuple(
+            one._replace(available=one.available and place != 0.0, place=place)
+            for one, place in zip(all_seen, places, strict=True)
+        )
         now = StagingNow(now_s, values[("supply",)], seen, _leased(values))
         said = staging.decide(self._controller.settings, self._machines, self._memory, now)
         self._memory = said.memory
         wishes: list[float | None] = []
-        for unit, wanted in zip(units, said.wanted, strict=True):
-            wishes += _chiller_wishes(unit, wanted)
+        for unit, one, place, wanted in zip(units, all_seen, places, said.wanted, strict=True):
+            out = one.available and place == 0.0
+            idle = ChillerWanted(permit=False, pumps=True if unit.machine.pumps and one.running else None)
+            wishes += _chiller_wishes(unit, idle if out else wanted)
         load_kw = sum(one.cooling_kw for one in seen if one.running)
         return Said(tuple(wishes), f"staging.{said.reason}", load_kw)
 
@@ -211,6 +225,17 @@ class _Rules(Law):
 def _available(state: float, faults: Sequence[int], local: float) -> bool:
     """Known, without a fault, and not operated at the machine; an unknown switch counts as local."""
     return math.isfinite(state) and state not in faults and local == 0.0
+
+
+def _places(values: Values, count: int) -> tuple[float, ...]:
+    """Place of each machine: 0 keeps it out; all NaN where the order is that of the file.
+
+    An order that names nobody is none: the supply comes before a plan.
+    """
+    own = [at + 1.0 for at in range(count)]
+    told = [values.get(("machines", at, "place"), math.nan) for at in range(count)]
+    places = [by_file if math.isnan(place) else place for place, by_file in zip(told, own, strict=True)]
+    return (math.nan,) * count if places == own or not any(places) else tuple(places)
 
 
 def _known(value: float) -> float | None:

@@ -105,6 +105,10 @@ class ControllerStage:
         """What the local server shows of them."""
         return {"/controllers": (JSON, partial(_page, self.runner))}
 
+    def links(self) -> dict[str, str]:
+        """Controllers that do not follow their inputs now: `down`, as a device that does not answer."""
+        return dict.fromkeys(self.runner.isolated, "down")
+
     def troubles(self) -> list[str]:
         """What a person should see to."""
         return self.runner.troubles

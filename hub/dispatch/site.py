@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hub.registry.site import Modes, load_registry
+from hub.registry.site import Modes, load_registry, load_site_devices
 from optimizer.tariff import Emissions, Tariff
 from plant.flowsheet import Flowsheet
 from plant.state import Plant, compile_plant
 from protocols.config import Text
 from protocols.write_block import WriteLimits
-from runtime.site import devices_file, load_devices, load_write_blocks
+from runtime.site import load_write_blocks
 from runtime.yaml_config import load_config
 
 
@@ -57,7 +57,7 @@ def load_site(config: Path, site: str) -> DispatchSite:
     )
     limits: dict[str, WriteLimits] = {}
     for edge in registry.site.edges:
-        devices = load_devices(config, devices_file(config, site, edge))
+        devices = load_site_devices(config, site, edge)
         for block in load_write_blocks(config, site, devices).values():
             limits |= {f"{block.device}/{one.point}": one for one in block.points}
     return DispatchSite(

@@ -10,12 +10,15 @@ from typing import Final, Literal
 
 from pydantic import Field, field_validator
 
+from plant.control.controller_inputs import devices_of
+from plant.control.controllers import ControllerBook
 from protocols.config import Config, IdPart, Text
 from protocols.device import Device
 from protocols.errors import ConfigError
 from protocols.point import PointId, PointKind
 from protocols.profile import PointSpec, Profile
-from runtime.site import devices_file, load_devices
+from runtime.fitting import load_if_there
+from runtime.site import SiteDevices, controllers_file, devices_file, load_devices
 from runtime.yaml_config import load_config
 
 Mode = Literal["off", "advice", "approve", "auto"]
@@ -133,6 +136,19 @@ class Registry:
         )
 
 
+def load_site_devices(config_dir: Path, site: str, edge: str) -> SiteDevices:
+    """The devices of an edge, its controllers with their inputs among them.
+
+    Raises:
+        ConfigError: All faults of the files, one a line.
+    """
+    faults: list[str] = []
+    book = load_if_there(controllers_file(config_dir, site, edge), ControllerBook, faults)
+    if faults:
+        raise ConfigError("\n".join(faults))
+    return load_devices(config_dir, devices_file(config_dir, site, edge)).joined(devices_of(book.controllers))
+
+
 def load_registry(config_dir: Path, site: str) -> Registry:
     """Read a site with all its edges.
 
@@ -145,7 +161,7 @@ def load_registry(config_dir: Path, site: str) -> Registry:
     devices: dict[str, KnownDevice] = {}
     for edge in file.edges:
         try:
-            found = load_devices(config_dir, devices_file(config_dir, site, edge))
+            found = load_site_devices(config_dir, site, edge)
         except ConfigError as error:
             faults.append(str(error))
             continue

@@ -60,7 +60,7 @@ def controller_misfits(
     """
     found: list[Misfit] = []
     taken: dict[str, str] = {}
-    devices = {name.split("/")[0] for name in facts} | {RULES_ID}
+    devices = {name.split("/")[0] for name, one in facts.items() if not one.of_controller} | {RULES_ID}
     for at, one in enumerate(book.controllers):
         top: Loc = ("controllers", at)
         if one.id in devices:

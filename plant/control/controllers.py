@@ -23,6 +23,12 @@ Codes = Annotated[tuple[int, ...], Field(min_length=1)]
 Mode = Literal["advice", "active"]
 
 
+def _once_each(names: list[str], what: str) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"{what} there twice: {', '.join(twice)}")
+
+
 class Input(NamedTuple):
     """A point a controller reads: where it says so, and in which unit its law takes it."""
 
@@ -99,6 +105,11 @@ class SequencerController(Config):
 
     machines: Annotated[tuple[AirUnit, ...], Field(min_length=2, max_length=24)]
     """In the order of preference at equal hours."""
+
+    @model_validator(mode="after")
+    def _machines_once(self) -> Self:
+        _once_each([one.machine.id for one in self.machines], "machine ids")
+        return self
 
     def inputs(self) -> list[Input]:
         """Points it reads."""
@@ -198,6 +209,11 @@ class StagingController(Config):
 
     machines: Annotated[tuple[ChillerUnit, ...], Field(min_length=1, max_length=16)]
     """In the order of preference at equal hours."""
+
+    @model_validator(mode="after")
+    def _machines_once(self) -> Self:
+        _once_each([one.machine.id for one in self.machines], "machine ids")
+        return self
 
     def inputs(self) -> list[Input]:
         """Points it reads."""
@@ -366,8 +382,5 @@ class ControllerBook(Config):
 
     @model_validator(mode="after")
     def _once_each(self) -> Self:
-        names = [one.id for one in self.controllers]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"controller ids there twice: {', '.join(twice)}")
+        _once_each([one.id for one in self.controllers], "controller ids")
         return self

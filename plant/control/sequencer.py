@@ -217,11 +217,14 @@ class _Look:
         return self._now.machines[at].available and self._now.now_s >= self._kept[at].failed_until_s
 
     def _rank(self, at: int) -> tuple[float, float, float]:
-        """Whose turn it is: motors that turn already, then fewest hours in whole bands, then the list."""
-        hours = self._now.machines[at].run_h
+        """Whose turn it is: motors that turn already, then fewest hours in whole bands, then the list.
+
+        An order given from outside takes the place of hours.
+        """
+        hours, place = self._now.machines[at].run_h, self._now.machines[at].place
         band = math.floor(hours / self._settings.hours_band_h) if math.isfinite(hours) else 0.0
         turning = self._now.machines[at].running and not self._kept[at].base
-        return (-1.0 if turning else 0.0, band, float(at))
+        return (-1.0 if turning else 0.0, place if math.isfinite(place) else band, float(at))
 
     def _base_m3_min(self) -> float:
         return sum(

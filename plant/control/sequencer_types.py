@@ -89,8 +89,8 @@ class SequencerSettings(Config):
 class AirMachine(Config):
     """One compressor as the sequencer knows it."""
 
-    id: IdPart
-    """Its name."""
+    id: Annotated[IdPart, Field(max_length=21)]
+    """Its name; its place is the input `<id>_place_code`."""
 
     flow_max_m3_min: Annotated[FreeAirFlow, Field(gt=0)]
     """Free air delivery at most."""
@@ -121,6 +121,8 @@ class AirSeen(NamedTuple):
     """Air it gives; NaN: not measured."""
     run_h: float = 0.0
     """Running hours; NaN: unknown."""
+    place: float = math.nan
+    """Its turn where the order was given from outside; NaN: by hours, then the list."""
 
 
 class AirNow(NamedTuple):

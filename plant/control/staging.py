@@ -162,8 +162,9 @@ class _Stage:
         self._memory = self._memory._replace(reason=reason)
 
     def _rank(self, at: int) -> tuple[float, int]:
-        hours = self._now.machines[at].run_h
-        return (math.floor(hours / self._settings.hours_band_h) if math.isfinite(hours) else 0.0, at)
+        hours, place = self._now.machines[at].run_h, self._now.machines[at].place
+        band = math.floor(hours / self._settings.hours_band_h) if math.isfinite(hours) else 0.0
+        return (place if math.isfinite(place) else band, at)
 
     @property
     def _set_c(self) -> float:

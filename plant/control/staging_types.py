@@ -79,8 +79,8 @@ class StagingSettings(Config):
 class StagedChiller(Config):
     """One chiller as the staging knows it."""
 
-    id: IdPart
-    """Its name."""
+    id: Annotated[IdPart, Field(max_length=21)]
+    """Its name; its place is the input `<id>_place_code`."""
 
     cooling_kw: Annotated[Kilowatts, Field(gt=0)]
     """Rated cooling."""
@@ -100,6 +100,8 @@ class ChillerSeen(NamedTuple):
     """Heat it takes from the loop; NaN: not measured."""
     run_h: float = 0.0
     """Running hours; NaN: unknown."""
+    place: float = math.nan
+    """Its turn where the order was given from outside; NaN: by hours, then the list."""
 
 
 class StagingNow(NamedTuple):
