@@ -15,7 +15,7 @@ from edge_agent.gate.draft import Draft
 from edge_agent.gate.events import DropIntent, DropLease, NoticeCode, SaveCoolDown
 from edge_agent.gate.lease import after_ns, end
 from edge_agent.gate.rules import NS
-from edge_agent.gate.state import Falling, Stage
+from edge_agent.gate.state import Falling, Holding, Stage
 from protocols.receipt import Expired, FallbackDone, Overridden, Receipt
 
 TELL_AFTER: Final = 3
@@ -144,7 +144,17 @@ def _turn(draft: Draft, name: str) -> bool:
         return True
     members = draft.rules.group_of[group.group]
     earlier = [m for m in members if (other := draft.rule(m).group) is not None and other.order < group.order]
-    return all(draft.point(member).intent is None for member in earlier)
+    return all(_is_back(draft, member) for member in earlier)
+
+
+def _is_back(draft: Draft, name: str) -> bool:
+    """Whether nothing of ours is on its way home there.
+
+    What a newer lease holds again, or what nobody may write (out of service, local hand), is not waited for:
+    either may last, and no value of a lease outlives it.
+    """
+    point = draft.point(name)
+    return point.intent is None or isinstance(point.act, Holding) or not standing.writable(draft, name)
 
 
 def _look(draft: Draft, name: str) -> None:

@@ -203,7 +203,7 @@ MUTANTS: Final = (
     ),
     _m(
         "fallback._turn",
-        "all(draft.point(member).intent is None for member in earlier)",
+        "all(_is_back(draft, member) for member in earlier)",
         "not earlier",
         "I14",
         "I3",

@@ -276,6 +276,23 @@ def a_group_falls_at_once(one: Protocol) -> None:
         assert (one.world.value(PUMP), one.world.value(TOWER)) == (50.0, 30.0), "I3: the group stays behind"
 
 
+def a_group_does_not_wait_for_ever(one: Protocol) -> None:
+    """Whoever comes before has a newer lease, or is out of service: the others go home all the same."""
+    for point in (PUMP, TOWER):
+        set_(one, point, 60.0, lease_s=9.0)
+    one.world.lag = True
+    one.release(TOWER, CommandKind.RELEASE, Level.OPTIMISER)
+    set_(one, PUMP, 100.0, lease_s=9.0)
+    one.world.lag = False
+    one.time_passes(2)
+    assert one.world.value(TOWER) == 30.0, "I14: the tower waits for a pump that is held anew"
+    set_(one, TOWER, 60.0, lease_s=9.0)
+    one.a_person_stops(CommandKind.LOCK_OUT, "demo/pump1", timed=False)
+    one.release(TOWER, CommandKind.RELEASE, Level.OPTIMISER)
+    one.time_passes(2)
+    assert one.world.value(TOWER) == 30.0, "I14: the tower waits for a pump that is out of service"
+
+
 def the_value_that_rests_there_starts_no_dwell(one: Protocol) -> None:
     """An output equal to the fallback it finds changes nothing, so a change right after it is not held up."""
     one.the_controller(5.2)
@@ -459,6 +476,7 @@ STORIES: Final[tuple[Story, ...]] = (
     groups,
     a_group_falls_in_order,
     a_group_falls_at_once,
+    a_group_does_not_wait_for_ever,
     the_value_that_rests_there_starts_no_dwell,
     dwell_and_starts,
     dwell_of_a_re_exposed_rung,
