@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 import ssl
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,8 +19,9 @@ from typing_extensions import override
 
 from protocols.access import Tls
 from protocols.device import Mqtt
-from protocols.driver import Surroundings
+from protocols.driver import Surroundings, Traffic
 from protocols.errors import DeviceUnreachableError, KeyFileError
+from protocols.links.kernel_counts import KernelCounts
 
 _KEEPALIVE_S: Final = 5
 _CONNECT_S: Final = 2.0
@@ -87,6 +89,7 @@ class Broker:
         self._topics = dict(topics)
         self._queue = queue
         self._client: aiomqtt.Client | None = None
+        self._counts = KernelCounts()
         self.refused: set[str] = set()
         """Topics that the broker does not let us hear in this session."""
 
@@ -109,6 +112,7 @@ class Broker:
             await _leave(client)
             raise
         self._client = client
+        self._counts.watch(_socket_of(client))
         try:
             granted = await client.subscribe(list(self._topics.items()))
         except (aiomqtt.MqttError, OSError, TimeoutError) as error:
@@ -118,9 +122,14 @@ class Broker:
         self.refused = {topic for topic, code in zip(self._topics, codes, strict=True) if code >= _REFUSED}
         return True
 
+    def traffic(self) -> Traffic:
+        """What went over the wire to the broker."""
+        return self._counts.look()
+
     async def close(self) -> None:
         """End the session; never raises."""
         client, self._client = self._client, None
+        self._counts.settle()
         if client is not None:
             await _leave(client)
 
@@ -187,6 +196,11 @@ class Broker:
             max_queued_incoming_messages=most_queued,
             queue_type=self._queue,
         )
+
+
+def _socket_of(client: aiomqtt.Client) -> socket.socket | None:
+    found = client._client.socket()  # noqa: SLF001  there is no public way to it
+    return found if isinstance(found, socket.socket) else None
 
 
 def is_lost(client: aiomqtt.Client) -> bool:

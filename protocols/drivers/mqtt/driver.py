@@ -21,7 +21,7 @@ from typing_extensions import override
 
 from protocols.access import Availability
 from protocols.device import Device, Mqtt
-from protocols.driver import Driver, Reading, Surroundings
+from protocols.driver import Driver, Reading, Surroundings, Traffic
 from protocols.drivers.judge import judge
 from protocols.drivers.mqtt.broker import Broker
 from protocols.drivers.mqtt.codec import encode_setpoint, find, mqtt_address, number_at, parse, time_ns
@@ -117,6 +117,10 @@ class MqttDriver(Driver):
     @override
     async def close(self) -> None:
         await self._broker.close()
+
+    def traffic(self) -> Traffic:
+        """What went over the wire to the broker; this device has a session of its own."""
+        return self._broker.traffic()
 
     @override
     async def read(self, points: Sequence[PointSpec]) -> Reading:

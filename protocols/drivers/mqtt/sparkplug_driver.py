@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from protocols.access import Sparkplug
 from protocols.device import Mqtt
-from protocols.driver import Driver, Reading, Surroundings
+from protocols.driver import Driver, Reading, Surroundings, Traffic
 from protocols.drivers.mqtt.broker import Broker
 from protocols.drivers.mqtt.codec import mqtt_address
 from protocols.drivers.mqtt.node import Node
@@ -67,6 +67,10 @@ class SparkplugDriver(Driver):
     @override
     async def close(self) -> None:
         await self._broker.close()
+
+    def traffic(self) -> Traffic:
+        """What went over the wire to the broker; this device has a session of its own."""
+        return self._broker.traffic()
 
     @override
     async def read(self, points: Sequence[PointSpec]) -> Reading:

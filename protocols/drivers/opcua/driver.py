@@ -22,10 +22,10 @@ from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 from typing_extensions import override
 
 from protocols.device import Device, OpcUa
-from protocols.driver import Driver, Reading, Surroundings
+from protocols.driver import Driver, Reading, Surroundings, Traffic
 from protocols.drivers.opcua.batches import Batches
 from protocols.drivers.opcua.codec import encode_variant, judge_answer, source_time_ns
-from protocols.drivers.opcua.session import Session, connect, let_go
+from protocols.drivers.opcua.session import Session, connect, let_go, wire_of
 from protocols.drivers.opcua.subscription import Subscription
 from protocols.errors import (
     BadAnswerError,
@@ -34,6 +34,7 @@ from protocols.errors import (
     DeviceUnreachableError,
     PointUnreadableError,
 )
+from protocols.links.kernel_counts import KernelCounts
 from protocols.profile import PointSpec, Profile
 from protocols.quality import is_bad
 
@@ -68,18 +69,25 @@ class OpcuaDriver(Driver):
         self._subscription: Subscription | None = None
         self._no_subscription_until_s = 0.0
         self._lost_s: deque[float] = deque(maxlen=_LOSSES)
+        self._counts = KernelCounts()
 
     @override
     async def open(self) -> None:
         if self._session is None:
             self._session = await connect(self._place, self._around)
+            self._counts.watch(wire_of(self._session.client))
             self._batches = Batches(self._session, self._place.base)
 
     @override
     async def close(self) -> None:
         session, self._session, self._batches, self._subscription = self._session, None, None, None
+        self._counts.settle()
         if session is not None:
             await let_go(session.client)
+
+    def traffic(self) -> Traffic:
+        """What went over the wire to the server."""
+        return self._counts.look()
 
     @override
     async def read(self, points: Sequence[PointSpec]) -> Reading:

@@ -37,6 +37,7 @@ from protocols.driver import Surroundings
 from protocols.drivers.opcua.bounded import bound_arrays
 from protocols.drivers.opcua.trust import TrustList, application_uri, fingerprint
 from protocols.errors import DeviceUnreachableError, EmsError, KeyFileError
+from protocols.links.kernel_counts import Counted
 
 _CLOSE_S: Final = 1.0
 _SESSION_MS: Final = 60_000
@@ -150,6 +151,14 @@ async def let_go(client: Client) -> None:
         async with asyncio.timeout(_CLOSE_S):
             await client.disconnect()
     client.disconnect_socket()
+
+
+def wire_of(client: Client) -> Counted | None:
+    """The socket of an open session."""
+    protocol = client.uaclient.protocol
+    transport = None if protocol is None else protocol.transport
+    found: Counted | None = None if transport is None else transport.get_extra_info("socket")
+    return found
 
 
 async def _secure(client: Client, place: OpcUa, security: OpcUaSecurity, trust: TrustList) -> None:

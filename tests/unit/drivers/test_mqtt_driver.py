@@ -162,6 +162,20 @@ async def test_a_device_that_keeps_its_own_value_is_seen(tmp_path: Path) -> None
             assert await driver.read_back(SET) == 1.0
 
 
+async def test_bytes_of_the_wire_are_counted_over_sessions(tmp_path: Path) -> None:
+    port = free_port()
+    with broker(tmp_path, port):
+        async with driver_at(port) as driver:
+            assert (driver.traffic().sent_bytes, driver.traffic().heard_bytes) == (0, 0)
+            await driver.open()
+            first = (driver.traffic().sent_bytes, driver.traffic().heard_bytes)
+            await driver.close()
+            await driver.open()
+            again = (driver.traffic().sent_bytes, driver.traffic().heard_bytes)
+    assert min(first) > 0
+    assert again > (first[0] * 1.5, first[1] * 1.5)
+
+
 async def test_a_broker_that_was_restarted_is_used_again(tmp_path: Path) -> None:
     port = free_port()
     async with driver_at(port) as driver:

@@ -90,6 +90,21 @@ async def test_one_request_reads_all_and_a_bad_node_is_bad_alone() -> None:
     assert reading.qualities.tolist() == [0, Quality.BAD_REFUSED, 0]
 
 
+async def test_bytes_of_the_wire_grow_with_each_read_and_over_sessions() -> None:
+    port = free_port()
+    async with server(port), driver_at(port) as driver:
+        seen = []
+        for _ in range(2):
+            await driver.read([POWER, STATE])
+            seen.append((driver.traffic().sent_bytes, driver.traffic().heard_bytes))
+        await driver.close()
+        await driver.read([POWER])
+        seen.append((driver.traffic().sent_bytes, driver.traffic().heard_bytes))
+    sent, heard = zip(*seen, strict=True)
+    assert 0 < sent[0] < sent[1] < sent[2]
+    assert 0 < heard[0] < heard[1] < heard[2]
+
+
 async def test_the_status_of_the_server_becomes_the_quality() -> None:
     port = free_port()
     async with server(port) as served, driver_at(port) as driver:
