@@ -101,6 +101,7 @@ def words_of(profile: Profile, at: Connection) -> Words:
     """A connection as a person needs it."""
     if isinstance(at, ModbusTcp | ModbusSerial):
         return _modbus_words(profile, at)
+    words: Words
     match at:
         case OpcUa():
             words = Words(f"OPC UA at {at.url}", at.url)

@@ -40,6 +40,7 @@ def where(address: Address) -> str:
         >>> where(ModbusAddress(table="input", address=52))
         'input 52 u16 abcd'
     """
+    words: str
     match address:
         case ModbusAddress():
             words = f"{address.table} {address.address} {address.type} {address.order}"
