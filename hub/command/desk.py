@@ -18,6 +18,7 @@ from hub.command.drafting import Drafter
 from hub.command.errands import MOST_SENDS, RESEND_S, UNDERWAY_S, Errands
 from hub.command.orders import PLANNER, Again, Errand, Fresh, Held, Issuer, Out, Place, Wish, pause_s
 from hub.command.standing import Pace, Standing
+from hub.ledger.moves import of_one_copy
 from protocols.command import Command, CommandKind, Level, Renewal
 from protocols.heartbeat import Heartbeat
 from protocols.holder import Holders
@@ -183,6 +184,8 @@ class Desk:
             self._pause(errand.place, pause_until_s)
         for place, held in list(self._held.items()):
             if held.command.id != receipt.id:
+                continue
+            if of_one_copy(receipt) and (held.seen or held.answered):
                 continue
             if isinstance(receipt, TERMINAL):
                 del self._held[place]

@@ -127,6 +127,18 @@ def test_an_order_without_proof_ends_refused_or_failed(receipt: Receipt, verdict
     assert (again.verdict == "verified") == (code == "mismatch")
 
 
+def test_what_is_said_of_one_copy_of_a_message_is_not_the_verdict_of_the_command() -> None:
+    late = Refused(*head(1), Refusal.OUT_OF_ORDER, "number 11, 12 was accepted")
+    standing = moved(Standing("issued"), "set", late)
+    assert (standing.state, standing.verdict) == ("refused", "refused")
+    for receipt in story(1):
+        standing = moved(standing, "set", receipt)
+    told = standing
+    assert told.verdict == "verified"
+    assert moved(told, "set", late) == told
+    assert moved(moved(Standing("issued"), "set", story(1)[0]), "set", late).state == "received"
+
+
 def test_an_answer_after_the_time_for_it_corrects_the_verdict() -> None:
     standing = unanswered(Standing("issued"))
     assert (standing.verdict, standing.code) == ("failed", "no_answer")
