@@ -337,6 +337,29 @@ def dwell_over_a_start(one: Protocol) -> None:
         one.time_passes(60)
 
 
+def a_change_of_the_boot_before(one: Protocol) -> None:
+    """A lease ends, the box starts anew at once: how long ago that change was is not known, so it counts."""
+    one.deliver(one.world.ask(TRIM, 6.5, level=Level.OPERATOR, lease_s=2.0))
+    one.time_passes(8)
+    assert one.world.value(TRIM) == 6.0
+    one.again(new_boot=True)
+    one.deliver(one.world.ask(TRIM, 6.5, level=Level.OPERATOR))
+    one.time_passes(20)
+
+
+def a_change_between_select_and_operate(one: Protocol) -> None:
+    """What was free when it was selected may be inside its dwell when it is operated."""
+    world = one.world
+    for kind, confirm in ((CommandKind.SELECT, None), (CommandKind.OPERATE, "bob")):
+        one.deliver(world.ask(ROLE, 2.0, kind=kind, lease_s=3.0, confirm=confirm))
+    one.time_passes(9)
+    one.deliver(world.ask(ROLE, 0.0, kind=CommandKind.SELECT))
+    one.time_passes(4)
+    assert world.value(ROLE) == 1.0
+    one.deliver(world.ask(ROLE, 0.0, kind=CommandKind.OPERATE, confirm="bob"))
+    one.time_passes(40)
+
+
 def the_controller(one: Protocol) -> None:
     for value in (6.5, 8.5, math.nan, 7.0, 5.2, 5.8, 6.6, 7.4, 6.8, 6.0, 6.9, 7.5, 6.5, 7.2, 6.3, 7.0):
         one.the_controller(value)
@@ -481,6 +504,8 @@ STORIES: Final[tuple[Story, ...]] = (
     dwell_and_starts,
     dwell_of_a_re_exposed_rung,
     dwell_over_a_start,
+    a_change_of_the_boot_before,
+    a_change_between_select_and_operate,
     the_controller,
     the_controllers_limits,
     quota,
