@@ -1,0 +1,82 @@
+"""A hub without a plant model: the real ingest and dispatch roles, and a planner that wants one value.
+
+`python -m tests.flow.order_hub ROLE FOLDER BUS`: one role as a process of its own, so that it can be killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from benchmarks.edge_orders import point
+from hub.command.orders import Wish
+from hub.database import embedded_url, upgrade
+from hub.roles import dispatch, ingest
+from hub.roles.options import RoleOptions
+from hub.store.schema import open_writer
+from protocols.heartbeat import Heartbeat
+
+PLANNED = 2
+"""The set-point the planner wants held."""
+PLAN_C = 30.0
+
+
+class SamePlan:
+    """Wants one set-point held at one value, for ever."""
+
+    async def decide(self, beats: Mapping[str, tuple[Heartbeat, float]]) -> dict[str, list[Wish]]:
+        return {edge: [Wish(point(PLANNED), PLAN_C, "°C", "the plan", 1, None)] for edge in beats}
+
+    async def plan_when_asked(self) -> None:
+        await asyncio.Event().wait()
+
+
+def options_of(folder: Path, bus: str) -> RoleOptions:
+    """Where the roles find their things."""
+    return RoleOptions(folder / "config", "demo", folder / "hub", bus, folder / "keys", 0)
+
+
+def prepared(folder: Path, bus: str) -> RoleOptions:
+    """Both databases made."""
+    options = options_of(folder, bus)
+    options.state.mkdir(mode=0o700)
+    open_writer(options.series_path).close()
+    upgrade(embedded_url(options.state))
+    return options
+
+
+@contextmanager
+def role(name: str, folder: Path, bus: str) -> Iterator[subprocess.Popen[bytes]]:
+    """One role as a process while the block runs."""
+    with (folder / f"{name}.log").open("ab") as log:
+        command = [sys.executable, "-m", "tests.flow.order_hub", name, str(folder), bus]
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    with process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+async def _run(name: str, options: RoleOptions) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    with suppress(asyncio.CancelledError):
+        if name == "ingest":
+            await ingest.run(options)
+        else:
+            await dispatch.carry_out(options, lambda _: SamePlan())
+
+
+if __name__ == "__main__":
+    asyncio.run(_run(sys.argv[1], options_of(Path(sys.argv[2]), sys.argv[3])))
