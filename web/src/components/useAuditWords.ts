@@ -38,7 +38,7 @@ export function useAuditWords(): { rowOf: (entry: AuditEntry) => AuditRow } {
   function resultWords(result: string): string {
     const [word = '', code] = result.split(': ')
     const shown = known(`audit.results.${word}`, word)
-    return code === undefined || code === '' ? shown : `${shown}: ${known(`code.${code}`, code)}`
+    return code === undefined || code === '' ? shown : t('audit.because', { result: shown, code: known(`code.${code}`, code) })
   }
 
   function targetWords(entry: AuditEntry): string {
