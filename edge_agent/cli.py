@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
+from edge_agent.check import checked, refused_points
 from edge_agent.commission.cli import add_commands
 from edge_agent.commission.comparing import refuse_uncompared
 from edge_agent.commission.opcua_cli import app as opcua_app
 from edge_agent.commission.record import describe
 from edge_agent.commission.trust_cli import app as trust_app
-from edge_agent.controllers.file import load_controllers
 from edge_agent.doctor import doctor
 from edge_agent.drivers import make_drivers
 from edge_agent.export import export
@@ -66,14 +66,16 @@ def check(  # noqa: PLR0913  one option each
 
     Example: ems edge check --config configs --site demo --edge edge1
     """
-    accepted = load_accepted(Place(config, site, edge, state, keys, bus))
+    accepted, found = checked(Place(config, site, edge, state, keys, bus))
     devices = accepted.site.edge.devices
     points = sum(len(accepted.site.profile_of(device.id).points) for device in devices)
     typer.echo(
         f"{site}/{edge}: {len(devices)} devices, {points} points; "
         f"{len(accepted.blocks)} devices with limits, {len(accepted.cap_hashes)} of them proven"
     )
-    if (found := load_controllers(accepted)).hosted:
+    for sentence in refused_points(accepted, found):
+        typer.echo(sentence)
+    if found.hosted:
         acting = [one.id for one in found.hosted if any(wish.active for wish in one.wishes)]
         names = ", ".join(f"{one.id} ({'acts' if one.id in acting else 'advises'})" for one in found.hosted)
         typer.echo("\n".join([f"controllers: {names}", *found.notes, *found.facts]))

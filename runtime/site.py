@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -199,24 +200,40 @@ def load_write_blocks(config_dir: Path, site: str, devices: SiteDevices) -> dict
     return blocks
 
 
-def misfits(path: Path, block: WriteBlock, devices: SiteDevices) -> list[str]:
-    """What does not fit between a write block, signed or not, and its device; empty when all does."""
+def misfits(
+    path: Path, block: WriteBlock, devices: SiteDevices, top: tuple[int | str, ...] = ()
+) -> list[str]:
+    """What does not fit between a write block, signed or not, and its device, one a line; empty: all does.
+
+    Args:
+        path: Its file.
+        block: What the file says.
+        devices: The edge.
+        top: Where in the file the block begins.
+    """
     if (block.site, block.edge, block.device) != (devices.edge.site, devices.edge.edge, path.stem):
         return [f"{path}: is for {block.site}/{block.edge}/{block.device}, not for this place"]
     profile = devices.profile_of(block.device)
     specs = {spec.name: spec for spec in profile.points}
-    inputs = {limits.effective_point for limits in block.points} | {
-        block.local_mode_point,
-        block.safety_point,
-    }
-    faults = [
-        f"{path}: profile {profile.id!r} has no point {name!r}"
-        for name in sorted(name for name in inputs if name is not None and name not in specs)
+    found: list[tuple[tuple[int | str, ...], str]] = [
+        ((field,), f"profile {profile.id!r} has no point {name!r}")
+        for field, name in (
+            ("local_mode_point", block.local_mode_point),
+            ("safety_point", block.safety_point),
+        )
+        if name is not None and name not in specs
     ]
-    for limits in block.points:
-        faults += [f"{path}: {limits.point!r} {fault}" for fault in _misfit(limits, specs, profile)]
-        faults += [f"{path}: {limits.point!r} {fault}" for fault in _no_inputs(limits, devices)]
-    return faults
+    for at, limits in enumerate(block.points):
+        place = ("points", at)
+        if limits.effective_point is not None and limits.effective_point not in specs:
+            text = f"profile {profile.id!r} has no point {limits.effective_point!r}"
+            found.append(((*place, "effective_point"), text))
+        faults = (*_misfit(limits, specs, profile), *_no_inputs(limits, devices))
+        found += [(place, f"{limits.point!r} {fault}") for fault in faults]
+    if not found:
+        return []
+    line_of = line_numbers(path)
+    return [f"{path}:{line_of((*top, *place))}: {text}" for place, text in found]
 
 
 def _no_inputs(limits: WriteLimits, devices: SiteDevices) -> Iterator[str]:
@@ -233,6 +250,11 @@ def _misfit(limits: WriteLimits, specs: Mapping[str, PointSpec], profile: Profil
         yield f"is no set-point of profile {profile.id!r}"
     elif spec.unit != limits.unit:
         yield f"has the unit {spec.unit!r}, the limits say {limits.unit!r}"
+    elif not _within(limits, spec):
+        yield (
+            f"has limits of {limits.low:g} to {limits.high:g} {limits.unit}; "
+            f"profile {profile.id!r} calls {_ends(spec)} valid, so some could never be read back"
+        )
     elif isinstance(at := spec.address, ModbusAddress) and at.bit is not None and at.write != "mask":
         yield "is a bit field; it is written with function 22 only, say `write: mask` in the profile"
     elif isinstance(at, ControllerAddress) and (
@@ -245,3 +267,14 @@ def _misfit(limits: WriteLimits, specs: Mapping[str, PointSpec], profile: Profil
     gives_back = limits.fallback.kind in ("release", "release_group")
     if gives_back and limits.fallback.value is None and profile.protocol != "bacnet":
         yield f"has no priority slot to empty over {profile.protocol}; say which value gives it back"
+
+
+def _within(limits: WriteLimits, spec: PointSpec) -> bool:
+    low = -math.inf if spec.low is None else spec.low
+    high = math.inf if spec.high is None else spec.high
+    return low <= limits.low and limits.high <= high
+
+
+def _ends(spec: PointSpec) -> str:
+    low, high = ("any" if end is None else f"{end:g}" for end in (spec.low, spec.high))
+    return f"{low} to {high}"

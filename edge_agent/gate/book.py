@@ -44,10 +44,17 @@ def load_blocks(state_dir: Path, site: SiteDevices, commissioning: Ed25519Public
         ConfigError: A block is no block, does not fit its device, or was not signed by the commissioning key.
     """
     blocks: dict[str, WriteBlock] = {}
+    faults: list[str] = []
     for device in site.edge.devices:
         path = block_file(state_dir, device.id)
-        if path.exists():
+        if not path.exists():
+            continue
+        try:
             blocks[device.id] = _accepted(path, site, commissioning)
+        except ConfigError as error:
+            faults.append(str(error))
+    if faults:
+        raise ConfigError("\n".join(faults))
     return blocks
 
 
@@ -128,6 +135,6 @@ def _accepted(path: Path, site: SiteDevices, commissioning: Ed25519PublicKey) ->
         ) from error
     except ValueError as error:
         raise ConfigError(f"{path}: not a signed write block: {error}") from error
-    if faults := misfits(path, signed.block, site):
+    if faults := misfits(path, signed.block, site, ("block",)):
         raise ConfigError("\n".join(faults))
     return signed.block

@@ -9,7 +9,15 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from plant.control.controllers import Controller, ControllerBook, Input, Loc, Output
+from plant.control.controllers import (
+    Controller,
+    ControllerBook,
+    Input,
+    Loc,
+    Output,
+    SequencerController,
+    StagingController,
+)
 from protocols.config import ID_PART
 from protocols.errors import ConfigError
 from protocols.rule_check import Misfit, PointFacts, misfits
@@ -80,7 +88,33 @@ def controller_misfits(
                 )
                 found.append(Misfit((*top, *out.loc), text))
         found += _loops(one, top)
+        found += [Misfit((*top, *loc), text) for loc, text in _reach(one, facts)]
     return found
+
+
+def _reach(one: Controller, facts: Mapping[str, PointFacts]) -> Iterator[tuple[Loc, str]]:
+    """Set-points whose limits do not hold all that a lease of the controller's target may make it want."""
+    match one:
+        case SequencerController():
+            target, above = "pressure_target_bar_g", one.settings.wake_bar
+            ends = [("target_set", unit.target_set) for unit in one.machines]
+        case StagingController():
+            target, above = "supply_target_c", 0.0
+            ends = [("supply_set", unit.supply_set) for unit in one.machines]
+        case _:
+            return
+    own = facts.get(f"{one.id}/{target}")
+    for at, (field, point) in enumerate(ends):
+        its = None if point is None else facts.get(point)
+        if own is None or own.low is None or own.high is None or its is None or its.low is None:
+            continue
+        high = math.inf if its.high is None else its.high
+        if own.low < its.low or own.high + above > high:
+            text = (
+                f"the limits of {one.id}/{target} let {own.low:g} … {own.high + above:g} {own.unit} "
+                f"be wanted of {point}, whose own are {its.low:g} … {high:g}; narrow the former"
+            )
+            yield ("machines", at, field), text
 
 
 def _loops(one: Controller, top: Loc) -> Iterator[Misfit]:
