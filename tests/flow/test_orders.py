@@ -56,6 +56,7 @@ class Plant:
     device: SetPointServer
     bus: Client
     sessions: Sessions
+    dispatcher: subprocess.Popen[bytes] | None = None
     holders: dict[str, Holder] = field(default_factory=dict)
     beat: Heartbeat | None = None
 
@@ -92,12 +93,12 @@ class Plant:
                 await asyncio.sleep(0.02)
 
     async def is_renewed(self, ident: str) -> None:
-        """A renewal from now on is in the ledger."""
-        now_ns = time.time_ns()
+        """Its one command gets another end from now on: a renewal was sent."""
+        (before,) = await self.commands(ident)
         async with asyncio.timeout(BUSY_S):
             while True:
                 (row,) = await self.commands(ident)
-                if (row.lease_until_ns or 0) > now_ns + 10 * NS:
+                if row.lease_until_ns != before.lease_until_ns:
                     return
                 await asyncio.sleep(0.02)
 
@@ -164,7 +165,7 @@ async def _people(sessions: Sessions) -> None:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def plant(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plant]:
-    """Everything at work but the dispatch role, which each test starts."""
+    """Everything at work, also the plan."""
     folder = tmp_path_factory.mktemp("orders")
     with farm(1, 1) as port, set_points(POINTS + 1, FALLBACK) as device:
         _configure(folder, port, device.port)
@@ -183,7 +184,8 @@ async def plant(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plant
             await _people(plant.sessions)
             await plant.bus.subscribe("win.edge1", cb=plant.on_win)
             await plant.bus.subscribe("hb.edge1", cb=plant.on_beat)
-            yield plant
+            with _dispatch(plant) as plant.dispatcher:
+                yield plant
             await made.end_agent(signal.SIGTERM)
 
 
@@ -198,117 +200,112 @@ async def _planned(plant: Plant) -> None:
 
 
 async def test_an_override_is_verified_held_by_name_superseded_and_given_back(plant: Plant) -> None:
-    with _dispatch(plant):
-        await _planned(plant)
-        first = await plant.ask(CommandKind.SET, point(PLANNED), 55.0)
-        await plant.is_verified(first)
-        assert plant.device.value(PLANNED) == 55.0
-        holder = await plant.held_by(PLANNED, "operator", "anna")
-        assert (holder.value, holder.why) == (55.0, "set it")
-        second = await plant.ask(CommandKind.SET, point(PLANNED), 44.0, actor="bert")
-        await plant.is_verified(second)
-        await plant.is_over(first, "superseded")
-        await plant.held_by(PLANNED, "operator", "bert")
-        back = await plant.ask(CommandKind.RELEASE, point(PLANNED))
-        await plant.is_over(second, "released")
-        await plant.is_over(back, "done")
-        await plant.shows(PLANNED, PLAN_C)  # the plan's lease was kept alive meanwhile
-        results = [one.entry.result async for one in audit.every(plant.sessions, "demo")]
-        assert results[:4] == ["asked", "issued", "verified", "asked"]
-        assert "ended: superseded" in results
-        await plant.audit_holds()
+    await _planned(plant)
+    first = await plant.ask(CommandKind.SET, point(PLANNED), 55.0)
+    await plant.is_verified(first)
+    assert plant.device.value(PLANNED) == 55.0
+    holder = await plant.held_by(PLANNED, "operator", "anna")
+    assert (holder.value, holder.why) == (55.0, "set it")
+    second = await plant.ask(CommandKind.SET, point(PLANNED), 44.0, actor="bert")
+    await plant.is_verified(second)
+    await plant.is_over(first, "superseded")
+    await plant.held_by(PLANNED, "operator", "bert")
+    back = await plant.ask(CommandKind.RELEASE, point(PLANNED))
+    await plant.is_over(second, "released")
+    await plant.is_over(back, "done")
+    await plant.shows(PLANNED, PLAN_C)  # the plan's lease was kept alive meanwhile
+    entries = [one.entry async for one in audit.every(plant.sessions, "demo")]
+    results = [entry.result for entry in entries if entry.order == first]
+    assert results == ["asked", "issued", "verified", "ended: superseded"]
+    await plant.audit_holds()
 
 
 async def test_an_override_ends_by_its_time_a_test_writes_nothing_and_what_is_wrong_never_goes_out(
     plant: Plant,
 ) -> None:
-    with _dispatch(plant):
-        await _planned(plant)
-        short = await plant.ask(CommandKind.SET, point(0), 60.0, for_s=2.0)
-        await plant.is_verified(short)
-        tried = await plant.ask(CommandKind.TEST, point(1), 40.0)
-        await plant.is_over(tried, "done")
-        assert plant.device.value(1) == FALLBACK
-        for order, code in (
-            (plant.ask(CommandKind.SET, point(0), 101.0), "limits"),
-            (plant.ask(CommandKind.SET, point(0), 50.0, actor="carl"), "person"),
-            (plant.ask(CommandKind.SET, point(0), 50.0, actor="nobody"), "person"),
-            (plant.ask(CommandKind.SET, point(STEPPED), 50.0), "selection"),
-            (plant.ask(CommandKind.SET, point(0), 50.0, for_s=9 * 3600.0), "lease"),
-        ):
-            ident = await order
-            await plant.is_over(ident, code, orders.REFUSED)
-            assert await plant.commands(ident) == []
-        await plant.is_over(short, "expired")
-        await plant.shows(0, FALLBACK)
-        await plant.audit_holds()
+    await _planned(plant)
+    short = await plant.ask(CommandKind.SET, point(0), 60.0, for_s=2.0)
+    await plant.is_verified(short)
+    tried = await plant.ask(CommandKind.TEST, point(1), 40.0)
+    await plant.is_over(tried, "done")
+    assert plant.device.value(1) == FALLBACK
+    for order, code in (
+        (plant.ask(CommandKind.SET, point(0), 101.0), "limits"),
+        (plant.ask(CommandKind.SET, point(0), 50.0, actor="carl"), "person"),
+        (plant.ask(CommandKind.SET, point(0), 50.0, actor="nobody"), "person"),
+        (plant.ask(CommandKind.SET, point(STEPPED), 50.0), "selection"),
+        (plant.ask(CommandKind.SET, point(0), 50.0, for_s=9 * 3600.0), "lease"),
+    ):
+        ident = await order
+        await plant.is_over(ident, code, orders.REFUSED)
+        assert await plant.commands(ident) == []
+    await plant.is_over(short, "expired")
+    await plant.shows(0, FALLBACK)
+    await plant.audit_holds()
 
 
 async def test_a_stop_ends_all_leases_and_two_steps_lift_it(plant: Plant) -> None:
-    with _dispatch(plant):
-        await _planned(plant)
-        held = await plant.ask(CommandKind.SET, point(0), 70.0)
-        await plant.is_verified(held)
-        stop = await plant.ask(CommandKind.STOP, "all")
-        await plant.is_over(stop, "done")
-        await plant.is_over(held, "overridden")
-        for number in range(POINTS):
-            await plant.held_by(number, "stopped", "anna")
-            await plant.shows(number, FALLBACK)
-        await until(lambda: plant.beat is not None and not plant.beat.leases, BUSY_S, "no lease at all")
-        refused = await plant.ask(CommandKind.SET, point(0), 71.0)
-        await plant.is_over(refused, "refused")
-        assert [row.code for row in await plant.commands(refused)] == ["stopped"]
-        await plant.is_over(await plant.ask(CommandKind.RESUME, "all"), "done")
-        await plant.held_by(0, "stopped")
-        await plant.is_over(await plant.ask(CommandKind.RESUME, "all", confirm="anna"), "done")
-        await _planned(plant)
-        assert plant.device.value(0) == FALLBACK
-        await plant.audit_holds()
+    await _planned(plant)
+    held = await plant.ask(CommandKind.SET, point(0), 70.0)
+    await plant.is_verified(held)
+    stop = await plant.ask(CommandKind.STOP, "all")
+    await plant.is_over(stop, "done")
+    await plant.is_over(held, "overridden")
+    for number in range(POINTS):
+        await plant.held_by(number, "stopped", "anna")
+        await plant.shows(number, FALLBACK)
+    await until(lambda: plant.beat is not None and not plant.beat.leases, BUSY_S, "no lease at all")
+    refused = await plant.ask(CommandKind.SET, point(0), 71.0)
+    await plant.is_over(refused, "refused")
+    assert [row.code for row in await plant.commands(refused)] == ["stopped"]
+    await plant.is_over(await plant.ask(CommandKind.RESUME, "all"), "done")
+    await plant.held_by(0, "stopped")
+    await plant.is_over(await plant.ask(CommandKind.RESUME, "all", confirm="anna"), "done")
+    await _planned(plant)
+    assert plant.device.value(0) == FALLBACK
+    await plant.audit_holds()
 
 
 async def test_a_discrete_act_takes_a_selection_and_a_second_person(plant: Plant) -> None:
-    with _dispatch(plant):
-        await _planned(plant)
-        chosen = await plant.ask(CommandKind.SELECT, point(STEPPED), 33.0)
-        await _has(plant, chosen, "received")
-        operate = {"of": chosen, "reason": ""}
-        alone = await plant.ask(CommandKind.OPERATE, point(STEPPED), 33.0, **operate)
-        await plant.is_over(alone, "refused")
-        assert plant.device.value(STEPPED) == FALLBACK
-        both = await plant.ask(CommandKind.OPERATE, point(STEPPED), 33.0, confirm="bert", **operate)
-        await plant.is_over(both, "done")
-        await plant.is_verified(chosen)
-        await plant.held_by(STEPPED, "operator", "anna")
-        await plant.is_renewed(chosen)
-        await plant.is_over(await plant.ask(CommandKind.RELEASE, point(STEPPED)), "done")
-        await plant.is_over(chosen, "released")
+    await _planned(plant)
+    chosen = await plant.ask(CommandKind.SELECT, point(STEPPED), 33.0)
+    await _has(plant, chosen, "received")
+    operate = {"of": chosen, "reason": ""}
+    alone = await plant.ask(CommandKind.OPERATE, point(STEPPED), 33.0, **operate)
+    await plant.is_over(alone, "refused")
+    assert plant.device.value(STEPPED) == FALLBACK
+    both = await plant.ask(CommandKind.OPERATE, point(STEPPED), 33.0, confirm="bert", **operate)
+    await plant.is_over(both, "done")
+    await plant.is_verified(chosen)
+    await plant.held_by(STEPPED, "operator", "anna")
+    await plant.is_renewed(chosen)
+    await plant.is_over(await plant.ask(CommandKind.RELEASE, point(STEPPED)), "done")
+    await plant.is_over(chosen, "released")
 
 
 async def test_a_local_hand_ends_an_override_for_good(plant: Plant) -> None:
-    with _dispatch(plant):
-        await _planned(plant)
-        held = await plant.ask(CommandKind.SET, point(0), 66.0)
-        await plant.is_verified(held)
-        await hand(plant.device, LOCAL, 1.0)
-        await plant.is_over(held, "overridden")
-        await plant.held_by(0, "local")
-        plant.device.written.clear()
-        await hand(plant.device, LOCAL, 0.0)
-        await _planned(plant)
-        assert 66.0 not in [one.value for one in plant.device.written if one.number == 0]
-        assert plant.holders[point(0)].rung == "fallback"
+    await _planned(plant)
+    held = await plant.ask(CommandKind.SET, point(0), 66.0)
+    await plant.is_verified(held)
+    await hand(plant.device, LOCAL, 1.0)
+    await plant.is_over(held, "overridden")
+    await plant.held_by(0, "local")
+    plant.device.written.clear()
+    await hand(plant.device, LOCAL, 0.0)
+    await _planned(plant)
+    assert 66.0 not in [one.value for one in plant.device.written if one.number == 0]
+    assert plant.holders[point(0)].rung == "fallback"
 
 
 async def test_an_override_lives_on_when_the_dispatcher_is_killed_and_a_stop_asked_meanwhile_is_sent(
     plant: Plant,
 ) -> None:
-    with _dispatch(plant) as process:
-        await _planned(plant)
-        held = await plant.ask(CommandKind.SET, point(1), 77.0)
-        await plant.is_verified(held)
-        process.kill()
-        process.wait()
+    await _planned(plant)
+    held = await plant.ask(CommandKind.SET, point(1), 77.0)
+    await plant.is_verified(held)
+    assert plant.dispatcher is not None
+    plant.dispatcher.kill()
+    plant.dispatcher.wait()
     plant.device.written.clear()
     with _dispatch(plant) as process:
         await plant.is_renewed(held)
