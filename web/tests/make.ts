@@ -1,5 +1,5 @@
 /** Things of a plant for tests, as the hub would send them. */
-import type { Command, Device, Plan, Point, Value } from '@/api/types'
+import type { AuditEntry, Command, Device, Held, Order, Plan, Point, Setpoint, Value } from '@/api/types'
 
 export function value(over: Partial<Value> = {}): Value {
   return { point: 'demo/comp1/power_kw', value: 118.04, quality: 0, quality_class: 'good', time: '2026-01-05T08:00:00Z', age_s: 1, source_time: null, ...over }
@@ -25,5 +25,31 @@ export function plan(values: (number | null)[], start = '2026-01-05T08:00:00Z'):
   return {
     id: 'p1', created: start, status: 'optimal', gap: 0.001, bound: 1, cost: 1, baseline_cost: 2, co2_kg: 3, solve_s: 1, currency: 'EUR', step_s: 900, times,
     series: [{ name: 'grid_import_kw', unit: 'kW', label: { en: 'Grid', zh: '电网' }, values }], machines: [],
+  }
+}
+
+export function setpoint(over: Partial<Setpoint> = {}): Setpoint {
+  return {
+    id: 'demo/comp4/pressure_set_bar_g', device: 'comp4', label: { en: 'Pressure wanted', zh: '压力设定' }, unit: 'bar(g)', low: 6.3, high: 7.5, step: null, dwell_s: 0,
+    two_step: false, two_persons: false, fallback: { kind: 'release', value: 7 }, zone: null, levels: ['operator'], settable: true, why_not: null, holder: null,
+    value: 7, quality: 'good', time: '2026-01-05T08:00:00Z', ...over,
+  }
+}
+
+export function held(over: Partial<Held> = {}): Held {
+  return { rung: 'fallback', value: 7, until_s: null, actor: '', why: 'no lease lives', age_s: 0, old: false, ...over }
+}
+
+export function order(over: Partial<Order> = {}): Order {
+  return {
+    id: 'o1', kind: 'set', target: 'demo/comp4/pressure_set_bar_g', value: 6.6, unit: 'bar(g)', expect: 7, reason: 'test', actor: 'admin', asked: '2026-01-05T08:00:00Z', until: '2026-01-05T08:15:00Z',
+    state: 'asked', code: null, text: { en: 'Written down; not sent yet.', zh: '已记录,尚未发出。' }, readback: null, readback_time: null, commands: [], of: null, ...over,
+  }
+}
+
+export function entry(over: Partial<AuditEntry> = {}): AuditEntry {
+  return {
+    number: 1, time: '2026-01-05T08:00:00Z', actor: 'admin', role: 'admin', source: '127.0.0.1', category: 'command', type: 'set', target: 'demo/comp4/pressure_set_bar_g',
+    old: '7 bar(g)', new: '6.6 bar(g)', reason: 'test', result: 'asked', order: 'o1', command: '', ...over,
   }
 }
