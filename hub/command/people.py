@@ -93,7 +93,10 @@ class People:
     def answered(self, order_id: str, command_hex: str, receipt: Receipt, now_s: float) -> None:
         """Take in what an edge says of a command of an order."""
         work = self._open.get(order_id)
-        if work is None or _may_be_asked_anew(work, receipt, now_s):
+        if work is None:
+            return
+        work.begun = True
+        if _may_be_asked_anew(work, receipt, now_s):
             return
         if work.holds:
             self._holding_answered(work, command_hex, receipt)
