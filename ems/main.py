@@ -32,6 +32,11 @@ _COMMANDS: Final = {
         "The plant bus (NATS JetStream).",
         "ems bus run --state var/bus --keys var/keys --edge edge1",
     ),
+    "command": (
+        "ems.command_cli",
+        "Set a value, see who holds it, stop and release automatic control.",
+        "ems command set demo/comp4/pressure_set_bar_g 6.6 --for 15m --reason test",
+    ),
     "edge": ("edge_agent.cli", "The agent beside the equipment.", "ems edge check --site demo --edge edge1"),
     "doctor": (
         "edge_agent.doctor",
