@@ -46,6 +46,7 @@ class ReceiptIntake:
         self._clock = clock
         self._closed_s = clock.mono_s()
         self._nudged = asyncio.Event()
+        self._after: int | None = None
 
     async def take(self) -> list[Moved]:
         """Take in what is new, and close what nobody answered.
@@ -53,13 +54,15 @@ class ReceiptIntake:
         Raises:
             StoreError: The series store cannot be read now.
         """
-        after = await book.cursor(self._sessions, self._site)
-        rows = await asyncio.to_thread(self._source.receipts, after)
+        if self._after is None:
+            self._after = await book.cursor(self._sessions, self._site)
+        rows = await asyncio.to_thread(self._source.receipts, self._after)
         moves: list[Moved] = []
         if rows:
             moves = await book.take_receipts(
                 self._sessions, self._site, [(row.rowid, row.body) for row in rows]
             )
+            self._after = rows[-1].rowid  # where another hub went further, its cursor passes over the rest
         elif self._clock.mono_s() - self._closed_s > _CLOSE_S:
             self._closed_s = self._clock.mono_s()
             await book.close_unanswered(self._sessions, self._site, self._clock.now().wall_ns)

@@ -34,6 +34,8 @@ _log = logging.getLogger(__name__)
 DURABLE: Final = "ingest"
 _BATCH: Final = 512
 _GROUP_S: Final = 0.03
+_RECEIPT_GROUP_S: Final = 0.002
+"""Receipts are waited for by people: they only take along what is there already. [s]"""
 _IDLE_S: Final = 1.0
 _ACK_WAIT_S: Final = 5.0
 _MISSING_WAIT_S: Final = 1.0
@@ -127,6 +129,7 @@ async def _next_group(pull: JetStreamContext.PullSubscription) -> list[Msg]:
         messages = await pull.fetch(1, timeout=_IDLE_S)
     except TimeoutError:
         return []
+    awaited = messages[0].subject.startswith("rcpt.")
     with contextlib.suppress(TimeoutError):
-        messages += await pull.fetch(_BATCH, timeout=_GROUP_S)
+        messages += await pull.fetch(_BATCH, timeout=_RECEIPT_GROUP_S if awaited else _GROUP_S)
     return messages
