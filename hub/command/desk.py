@@ -30,8 +30,8 @@ ECHO_MAX_S: Final = 5.0
 RENEW_S: Final = 3.0
 _RENEW_EARLY_S: Final = 0.6
 """Renewals follow a heartbeat, one a second; the one next to the grid of 3 s is taken. [s]"""
-_RENEW_LATE_S: Final = 5.0
-"""When the last renewal is this long ago, new set-points wait for the next one. [s]"""
+_RENEW_LATE: Final = 0.5
+"""When so much of a lease has passed without a renewal, new set-points wait for the next one. [-]"""
 _LOST_PAUSE_S: Final = 5.0
 _REFRESH_S: Final = 1.5
 """A heartbeat this young still mirrors the edge's list of leases. [s]"""
@@ -47,6 +47,7 @@ class Desk:
         self, issuer: Issuer, edge: str, new_id: Callable[[], bytes] = lambda: os.urandom(16)
     ) -> None:
         self._edge = edge
+        self._late_s = _RENEW_LATE * issuer.lease_s
         self._drafter = Drafter(issuer, edge, new_id)
         self._errands = Errands(self._drafter)
         self._standing = Standing()
@@ -212,7 +213,7 @@ class Desk:
             if not self._pace.may_set(wish.level, now_s):
                 return  # the rest waits for the next turn, four a second
             held = self._held.get(wish.place)
-            if held is not None and _carries(held, wish):
+            if held is not None and held.carries(wish):
                 yield from self._again(held, beat, now_s)
             elif not late and self._may_order(wish, held, now_s):
                 command = self._drafter.set(wish, beat)
@@ -290,14 +291,7 @@ class Desk:
 
     def _renewal_is_late(self, now_s: float) -> bool:
         since_s = [held.first_sent_s for held in self._to_renew(now_s)]
-        return bool(since_s) and now_s - max(min(since_s), self._renewed_s) > _RENEW_LATE_S
+        return bool(since_s) and now_s - max(min(since_s), self._renewed_s) > self._late_s
 
     def _pause(self, place: Place, until_s: float) -> None:
         self._paused_until_s[place] = max(until_s, self._paused_until_s.get(place, 0.0))
-
-
-def _carries(held: Held, wish: Wish) -> bool:
-    """Whether what is held is what is wished: for a person the very order, for a plan the value."""
-    if wish.level is Level.OPERATOR:
-        return held.order_id == wish.order_id
-    return held.command.value == wish.value

@@ -152,6 +152,12 @@ class Held:
         """Point and rung."""
         return self.command.point, self.command.level
 
+    def carries(self, wish: Wish) -> bool:
+        """Whether it is what is wished: for a person the very order, for a plan the value."""
+        if wish.level is Level.OPERATOR:
+            return self.order_id == wish.order_id
+        return self.command.value == wish.value
+
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
