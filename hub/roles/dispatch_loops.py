@@ -90,6 +90,7 @@ class DispatchLoops:
         subscription = await self.bus.subscribe(heartbeat("*"), pending_msgs_limit=1000)
         async for message in subscription.messages:
             self.issuer.heard(message.data)
+            self.hurry.set()  # a renewal finds the edge's list as it is right after a heartbeat
 
     async def _holders(self) -> None:
         subscription = await self.bus.subscribe(holders("*"), pending_msgs_limit=1000)
