@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from edge_agent.audit_cli import audit
 from edge_agent.check import checked, refused_points
 from edge_agent.commission.cli import add_commands
 from edge_agent.commission.comparing import refuse_uncompared
@@ -45,6 +46,7 @@ app.command()(plan)
 app.command()(top)
 app.command()(doctor)
 app.command()(export)
+app.command()(audit)
 app.command()(outlet)
 app.command()(join)
 app.command()(save)

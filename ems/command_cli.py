@@ -9,10 +9,11 @@ from typing import Annotated, Final
 
 import typer
 
-from ems import command_tables, order_watch, spans
+from ems import command_tables, order_watch
 from ems.command_desk import Call, Desk, act, in_two_steps, run, say_why
 from ems.hub_client import HubLogin
 from protocols.errors import ConfigError
+from runtime import spans
 
 app = typer.Typer(
     no_args_is_help=True,

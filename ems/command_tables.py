@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from ems import spans
+from runtime import spans
 
 _GAP: Final = "  "
 

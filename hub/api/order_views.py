@@ -64,9 +64,10 @@ async def one_order(sessions: Sessions, site: str, ident: str) -> Order | None:
 
 
 def view(row: OrderRow, commands: Sequence[CommandRow]) -> Order:
-    """An order as an answer."""
-    state, code = _state(row, commands)
-    seen = max((one for one in commands if one.readback_ns), key=_seen_ns, default=None)
+    """An order as an answer; of commands that were made anew for one edge the newest counts."""
+    newest = list({(one.edge, one.point): one for one in commands}.values())
+    state, code = _state(row, newest)
+    seen = max((one for one in newest if one.readback_ns), key=_seen_ns, default=None)
     return Order.model_validate(
         {
             "id": row.id,
