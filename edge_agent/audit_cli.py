@@ -76,7 +76,7 @@ def read(state: Path) -> dict[str, Any]:
 
 
 def _entries(db: sqlite3.Connection) -> list[Entry]:
-    """All entries; none where somebody wrote over one so that it cannot be read, which breaks the chain too."""
+    """All entries; none where one was written over and cannot be read, which breaks the chain too."""
     try:
         return entries(db)
     except (ValueError, TypeError, msgpack.exceptions.UnpackException):
