@@ -181,7 +181,7 @@ class Desk:
         pause_until_s = now_s + pause_s(receipt, told=self._standing.knows(receipt.point, now_s))
         errand = self._errands.answered(receipt)
         if errand is not None and errand.command.kind is CommandKind.RELEASE:
-            self._held.pop(errand.place, None)
+            self._given_back(errand)
             self._pause(errand.place, pause_until_s)
         for place, held in list(self._held.items()):
             if held.command.id != receipt.id:
@@ -193,6 +193,12 @@ class Desk:
                 self._pause(place, pause_until_s)
             elif isinstance(receipt, _GOING_ON):
                 self._held[place] = replace(held, answered=True)
+
+    def _given_back(self, release: Held) -> None:
+        """A release that was answered has ended what was held then; what was asked for since goes on."""
+        held = self._held.get(release.place)
+        if held is not None and held.first_sent_s <= release.first_sent_s:
+            del self._held[release.place]
 
     def next(self, now_s: float) -> list[Out]:
         """What is to be written down and sent now, in this order."""

@@ -7,9 +7,9 @@ import pytest
 
 from edge_agent.gate.rules import Rules
 from hub.command.desk import Desk
-from hub.command.orders import Again, Fresh, Issuer, Out, Wish
+from hub.command.orders import Again, Errand, Fresh, Issuer, Out, Wish
 from protocols.clock import Instant
-from protocols.command import Command, CommandKind, Renewal, lease_list_hash
+from protocols.command import Command, CommandKind, Level, Renewal, lease_list_hash
 from protocols.heartbeat import Heartbeat
 from protocols.receipt import Expired, Overridden, Received, Refused, Released, Verified
 from protocols.refusal import Refusal
@@ -126,6 +126,20 @@ def test_renewals_stop_and_a_release_goes_out_when_nothing_is_wanted(desk: Desk)
         assert not any(isinstance(out, Renewal) for out in desk.next(second + 0.1))
     desk.heard(beat(), 9.0)
     assert desk.idle
+
+
+def test_the_late_answer_to_a_release_does_not_end_what_was_asked_for_since(desk: Desk) -> None:
+    desk.heard(beat(), 0.0)
+    desk.ask(Errand(CommandKind.RELEASE, POINT, "given back", "ann", "order1"))
+    (release,) = commands(desk.next(0.0))
+    desk.heard(beat(), 1.0)
+    desk.want([replace(wish(), order_id="order2", level=Level.OPERATOR, actor="ann")], Level.OPERATOR)
+    (command,) = commands(desk.next(1.1))
+    desk.answered(Released(release.id, "edge1", POINT, at()), 1.4)
+    assert desk.holds("order2")
+    assert commands(desk.next(1.5)) == []
+    desk.heard(beat(command.id), 2.0)
+    assert desk.holds("order2")
 
 
 def test_no_renewal_while_an_order_is_under_way_or_the_lists_differ(desk: Desk) -> None:
