@@ -5,6 +5,7 @@ Tables stand beside their part (`hub/auth/tables.py`, `hub/ledger/tables.py`); `
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,8 +31,13 @@ def embedded_url(state: Path) -> str:
     return f"sqlite+aiosqlite:///{(state / FILE).resolve()}"
 
 
-def create_engine(url: str) -> AsyncEngine:
+def create_engine(url: str, *, durable: bool = True) -> AsyncEngine:
     """Engine for the running roles; SQLite gets WAL, FULL and a busy time-out of 10 s.
+
+    Args:
+        url: Address of the database.
+        durable: Whether a commit waits for the disk. Without it a power cut may take back the newest commits,
+            all that follow each other: for what is read again from elsewhere after that.
 
     Raises:
         StoreError: The address is none SQLAlchemy knows.
@@ -41,7 +47,7 @@ def create_engine(url: str) -> AsyncEngine:
     except (SQLAlchemyError, ImportError) as error:
         raise StoreError(f"no business database can be opened at {url}: {error}") from error
     if engine.dialect.name == "sqlite":
-        event.listen(engine.sync_engine, "connect", _set_pragmas)
+        event.listen(engine.sync_engine, "connect", partial(_set_pragmas, "FULL" if durable else "NORMAL"))
     return engine
 
 
@@ -66,8 +72,9 @@ def upgrade(url: str) -> None:
         raise StoreError(f"the business database cannot be brought to this version: {error}") from error
 
 
-def _set_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401  the driver's own connection
+def _set_pragmas(synchronous: str, connection: Any, _record: object) -> None:  # noqa: ANN401  the driver's own connection
     cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 10000", "foreign_keys = ON"):
+    sync = f"synchronous = {synchronous}"
+    for pragma in ("journal_mode = WAL", sync, "busy_timeout = 10000", "foreign_keys = ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

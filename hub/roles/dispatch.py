@@ -61,6 +61,7 @@ async def carry_out(options: RoleOptions, planner_of: Callable[[tuple[Sessions, 
     writables = load_writables(options.config, registry)
     key = load_or_create_signing_key(options.keys / SIGNING_KEY)
     engine = create_engine(options.business_url)
+    receipts = create_engine(options.business_url, durable=False)  # a power cut: they are read once more
     sessions, reader = sessions_of(engine), EmbeddedReader(options.series_path)
     try:
         lane = CommandLane(sorted({known.edge for known in registry.devices.values()}))
@@ -69,7 +70,7 @@ async def carry_out(options: RoleOptions, planner_of: Callable[[tuple[Sessions, 
         leader = Leader(Company(options.site, bus, sessions), clock, issuer.fence, options.leader_lease_s)
         issuer.arm(key, bus, leader)
         people = OrderService(options.site, sessions, issuer, writables, clock)
-        intake = ReceiptIntake(options.site, sessions, reader, clock)
+        intake = ReceiptIntake(options.site, sessions_of(receipts), reader, clock)
         planner = planner_of((sessions, clock))
         role = DispatchLoops(options.site, bus, lane, leader, issuer, people, intake, planner, clock)
         try:
@@ -78,6 +79,7 @@ async def carry_out(options: RoleOptions, planner_of: Callable[[tuple[Sessions, 
             await _end(role, sessions)
     finally:
         await engine.dispose()
+        await receipts.dispose()
         reader.close()
 
 

@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
-from hub.database import FILE, Base, Sessions, embedded_url, upgrade
+from hub.database import FILE, Base, Sessions, create_engine, embedded_url, sessions_of, upgrade
 from hub.ledger import book, queries
 from hub.ledger.moves import Standing, moved, unanswered
 from protocols.clock import Instant
@@ -220,3 +221,14 @@ def test_the_migration_makes_the_tables_the_models_describe(tmp_path: Path) -> N
         wanted = {(c.name, not c.nullable) for c in Base.metadata.tables[table].columns}
         assert made == wanted
     connection.close()
+
+
+async def test_only_what_is_read_again_after_a_power_cut_is_committed_without_waiting_for_the_disk(
+    tmp_path: Path,
+) -> None:
+    for durable, level in ((True, 2), (False, 1)):
+        engine = create_engine(embedded_url(tmp_path), durable=durable)
+        async with sessions_of(engine)() as session:
+            assert (await session.execute(text("PRAGMA synchronous"))).scalar_one() == level
+            assert (await session.execute(text("PRAGMA journal_mode"))).scalar_one() == "wal"
+        await engine.dispose()
