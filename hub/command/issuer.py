@@ -163,7 +163,7 @@ class CommandIssuer:
             return
         if self._office.epoch != self._epoch:
             await self._change_term(self._office.epoch)
-        if not self._may_speak():
+        if not self.may_speak():
             return
         await self._adopt_live()
         for desk in self._desks.values():
@@ -171,6 +171,11 @@ class CommandIssuer:
             await self._write_down([out for out in outs if isinstance(out, Fresh)])
             for out in outs:
                 await self._send(desk.edge, out)
+
+    def may_speak(self) -> bool:
+        """Asked right before each publish: a process that was stopped must not go on as before."""
+        office = self._office
+        return office is not None and office.epoch == self._epoch and office.may_speak()
 
     async def farewell(self) -> bool:
         """Release everything and wait, at most 3 s, until the edges have answered; tells whether all did.
@@ -188,11 +193,6 @@ class CommandIssuer:
             await self._clock.sleep(_TICK_S)
         return all(desk.idle for desk in self._desks.values())
 
-    def _may_speak(self) -> bool:
-        """Asked right before each publish: a process that was stopped must not go on as before."""
-        office = self._office
-        return office is not None and office.epoch == self._epoch and office.may_speak()
-
     async def _write_down(self, orders: Sequence[Fresh]) -> None:
         now_ns = self._clock.now().wall_ns
         for why in dict.fromkeys((order.plan_id, order.order_id) for order in orders):
@@ -204,7 +204,7 @@ class CommandIssuer:
             return
         try:
             if isinstance(out, Renewal):
-                if not self._may_speak():
+                if not self.may_speak():
                     return
                 await self._bus.publish(subjects.renewal(edge), out.sealed(self._key))
                 until_ns = self._clock.now().wall_ns + round(out.valid_for_s * 1e9)
@@ -214,7 +214,7 @@ class CommandIssuer:
                 # its row could not be written the first time
                 await self._write_down([Fresh(out.command, None, out.order_id)])
             command = out.command
-            if not self._may_speak():
+            if not self.may_speak():
                 return  # its row stays; whoever leads adopts it
             message_id = f"{command.id.hex()}:{command.epoch}:{command.seq}"
             await publish_row(

@@ -55,7 +55,7 @@ class OrderService:
             self._epoch = self._issuer.epoch
             self._people.forget()
             self._nudged = True
-        if not self._epoch:
+        if not self._issuer.may_speak():
             return False
         changed = await self._write_down()
         now_s = self._clock.mono_s()
