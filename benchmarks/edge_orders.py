@@ -50,8 +50,13 @@ def point(number: int) -> str:
     return f"demo/{DEVICE}/s{number}_c"
 
 
-def write_set_points(config: Path, port: int, points: int, *, max_lease_s: float = _LEASE_S) -> None:
-    """Add the device to the site file that is there, with a profile and unsigned limits."""
+def write_set_points(
+    config: Path, port: int, points: int, *, max_lease_s: float = _LEASE_S, dwell_s: float = 0.0
+) -> None:
+    """Add the device to the site file that is there, with a profile and unsigned limits.
+
+    `dwell_s` is that of the last point alone. [s]
+    """
     specs = [
         {"name": f"s{at}_c", "label": _TEXT, "unit": "°C", "kind": "setpoint", "every_s": 1.0,
          "address": {"kind": "modbus", "address": 2 * at, "type": "f32"}}
@@ -61,7 +66,8 @@ def write_set_points(config: Path, port: int, points: int, *, max_lease_s: float
     limits = [
         {"point": f"s{at}_c", "unit": "°C", "low": LOW, "high": HIGH, "max_lease_s": max_lease_s,
          "settle_s": 0, "tolerance": 0.01, "readback": "echo",
-         "fallback": {"kind": "value", "value": FALLBACK}}
+         "fallback": {"kind": "value", "value": FALLBACK},
+         **({"duty": {"dwell_s": dwell_s}} if dwell_s and at == points - 1 else {})}
         for at in range(points)
     ]  # fmt: skip
     block = {"site": "demo", "edge": "edge1", "device": DEVICE, "revision": 1, "points": limits}
