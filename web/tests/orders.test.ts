@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { auditCsv, hasWords } from '@/lib/auditCsv'
 import { endOfMs, newestValue, wantedOf } from '@/lib/facts'
 import { boundedOf, latchOf, sayingOf, stops } from '@/lib/holding'
-import { accepted, covers, isSettled, overrideOn, reached, scopesOf, stagesOf, succeeded, typedNumber, typedValue, valueFault } from '@/lib/orders'
+import { accepted, covers, isSettled, overridesIn, reached, scopesOf, stagesOf, succeeded, typedNumber, typedValue, valueFault } from '@/lib/orders'
 import { NOTHING } from '@/lib/reading'
 import en from '@/i18n/en.json'
 
@@ -49,8 +49,9 @@ describe('the way of an order', () => {
   it('an override is the newest value that has not ended', () => {
     const open = order({ id: 'b', state: 'verified', asked: '2026-01-05T09:00:00Z' })
     const all = [order({ id: 'a', state: 'ended' }), order({ id: 'c', kind: 'test', state: 'received' }), open, order({ id: 'd', target: 'demo/pv1/limit_set_frac', state: 'verified' })]
-    expect(overrideOn('demo/comp4/pressure_set_bar_g', all)).toBe(open)
-    expect(overrideOn('demo/comp1/role_set_code', all)).toBeUndefined()
+    const older = order({ id: 'e', state: 'verified', asked: '2026-01-05T07:00:00Z' })
+    expect(overridesIn([...all, older]).get('demo/comp4/pressure_set_bar_g')).toBe(open)
+    expect(overridesIn(all).get('demo/comp1/role_set_code')).toBeUndefined()
   })
 })
 

@@ -690,7 +690,7 @@ export interface components {
             value: number | null;
             /**
              * Until S
-             * @description What is left of its lease now; None: no end. [s]
+             * @description What is left of it now: of an override to the end its person gave it; None: no end is known. [s]
              */
             until_s: number | null;
             /**
@@ -732,7 +732,7 @@ export interface components {
             value: number | null;
             /**
              * Until S
-             * @description What is left of its lease now; None: no end. [s]
+             * @description What is left of it now: of an override to the end its person gave it; None: no end is known. [s]
              */
             until_s: number | null;
             /**

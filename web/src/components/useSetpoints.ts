@@ -10,7 +10,6 @@ import { hubNowMs, monotonicS, useTick } from '@/lib/clock'
 import { endOfMs, newestValue, wantedOf } from '@/lib/facts'
 import { formatLeft, formatTime } from '@/lib/format'
 import { latchOf } from '@/lib/holding'
-import { overrideOn } from '@/lib/orders'
 import { isAbnormal, verdict, type Verdict } from '@/lib/verdict'
 import { useControl, type HeldAt } from '@/stores/control'
 import { useLive } from '@/stores/live'
@@ -66,7 +65,7 @@ export function useSetpoints(): { rows: ComputedRef<Row[]>; machines: (rows: rea
 
   function row(setpoint: Setpoint, command: Command | undefined, nowMs: number): Row {
     const at = control.holders.get(setpoint.id)
-    const override = overrideOn(setpoint.id, control.orders.values())
+    const override = control.overrides.get(setpoint.id)
     const point = plant.pointById.get(setpoint.id)
     const endMs = endOfMs({ held: at?.held, heardMs: at === undefined ? nowMs : nowMs - 1000 * (monotonicS() - at.heardS), command, override })
     return {

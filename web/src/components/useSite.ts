@@ -22,7 +22,7 @@ export function useSite(site: () => string): void {
   useIntervalFn(() => live.hub === 'up' && void plant.open(site()), 15_000)
   // Holders are pushed as they change; whether a point can be set follows from more, and is read again.
   useIntervalFn(() => {
-    if (live.hub === 'up') control.load().catch((error: unknown) => {
+    if (live.hub === 'up') control.look().catch((error: unknown) => {
       // The link badge shows a hub that is away; the next beat reads it.
       if (!(error instanceof Problem)) throw error
     })

@@ -11,6 +11,7 @@ export type Kind = Order['kind']
 export type Stage = 'asked' | 'sent' | 'received' | 'written' | 'verified'
 
 const SETTLED = new Set<Order['state']>(['verified', 'refused', 'failed', 'ended'])
+const OVER = new Set<Order['state']>(['refused', 'failed', 'ended'])
 const RANK: Record<Stage, number> = { asked: 0, sent: 1, received: 2, written: 3, verified: 4 }
 /** Ends of an order that mean that it was carried out. */
 const DONE = new Set<string | null>(['done', 'released', null])
@@ -88,8 +89,8 @@ export function scopesOf(points: readonly Setpoint[]): string[] {
   return [...new Set(['all', ...zones.sort(), ...devices])]
 }
 
-/** The override a person has on a point: the newest value that was asked for and has not ended. */
-export function overrideOn(point: string, orders: Iterable<Order>): Order | undefined {
-  const open = [...orders].filter((order) => order.target === point && VALUED.has(order.kind) && !['refused', 'failed', 'ended'].includes(order.state))
-  return open.sort((a, b) => Date.parse(b.asked) - Date.parse(a.asked))[0]
+/** The override a person has on each point: the newest value that was asked for and has not ended. */
+export function overridesIn(orders: Iterable<Order>): Map<string, Order> {
+  const open = [...orders].filter((order) => VALUED.has(order.kind) && !OVER.has(order.state))
+  return new Map(open.sort((a, b) => Date.parse(a.asked) - Date.parse(b.asked)).map((order) => [order.target, order]))
 }

@@ -7,6 +7,7 @@ import { Problem } from '@/api/problem'
 import type { Held, HeldPoint, NewOrder, Order, Setpoint } from '@/api/types'
 import { monotonicS } from '@/lib/clock'
 import { stops } from '@/lib/holding'
+import { overridesIn } from '@/lib/orders'
 import { useSession } from '@/stores/session'
 
 /** Orders that are read; a stop older than these is still shown, by what its edge says. */
@@ -38,23 +39,29 @@ export const useControl = defineStore('control', () => {
   const may = computed(() => MAY.has(session.role))
   const stopped = computed(() => stops(setpoints.value, (point) => holders.get(point)?.held, [...orders.values()]))
 
+  /** The override of a person on each point that has one. */
+  const overrides = computed(() => overridesIn(orders.values()))
   /** Commands that ask for no value to be held: questions and acts. */
   const questions = computed(() => new Set([...orders.values()].flatMap((order) => (VALUED.has(order.kind) ? [] : order.commands))))
 
-  /** Read set-points and orders; what was heard meanwhile is kept where it is newer. @throws {Problem} */
+  /** Read set-points and orders, once for each link; what comes next of orders is pushed. @throws {Problem} */
   async function load(): Promise<void> {
     const asked = site.value
     if (asked === '') return
-    const params = { path: { site: asked } }
-    const [points, list] = await Promise.all([
-      unwrap(client.GET('/api/v1/sites/{site}/setpoints', { params })),
-      unwrap(client.GET('/api/v1/sites/{site}/orders', { params: { ...params, query: { limit: ORDERS } } })),
-    ])
+    const params = { path: { site: asked }, query: { limit: ORDERS } }
+    const [list] = await Promise.all([unwrap(client.GET('/api/v1/sites/{site}/orders', { params })), look()])
+    if (site.value === asked) list.forEach(takeOrder)
+  }
+
+  /** Read the set-points again: whether one can be set follows from more than its holder. @throws {Problem} */
+  async function look(): Promise<void> {
+    const asked = site.value
+    if (asked === '') return
+    const points = await unwrap(client.GET('/api/v1/sites/{site}/setpoints', { params: { path: { site: asked } } }))
     if (site.value !== asked) return
     setpoints.value = points
     known.value = true
     for (const point of points) if (point.holder !== null) holders.set(point.id, { held: point.holder, heardS: monotonicS() })
-    list.forEach(takeOrder)
   }
 
   function takeOrder(order: Order): void {
@@ -66,7 +73,7 @@ export const useControl = defineStore('control', () => {
     for (const held of list) holders.set(held.point, { held, heardS: monotonicS() })
     calm ??= setTimeout(() => {
       calm = undefined
-      void load().catch((error: unknown) => {
+      void look().catch((error: unknown) => {
         // The link badge shows a hub that is away; the next look reads it.
         if (!(error instanceof Problem)) throw error
       })
@@ -102,5 +109,5 @@ export const useControl = defineStore('control', () => {
     orders.clear()
   }
 
-  return { setpoints, known, holders, orders, may, stopped, questions, load, takeOrder, takeHolders, place, refresh, open, close }
+  return { setpoints, known, holders, orders, may, stopped, questions, overrides, load, look, takeOrder, takeHolders, place, refresh, open, close }
 })
