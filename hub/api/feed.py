@@ -17,6 +17,7 @@ from hub.api.models import Command, value_of
 from hub.api.order_models import Order
 from hub.api.order_views import newest_orders
 from hub.api.site_routes import commands_of
+from hub.ledger.orders import open_orders
 from hub.ledger.queries import latest_plan
 from hub.store.port import LastValue
 from protocols.ask import Question, decode_answer
@@ -123,6 +124,7 @@ class Feed:
 
     async def _look_at_orders(self) -> None:
         found = {one.id: one for one in await newest_orders(self._deps.sessions, self._site, _ORDERS)}
+        self._deps.control.holders.know_ends(await open_orders(self._deps.sessions, self._site))
         for ident, order in found.items():
             if self._orders.get(ident) != order:
                 self._live.tell_order(order)

@@ -8,12 +8,17 @@ from typing import Final
 
 from hub.api.edges import EdgeWatch
 from hub.api.order_models import Held, HeldPoint
+from hub.ledger.order_tables import OrderRow
 from hub.registry.writable import Writables
 from protocols.clock import Clock
+from protocols.command import CommandKind, Level
 from protocols.holder import Holder
 
 OLD_S: Final = 25.0
 """An edge names all of its points every 10 s; after two and a half of these nobody knows. [s]"""
+
+_OVERRIDES: Final = frozenset({CommandKind.SET.value, CommandKind.SELECT.value})
+_RENEWED: Final = frozenset({Level.SCHEDULE.value, Level.OPTIMISER.value, Level.CONTROLLER.value})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,15 @@ class HolderBook:
         self._edges = edges
         self._clock = clock
         self._told: dict[str, _Told] = {}
+        self._ends_ns: dict[str, int] = {}
+
+    def know_ends(self, open_orders: Iterable[OrderRow]) -> None:
+        """Take the ends of people's overrides: their leases are short and renewed until then."""
+        self._ends_ns = {
+            row.target: row.until_ns
+            for row in open_orders
+            if row.kind in _OVERRIDES and row.until_ns is not None
+        }
 
     def hear(self, edge: str, holders: Iterable[Holder]) -> list[HeldPoint]:
         """Take what an edge says of its own points now; gives them as answers."""
@@ -58,12 +72,21 @@ class HolderBook:
             point=point,
             rung=one.rung,
             value=one.value,
-            until_s=None if one.until_s is None else max(one.until_s - age_s, 0.0),
+            until_s=self._left_s(one, age_s),
             actor=one.actor,
             why=one.why,
             age_s=age_s,
             old=silent or age_s > OLD_S,
         )
+
+    def _left_s(self, one: Holder, age_s: float) -> float | None:
+        """Of an override what is left of its order; of a plan nothing: it is renewed while it is wanted."""
+        end_ns = self._ends_ns.get(one.point) if one.rung == Level.OPERATOR else None
+        if end_ns is not None:
+            return max((end_ns - self._clock.now().wall_ns) / 1e9, 0.0)
+        if one.until_s is None or one.rung in _RENEWED:
+            return None
+        return max(one.until_s - age_s, 0.0)
 
 
 def without_point(held: HeldPoint | None) -> Held | None:

@@ -43,7 +43,7 @@ class Held(Config):
     """Value wanted; None: nothing, or an empty priority slot. [unit of the point]"""
 
     until_s: Number | None
-    """What is left of its lease now; None: no end. [s]"""
+    """What is left of it now: of an override to the end its person gave it; None: no end is known. [s]"""
 
     actor: str
     """Person or job; empty where there is none."""

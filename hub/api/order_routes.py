@@ -12,6 +12,7 @@ from hub.api.order_models import HeldPoint, NewOrder, Order, Setpoint
 from hub.api.order_views import newest_orders, one_order
 from hub.api.policy import Permitted, permitted
 from hub.api.setpoints import setpoints_of
+from hub.ledger.orders import open_orders
 
 MOST_ORDERS: Final = 500
 
@@ -19,14 +20,16 @@ router = APIRouter(dependencies=[Depends(permitted)])
 
 
 @router.get("/sites/{site}/setpoints", operation_id="setpoints", responses=problems(401, 403, 404, 422, 503))
-async def setpoints(site: SiteId, deps: Deps) -> list[Setpoint]:  # noqa: ARG001  checked by its type
+async def setpoints(site: SiteId, deps: Deps) -> list[Setpoint]:
     """Every point that may be written: its limits, its value, who holds it and whether it can be set."""
+    deps.control.holders.know_ends(await open_orders(deps.sessions, site))
     return await setpoints_of(deps)
 
 
 @router.get("/sites/{site}/holders", operation_id="holders", responses=problems(401, 403, 404, 422))
-async def holders(site: SiteId, deps: Deps) -> list[HeldPoint]:  # noqa: ARG001  checked by its type
+async def holders(site: SiteId, deps: Deps) -> list[HeldPoint]:
     """Who holds each point and why, as the edges told it; what is old says so."""
+    deps.control.holders.know_ends(await open_orders(deps.sessions, site))
     return deps.control.holders.all()
 
 

@@ -16,6 +16,7 @@ from hub.ledger.order_tables import OrderRow
 from hub.ledger.queries import code_text
 from hub.ledger.tables import CommandRow
 from protocols.config import Text
+from protocols.refusal import Refusal
 
 _TEXTS: Final[Mapping[str, Text]] = {
     "asked": Text(en="Written down; not sent yet.", zh="已记录,尚未发出。"),
@@ -39,6 +40,12 @@ _ENDS: Final[Mapping[str, Text]] = {
     "person": Text(en="The person may no longer command.", zh="该人员已无操作权限。"),
     "failed": Text(en="It could not be carried out.", zh="无法执行。"),
 }
+_TESTED: Final = Text(en="The edge would take it; nothing was written.", zh="网关检查通过;未写入任何值。")
+_NOTHING: Final = Text(
+    en="There is nothing like it to end here, or its first step is missing or too long ago.",
+    zh="此处没有可解除的此类操作,或第一步缺失、已过时。",
+)
+_UNDOING: Final = frozenset({"resume", "lift", "opt_in"})
 _RANK: Final[Mapping[str, int]] = {
     "issued": 0, "received": 1, "scheduled": 1, "written": 2, "verified": 3, "mismatch": 2,
 }  # fmt: skip
@@ -82,7 +89,7 @@ def view(row: OrderRow, commands: Sequence[CommandRow]) -> Order:
             "until": None if row.until_ns is None else from_ns(row.until_ns),
             "state": state,
             "code": code,
-            "text": _text(state, code),
+            "text": _text(row.kind, state, code),
             "readback": None if seen is None or seen.readback is None else number(seen.readback),
             "readback_time": None if seen is None else from_ns(_seen_ns(seen)),
             "commands": [one.id.hex() for one in commands],
@@ -138,8 +145,12 @@ def _done(kind: str, command: CommandRow) -> bool:
     return kind not in _LASTING and command.state == "released"
 
 
-def _text(state: OrderState, code: str | None) -> Text:
-    if state in {"asked", "sent", "received", "written", "verified"} or code is None:
+def _text(kind: str, state: OrderState, code: str | None) -> Text:
+    if state == "verified" and kind not in _LASTING:
+        return _TESTED if kind == "test" else _ENDS["done"]
+    if kind in _UNDOING and code == Refusal.SELECTION:
+        return _NOTHING
+    if state in {"asked", *_STEPS} or code is None:
         return _TEXTS[state]
     return _ENDS.get(code) or code_text(code) or _TEXTS[state]
 

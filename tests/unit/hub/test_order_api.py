@@ -23,7 +23,7 @@ from hub.auth.passwords import hash_password
 from hub.auth.sessions import Auth
 from hub.auth.tables import UserRow
 from hub.auth.tokens import Tokens
-from hub.database import create_engine, embedded_url, sessions_of, upgrade
+from hub.database import Base, create_engine, embedded_url, sessions_of
 from hub.ledger import audit, book, orders
 from hub.ledger.tables import CommandRow
 from hub.registry.site import load_registry
@@ -43,6 +43,7 @@ S = 1_000_000_000
 NOW_S = 1_750_000_000
 CONFIGS = Path(__file__).parents[3] / "configs"
 PASSWORD = "right-horse"  # noqa: S105  of a test
+STORED = hash_password(PASSWORD)
 PEOPLE = {"admin": "admin", "olga": "operator", "victor": "viewer"}
 POINT = "demo/chiller1/supply_set_c"
 GATE = "demo/chiller1/permit_set_code"
@@ -104,13 +105,13 @@ async def api(tmp_path: Path) -> AsyncIterator[Running]:
         catalogue.hash(), Instant("b", 1, (NOW_S - 2) * S), np.array([7.0]), np.array([0], np.uint8)
     )
     store.append([Received("edge1", "j", 1, (frame,))])
-    upgrade(embedded_url(tmp_path))
     engine = create_engine(embedded_url(tmp_path))
+    async with engine.begin() as connection:
+        await connection.run_sync(Base.metadata.create_all)
     sessions = sessions_of(engine)
-    stored = hash_password(PASSWORD)
     async with sessions.begin() as session:
         session.add_all(
-            UserRow(name=name, role=role, password=stored, changed_ns=NOW_S * S)
+            UserRow(name=name, role=role, password=STORED, changed_ns=NOW_S * S)
             for name, role in PEOPLE.items()
         )
     registry = load_registry(CONFIGS, "demo")
@@ -209,33 +210,33 @@ async def test_an_order_is_written_down_with_its_entry_and_can_be_read_again(api
     assert row.until_ns == (NOW_S + 900) * S
 
 
-@pytest.mark.parametrize(
-    ("change", "code"),
-    [
-        ({"value": 99.0}, "limits"),
-        ({"value": None}, "value"),
-        ({"unit": "K"}, "unit"),
-        ({"unit": None}, "unit"),
-        ({"for_s": None}, "for_s"),
-        ({"for_s": 28_801}, "for_s"),
-        ({"reason": "  "}, "reason"),
-        ({"of": "x"}, "schema"),
-        ({"target": GATE, "unit": "code", "value": 1}, "selection"),
-        ({"kind": "stop", "target": "demo/nothing"}, "target"),
-        ({"kind": "stop", "target": "all"}, "schema"),
-        ({"kind": "resume", "target": "all", "value": None, "for_s": None}, "password"),
-        ({"target": "demo/chiller1/suply_set_c"}, "target"),
-    ],
-)
-async def test_what_is_wrong_is_said_in_both_languages_and_noted(
-    api: Running, change: dict[str, object], code: str
-) -> None:
-    answer = await api.order(await api.token("olga"), **_set(**change))
-    problem = answer.json()
-    assert (answer.status_code, problem["code"]) == (404 if code == "target" else 422, code)
-    assert problem["text"]["en"] == problem["detail"] != problem["text"]["zh"]
+WRONG: list[tuple[dict[str, object], str]] = [
+    ({"value": 99.0}, "limits"),
+    ({"value": None}, "value"),
+    ({"unit": "K"}, "unit"),
+    ({"unit": None}, "unit"),
+    ({"for_s": None}, "for_s"),
+    ({"for_s": 28_801}, "for_s"),
+    ({"reason": "  "}, "reason"),
+    ({"of": "x"}, "schema"),
+    ({"target": GATE, "unit": "code", "value": 1}, "selection"),
+    ({"kind": "stop", "target": "demo/nothing"}, "target"),
+    ({"kind": "stop", "target": "all"}, "schema"),
+    ({"kind": "resume", "target": "all", "value": None, "for_s": None}, "password"),
+    ({"target": "demo/chiller1/suply_set_c"}, "target"),
+]
+
+
+async def test_what_is_wrong_is_said_in_both_languages_and_noted(api: Running) -> None:
+    token = await api.token("olga")
+    for change, code in WRONG:
+        api.clock.advance(11)
+        api.beat()
+        problem = (await api.order(token, **_set(**change))).json()
+        assert (problem["status"], problem["code"]) == (404 if code == "target" else 422, code)
+        assert problem["text"]["en"] == problem["detail"] != problem["text"]["zh"]
     assert await orders.open_orders(api.deps.sessions, "demo") == []
-    assert [entry.result for entry in await api.entries()] == [f"refused: {code}"]
+    assert [entry.result for entry in await api.entries()] == [f"refused: {code}" for _, code in WRONG]
 
 
 async def test_a_name_that_is_nearly_right_is_answered_with_the_right_one(api: Running) -> None:
@@ -354,6 +355,20 @@ async def test_holders_grow_old_when_their_edge_is_silent_and_strangers_are_not_
     assert (forgotten["old"], forgotten["until_s"]) == (True, 0.0)
 
 
+async def test_what_is_left_of_an_override_goes_by_its_order_and_of_a_plan_nothing_is_said(
+    api: Running,
+) -> None:
+    token = await api.token("olga")
+    await api.order(token, **_set())
+    api.clock.advance(100)
+    api.deps.control.holders.hear("edge1", [Holder(POINT, "operator", 7.5, 9.0, "olga", "test")])
+    (override,) = (await api.get("/holders", token)).json()
+    assert override["until_s"] == 800.0
+    api.deps.control.holders.hear("edge1", [Holder(POINT, "optimiser", 7.5, 9.0, "dispatch", "plan")])
+    (plan,) = (await api.get("/holders", token)).json()
+    assert plan["until_s"] is None
+
+
 @pytest.mark.parametrize(
     ("rung", "code"),
     [("stopped", "stopped"), ("local", "local_mode"), ("operator", None), ("optimiser", None)],
@@ -422,7 +437,8 @@ async def test_an_act_is_done_only_when_every_edge_has_done_it(api: Running) -> 
         await session.execute(text("UPDATE command SET state = 'released', verdict = 'verified'"))
     assert (await api.get(f"/orders/{ident}", token)).json()["state"] == "verified"
     await orders.move(api.deps.sessions, row, orders.ENDED, "done", NOW_S * S)
-    assert (await api.get(f"/orders/{ident}", token)).json()["state"] == "verified"
+    shown = (await api.get(f"/orders/{ident}", token)).json()
+    assert (shown["state"], shown["text"]["en"]) == ("verified", "Done.")
     assert await book.open_orders(api.deps.sessions, "demo") == []
 
 
