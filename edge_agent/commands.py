@@ -107,6 +107,8 @@ class CommandPorts:
     image: ImagePort
     journal: JournalPort
     clock: Clock
+    admitted: Callable[[], bool] = lambda: True
+    """Whether this run is the edge's one agent: nothing is taken over, heard or written before."""
 
 
 class CommandService:
@@ -163,7 +165,13 @@ class CommandService:
         }
 
     async def run(self) -> None:
-        """Take over what an earlier run left, then tick and carry out until cancelled."""
+        """Take over what an earlier run left, then tick and carry out until cancelled.
+
+        Not before this run is admitted; until then it only shows that it lives.
+        """
+        while not self._ports.admitted():
+            self.ticked_s = self._ports.clock.mono_s()
+            await self._ports.clock.sleep(TICK_S)
         await self.feed(Started(self._saved.leases, self._saved.intents, self._saved.selections))
         self._mail.set()
         self._ready.set()
@@ -180,7 +188,12 @@ class CommandService:
         await supervise("commands from the bus", partial(self._pull, client))
 
     async def release_all(self) -> None:
-        """End all leases and wait until every point is read back on its fallback, at most some seconds."""
+        """End all leases and wait until every point is read back on its fallback, at most some seconds.
+
+        A run that was never admitted, or lost its place to another agent, holds nothing and writes nothing.
+        """
+        if not (self._ready.is_set() and self._ports.admitted()):
+            return
         await self.feed(ReleaseAll())
         try:
             async with asyncio.timeout(_END_S):
@@ -267,7 +280,9 @@ class CommandService:
         self._mail.set()
 
     def _wanted(self, write: Write) -> bool:
-        return core.wanted(self._rules, self._state, write, self._ports.clock.now())
+        return self._ports.admitted() and core.wanted(
+            self._rules, self._state, write, self._ports.clock.now()
+        )
 
     async def _tick(self) -> None:
         async for _ in self._ports.clock.ticks(TICK_S):

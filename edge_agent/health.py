@@ -37,6 +37,7 @@ class Vitals:
     configuration: Callable[[], ConfigurationState]
     known: Callable[[], bool]
     troubles: Callable[[], list[str]] = list
+    read_only: Callable[[], str] = str
 
 
 class Health:
@@ -52,6 +53,7 @@ class Health:
     async def heartbeat(self) -> Heartbeat:
         """The state of this instant."""
         pending = await self._journal.pending()
+        read_only = self._vitals.read_only()
         now = self._clock.now()
         return Heartbeat(
             edge=self._accepted.place.edge,
@@ -67,7 +69,8 @@ class Health:
             pending=pending,
             cap_hashes=dict(self._accepted.cap_hashes),
             journal=self._journal.name,
-            troubles=[*self._journal.troubles, *self._vitals.troubles()],
+            troubles=[*self._journal.troubles, *self._vitals.troubles(), *([read_only] if read_only else [])],
+            read_only=bool(read_only),
             **self._vitals.configuration()._asdict(),
         )
 

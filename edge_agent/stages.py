@@ -14,6 +14,7 @@ from functools import partial
 
 from nats.aio.client import Client
 
+from edge_agent.alone import Alone
 from edge_agent.ask import AskService
 from edge_agent.clock_notes import ClockNotes
 from edge_agent.commands import CommandPorts, CommandService, CommandSettings
@@ -70,8 +71,9 @@ async def stages_of(
     where = JournalPlace(place.state / "journal.db", place.edge, options.journal_bytes)
     meters = Meters(groups, clock)
     rules = gate_rules(accepted, agent_epoch)
-    control = place.state / "control.db"
-    settings = CommandSettings(rules, accepted.local_points, control, accepted.safety_points)
+    settings = CommandSettings(
+        rules, accepted.local_points, place.state / "control.db", accepted.safety_points
+    )
     async with (
         Lines(site, meters.on_drivers(make_drivers(site, place.state)), clock) as lines,
         Journal(where, clock, uplink.announce) as journal,
@@ -82,7 +84,8 @@ async def stages_of(
             configured,
             ConfigurationPorts(journal, tally, clock, lambda: controllers.runner.isolated, options.trial_s),
         )
-        commands = CommandService(settings, CommandPorts(lines, image, journal, clock))
+        alone = Alone(place.edge, place.state, agent_epoch, clock, configured.turn.again.set)
+        commands = CommandService(settings, CommandPorts(lines, image, journal, clock, alone.may_write))
         controllers.join(Around(journal.put, commands.feed, commands.ready_points))
         vitals = Vitals(
             agent_epoch,
@@ -92,6 +95,7 @@ async def stages_of(
             configuration.state,
             lines.known,
             controllers.troubles,
+            lambda: alone.trouble,
         )
         keys = {device.id: line_key(device) for device in site.edge.devices}
         outlet = OutletStage(site.edge, groups, clock, place.state)
@@ -112,10 +116,11 @@ async def stages_of(
                 *controllers.works,
             )
             listeners = (
-                configuration.listen,
-                AskService(accepted, lines, commands.holders.whole).run,
+                alone.run,
                 health.run,
-                commands.holders.run,
+                alone.after(configuration.listen),
+                alone.after(AskService(accepted, lines, commands.holders.whole).run),
+                alone.after(commands.holders.run),
             )
             yield Stages(groups, journal, uplink, commands, poller, controllers, beside, listeners)
         finally:

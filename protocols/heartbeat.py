@@ -36,6 +36,8 @@ class Heartbeat:
         config_seen: Highest version ever decided, so that a hub that forgot can go on counting.
         config_digest: Name of the files in force, see `protocols/configuration.py`.
         config_edited: Files changed at the box since they were accepted or loaded.
+        read_only: Another agent has this edge's record on the bus: this one commands nothing and is not the
+            edge. Sent only when it is so, and so no hub that does not know the word takes it for the edge.
     """
 
     edge: str
@@ -57,10 +59,14 @@ class Heartbeat:
     config_seen: int = 0
     config_digest: str = ""
     config_edited: list[str] = field(default_factory=list)
+    read_only: bool = False
 
     def encode(self) -> bytes:
         """Pack it."""
-        return bytes(msgpack.packb({"v": VERSION, **asdict(self)}))
+        row = {"v": VERSION, **asdict(self)}
+        if not self.read_only:
+            del row["read_only"]
+        return bytes(msgpack.packb(row))
 
 
 def decode_heartbeat(data: bytes) -> Heartbeat:

@@ -12,6 +12,7 @@ down   cmd.<edge>                 commands                     stream CMD (memor
 both   ask.<edge>                 read-only request and reply  no stream
 hub    evt.<site>.<kind>          what the hub's roles tell each other: values, plan, command, leader
        $KV.LEADER.<site>          which hub leads, by compare-and-set bucket LEADER
+edge   $KV.EDGES.edge_<edge>      which agent is the edge's, by the same   bucket EDGES
 
 """
 
@@ -23,6 +24,7 @@ STREAM_TELEMETRY: Final = "TEL"
 STREAM_CATALOGUE: Final = "CAT"
 STREAM_COMMAND: Final = "CMD"
 BUCKET_LEADER: Final = "LEADER"
+BUCKET_EDGES: Final = "EDGES"
 
 STREAM_SUBJECTS: Final[dict[str, tuple[str, ...]]] = {
     STREAM_TELEMETRY: ("tel.*.*", "rcpt.*.*"),
@@ -84,6 +86,16 @@ def configuration(edge: str) -> str:
 def ask(edge: str) -> str:
     """Read-only questions to an edge."""
     return f"ask.{edge}"
+
+
+def edge_key(edge: str) -> str:
+    """Key of the record that names an edge's one agent."""
+    return f"edge_{edge}"
+
+
+def edge_record(edge: str) -> str:
+    """Subject of that record: an edge may write its own and no other."""
+    return f"$KV.{BUCKET_EDGES}.{edge_key(edge)}"
 
 
 def event(site: str, kind: str) -> str:

@@ -22,6 +22,7 @@ from nats.js.errors import APIError, NotFoundError
 
 from protocols.errors import BusError, ConfigError
 from protocols.subjects import (
+    BUCKET_EDGES,
     STREAM_CATALOGUE,
     STREAM_COMMAND,
     STREAM_SUBJECTS,
@@ -40,6 +41,8 @@ _TELEMETRY_BYTES: Final = 1_000_000_000
 _DUPLICATE_WINDOW_S: Final = 120.0
 _COMMAND_AGE_S: Final = 60.0
 _COMMAND_ACK_S: Final = 5.0
+_RECORDS_BYTES: Final = 4_000_000
+_RECORD_BYTES: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +198,17 @@ def stream_configs() -> tuple[StreamConfig, ...]:
             max_age=_COMMAND_AGE_S,
             discard=DiscardPolicy.NEW,
             max_bytes=16_000_000,
+        ),
+        StreamConfig(
+            name=f"KV_{BUCKET_EDGES}",
+            subjects=[f"$KV.{BUCKET_EDGES}.>"],
+            storage=StorageType.FILE,
+            max_msgs_per_subject=1,
+            discard=DiscardPolicy.NEW,
+            max_bytes=_RECORDS_BYTES,
+            max_msg_size=_RECORD_BYTES,
+            allow_direct=True,
+            deny_delete=True,
         ),
     )
 

@@ -106,7 +106,13 @@ def _upward(edge: str) -> list[str]:
         subjects.catalogue(edge, any_of),
         subjects.heartbeat(edge),
         subjects.holders(edge),
+        subjects.edge_record(edge),
     ]
+
+
+def _own_record(edge: str) -> str:
+    """Where an edge reads the record that names its one agent."""
+    return f"$JS.API.DIRECT.GET.KV_{subjects.BUCKET_EDGES}.{subjects.edge_record(edge)}"
 
 
 def _pull(edge: str) -> str:
@@ -128,7 +134,10 @@ def _hub_account(layout: BusLayout) -> str:
     exports, imports = [], []
     for edge, _ in layout.edges:
         only = f'accounts: ["{_account(edge)}"]'
-        exports += [f'{{ service: "{subject}", {only} }}' for subject in [*_upward(edge), _ack(edge)]]
+        exports += [
+            f'{{ service: "{subject}", {only} }}'
+            for subject in [*_upward(edge), _ack(edge), _own_record(edge)]
+        ]
         exports.append(f'{{ service: "{_pull(edge)}", response: "stream", {only} }}')
         exports += [f'{{ stream: "{subject}", {only} }}' for subject in _downward(edge)]
         imports.append(_import("service", _account(edge), subjects.ask(edge)))
@@ -139,7 +148,7 @@ def _hub_account(layout: BusLayout) -> str:
 
 
 def _edge_account(edge: str, key: str) -> str:
-    publish = [*_upward(edge), _pull(edge), _ack(edge)]
+    publish = [*_upward(edge), _pull(edge), _ack(edge), _own_record(edge)]
     subscribe = [f"{inbox_prefix(edge)}.>", *_downward(edge), subjects.ask(edge)]
     exports = [f'{{ service: "{subjects.ask(edge)}", accounts: ["{_HUB_ACCOUNT}"] }}']
     imports = [_import("service", _HUB_ACCOUNT, subject) for subject in publish]

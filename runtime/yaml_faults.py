@@ -26,6 +26,10 @@ _OWN_WORDS: Final = ("value_error", "assertion_error", "union_tag_invalid")
 """Errors whose sentence says already what was found."""
 
 
+_MADE: Final = frozenset({"controller"})
+"""Kinds that the program makes itself; a person who writes a file is not offered them."""
+
+
 class Fault(NamedTuple):
     """One thing that is wrong.
 
@@ -247,7 +251,7 @@ def _fields(root: _Schema, loc: Loc) -> list[str]:
 def _tags(node: _Schema) -> str:
     discriminator = node.get("discriminator")
     mapping = discriminator.get("mapping", {}) if isinstance(discriminator, Mapping) else {}
-    return ", ".join(mapping)
+    return ", ".join(tag for tag in mapping if tag not in _MADE)
 
 
 def _filler(root: _Schema, node: _Schema) -> object:

@@ -34,6 +34,9 @@ _FIRST_BEAT_S: Final = 3.0
 """Wait for the fences of the edges before the first term begins. [s]"""
 
 
+LOWER_EPOCH_S: Final = 15.0
+"""A run of an agent is not believed while one of a higher epoch was heard so lately. [s]"""
+
 _LEASES: Final = frozenset({CommandKind.SET, CommandKind.SELECT})
 """Kinds that a lease carries the id of; of a selection once it was operated."""
 
@@ -128,13 +131,19 @@ class CommandIssuer:
         """Take a heartbeat of any edge in."""
         beat = guarded_decode(decode_heartbeat, data, "heartbeat")
         desk = self._desks.get(beat.edge) if beat is not None and beat.site == self._site else None
-        if beat is None or desk is None:
+        if beat is None or desk is None or self._not_the_edge(beat, desk):
             return
         unknown = desk.heard(beat, self._clock.mono_s())
         if self._epoch:
             self._unknown |= set(unknown)
         if self._office is not None:
             self._office.outdone(beat.fence)
+
+    def _not_the_edge(self, beat: Heartbeat, desk: Desk) -> bool:
+        """Of an agent that only reads, or of a lower epoch than one that is heard (fault E16)."""
+        newest, now_s = desk.beat, self._clock.mono_s()
+        lower = newest is not None and beat.agent_epoch < newest.agent_epoch
+        return beat.read_only or (lower and now_s - desk.beat_s < LOWER_EPOCH_S)
 
     def told(self, data: bytes) -> None:
         """Take in who holds the points of an edge."""

@@ -33,6 +33,7 @@ class Beats:
         self._clock = clocks.clock
         self._site = site
         self._newest: dict[str, tuple[int, bytes]] = {}
+        self._others: dict[str, str] = {}
 
     async def run(self) -> None:
         """Listen and keep until cancelled."""
@@ -52,9 +53,18 @@ class Beats:
         if beat.edge != edge_of(message.subject) or beat.site != self._site:
             _log.warning("a heartbeat on %s says it is of %s/%s", message.subject, beat.site, beat.edge)
             return
+        if beat.read_only:
+            self._twice(beat.edge, " ".join(beat.troubles))
+            return
         self._clocks.hear(beat)
         self._newest[beat.edge] = (self._clock.now().wall_ns, message.data)
         await self._news.tell_heartbeat(beat, message.data)
+
+    def _twice(self, edge: str, words: str) -> None:
+        """Tell once of a second agent with the id of an edge; nothing of it is kept: it is not the edge."""
+        if self._others.get(edge) != words:
+            self._others[edge] = words
+            _log.error("a second agent says it is %s: %s", edge, words)
 
     async def _keep(self) -> None:
         async for _ in self._clock.ticks(_KEEP_S):
