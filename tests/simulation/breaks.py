@@ -85,6 +85,7 @@ BREAKS: Final = {
     "two terms have one number": _b(
         "epoch", ("hub.ledger.book:take_office", "max(row.epoch, highest_fence) + 1", "max(row.epoch, 1)")
     ),
+    "an override never ends": _b("orders", ("hub.command.people:People.look", "until_ns <= now_ns", "False")),
     "a command is sent before its row": _b(
         "ledger", ("hub.command.issuer:CommandIssuer._write_down", "await book.enter(", "(lambda *_: None)(")
     ),

@@ -19,14 +19,11 @@ from edge_agent.gate.events import (
     Event,
     MessageReceived,
     Persist,
-    ReadBack,
     ReadBackRequest,
     RenewalReceived,
     Started,
     Tick,
     Write,
-    WriteDone,
-    WriteFailed,
 )  # fmt: skip
 from edge_agent.gate.start import restored
 from edge_agent.gate.store import ControlStore
@@ -38,7 +35,8 @@ from protocols.holder import Holders
 from protocols.quality import Quality
 from protocols.receipt import Receipt, encode_receipt, kind_of
 from tests.simulation.bus import Bus, Store
-from tests.simulation.devices import TIMEOUT_S, Machine
+from tests.simulation.devices import Machine
+from tests.simulation.hands import Hand
 from tests.simulation.judge import Judge
 from tests.simulation.plant import POLL_S, SITE, Spec, cap_hash, rules_of
 from tests.simulation.timeline import NS, Process, Story, Timeline
@@ -147,10 +145,10 @@ class SimEdge(Process):
             {spec.device: "safety" for spec in self.specs.values() if spec.safety},
             self.image,
         )
-        self._waiting: dict[str, dict[tuple[str, type], Write | ReadBackRequest]] = {
-            d: {} for d in self.machines
+        self.hands = {
+            name: Hand(self, machine, self.site.judge, self._wanted)
+            for name, machine in self.machines.items()
         }
-        self._busy: set[str] = set()
         self._outbox = list(self.store.outbox())
         self._sent = 0
         self.later(0.0, lambda: self.feed(Started(saved.leases, saved.intents, saved.selections)))
@@ -188,13 +186,16 @@ class SimEdge(Process):
                 self._journal(encode_receipt(emit.receipt))
         for effect in decision.effects:
             if isinstance(effect, Write | ReadBackRequest):
-                self._put(effect)
+                self.hands[self.specs[effect.point].device].put(effect)
 
     def leases(self) -> list[str]:
         """Ids of the live leases, as the heartbeat names them."""
         points = self.state.points.values()
         now_ns = self.now.mono_ns
         return sorted(held.id.hex() for point in points for held in point.leases if held.lives(now_ns))
+
+    def _wanted(self, write: Write) -> bool:
+        return core.wanted(self.rules, self.state, write, self.now)
 
     # -- the loops -----------------------------------------------------------------------------
 
@@ -242,60 +243,6 @@ class SimEdge(Process):
             dew = self.site.dew.get(name, 0.0)
             good = Quality.GOOD if dew is not None else Quality.BAD_UNREACHABLE
             self.image.readings[name] = Seen(math.nan if dew is None else dew, good, at_s)
-
-    # -- requests to devices -------------------------------------------------------------------
-
-    def _put(self, request: Write | ReadBackRequest) -> None:
-        device = self.specs[request.point].device
-        waiting, key = self._waiting[device], (request.point, type(request))
-        waiting.pop(key, None)
-        waiting[key] = request
-        self.later(0.0, lambda: self._serve(device))
-
-    def _serve(self, device: str) -> None:
-        waiting = self._waiting[device]
-        while waiting and device not in self._busy:
-            request = waiting.pop(next(iter(waiting)))
-            if isinstance(request, ReadBackRequest):
-                self._busy.add(device)
-                self.later(self.machines[device].answer_s(), lambda request=request: self._read(request))  # type: ignore[misc]  # bound now
-            elif core.wanted(self.rules, self.state, request, self.now):
-                self._busy.add(device)
-                self._launch(request)
-
-    def _read(self, request: ReadBackRequest) -> None:
-        machine = self.machines[self.specs[request.point].device]
-        value = machine.registers[request.point].value
-        answer = ReadBack(request.point, request.ticket, value, failed=machine.silent)
-        self.later(TIMEOUT_S if machine.silent else 0.0, lambda: self._answered(machine.name, answer))
-
-    def _launch(self, write: Write) -> None:
-        machine = self.machines[self.specs[write.point].device]
-        self.step("before a write")
-        self.site.judge.writes(self.name, self.now, write)
-        self.story.tell(self.name, f"writes {write.point} = {write.value} ({write.why})")
-        way_s = machine.answer_s()
-        life = self._life
-
-        def arrive() -> None:
-            answered = machine.take(write.point, write.value)
-            done = WriteDone if answered else WriteFailed
-            wait_s = 0.005 if answered else TIMEOUT_S
-            self.timeline.after(
-                wait_s,
-                lambda: self._do(life, lambda: self._written(machine.name, done(write.point, write.ticket))),
-            )
-
-        self.timeline.after(way_s, arrive)  # it is on the wire, whatever becomes of the agent
-
-    def _written(self, device: str, answer: WriteDone | WriteFailed) -> None:
-        self.step("after a write")
-        self._answered(device, answer)
-
-    def _answered(self, device: str, answer: WriteDone | WriteFailed | ReadBack) -> None:
-        self._busy.discard(device)
-        self.feed(answer)
-        self._serve(device)
 
     # -- receipts ------------------------------------------------------------------------------
 

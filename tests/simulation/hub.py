@@ -14,9 +14,11 @@ from sqlalchemy import Engine, select
 
 from hub.command.issuer import CommandIssuer
 from hub.command.leader import Company, Leader
+from hub.command.order_service import OrderService
 from hub.command.orders import Wish
 from hub.ledger import book
 from hub.ledger.tables import CommandRow
+from hub.registry.writable import Writables
 from protocols.clock import Clock, Instant
 from protocols.command import Command, decode_command, decode_renewal
 from protocols.errors import BusError
@@ -72,6 +74,7 @@ class Installation:
     judge: Judge
     edges: tuple[str, ...]
     wishes: Wishes
+    writables: Writables
     lease_s: float
 
 
@@ -141,6 +144,7 @@ class SimHub(Process):
         self.leader = Leader(company, clock, self.issuer.fence, LEADER_S)
         self.leader._seat = cast(Seat, _Bucket(self))
         self.issuer.arm(HUB_KEY, self._bus, self.leader)
+        self.people = OrderService(SITE, self.sessions, self.issuer, shared.writables, clock)
         for desk in self.issuer.desks.values():
             desk._drafter._new_id = self._new_id
         self._taken = 0
@@ -205,6 +209,7 @@ class SimHub(Process):
             await pause(seconds)
 
     async def _act(self) -> None:
+        await self.people.step()
         await self.issuer.act()
 
     def _decide(self) -> None:
@@ -213,7 +218,7 @@ class SimHub(Process):
 
     async def _receipts(self) -> None:
         kept, now = self.shared.store.rows, self.clock
-        if not self.leader.epoch:
+        if not self.issuer.epoch:
             return
         if len(kept) > self._taken:
             rows = list(enumerate(kept, start=1))
@@ -221,6 +226,7 @@ class SimHub(Process):
             moves = await book.take_receipts(self.sessions, SITE, rows[after:])
             self._taken = len(rows)
             self.issuer.answered(moves)
+            self.people.answered(moves)
         elif now.mono_s() - self._closed_s > 5.0:
             self._closed_s = now.mono_s()
             await book.close_unanswered(self.sessions, SITE, now.now().wall_ns)

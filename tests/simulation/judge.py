@@ -1,13 +1,16 @@
 """The judge: stands outside, sees every signed message, every receipt, every write, and what machines show.
 
-wrong_write   a write at a device that no live lease of the winning rung and no fallback explains
-accepted      a yes to what had to be refused
-stuck         a point on neither winner nor fallback longer than three ticks and its sequence
-receipts      an accepted command without exactly one last receipt, or one that the store never got
-ledger        a command that stands in the ledger otherwise than its receipts say, or was sent before its row
-chain         a chain that does not verify
-epoch, fence  one term of office for two lives of hubs; an edge that forgets which it has obeyed
-office        not one hub in office long after all has healed
+    wrong_write   a write at a device that no live lease of the winning rung and no fallback explains
+    accepted      a yes to what had to be refused
+    stuck         a point on neither winner nor fallback longer than three ticks and its sequence
+    receipts      an accepted command without exactly one last receipt, or one that the store never got
+    ledger        a command that stands there otherwise than its receipts say, or was sent before its row
+    orders        an order of a person without an end, that came back, or that lives on after its end
+    chain         a chain that does not verify
+    epoch, fence  one term of office for two lives of hubs; an edge that forgets which it has obeyed
+    office        not one hub in office long after all has healed
+
+What it knows of each edge stands in `judge_book.py`.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ from protocols.command import ACTS, Command, CommandKind, Level, Renewal, lease_
 from protocols.receipt import TERMINAL, Receipt, Received, Refused
 from protocols.refusal import Refusal
 from tests.simulation.devices import Machine
-from tests.simulation.judge_book import ENDS, EdgeBook, PointBook, grant_of, stuck_after_s
+from tests.simulation.judge_book import ENDS, EdgeBook, act, grant_of, operate, stuck_after_s
 from tests.simulation.plant import SITE, Spec
 from tests.simulation.timeline import NS, Story
 
@@ -200,13 +203,13 @@ class Judge:
 
     def _grant(self, book: EdgeBook, command: Command, now_ns: int) -> None:
         if command.kind in ACTS:
-            _act(book, command, now_ns)
+            act(book, command, now_ns)
             return
         point = book.points[command.point]
         if command.kind is CommandKind.SELECT:
             point.chosen, point.group = grant_of(command, now_ns), command.group
         elif command.kind is CommandKind.OPERATE:
-            _operate(book, point, command, now_ns)
+            operate(book, point, command, now_ns)
         elif command.kind in ENDS:
             for key, grant in list(point.grants.items()):
                 begun = grant.steps[0][0] <= now_ns
@@ -279,23 +282,3 @@ class Judge:
 
 def _one_step(command: Command, answer: Refused) -> bool:
     return command.kind is CommandKind.SET and answer.code is Refusal.SELECTION
-
-
-def _act(book: EdgeBook, command: Command, now_ns: int) -> None:
-    undo = {CommandKind.LIFT: "lock_out", CommandKind.OPT_IN: "opt_out", CommandKind.RESUME: "stop"}
-    if command.kind in undo:
-        if command.kind is not CommandKind.RESUME or command.confirm is not None:
-            book.latches.pop((undo[command.kind], command.point), None)
-        return
-    timed = command.lease_s > 0
-    book.latches[command.kind.value, command.point] = now_ns + command.lease_s * NS if timed else math.inf
-
-
-def _operate(book: EdgeBook, point: PointBook, command: Command, now_ns: int) -> None:
-    family = [one for one in book.points.values() if one.group == point.group] if command.group else [point]
-    for one in family:
-        if one.chosen is not None:
-            start_ns = max(now_ns, one.chosen.steps[0][0])
-            one.chosen.steps = [(start_ns, one.chosen.steps[0][1])]
-            one.grants[one.chosen.level, None] = one.chosen
-            one.chosen = None

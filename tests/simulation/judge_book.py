@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from protocols.command import BOUNDS, Command, CommandKind, Level, Renewal
-from tests.simulation.plant import COOL_DOWN_S, HORIZON_S, MAX_ECHO_S, MAX_LEASE_S, SITE, Spec, cap_hash
+from tests.simulation.plant import HORIZON_S, MAX_ECHO_S, MAX_LEASE_S, SITE, Spec, cap_hash
 from tests.simulation.timeline import NS
 
 LADDER: Final = (Level.OPERATOR, Level.GRID_LIMIT, Level.SCHEDULE, Level.OPTIMISER)
@@ -58,6 +58,7 @@ class EdgeBook:
     points: dict[str, PointBook] = field(default_factory=dict)
     boot: str = ""
     run: int = 0
+    now_ns: int = 0
     alive: bool = False
     fences: dict[str, tuple[int, int]] = field(default_factory=dict)
     known: set[bytes] = field(default_factory=set)
@@ -187,12 +188,31 @@ def grant_of(command: Command, now_ns: int) -> Grant:
     return Grant(command.id, command.issuer, command.level, steps, until_ns, bound, bool(command.steps))
 
 
+def act(book: EdgeBook, command: Command, now_ns: int) -> None:
+    """What an act of a person changes."""
+    undo = {CommandKind.LIFT: "lock_out", CommandKind.OPT_IN: "opt_out", CommandKind.RESUME: "stop"}
+    if command.kind in undo:
+        if command.kind is not CommandKind.RESUME or command.confirm is not None:
+            book.latches.pop((undo[command.kind], command.point), None)
+        return
+    timed = command.kind is CommandKind.OPT_OUT and command.lease_s > 0
+    book.latches[command.kind.value, command.point] = now_ns + command.lease_s * NS if timed else math.inf
+
+
+def operate(book: EdgeBook, point: PointBook, command: Command, now_ns: int) -> None:
+    """What was selected becomes a lease, with all of its group."""
+    family = [one for one in book.points.values() if one.group == point.group] if command.group else [point]
+    for one in family:
+        if one.chosen is not None:
+            start_ns = max(now_ns, one.chosen.steps[0][0])
+            one.chosen.steps = [(start_ns, one.chosen.steps[0][1])]
+            one.grants[one.chosen.level, None] = one.chosen
+            one.chosen = None
+
+
 def stuck_after_s(specs: dict[str, Spec], spec: Spec) -> float:
     """Three ticks and a sequence: polls that show a foreign value, each member of its group, dwell. [s]."""
     family = [one for one in specs.values() if one.fallback["kind"] == "release_group"]
     members = len(family) if spec in family else 1
     dwell_s = float(spec.duty.get("dwell_s", 0.0))
     return 3 * 0.25 + 3.0 + members * (2 * spec.settle_s + 1.0) + dwell_s
-
-
-__all__ = ["COOL_DOWN_S", "EdgeBook", "Grant", "PointBook", "grant_of", "stuck_after_s"]

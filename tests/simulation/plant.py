@@ -119,12 +119,17 @@ def cap_hash(device: str) -> bytes:
     return device.encode().ljust(16, b".")[:16]
 
 
-def _point_rules(spec: Spec) -> PointRules:
-    limits = WriteLimits.model_validate({
+def limits_of(spec: Spec) -> WriteLimits:
+    """What its write block says."""
+    return WriteLimits.model_validate({
         "point": spec.point.split("/")[2], "unit": spec.unit, "low": spec.low, "high": spec.high,
         "max_lease_s": MAX_LEASE_S, "settle_s": spec.settle_s, "tolerance": 0.01, "levels": _PLANS,
         "fallback": spec.fallback, "duty": spec.duty or None,
     })  # fmt: skip
+
+
+def _point_rules(spec: Spec) -> PointRules:
+    limits = limits_of(spec)
     return PointRules(
         spec.device, limits.point, limits, cap_hash(spec.device), proven=True, tolerance=0.01, poll_s=POLL_S,
         watchdog_s=spec.watchdog_s, switch_poll_s=POLL_S if spec.hand else None, zone=spec.zone,

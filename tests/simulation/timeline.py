@@ -105,10 +105,14 @@ class Process:
             raise Died
         self._steps_left -= 1
 
-    def later(self, seconds: float, do: Callable[[], None]) -> None:
+    def later(self, seconds: float, do: Callable[[], object]) -> None:
         """Do something in this life; a frozen process does it once it is thawed."""
+        self.timeline.after(seconds, self.in_this_life(do))
+
+    def in_this_life(self, do: Callable[[], object]) -> Callable[[], None]:
+        """Something that is done only while this life lasts."""
         life = self._life
-        self.timeline.after(seconds, lambda: self._do(life, do))
+        return lambda: self._do(life, do)
 
     def every(self, seconds: float, do: Callable[[], None], phase_s: float = 0.0) -> None:
         """Do something again and again in this life."""
@@ -123,7 +127,7 @@ class Process:
         """Run a coroutine in this life."""
         self._advance(self._life, work)
 
-    def _do(self, life: int, do: Callable[[], None]) -> None:
+    def _do(self, life: int, do: Callable[[], object]) -> None:
         if life != self._life:
             return
         if self.timeline.now_ns < self.frozen_until_ns:

@@ -17,6 +17,7 @@ from hub.command.orders import Wish
 from hub.ledger.moves import ISSUED, Standing, moved
 from hub.ledger.tables import CommandRow
 from protocols.receipt import TERMINAL, Receipt, Received, Refused, Verified, encode_receipt, kind_of
+from tests.simulation.api import Api, writables_of
 from tests.simulation.bus import Bus, Store
 from tests.simulation.database import new_database
 from tests.simulation.devices import machines_of
@@ -24,7 +25,7 @@ from tests.simulation.edge import SimEdge, Site
 from tests.simulation.hub import Installation, SimHub
 from tests.simulation.judge import Finding, Judge
 from tests.simulation.persons import Console
-from tests.simulation.plant import SITE, Spec, draw_edge
+from tests.simulation.plant import Spec, draw_edge
 from tests.simulation.timeline import NS, Story, Timeline
 from tests.simulation.weather import Weather
 
@@ -66,10 +67,12 @@ class Whole:
         self.plan = self._draw_plan()
         shared = Installation(
             bus, new_database(), self.site.store, self.judge, tuple(self.edges), self._wishes,
+            writables_of(self.specs),
             self.chance.choice([6.0, 10.0]),
         )  # fmt: skip
         self.shared = shared
         self.hubs = [SimHub(f"hub{number}", shared, str(seed)) for number in (1, 2)]
+        self.api = Api(shared.engine, self.judge, self.specs, str(seed))
         self.console = Console(bus, self.judge, self.specs, str(seed))
         self.weather = Weather(Random(f"{seed}/weather"), self.site, self.edges, self.hubs)  # noqa: S311  a seed replays
 
@@ -82,6 +85,8 @@ class Whole:
         self._watchdogs()
         self._spread(3.0, CHAOS_S, self.chance.uniform(1.0, 6.0), self.weather.strike)
         self._spread(3.0, CHAOS_S, self.chance.uniform(0.7, 4.0), self.console.act_at_will)
+        self._spread(3.0, CHAOS_S, self.chance.uniform(1.0, 6.0), self.api.order_at_will)
+        self._spread(3.0, END_S, 1.0, self.api.judge_leases)
         self._spread(HEALED_S, HEALED_S + 9.0, 1.5, self._lift_all)
         if self.chance.random() < 0.5:
             self.timeline.after(LAST_WISH_S, self._hubs_away)
@@ -146,6 +151,9 @@ class Whole:
         self.timeline.after(0.5, self._watchdogs)
 
     def _lift_all(self) -> None:
+        if self.chance.random() < 0.5:
+            self.api.undo_all()
+            return
         for name, book in self.judge.books.items():
             for kind, scope in sorted(book.latches):
                 self.console.lift(name, kind, scope)
@@ -166,6 +174,7 @@ class Whole:
             self._edge_is_at_rest(name, edge)
         self._receipts_are_whole()
         self._ledger_is_true()
+        self.api.judge_orders()
 
     def _edge_is_at_rest(self, name: str, edge: SimEdge) -> None:
         for machine in edge.machines.values():
@@ -215,6 +224,3 @@ def _untrue(row: CommandRow, told: Sequence[Receipt]) -> str:
     if any(isinstance(receipt, Refused) for receipt in told) and row.verdict != "refused":
         return f"verdict {row.verdict}, it was refused"
     return ""
-
-
-__all__ = ["SITE", "Outcome", "Whole"]
