@@ -26,6 +26,13 @@ _ACCEPTED: Final = 202
 _UP_S: Final = 30.0
 
 
+def order_body(number: int, value: float) -> dict[str, object]:
+    """What a person asks for, as the API takes it."""
+    return {
+        "kind": "set", "target": point(number), "value": value, "unit": "°C", "for_s": 600, "reason": "bench",
+    }  # fmt: skip
+
+
 @dataclass(slots=True)
 class OrderClient:
     """Some people, each with a token, on one connection.
@@ -70,13 +77,11 @@ class OrderClient:
     async def ask(self, number: int, value: float) -> httpx.Response:
         """Order a value as the next person."""
         self._turn += 1
-        body = {
-            "kind": "set", "target": point(number), "value": value, "unit": "°C", "for_s": 600,
-            "reason": "bench",
-        }  # fmt: skip
         token = self.tokens[self._turn % len(self.tokens)]
         return await self.http.post(
-            f"/api/v1/sites/{SITE}/orders", json=body, headers={"Authorization": f"Bearer {token}"}
+            f"/api/v1/sites/{SITE}/orders",
+            json=order_body(number, value),
+            headers={"Authorization": f"Bearer {token}"},
         )
 
     async def set(self, number: int, value: float) -> tuple[float, float]:
