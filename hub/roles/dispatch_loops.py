@@ -61,7 +61,7 @@ class DispatchLoops:
         backoff = Backoff(first_s=0.5, most_s=5.0)
         async with asyncio.TaskGroup() as group:
             for loop in (
-                self.leader.run,
+                self._lead,
                 self._open_lane,
                 self._beats,
                 self._holders,
@@ -78,10 +78,13 @@ class DispatchLoops:
     async def farewell(self) -> None:
         """Release everything and leave the office; what belongs to it is still listened to meanwhile."""
         async with asyncio.TaskGroup() as group:
-            going_on = [group.create_task(loop()) for loop in (self._beats, self._receipts, self.leader.run)]
+            going_on = [group.create_task(loop()) for loop in (self._beats, self._receipts, self._lead)]
             await self.issuer.farewell()
             for task in going_on:
                 task.cancel()
+
+    async def _lead(self) -> None:
+        await self.leader.run()
 
     async def _open_lane(self) -> None:
         await self.lane.keep(self.bus.jetstream())
