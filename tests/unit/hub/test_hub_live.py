@@ -11,6 +11,7 @@ import httpx
 import jwt
 import msgpack
 import pytest
+from nats.aio.msg import Msg
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -21,7 +22,9 @@ from hub.roles import api
 from hub.roles.options import RoleOptions
 from hub.store.schema import open_writer
 from protocols import subjects
+from protocols.ask import Answer, decode_question
 from protocols.heartbeat import Heartbeat
+from protocols.holder import Holder, Holders
 from runtime import bus as plant_bus
 from runtime.children import free_port
 from runtime.clock import SystemClock, VirtualClock
@@ -137,6 +140,58 @@ async def test_values_and_status_reach_a_signed_in_socket(hub: Hub) -> None:
         assert [value["source_time"] is None for value in told["values"]] == [False, True]
         await _until(socket, lambda message: message.get("edge", {}).get("link") == "up")
         await client.close()
+
+
+async def test_orders_and_holders_reach_a_signed_in_socket_and_the_dispatcher_is_nudged(hub: Hub) -> None:
+    edge = await plant_bus.connect(hub.bus.login("edge1"))
+    other = await plant_bus.connect(hub.bus.login("hub"))
+    nudges = await other.subscribe(subjects.event("demo", "order"))
+    await other.flush()
+    token = await hub.token()
+    async with hub.live() as socket:
+        await _sign_in(socket, token)
+        await _until(socket, lambda message: message.get("bus") == "up")
+        held = Holder("demo/comp1/role_set_code", "operator", 1.0, 60.0, "olga", "test")
+        told = Holders("edge1", SystemClock().now(), whole=True, holders=(held,))
+        await edge.publish(subjects.holders("edge1"), told.encode())
+        await edge.publish(subjects.holders("edge1"), b"nonsense")
+        news = await _until(socket, lambda message: message["type"] == "holders")
+        assert [(one["point"], one["actor"], one["old"]) for one in news["holders"]] == [
+            ("demo/comp1/role_set_code", "olga", True),  # no heartbeat of this edge was heard
+        ]
+        body = {"kind": "stop", "target": "all", "reason": "smoke"}
+        headers = {"Authorization": f"Bearer {token}"}
+        placed = await hub.http.post("/sites/demo/orders", json=body, headers=headers)
+        assert placed.status_code == 202, placed.text
+        assert (await nudges.next_msg(5)).data == b""
+        order = await _until(socket, lambda message: message["type"] == "order")
+        assert order["order"] == placed.json()
+    await edge.close()
+    await other.close()
+
+
+async def test_a_new_api_asks_the_edges_who_holds_their_points(
+    prepared: tuple[RoleOptions, str, RunningBus],
+) -> None:
+    options, password, bus = prepared
+    edge = await plant_bus.connect(bus.login("edge1"))
+
+    async def answer(message: Msg) -> None:
+        assert decode_question(message.data).kind == "holders"
+        held = Holder("demo/comp1/role_set_code", "stopped", None, None, "olga", "smoke")
+        await message.respond(Answer([held._asdict()]).encode())
+
+    await edge.subscribe(subjects.ask("edge1"), cb=answer)
+    await edge.flush()
+    async with _running(options):
+        hub = Hub(options.port, password, bus)
+        headers = {"Authorization": f"Bearer {await hub.token()}"}
+        async with asyncio.timeout(10):
+            while not (rows := (await hub.http.get("/sites/demo/holders", headers=headers)).json()):
+                await asyncio.sleep(0.02)
+        assert [(row["rung"], row["actor"], row["why"]) for row in rows] == [("stopped", "olga", "smoke")]
+        await hub.http.aclose()
+    await edge.close()
 
 
 @pytest.mark.parametrize("first", ["{}", "not json", '{"type":"auth","token":"x","site":"demo"}'])
