@@ -151,6 +151,7 @@ describe('setting a value', () => {
     expect(asked[1]?.kind).toBe('select')
     expect(dialog.find('.operate').exists()).toBe(false)
     await becomes('o2', { kind: 'select', state: 'received' })
+    expect(dialog.find('.done').text()).toBe('Close')
     expect(dialog.find('.operate-now').attributes('disabled')).toBeDefined()
     await type(dialog, 'person', 'second')
     await type(dialog, 'again', 'secret')
@@ -250,6 +251,10 @@ describe('the table of set-points', () => {
     expect(live.running()).toEqual([])
     useControl().takeOrder(order({ kind: 'test', commands: ['q'] }))
     expect(live.running().map((one) => one.id)).toEqual(['c'])
+    useControl().takeOrder(order({ kind: 'operate', commands: ['q'] }))
+    expect(live.running().map((one) => one.id)).toEqual(['c'])
+    useControl().takeOrder(order({ kind: 'release', commands: ['q'] }))
+    expect(live.running()).toEqual([])
   })
 })
 

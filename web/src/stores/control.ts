@@ -17,8 +17,8 @@ const CALM_MS = 1500
 /** Roles that may ask for set-points and acts. */
 const MAY = new Set(['admin', 'operator'])
 
-/** Kinds of orders whose commands are set-points, or end them. */
-const VALUED = new Set<Order['kind']>(['set', 'select', 'operate', 'release', 'cancel'])
+/** Kinds of orders whose commands are set-points, or end them; an operate carries out the command of its selection. */
+const VALUED = new Set<Order['kind']>(['set', 'select', 'release'])
 
 /** Who holds a point and the moment (page monotonic, seconds) at which its ages were true. */
 export interface HeldAt {
@@ -41,7 +41,7 @@ export const useControl = defineStore('control', () => {
 
   /** The override of a person on each point that has one. */
   const overrides = computed(() => overridesIn(orders.values()))
-  /** Commands that ask for no value to be held: questions and acts. */
+  /** Commands that ask for no value to be held: questions, second steps and acts. */
   const questions = computed(() => new Set([...orders.values()].flatMap((order) => (VALUED.has(order.kind) ? [] : order.commands))))
 
   /** Read set-points and orders, once for each link; what comes next of orders is pushed. @throws {Problem} */
