@@ -1,6 +1,7 @@
 """The loops of the dispatch role: office, lane, heartbeats, receipts, plans, decisions, orders.
 
-A hub that stands by listens only: it takes in no receipts (the leader's desk waits for them), plans nothing.
+A hub that stands by, or may be overtaken by now, listens only: it takes in no receipts (the leader's desk waits
+for them), plans nothing.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ class DispatchLoops:
 
     async def _receipts(self) -> None:
         while True:
-            moves = await self.intake.take() if self.issuer.epoch else []
+            moves = await self.intake.take() if self.issuer.may_speak() else []
             self.issuer.answered(moves)
             self.people.answered(moves)
             if moves:

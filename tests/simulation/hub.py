@@ -218,7 +218,7 @@ class SimHub(Process):
 
     async def _receipts(self) -> None:
         kept, now = self.shared.store.rows, self.clock
-        if not self.issuer.epoch:
+        if not self.issuer.may_speak():
             return
         if len(kept) > self._taken:
             rows = list(enumerate(kept, start=1))

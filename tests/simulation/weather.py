@@ -78,7 +78,7 @@ class Weather:
             self.bus.cut.discard(name)
             self.bus.flush()
 
-        self._for(14.0, heal)
+        self._for(11.0, heal)
 
     def _bus_crash(self) -> None:
         self.tell("the bus dies")
@@ -114,7 +114,7 @@ class Weather:
     def _hub_freezes(self) -> None:
         hub = self.chance.choice(self.hubs)
         self.tell(f"{hub.name} is frozen")
-        seconds = self.chance.choice([LEADER_S / 2, LEADER_S + 2.0, 12.0])
+        seconds = self.chance.choice([LEADER_S / 2, LEADER_S + 2.0, 11.0])
         hub.frozen_until_ns = self.site.timeline.now_ns + round(seconds * 1e9)
 
     def _edge_dies(self) -> None:
@@ -127,7 +127,7 @@ class Weather:
                 edge.end("is killed")
             edge.start(new_boot=new_boot)
 
-        self._for(self.chance.choice([1.0, 12.0]), heal)
+        self._for(self.chance.choice([1.0, 11.0]), heal)
 
     def _wall(self) -> None:
         shift_s = self.chance.choice([-86400.0, -30.0, 30.0, 86400.0 * 365])

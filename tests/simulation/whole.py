@@ -30,10 +30,10 @@ from tests.simulation.timeline import NS, Story, Timeline
 from tests.simulation.weather import Weather
 
 CHAOS_S: Final = 30.0
-HEALED_S: Final = CHAOS_S + 16.0
+HEALED_S: Final = CHAOS_S + 12.0
 """By now the longest fault has healed."""
-LAST_WISH_S: Final = HEALED_S + 10.0
-END_S: Final = LAST_WISH_S + 20.0
+LAST_WISH_S: Final = HEALED_S + 9.0
+END_S: Final = LAST_WISH_S + 18.0
 """By now every lease is over, and its last receipt is in the ledger."""
 
 
@@ -87,7 +87,7 @@ class Whole:
         self._spread(3.0, CHAOS_S, self.chance.uniform(0.7, 4.0), self.console.act_at_will)
         self._spread(3.0, CHAOS_S, self.chance.uniform(1.0, 6.0), self.api.order_at_will)
         self._spread(3.0, END_S, 1.0, self.api.judge_leases)
-        self._spread(HEALED_S, HEALED_S + 9.0, 1.5, self._lift_all)
+        self._spread(HEALED_S, HEALED_S + 8.0, 1.5, self._lift_all)
         if self.chance.random() < 0.5:
             self.timeline.after(LAST_WISH_S, self._hubs_away)
         self.timeline.run(round(END_S * NS))
