@@ -1,7 +1,7 @@
 """The loops of the dispatch role: office, lane, heartbeats, receipts, plans, decisions, orders.
 
-A hub that stands by, or may be overtaken by now, listens only: it takes in no receipts (the leader's desk waits
-for them), plans nothing.
+A hub that stands by, or may be overtaken by now, listens only: it takes in no receipts (the leader's desk
+waits for them), plans nothing.
 """
 
 from __future__ import annotations
