@@ -155,6 +155,8 @@ def test_a_dead_hub_is_seen_at_once_and_nothing_stale_looks_live(page: Page, dem
     assert page.evaluate("document.querySelectorAll('[data-q=good], [data-q=uncertain]').length") == 0
     assert page.evaluate("document.querySelectorAll('.plant g[data-standing]:not(.stale)').length") == 0
     assert WORDS["zh"]["commands"]["lost"] in seen
+    assert page.evaluate("document.querySelectorAll('tr[data-point]:not(.old)').length") == 0
+    assert page.evaluate("document.querySelectorAll('tr[data-point] button:not([disabled])').length") == 0
     page.until(
         "document.querySelector('.banner') === null && document.querySelector('.plant [data-q=good]')", 60
     )
