@@ -131,9 +131,8 @@ class Alone:
     def _admit(self) -> None:
         if self._other:
             _log.warning("%s: no other agent has this id any more; this one writes", self._edge)
-        self._other = ""
-        _write_mark(self._state, "")
-        self._may = True
+            _write_mark(self._state, "")
+        self._other, self._may = "", True
         self._admitted.set()
 
     def _lost(self, holder: Claimant) -> None:

@@ -1,0 +1,126 @@
+"""Who may write, against a real bus: the record of an edge, its permission, and what a box remembers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from nats.aio.client import Client
+from nats.errors import NoRespondersError
+from nats.errors import TimeoutError as NatsTimeoutError
+
+from edge_agent.alone import HOLD_S, Alone
+from edge_agent.contest import Claimant, decode_claimant
+from protocols.subjects import BUCKET_EDGES, edge_key, edge_record
+from runtime.bus import connect, ensure_streams
+from runtime.clock import SystemClock, VirtualClock
+from runtime.nats_server import running_bus
+
+OTHER = Claimant("bootb:1:9", "run_b", 40)
+
+
+def begun(state: Path, clock: VirtualClock) -> Alone:
+    state.mkdir(exist_ok=True)
+    return Alone("edge1", state, 3, clock, lambda: None)
+
+
+def test_a_start_without_a_bus_waits_a_moment_and_then_goes_on(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    alone = begun(tmp_path, clock)
+    assert not alone.may_write()
+    clock.advance(HOLD_S)
+    assert alone.may_write()
+    assert alone.trouble == ""
+
+
+def test_a_box_that_has_seen_another_agent_only_reads_over_restarts_until_the_bus_says_otherwise(
+    tmp_path: Path,
+) -> None:
+    clock = VirtualClock()
+    (tmp_path / "other_agent").write_text("another agent runs with the id edge1", encoding="utf-8")
+    alone = begun(tmp_path, clock)
+    clock.advance(86_400.0)
+    assert not alone.may_write()
+    assert alone.trouble == "another agent runs with the id edge1"
+
+
+async def until(holds: Callable[[], bool], most_s: float = 10.0) -> None:
+    async with asyncio.timeout(most_s):
+        while not holds():
+            await asyncio.sleep(0.02)
+
+
+async def record(hub: Client) -> bytes:
+    entry = await (await hub.jetstream().key_value(BUCKET_EDGES)).get(edge_key("edge1"))
+    return entry.value or b""
+
+
+@pytest.mark.net
+async def test_a_holder_that_finds_another_in_its_place_ends_its_run_and_remembers(tmp_path: Path) -> None:
+    ends: list[bool] = []
+    state = tmp_path / "edge"
+    state.mkdir()
+    with running_bus(tmp_path) as bus:
+        hub, edge = await connect(bus.login("hub")), await connect(bus.login("edge1"))
+        await ensure_streams(hub.jetstream())
+        alone = Alone("edge1", state, 3, SystemClock(), lambda: ends.append(True))
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(alone.run(edge))
+            await until(alone.may_write)
+            assert decode_claimant(await record(hub)).epoch == 3
+            bucket = await hub.jetstream().key_value(BUCKET_EDGES)
+            await bucket.put(edge_key("edge1"), OTHER.encode())
+            await until(lambda: bool(ends))
+            assert not alone.may_write()
+            assert "another agent runs with the id edge1 (start 40" in alone.trouble
+            assert decode_claimant(await record(hub)) == OTHER, "it is not taken back from a living one"
+            running.cancel()
+        assert (state / "other_agent").exists()
+        await edge.close()
+        await hub.close()
+
+
+@pytest.mark.net
+async def test_a_later_run_of_the_same_box_takes_the_record_at_once_with_a_higher_epoch(
+    tmp_path: Path,
+) -> None:
+    ends: list[bool] = []
+    state = tmp_path / "edge"
+    state.mkdir()
+    (state / "epoch").write_text("3\n", encoding="ascii")
+    with running_bus(tmp_path) as bus:
+        hub, edge = await connect(bus.login("hub")), await connect(bus.login("edge1"))
+        await ensure_streams(hub.jetstream())
+        for epoch, takes in ((4, True), (5, True), (5, False)):
+            alone = Alone("edge1", state, epoch, SystemClock(), lambda: ends.append(True))
+            async with asyncio.TaskGroup() as tasks:
+                running = tasks.create_task(alone.run(edge))
+                await until(alone.may_write if takes else lambda: bool(ends), 2.0)
+                running.cancel()
+        assert (state / "epoch").read_text(encoding="ascii") == "5\n", "the next run counts from here"
+        assert decode_claimant(await record(hub)).epoch == 5
+        await edge.close()
+        await hub.close()
+
+
+@pytest.mark.net
+async def test_an_edge_writes_and_reads_its_own_record_and_no_other(tmp_path: Path) -> None:
+    with running_bus(tmp_path, ("edge1", "edge2")) as bus:
+        hub, thief = await connect(bus.login("hub")), await connect(bus.login("edge1"))
+        await ensure_streams(hub.jetstream())
+        bucket = await hub.jetstream().key_value(BUCKET_EDGES)
+        await bucket.put(edge_key("edge2"), OTHER.encode())
+        js = thief.jetstream(timeout=0.5)
+        with pytest.raises((NoRespondersError, NatsTimeoutError, TimeoutError)):
+            await thief.request(edge_record("edge2"), b"x", timeout=0.5)
+        with pytest.raises((NoRespondersError, NatsTimeoutError, TimeoutError)):
+            await js.get_msg(f"KV_{BUCKET_EDGES}", subject=edge_record("edge2"), direct=True)
+        await thief.publish(edge_record("edge2"), b"x", reply=edge_record("edge1"))
+        await thief.flush()
+        entry = await bucket.get(edge_key("edge2"))
+        assert entry.value == OTHER.encode()
+        await js.publish(edge_record("edge1"), OTHER.encode())
+        await thief.close()
+        await hub.close()
