@@ -17,6 +17,7 @@ from typing import Final
 from hub.command.drafting import Drafter
 from hub.command.errands import MOST_SENDS, RESEND_S, UNDERWAY_S, Errands
 from hub.command.orders import PLANNER, Again, Errand, Fresh, Held, Issuer, Out, Place, Wish, pause_s
+from hub.command.renewals import Renewals
 from hub.command.standing import Pace, Standing
 from hub.ledger.moves import of_one_copy
 from protocols.command import Command, CommandKind, Level, Renewal
@@ -27,14 +28,7 @@ from protocols.receipt import TERMINAL, Mismatch, Receipt, Received, Verified, W
 
 ECHO_MAX_S: Final = 5.0
 """Heartbeats older than this are not echoed; the edge itself refuses from 10 s on. [s]"""
-RENEW_S: Final = 3.0
-_RENEW_EARLY_S: Final = 0.6
-"""Renewals follow a heartbeat, one a second; the one next to the grid of 3 s is taken. [s]"""
-_RENEW_LATE: Final = 0.5
-"""When so much of a lease has passed without a renewal, new set-points wait for the next one. [-]"""
 _LOST_PAUSE_S: Final = 5.0
-_REFRESH_S: Final = 1.5
-"""A heartbeat this young still mirrors the edge's list of leases. [s]"""
 _UNTOLD_S: Final = 3.0
 """So long into a term what was taken over stays although nobody has said yet that it is wanted. [s]"""
 _GOING_ON: Final = (Received, Written, Verified, Mismatch)
@@ -47,7 +41,7 @@ class Desk:
         self, issuer: Issuer, edge: str, new_id: Callable[[], bytes] = lambda: os.urandom(16)
     ) -> None:
         self._edge = edge
-        self._late_s = _RENEW_LATE * issuer.lease_s
+        self._renewals = Renewals(issuer.lease_s)
         self._drafter = Drafter(issuer, edge, new_id)
         self._errands = Errands(self._drafter)
         self._standing = Standing()
@@ -58,8 +52,6 @@ class Desk:
         self._wishes: dict[Level, list[Wish]] = {}
         self._held: dict[Place, Held] = {}
         self._paused_until_s: dict[Place, float] = {}
-        self._renewed_s = float("-inf")
-        self._renewed: frozenset[bytes] = frozenset()
         self._foreign: set[bytes] = set()
 
     @property
@@ -85,7 +77,7 @@ class Desk:
     @property
     def renewed(self) -> frozenset[bytes]:
         """Ids the newest renewal names."""
-        return self._renewed
+        return self._renewals.named
 
     @property
     def idle(self) -> bool:
@@ -212,7 +204,7 @@ class Desk:
         return [*outs, *([renewal] if renewal is not None else [])]
 
     def _sets(self, beat: Heartbeat, now_s: float) -> Iterator[Out]:
-        late = self._renewal_is_late(now_s)
+        late = self._renewals.late(self._to_renew(now_s), now_s)
         for wish in (*self._wishes.get(Level.OPERATOR, ()), *self._wishes.get(Level.OPTIMISER, ())):
             if not self._reachable(wish, beat):
                 continue
@@ -281,23 +273,18 @@ class Desk:
         yield Again(command, held.order_id)
 
     def _renewal(self, beat: Heartbeat, now_s: float) -> Renewal | None:
-        due = now_s - self._renewed_s >= RENEW_S - _RENEW_EARLY_S and now_s - self._beat_s <= _REFRESH_S
         mine = {held.command.id for held in self._to_renew(now_s)}
-        if not due or not mine or self._errands.under_way(now_s):
+        if not mine or not self._renewals.due(now_s, self._beat_s) or self._errands.under_way(now_s):
             return None
         if any(not held.seen and now_s - held.first_sent_s < UNDERWAY_S for held in self._held.values()):
             return None
         if {bytes.fromhex(ident) for ident in beat.leases} - self._foreign != mine:
             return None  # a release or an unknown lease is still there; its end makes the lists equal
-        self._renewed_s, self._renewed = now_s, frozenset(mine)
+        self._renewals.made(mine, now_s)
         return self._drafter.renewal(mine, beat)
 
     def _to_renew(self, now_s: float) -> list[Held]:
         return [held for held in self._held.values() if held.seen and self._is_wanted(held, now_s)]
-
-    def _renewal_is_late(self, now_s: float) -> bool:
-        since_s = [held.first_sent_s for held in self._to_renew(now_s)]
-        return bool(since_s) and now_s - max(min(since_s), self._renewed_s) > self._late_s
 
     def _pause(self, place: Place, until_s: float) -> None:
         self._paused_until_s[place] = max(until_s, self._paused_until_s.get(place, 0.0))
