@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub.registry.site import Registry
+from hub.registry.site import Registry, load_site_devices
 from protocols.point import PointId
 from protocols.write_block import Duty, WriteBlock, WriteLimits
-from runtime.site import devices_file, load_devices, load_write_blocks
+from runtime.site import load_write_blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def load_writables(config_dir: Path, registry: Registry) -> dict[str, Writable]:
         str(one.point): one
         for edge in site.edges
         for block in load_write_blocks(
-            config_dir, site.id, load_devices(config_dir, devices_file(config_dir, site.id, edge))
+            config_dir, site.id, load_site_devices(config_dir, site.id, edge)
         ).values()
         for one in _of(block)
     }

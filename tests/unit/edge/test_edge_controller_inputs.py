@@ -19,6 +19,7 @@ from edge_agent.image import Image
 from edge_agent.prove import sign_blocks
 from edge_agent.settings import Place, load_accepted, load_site
 from hub.registry.site import load_registry
+from hub.registry.writable import load_writables
 from plant.control.controller_inputs import device_of, own_inputs
 from plant.control.controllers import ControllerBook, Loc, SequencerController
 from plant.units.compressor import ROLE_STANDBY, ROLE_TRIM
@@ -168,6 +169,8 @@ def test_limits_of_an_input_that_do_not_fit_its_file_are_refused(
 def test_the_hub_knows_the_inputs_as_points_of_the_edge(place: Place) -> None:
     registry = load_registry(place.config, "demo")
     assert registry.devices["air"].edge == "edge1"
+    writable = load_writables(place.config, registry)["demo/air/pressure_target_bar_g"]
+    assert (writable.edge, writable.limits.low, writable.limits.high) == ("edge1", 6.3, 6.9)
     spec = registry.points[PointId("demo", "air", "pressure_target_bar_g")]
     assert (spec.unit, spec.kind, spec.label.zh) == ("bar(g)", "setpoint", "压力目标")
 
