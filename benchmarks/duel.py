@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sqlite3
 import subprocess
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -24,6 +25,7 @@ from nats.aio.msg import Msg
 from benchmarks.edge_orders import point
 from benchmarks.edge_rig import until
 from benchmarks.hub_rig import HubRig, hub_rig
+from hub.database import FILE
 from protocols.command import Command, decode_command
 from protocols.errors import BusError, ContractError
 from protocols.receipt import Received, decode_receipt
@@ -39,6 +41,7 @@ _LOWEST_C: Final = 30.0
 _STEP_C: Final = 0.02
 _STEPS: Final = 3400
 _NEWER_S: Final = 30.0
+_LOCK_S: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ class Fight:
     Attributes:
         epochs: Of the stopped hub, and of the one that took over.
         failover_s: From the stop to the first write of the other at the device. [s]
+        free: Whether the stopped hub left the database to the other.
         late_messages: Commands of the old epoch that came to the bus after the first of the new one.
         accepted: Commands of the old epoch that the edge accepted after the first of the new one.
         written: Values of the old epoch that the device was given after that.
@@ -55,6 +59,7 @@ class Fight:
 
     epochs: tuple[int, int]
     failover_s: float
+    free: bool
     late_messages: int
     accepted: int
     written: int
@@ -78,8 +83,11 @@ class Ring:
     received: dict[bytes, float] = field(default_factory=dict)
     _count: int = 0
 
-    async def fight(self, lease_s: float) -> Fight:
+    async def fight(self, lease_s: float, *, anywhere: bool = False) -> Fight:
         """Stop the leader for its lease and `AWAKE_S`, and watch until it has been awake for as long.
+
+        Stopped anywhere it often holds the lock of the embedded database, and the other can take office only
+        when it goes on; so mostly it is stopped elsewhere, and the other works before it goes on.
 
         Raises:
             BusError: Nobody takes over, or writes nothing.
@@ -88,16 +96,33 @@ class Ring:
         claim = await self.rig.leader()
         await self._written_by(claim.epoch)
         await asyncio.sleep(self.chance.uniform(0.0, 1.0))
-        os.kill(claim.holder.pid, signal.SIGSTOP)
         begun_s = clock.mono_s()
+        os.kill(claim.holder.pid, signal.SIGSTOP)
         try:
-            taken = await self.rig.leader(claim.epoch)
-            written_s = await self._written_by(taken.epoch)
+            if anywhere:
+                free = await self._database_is_free()
+            else:
+                begun_s, free = await self._stopped_elsewhere(claim.holder.pid), True
             await asyncio.sleep(max(0.0, begun_s + lease_s + AWAKE_S - clock.mono_s()))
         finally:
             os.kill(claim.holder.pid, signal.SIGCONT)
+        taken = await self.rig.leader(claim.epoch)
+        written_s = await self._written_by(taken.epoch)
         await asyncio.sleep(AWAKE_S)
-        return self._judge((claim.epoch, taken.epoch), written_s - begun_s)
+        return self._judge((claim.epoch, taken.epoch), written_s - begun_s, free=free)
+
+    async def _stopped_elsewhere(self, pid: int) -> float:
+        """Let it go on and stop it again until it holds no lock; when it was. [s, boot clock]."""
+        while True:
+            begun_s = self.rig.clock.mono_s()
+            if await self._database_is_free():
+                return begun_s
+            os.kill(pid, signal.SIGCONT)
+            await asyncio.sleep(self.chance.uniform(0.005, 0.05))
+            os.kill(pid, signal.SIGSTOP)
+
+    async def _database_is_free(self) -> bool:
+        return await asyncio.to_thread(_can_be_written, self.rig.options.state / FILE)
 
     async def order(self) -> None:
         """Ask for one value after the other until cancelled."""
@@ -132,7 +157,7 @@ class Ring:
         ]
         return min(times, default=None)
 
-    def _judge(self, epochs: tuple[int, int], failover_s: float) -> Fight:
+    def _judge(self, epochs: tuple[int, int], failover_s: float, *, free: bool) -> Fight:
         newest: dict[bytes, int] = defaultdict(int)
         for one in self.commands:
             newest[one.id] = max(newest[one.id], one.epoch)
@@ -146,6 +171,7 @@ class Ring:
         return Fight(
             epochs,
             failover_s,
+            free,
             late_messages=sum(one.epoch < epochs[1] for one in self.commands[first:]),
             accepted=sum(self.received.get(ident, 0.0) > new_s for ident in old),
             written=sum(
@@ -153,6 +179,16 @@ class Ring:
                 for one in self.rig.device.written
             ),
         )
+
+
+def _can_be_written(path: Path) -> bool:
+    with closing(sqlite3.connect(path, timeout=_LOCK_S, isolation_level=None)) as database:
+        try:
+            database.execute("BEGIN IMMEDIATE")
+            database.execute("ROLLBACK")
+        except sqlite3.OperationalError:
+            return False
+        return True
 
 
 @asynccontextmanager

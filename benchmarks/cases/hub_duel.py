@@ -17,6 +17,8 @@ from benchmarks.registry import Case, Figures, Result
 DUELS: Final = int(os.environ.get("EMS_DUELS", "20"))
 """How many; `EMS_DUELS=100 make bench CASE=hub_duel` is the long proof."""
 LEASE_S: Final = 2.0
+ANYWHERE: Final = 5
+"""In each fifth duel the leader is stopped wherever it is, also while it holds the database's lock."""
 
 
 def run() -> Result:
@@ -33,14 +35,15 @@ async def duels(count: int, lease_s: float) -> Figures:
     with tempfile.TemporaryDirectory(prefix="ems_bench_") as name:
         async with ring(Path(name), lease_s) as made:
             fights = []
-            for _ in range(count):
-                fights.append(await made.fight(lease_s))
+            for turn in range(count):
+                fights.append(await made.fight(lease_s, anywhere=turn % ANYWHERE == ANYWHERE - 1))
                 print(fights[-1], file=sys.stderr, flush=True)
-    failover_s = np.array([one.failover_s for one in fights])
+    failover_s = np.array([one.failover_s for one in fights if one.free])
     return {
         "duels": float(len(fights)),
         "old_epoch_writes": float(sum(one.accepted + one.written for one in fights)),
         "old_epoch_messages": float(sum(one.late_messages for one in fights)),
+        "stopped_with_lock": float(sum(not one.free for one in fights)),
         "failover_p50_s": float(np.percentile(failover_s, 50)),
         "failover_max_s": float(failover_s.max()),
         "lease_s": lease_s,
