@@ -30,6 +30,7 @@ class Sources:
         lines: How each device stands at its bus.
         buses: Device to the name of its bus.
         outlet: Figures of the outlet; gives None where there is none.
+        read_only: Why this agent writes nothing, because another has the edge's record; empty when it may.
     """
 
     meters: Meters
@@ -38,10 +39,12 @@ class Sources:
     lines: Lines
     buses: Mapping[str, str]
     outlet: Callable[[], OutletMeter | None]
+    read_only: Callable[[], str] = str
 
 
 async def exposition(sources: Sources) -> str:
     """All metrics of this instant."""
+    troubles = len(sources.journal.troubles) + bool(sources.read_only())
     waiting, stored = await sources.journal.pending(), await sources.journal.stored_bytes()
     return "".join(
         [
@@ -51,9 +54,7 @@ async def exposition(sources: Sources) -> str:
             _family("journal_rows", "gauge", "Rows the hub has not committed.", [({}, waiting)]),
             _family("journal_bytes", "gauge", "Bytes of these rows.", [({}, stored)]),
             _family("samples_total", "counter", "Samples journalled.", [({}, sources.journal.polled)]),
-            _family(
-                "troubles", "gauge", "Faults a person should see to.", [({}, len(sources.journal.troubles))]
-            ),
+            _family("troubles", "gauge", "Faults a person should see to.", [({}, troubles)]),
             *_lanes(sources.uplink),
             *_outlet(sources.outlet()),
             *_process(),

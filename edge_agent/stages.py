@@ -99,7 +99,7 @@ async def stages_of(
         )
         keys = {device.id: line_key(device) for device in site.edge.devices}
         outlet = OutletStage(site.edge, groups, clock, place.state)
-        sources = Sources(meters, journal, uplink, lines, keys, outlet.meter)
+        sources = Sources(meters, journal, uplink, lines, keys, outlet.meter, lambda: alone.trouble)
         on = tally.counted(meters.counted(ByException(site, groups).thinned(outlet.beside(journal.put))))
         poller = Poller(groups, lines, image, on, clock)
         health = Health(accepted, vitals, journal, clock)
