@@ -45,12 +45,17 @@ async def run(options: RoleOptions) -> None:
         history.close()
 
 
-async def carry_out(options: RoleOptions, planner_of: Callable[[tuple[Sessions, Clock]], Planner]) -> None:
+async def carry_out(
+    options: RoleOptions,
+    planner_of: Callable[[tuple[Sessions, Clock]], Planner],
+    lease_s: float = LEASE_S,
+) -> None:
     """Command what people and a planner want until cancelled; then release what the planner holds.
 
     Args:
         options: Where.
         planner_of: Makes the planner, from business database and clock.
+        lease_s: Length of each lease. [s]
 
     Raises:
         ConfigError: The site cannot be read.
@@ -66,7 +71,7 @@ async def carry_out(options: RoleOptions, planner_of: Callable[[tuple[Sessions, 
     try:
         lane = CommandLane(sorted({known.edge for known in registry.devices.values()}))
         bus = await connect(options.login, lane.on_bus)
-        issuer = CommandIssuer(options.site, lane.edges, sessions, clock, LEASE_S)
+        issuer = CommandIssuer(options.site, lane.edges, sessions, clock, lease_s)
         leader = Leader(Company(options.site, bus, sessions), clock, issuer.fence, options.leader_lease_s)
         issuer.arm(key, bus, leader)
         people = OrderService(options.site, sessions, issuer, writables, clock)

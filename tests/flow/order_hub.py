@@ -24,6 +24,8 @@ from protocols.heartbeat import Heartbeat
 PLANNED = 2
 """The set-point the planner wants held."""
 PLAN_C = 30.0
+LEASE_S = 30.0
+"""Long enough for a killed role to be there again on a machine that has much else to do. [s]"""
 
 
 class SamePlan:
@@ -75,7 +77,7 @@ async def _run(name: str, options: RoleOptions) -> None:
         if name == "ingest":
             await ingest.run(options)
         else:
-            await dispatch.carry_out(options, lambda _: SamePlan())
+            await dispatch.carry_out(options, lambda _: SamePlan(), LEASE_S)
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ LOCAL = 4
 """The register of the local switch, after the set-points."""
 BUSY_S = 20.0
 """Patience on a machine that has other things to do."""
+START_S = 60.0
 NS = 1_000_000_000
 NOBODYS = "-"
 """No hash of any password."""
@@ -113,8 +114,8 @@ class Plant:
         await until(is_so, BUSY_S, f"{point(number)} held by {rung}, {self.holders.get(point(number))}")
         return self.holders[point(number)]
 
-    async def shows(self, number: int, value: float) -> None:
-        await until(lambda: self.device.value(number) == value, BUSY_S, f"s{number} at {value}")
+    async def shows(self, number: int, value: float, most_s: float = BUSY_S) -> None:
+        await until(lambda: self.device.value(number) == value, most_s, f"s{number} at {value}")
 
     async def on_win(self, message: Msg) -> None:
         self.holders.update((one.point, one) for one in decode_holders(message.data).holders)
@@ -185,6 +186,7 @@ async def plant(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plant
             await plant.bus.subscribe("win.edge1", cb=plant.on_win)
             await plant.bus.subscribe("hb.edge1", cb=plant.on_beat)
             with _dispatch(plant) as plant.dispatcher:
+                await plant.shows(PLANNED, PLAN_C, START_S)
                 yield plant
             await made.end_agent(signal.SIGTERM)
 
