@@ -20,7 +20,7 @@ HELPED = (
     "hub configuration", "hub configuration send", "hub configuration list", "hub configuration save",
     "edge save", "edge restore", "edge rules check",
     "edge rules try", "doctor", "hub init", "hub openapi", "hub admin", "hub admin reset", "sim", "sim run",
-    "sim fault", "sim history",
+    "sim fault", "sim history", "command", "command set", "command resume", "hub audit", "edge audit",
 )  # fmt: skip
 
 
@@ -50,6 +50,11 @@ def test_every_help_has_an_example(command: str) -> None:
     [
         ("cook", "No such command 'cook'"),
         ("hub cook", "No such command 'cook'"),
+        ("command set a/b/c 1 --for 1m", "say why"),
+        ("command stop all --reason x --hub ftp://x", "is no address"),
+        ("hub audit --state /nowhere", "run `ems hub init` first"),
+        ("hub audit --state /nowhere --since soon", "no length of time"),
+        ("edge audit /nowhere", "is missing"),
         ("demo --fro 90", "No such option: --fro"),
         ("demo --for abc", "Invalid value for '--for'"),
         ("demo --for 74", "FOR=74 is too short"),
