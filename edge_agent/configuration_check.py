@@ -111,15 +111,23 @@ def _objections(configuration: Configuration, now: Accepted, wanted: Accepted) -
 def _touched(now: Accepted, wanted: Accepted) -> Iterator[str]:
     devices = {device.id: device for device in wanted.site.edge.devices}
     for name, block in now.blocks.items():
+        if name not in devices and _is_controller(now.site.device(name)):
+            continue  # its inputs go with it: nobody can write them, and nothing of a machine rests on them
         if name not in devices:
             yield f"device {name!r} has a write block and is gone"
         elif devices[name].connection != now.site.device(name).connection:
             yield f"device {name!r} has a write block and another connection"
         else:
             yield from _changed(block, now.site.profile_of(name), wanted.site.profile_of(name))
-    for name in devices:
+    for name, device in devices.items():
+        if _is_controller(device):
+            continue  # limits of its inputs hold for whoever runs by this name, and it cannot act from far
         if name not in now.blocks and block_file(now.place.state, name).exists():
             yield f"device {name!r} is new and would take over a write block that lies at the box"
+
+
+def _is_controller(device: Device) -> bool:
+    return device.connection.kind == "controller"
 
 
 def _acting(now: Accepted, wanted: Accepted) -> Iterator[str]:

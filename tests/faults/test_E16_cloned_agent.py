@@ -80,7 +80,7 @@ class Machine:
                 self.writes.append(address)
             return None
 
-        registers = SimData(0, values=[67, 2, 12, 2, FREE, 2], datatype=SimType.REGISTERS)
+        registers = SimData(0, values=[67, 2, 12, 2, FREE, 2, 0], datatype=SimType.REGISTERS)
         server = ModbusTcpServer(
             SimDevice(id=1, simdata=[registers], action=note), address=("127.0.0.1", self.port)
         )

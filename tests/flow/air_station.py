@@ -36,7 +36,7 @@ from runtime.nats_server import BusConfig, NatsServer, seed_file
 
 TEXT: Final = {"en": "x", "zh": "x"}
 TARGET: Final = "demo/air/pressure_target_bar_g"
-HEADER, STATE, FLOW, PERMIT, SET = range(5)
+HEADER, STATE, FLOW, PERMIT, SET, _OTHER, LOCAL = range(7)
 """Registers of the hall: pressure, then state, flow, permit and pressure set-point of the second machine."""
 FREE: Final = 65
 """What the machine holds by itself, in tenths of a bar."""
@@ -56,6 +56,7 @@ def write_configs(folder: Path, port: int) -> None:
         point("permit_set_code", "code", PERMIT, "setpoint"),
         point("pressure_set_bar_g", "bar(g)", SET, "setpoint", 0.1),
         point("other_set_code", "code", 5, "setpoint"),
+        point("local_mode_code", "code", LOCAL, "state"),
     ]
     profile = {"id": "hall", "label": TEXT, "protocol": "modbus", "equipment": "compressor", "points": points}
     at = {"kind": "modbus", "host": "127.0.0.1", "port": port}
@@ -89,7 +90,12 @@ def write_configs(folder: Path, port: int) -> None:
         "devices/hall.yaml": profile,
         "sites/demo/edge1.yaml": {"site": "demo", "edge": "edge1", "devices": [device]},
         "sites/demo/edge1.controllers.yaml": {"controllers": [air]},
-        "sites/demo/write/hall.yaml": {**place, "device": "hall", "points": [*codes, pressure]},
+        "sites/demo/write/hall.yaml": {
+            **place,
+            "device": "hall",
+            "local_mode_point": "local_mode_code",
+            "points": [*codes, pressure],
+        },
         "sites/demo/write/air.yaml": {**place, "device": "air", "points": [target]},
     }
     for name, document in files.items():
@@ -155,8 +161,10 @@ async def until(holds: Callable[[], bool], most_s: float = 20.0) -> None:
 
 @asynccontextmanager
 async def hall(port: int) -> AsyncIterator[AsyncModbusTcpClient]:
-    """Two machines of six registers, and a hand on them."""
-    unit = SimDevice(id=1, simdata=[SimData(0, values=[67, 2, 12, 2, FREE, 2], datatype=SimType.REGISTERS)])
+    """Two machines of seven registers, and a hand on them."""
+    unit = SimDevice(
+        id=1, simdata=[SimData(0, values=[67, 2, 12, 2, FREE, 2, 0], datatype=SimType.REGISTERS)]
+    )
     server = ModbusTcpServer(unit, address=("127.0.0.1", port))
     await server.serve_forever(background=True)
     client = AsyncModbusTcpClient("127.0.0.1", port=port)

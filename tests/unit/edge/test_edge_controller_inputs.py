@@ -10,6 +10,8 @@ import pytest
 import yaml
 
 from edge_agent.commission.comparing import refuse_uncompared
+from edge_agent.configuration_check import Refused, Staged, check_staged
+from edge_agent.configuration_store import ConfigurationStore
 from edge_agent.controllers.file import load_controllers
 from edge_agent.controllers.inputs import InputDriver
 from edge_agent.controllers.laws import law_of
@@ -17,18 +19,19 @@ from edge_agent.controllers.stage import ControllerStage
 from edge_agent.gate.book import point_rules
 from edge_agent.image import Image
 from edge_agent.prove import sign_blocks
-from edge_agent.settings import Place, load_accepted, load_site
+from edge_agent.settings import Accepted, Place, load_accepted, load_site
 from hub.registry.site import load_registry
 from hub.registry.writable import load_writables
 from plant.control.controller_inputs import device_of, own_inputs
 from plant.control.controllers import ControllerBook, Loc, SequencerController
 from plant.units.compressor import ROLE_STANDBY, ROLE_TRIM
+from protocols.configuration import Configuration
 from protocols.errors import ConfigError, DeviceRefusedError
 from protocols.point import PointId
 from protocols.quality import Quality
 from runtime.clock import SystemClock
 from runtime.keys import create_signing_key, load_signing_key
-from runtime.site import load_write_blocks
+from runtime.site import configuration_files, load_write_blocks
 
 AIR = """\
 controllers:
@@ -164,6 +167,29 @@ def test_limits_of_an_input_that_do_not_fit_its_file_are_refused(
     path.write_text(BLOCK.replace(old, new), encoding="utf-8")
     with pytest.raises(ConfigError, match=words):
         load_write_blocks(place.config, "demo", load_site(place, place.config))
+
+
+def sent(place: Place, controllers: str) -> Accepted | Refused:
+    """What the box says to a configuration of the hub that holds these controllers."""
+    files = configuration_files(place.config, place.site, place.edge)
+    files["sites/demo/edge1.controllers.yaml"] = controllers.encode()
+    wanted = Configuration(1, "demo", "edge1", "00ff", 1, "test", "", files)
+    folder = ConfigurationStore(place.state, place.edge).keep(wanted, b"")
+    return check_staged(Staged(folder, wanted), load_accepted(place))
+
+
+def test_the_hub_may_take_a_controller_away_and_not_move_what_its_signed_limits_rest_on(place: Place) -> None:
+    signed(place)
+    gone = sent(place, "controllers: []")
+    assert isinstance(gone, Accepted), gone
+    assert "air" not in gone.blocks
+    moved = sent(place, AIR.replace("target_bar_g: 6.7", "target_bar_g: 6.5"))
+    assert isinstance(moved, Refused)
+    assert "goes back to what its file says; write: fallback: {kind: value, value: 6.5}" in moved.detail
+    fewer = sent(place, AIR.replace("id: comp1,", "id: other1,"))
+    assert isinstance(fewer, Refused)
+    assert "'comp1_place_code' is no set-point" in fewer.detail
+    assert isinstance(sent(place, AIR), Accepted)
 
 
 def test_the_hub_knows_the_inputs_as_points_of_the_edge(place: Place) -> None:
