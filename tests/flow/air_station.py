@@ -139,7 +139,7 @@ class Hub:
             v=1, id=secrets.token_bytes(16), issuer="hub", key_id=key_id(key.public_key()), site="demo",
             edge="edge1", agent_epoch=beat.agent_epoch, point=where, kind=kind, value=value,
             unit="bar(g)" if sets else "", level=Level.OPTIMISER if sets else Level.OPERATOR,
-            start_in_s=0.0, lease_s=4.0 if sets else 0.0, echo=Echo(beat.boot, beat.reading_ms), epoch=1,
+            start_in_s=0.0, lease_s=3.0 if sets else 0.0, echo=Echo(beat.boot, beat.reading_ms), epoch=1,
             seq=self.seq, revision=1, expect=None,
             cap_hash=bytes.fromhex(beat.cap_hashes["air"]) if sets else b"", reason="test", actor="ada",
         )  # fmt: skip

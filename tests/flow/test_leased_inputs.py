@@ -26,7 +26,7 @@ async def test_a_leased_target_is_followed_and_the_file_s_value_comes_back(tmp_p
         assert verified.value == 6.4, "read back from the controller itself"
         await shows(machine, 64, 2.0)
         await until(lambda: hub.holders[TARGET].rung == "optimiser")
-        await shows(machine, 67, 4.0 + 3.0)  # the lease has ended
+        await shows(machine, 67, 3.0 + 3.0)  # the lease has ended
         assert [kind_of(one) for one in hub.receipts if one.id == ident][-2:] == ["expired", "fallbackdone"]
         await until(lambda: hub.holders[TARGET].rung == "fallback")
         assert hub.holders[TARGET].value == 6.7
