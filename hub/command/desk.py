@@ -100,6 +100,16 @@ class Desk:
         """Whether a command of an order was sent and is not over."""
         return self.holds(order_id) or self._errands.sent(order_id)
 
+    def accepted(self, ident: bytes) -> bool:
+        """Whether the edge has taken a command that is not over."""
+        held = any(h.command.id == ident and (h.seen or h.answered) for h in self._held.values())
+        return held or self._errands.accepted(ident)
+
+    def carrier(self, order_id: str) -> bytes | None:
+        """Id of the command that carries an order now; None when there is none."""
+        held = next((h.command.id for h in self._held.values() if h.order_id == order_id), None)
+        return held or self._errands.carrier(order_id)
+
     def under_way(self, place: Place) -> bool:
         """Whether a command for a place is on its way, so that the lease before it may yet come back."""
         held = self._held.get(place)

@@ -8,6 +8,7 @@ from typing import Final
 
 from hub.command.drafting import Drafter
 from hub.command.orders import Again, Errand, Fresh, Held, Out, Place
+from hub.ledger.moves import of_one_copy
 from protocols.command import Command, CommandKind, Level
 from protocols.heartbeat import Heartbeat
 from protocols.receipt import TERMINAL, Receipt
@@ -58,6 +59,14 @@ class Errands:
         """Whether something of an order is on its way."""
         return any(held.order_id == order_id for held in self._sent.values())
 
+    def accepted(self, ident: bytes) -> bool:
+        """Whether the edge has taken a command that is not over."""
+        return ident in self._sent and self._sent[ident].answered
+
+    def carrier(self, order_id: str) -> bytes | None:
+        """Id of the newest command of an order that is on its way."""
+        return next((i for i, held in reversed(self._sent.items()) if held.order_id == order_id), None)
+
     def releases(self, place: Place) -> bool:
         """Whether a place is being given back, as far as is known."""
         ends = [held for held in self._sent.values() if held.command.kind is CommandKind.RELEASE]
@@ -70,7 +79,7 @@ class Errands:
     def answered(self, receipt: Receipt) -> Held | None:
         """Take a receipt in; gives what it answers. A release is over with any answer."""
         held = self._sent.get(receipt.id)
-        if held is None:
+        if held is None or (held.answered and of_one_copy(receipt)):
             return None
         if isinstance(receipt, TERMINAL) or held.command.kind is CommandKind.RELEASE:
             del self._sent[receipt.id]

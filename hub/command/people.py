@@ -15,7 +15,7 @@ from hub.command.errands import MOST_SENDS
 from hub.command.orders import is_passing
 from hub.command.policy import Known, edges_of, refusal
 from hub.command.work import Work, errand_of, wish_of
-from hub.ledger.moves import NO_ANSWER, OVER, REFUSED, VERIFIED
+from hub.ledger.moves import NO_ANSWER, OVER, REFUSED, VERIFIED, of_one_copy
 from hub.ledger.orders import ENDED, Change, Order
 from hub.ledger.orders import REFUSED as ORDER_REFUSED
 from hub.ledger.tables import CommandRow
@@ -93,8 +93,11 @@ class People:
     def answered(self, order_id: str, command_hex: str, receipt: Receipt, now_s: float) -> None:
         """Take in what an edge says of a command of an order."""
         work = self._open.get(order_id)
-        if work is None:
+        desk = self._desks.get(receipt.edge)
+        if work is None or desk is None or (of_one_copy(receipt) and desk.accepted(receipt.id)):
             return
+        if work.holds and desk.carrier(order_id) not in {None, receipt.id}:
+            return  # of a command that a newer one of the same order has taken the place of
         work.begun = True
         if _may_be_asked_anew(work, receipt, now_s):
             return

@@ -256,6 +256,17 @@ def test_a_refusal_that_says_nothing_of_the_order_is_asked_anew_a_little_later(o
     assert (again.value, office.said()) == (50.0, [])
 
 
+def test_the_end_of_a_command_does_not_end_the_order_a_newer_command_carries(office: Office) -> None:
+    ident = office.ask(CommandKind.SET, POINT, 50.0)
+    (first,) = office.turn()
+    office.answer(ident, Refused(first.id, "edge1", POINT, AT, Refusal.OUT_OF_ORDER, ""))
+    (second,) = office.turn(1.0)
+    office.answer(ident, Superseded(first.id, "edge1", POINT, AT, second.id))
+    assert office.said() == []
+    office.answer(ident, Superseded(second.id, "edge1", POINT, AT, bytes(16)))
+    assert office.said() == [(ident, ENDED, "superseded")]
+
+
 def test_a_stop_goes_to_every_edge_until_the_last_one_has_it(office: Office) -> None:
     ident = office.ask(CommandKind.STOP, "zone:hall")
     first, second = office.turn()
@@ -355,6 +366,21 @@ def test_a_selection_becomes_a_lease_under_its_own_id_once_it_is_operated(office
     (renewal,) = office.desks["edge1"].next(office.now_s)
     assert isinstance(renewal, Renewal)
     assert office.desks["edge1"].holds(chosen)
+
+
+def test_a_second_copy_that_comes_too_late_says_nothing_of_a_selection_that_was_taken(office: Office) -> None:
+    chosen = office.ask(CommandKind.SELECT, STEPPED, 1.0)
+    (select,) = office.turn()
+    office.beat()
+    (copy,) = office.turn(2.5)
+    assert copy.id == select.id
+    office.answer(chosen, Received(select.id, "edge1", STEPPED, AT, 40.0))
+    office.answer(chosen, Refused(select.id, "edge1", STEPPED, AT, Refusal.OUT_OF_ORDER, ""))
+    office.beat()
+    assert office.turn(1.0) == []
+    assert office.said() == []
+    office.ask(CommandKind.OPERATE, STEPPED, 1.0, of=chosen)
+    assert [command.kind for command in office.turn()] == [CommandKind.OPERATE]
 
 
 def test_an_operate_without_its_selection_never_goes_out(office: Office) -> None:
