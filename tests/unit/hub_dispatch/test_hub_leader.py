@@ -2,19 +2,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from nats.aio.client import Client
 
+from hub.command.election import Claim
 from hub.command.leader import Company, Leader, decode_leader_news
 from hub.database import Sessions
 from hub.ledger import book
 from protocols.errors import BusError
 from protocols.subjects import BUCKET_LEADER, event
 from runtime.bus import connect, ensure_streams
+from runtime.bus_seat import Seat
 from runtime.clock import SystemClock
 from runtime.nats_server import RunningBus, running_bus
+from runtime.process import own_name
 
 pytestmark = pytest.mark.net
 LEASE_S = 0.6
@@ -74,6 +78,27 @@ async def test_a_hub_that_resigns_leaves_the_seat_free_at_once(bus: Client, sess
     assert not first.may_speak()
     await second.step()
     assert second.epoch == 2
+
+
+async def test_nobody_waits_for_a_process_that_has_ended(bus: Client, sessions: Sessions) -> None:
+    for started, epoch in ((0, 0), (1, 7)):
+        dead = replace(own_name(), started=own_name().started - started)
+        seat = Seat(bus, "demo", 5.0)
+        record = await seat.read()
+        claim = Claim("other", dead, 6, 0.0, 100.0)
+        assert await seat.write(claim.encode(), record.revision if record is not None else 0)
+        leader = leader_of(bus, sessions)
+        await leader.step()
+        assert leader.epoch == epoch
+
+
+async def test_a_record_that_cannot_be_read_is_somebodys_for_a_lease(bus: Client, sessions: Sessions) -> None:
+    assert await Seat(bus, "demo", 5.0).write(b"of a version to come", 0)
+    leader = leader_of(bus, sessions)
+    await leader.step()
+    assert leader.epoch == 0
+    await stepped(leader, lambda: leader.epoch > 0)
+    assert leader.epoch == 1
 
 
 async def test_the_epoch_is_above_database_record_and_fence(bus: Client, sessions: Sessions) -> None:
