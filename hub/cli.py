@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from hub.auth.people_cli import app as person
 from hub.command.election import LEASE_S
 from hub.ledger.audit_cli import audit
 from hub.registry.cli import app as configuration
@@ -21,6 +22,7 @@ app = typer.Typer(no_args_is_help=True, help="The central hub: store, page, fore
 admin = typer.Typer(no_args_is_help=True, help="The person `admin`.\n\nExample: ems hub admin reset")
 app.add_typer(admin, name="admin")
 app.add_typer(configuration, name="configuration")
+app.add_typer(person, name="person")
 app.command()(audit)
 
 ConfigOption = Annotated[Path, typer.Option(help="Folder with sites/, devices/, tariffs/, emissions/.")]

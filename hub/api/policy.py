@@ -7,12 +7,11 @@ from typing import Annotated, Final
 from fastapi import Depends, HTTPException, Request
 
 from hub.api.deps import require_caller
+from hub.auth.people import ROLES
 from hub.auth.tokens import Caller
 
 ADMIN: Final = "admin"
 OPERATOR: Final = "operator"
-VIEWER: Final = "viewer"
-ROLES: Final = (ADMIN, OPERATOR, VIEWER)
 
 _READ: Final = frozenset(ROLES)
 COMMAND: Final = frozenset({ADMIN, OPERATOR})

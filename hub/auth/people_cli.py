@@ -1,0 +1,100 @@
+"""`ems hub person …`: who may sign in, on the machine of the hub."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from protocols.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hub.auth.people import Act
+
+_T = TypeVar("_T")
+
+app = typer.Typer(
+    no_args_is_help=True, help="Who may sign in.\n\nExample: ems hub person add olga --role operator"
+)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Small letters, like olga or o.smith.")]
+Site = Annotated[str, typer.Option(help="Site whose audit notes it.")]
+State = Annotated[Path, typer.Option(help="The hub's own folder.")]
+
+
+@app.command()
+def add(
+    name: Name,
+    *,
+    role: Annotated[str, typer.Option(help="admin, operator (both may command) or viewer.")],
+    site: Site = "demo",
+    state: State = Path("var/hub"),
+) -> None:
+    """Add a person and print their password once.
+
+    Example: ems hub person add olga --role operator
+    """
+    from hub.auth import people  # noqa: PLC0415  the help needs none of it
+
+    act = _act(site)
+    typer.echo(f"{name}: {asyncio.run(_with(state, lambda sessions: people.add(sessions, name, role, act)))}")
+
+
+@app.command()
+def password(name: Name, *, site: Site = "demo", state: State = Path("var/hub")) -> None:
+    """Give a person a new password, print it once and end all of their sessions.
+
+    Example: ems hub person password olga
+    """
+    from hub.auth import people  # noqa: PLC0415  the help needs none of it
+
+    act = _act(site)
+    typer.echo(f"{name}: {asyncio.run(_with(state, lambda sessions: people.renew(sessions, name, act)))}")
+
+
+@app.command()
+def remove(name: Name, *, site: Site = "demo", state: State = Path("var/hub")) -> None:
+    """Remove a person; open sessions end at once, what they did stays in the audit.
+
+    Example: ems hub person remove olga
+    """
+    from hub.auth import people  # noqa: PLC0415  the help needs none of it
+
+    act = _act(site)
+    asyncio.run(_with(state, lambda sessions: people.remove(sessions, name, act)))
+    typer.echo(f"{name} is removed")
+
+
+@app.command("list")
+def list_(*, state: State = Path("var/hub")) -> None:
+    """Show everybody and their role.
+
+    Example: ems hub person list
+    """
+    from hub.auth import people  # noqa: PLC0415  the help needs none of it
+
+    for name, role in asyncio.run(_with(state, people.everybody)):
+        typer.echo(f"{name}  {role}")
+
+
+def _act(site: str) -> Act:
+    from hub.auth.people import Act  # noqa: PLC0415  the help needs none of it
+    from runtime.clock import SystemClock  # noqa: PLC0415  as above
+
+    return Act(site, f"{getpass.getuser()} (system)", SystemClock().now().wall_ns)
+
+
+async def _with(state: Path, work: Callable[..., Awaitable[_T]]) -> _T:
+    from hub.database import FILE, create_engine, embedded_url, sessions_of  # noqa: PLC0415  the help needs none of it
+
+    if not (state / FILE).exists():
+        raise ConfigError(f"there is no hub in {state}; run `ems hub init` first or give another --state")
+    engine = create_engine(embedded_url(state))
+    try:
+        return await work(sessions_of(engine))
+    finally:
+        await engine.dispose()
