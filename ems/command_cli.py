@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -37,7 +38,7 @@ _USER: Final = "admin"
 _WAIT_S: Final = 30.0
 
 
-@app.command("set")
+@app.command("set", context_settings={"ignore_unknown_options": True})  # a value may be below zero
 def set_(  # noqa: PLR0913  a command line
     point: PointArg,
     value: Annotated[float, typer.Argument(metavar="VALUE", help="In the unit of the point.")],
@@ -59,6 +60,8 @@ def set_(  # noqa: PLR0913  a command line
     """
     for_s = spans.seconds(length)
     say_why(reason)
+    if not math.isfinite(value) or not math.isfinite(expect or 0.0):
+        raise ConfigError(f"{value} is no value that a machine can have")
 
     def work(desk: Desk) -> int:
         known = desk.setpoint(point)
