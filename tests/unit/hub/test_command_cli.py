@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from hub.registry.writable import load_writables
 from hub.store.embedded import EmbeddedStore
 from protocols.heartbeat import Heartbeat
 from protocols.holder import Holder
+from protocols.write_block import Duty
 from runtime.children import free_port
 from runtime.clock import SystemClock
 
@@ -75,8 +76,8 @@ class Hub:
 
         return asyncio.run(with_sessions())
 
-    def carry_out(self, steps: Sequence[Step], kind: str = "set") -> None:
-        """Wait for an open order of a kind, then move it and its command, one step after the other."""
+    def carry_out(self, steps: Sequence[Step], kind: str = "set") -> str:
+        """Wait for an open order of a kind, then move it and its command, step by step; gives its id."""
         row: OrderRow = self._wait_for(kind)
 
         async def take(sessions: Sessions) -> None:
@@ -89,6 +90,7 @@ class Hub:
             self.ledger(partial(_stand, order=row.id, step=step))
         if kind not in {"set", "select"}:
             self.ledger(lambda sessions: orders.move(sessions, row, orders.ENDED, "done", 2))
+        return row.id
 
     def _wait_for(self, kind: str) -> OrderRow:
         for _ in range(500):
@@ -135,7 +137,9 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
 
     async def person(sessions: Sessions) -> None:
         async with sessions.begin() as session:
-            session.add(UserRow(name="admin", role="admin", password=hash_password(PASSWORD), changed_ns=0))
+            stored = hash_password(PASSWORD)
+            session.add(UserRow(name="admin", role="admin", password=stored, changed_ns=0))
+            session.add(UserRow(name="olga", role="operator", password=stored, changed_ns=0))
 
     running.ledger(person)
 
@@ -252,6 +256,34 @@ def test_a_stop_is_released_in_two_steps_that_are_asked_for(
     assert [(row["kind"], row["state"]) for row in rows] == [
         ("resume", "verified"), ("resume", "verified"), ("stop", "verified"),
     ]  # fmt: skip
+
+
+def test_a_discrete_point_is_selected_and_operated_with_a_second_person(
+    hub: Hub, ems: Ems, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control = hub.held[0][1]
+    known = control.writables[POINT]
+    duty = Duty(two_step=True, two_persons=True)
+    limits = known.limits.model_copy(update={"duty": duty})
+    control.writables = {**control.writables, POINT: replace(known, limits=limits)}
+    monkeypatch.setattr("typer.prompt", lambda *_, **__: "olga")
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: True)
+    monkeypatch.setattr("getpass.getpass", lambda _: PASSWORD)
+
+    def move() -> None:
+        select = hub.carry_out(VERIFIED[:1], "select")
+        hub.carry_out(DONE, "operate")
+        for step in VERIFIED[1:]:
+            hub.ledger(partial(_stand, order=select, step=step))
+
+    with ThreadPoolExecutor(1) as pool:
+        moving = pool.submit(move)
+        said = ems(*SET)
+        moving.result(10)
+    assert said.code == 0, said.err
+    assert said.out.splitlines()[-1] == "verified  7.5 °C"
+    rows = json.loads(ems("list", "--json").out)
+    assert [(row["kind"], row["of"]) for row in rows] == [("operate", rows[1]["id"]), ("select", None)]
 
 
 BAD: list[tuple[list[str], str]] = [
