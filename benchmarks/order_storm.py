@@ -17,19 +17,24 @@ from typing import Final
 
 import psutil
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from nats.aio.msg import Msg
 
 from benchmarks.edge_orders import FALLBACK, point
+from benchmarks.edge_rig import until
 from benchmarks.hub_rig import SITE, HubRig
 from benchmarks.order_client import OrderClient, order_body
 from benchmarks.registry import Figures
 from protocols import subjects
 from protocols.command import VERSION, Command, CommandKind, Echo, Level
+from protocols.receipt import decode_receipt
 from protocols.signing import key_id
 from runtime.keys import load_signing_key
+from runtime.supervise import guarded_decode
 
 _BATCH_S: Final = 0.02
 _WORKERS: Final = 32
 _LOW: Final = 30.0
+_ANSWER_S: Final = 120.0
 
 
 @dataclass(slots=True)
@@ -40,6 +45,7 @@ class Watch:
     seconds: float = 0.0
     beat_gap_s: float = 0.0
     edge_cpu_pct: float = 0.0
+    answer_s: float = 0.0
     answers: Counter[int] = field(default_factory=Counter)
 
     def figures(self, where: str, sent: int, dwell_s: float) -> Figures:
@@ -50,6 +56,7 @@ class Watch:
             "writes_per_dwell": self.writes / (self.seconds / dwell_s),
             "beat_gap_max_s": self.beat_gap_s,
             "edge_cpu_pct": self.edge_cpu_pct,
+            **({"answer_after_s": self.answer_s} if self.answer_s else {}),
         }
         return {f"storm_{where}_{name}": value for name, value in figures.items()}
 
@@ -89,7 +96,29 @@ async def on_the_bus(hub: HubRig, number: int, rate_per_s: float, for_s: float) 
                 )
                 await hub.bus.publish(subjects.command("edge1"), one.sealed(key))
             await asyncio.sleep(_BATCH_S)
+    watch.answer_s = await _answered(hub, replace(first, kind=CommandKind.TEST, seq=sent + 1), key)
     return watch, sent
+
+
+async def _answered(hub: HubRig, asked: Command, key: Ed25519PrivateKey) -> float:
+    """How long the edge needs for one question more: behind what the storm left. [s].
+
+    Raises:
+        BusError: It does not answer within two minutes.
+    """
+    answers: list[float] = []
+
+    async def hear(message: Msg) -> None:
+        receipt = guarded_decode(decode_receipt, message.data, "receipt")
+        if receipt is not None and receipt.id == one.id:
+            answers.append(hub.clock.mono_s())
+
+    one, begun_s = replace(asked, id=secrets.token_bytes(16), echo=_echo(hub)), hub.clock.mono_s()
+    heard = await hub.bus.subscribe("rcpt.edge1.*", cb=hear)
+    await hub.bus.publish(subjects.command("edge1"), one.sealed(key))
+    await until(lambda: bool(answers), _ANSWER_S, "an answer after the storm")
+    await heard.unsubscribe()
+    return answers[0] - begun_s
 
 
 async def _posting(hub: OrderClient, number: int, turns: asyncio.Queue[int | None], watch: Watch) -> None:

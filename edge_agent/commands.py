@@ -9,6 +9,7 @@ Nothing of a decision is carried out before its changes are on disk; a store tha
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 from collections import deque
@@ -64,6 +65,8 @@ TICK_S: Final = 0.25
 """Period of the gate's tick; a lease ends at most so much late, plus the write."""
 
 _FETCH_S: Final = 5.0
+_MOST_AT_ONCE: Final = 32
+"""Commands fetched together; each is acknowledged when it was judged. [-]"""
 _RETRY_S: Final = 0.5
 _END_S: Final = 6.0
 _LOOSE_RECEIPTS: Final = 1000
@@ -329,6 +332,10 @@ class CommandService:
     async def _pull_once(self, pull: JetStreamContext.PullSubscription) -> None:
         try:
             messages = await pull.fetch(1, timeout=_FETCH_S)
+            waiting = min(messages[0].metadata.num_pending, _MOST_AT_ONCE - 1)
+            if waiting:  # a storm, with what a person asks for behind it
+                with contextlib.suppress(TimeoutError):
+                    messages += await pull.fetch(waiting, timeout=_RETRY_S)
         except TimeoutError:
             return
         except (NatsError, APIError) as error:
