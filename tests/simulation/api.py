@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any, Final
@@ -25,6 +26,8 @@ from tests.simulation.timeline import NS, Process
 
 _WALL_NS: Final = 1_700_000_000 * NS
 _ORIGIN: Final = Origin("operator", "loopback")
+_HEARD_S: Final = 5.0
+"""So long after a receipt its hub may not know of it yet. [s]"""
 _LATE_S: Final = 5.0
 """By how much the clocks of hubs that jump may differ from the order's, with a turn. [s]"""
 
@@ -156,24 +159,30 @@ class Api(Process):
         """Every order has come to an end, none came back, and the audit tells all of it."""
         with Session(self.engine) as session:
             for row in session.scalars(select(OrderRow)):
-                accepted = [
-                    ident
-                    for ident in session.scalars(select(CommandRow.id).where(CommandRow.order_id == row.id))
-                    if any(isinstance(receipt, Received) for receipt in self.judge.told.get(ident, ()))
-                ]
-                if row.state in OPEN:
-                    self.judge.find(
-                        "orders", f"{row.kind} {row.target} of {row.id[-4:]} is still {row.state}"
-                    )
-                if row.kind == CommandKind.SET.value and len(accepted) > 1:
-                    self.judge.find("orders", f"{row.kind} {row.target} came back after its end")
-                if row.state == REFUSED and accepted:
-                    self.judge.find("orders", f"{row.kind} {row.target} is called refused and was accepted")
+                mine = session.scalars(select(CommandRow.id).where(CommandRow.order_id == row.id)).all()
+                why = self._wrong_end(row, mine)
+                if why:
+                    self.judge.find("orders", f"{row.kind} {row.target}, {row.id[-4:]}: {why}")
             ended = session.scalar(select(func.count()).where(OrderRow.state.in_([ENDED, REFUSED])))
             self.story.tell(self.name, f"{ended} orders have ended")
         broken = now(audit.broken_at(self._sessions, SITE))
         if broken is not None:
             self.judge.find("chain", f"the audit chain of the hub breaks at {broken}")
+
+    def _wrong_end(self, row: OrderRow, mine: Sequence[bytes]) -> str:
+        judge = self.judge
+        accepted = any(
+            isinstance(receipt, Received) for ident in mine for receipt in judge.told.get(ident, ())
+        )
+        taken_ns = min((judge.taken_ns[ident] for ident in mine if ident in judge.taken_ns), default=None)
+        last_ns = max((judge.begun_ns[ident] for ident in mine if ident in judge.begun_ns), default=0)
+        came_back = taken_ns is not None and last_ns > taken_ns + _HEARD_S * NS
+        faults = {
+            f"is still {row.state}": row.state in OPEN,
+            "the plant took it, and it came back": row.kind == CommandKind.SET.value and came_back,
+            "is called refused and was accepted": row.state == REFUSED and accepted,
+        }
+        return next((why for why, is_so in faults.items() if is_so), "")
 
 
 def now(work: Any) -> Any:  # noqa: ANN401  whatever it gives

@@ -30,10 +30,11 @@ from tests.simulation.judge import Judge
 from tests.simulation.plant import HUB_KEY, SITE
 from tests.simulation.timeline import NS, Process, pause
 
-LEADER_S: Final = 3.0
+LEADER_S: Final = 4.0
 """Lease of the leader, short so that there are many changes of office. [s]"""
 
 _ACT_S: Final = 0.25
+_TAKE_S: Final = 0.4
 _DECIDE_S: Final = 1.0
 _PUBLISH_S: Final = 2.0
 _WALL_NS: Final = 1_700_000_000 * NS
@@ -128,6 +129,7 @@ class SimHub(Process):
         super().__init__(name, shared.judge.story.timeline, shared.judge.story, chance)
         self.shared = shared
         self.clock = HubClock(self, chance.uniform(10.0, 1000.0))
+        self.slow_until_ns = 0
         self._ids = 0
         self._bus = cast(Client, _Js(self))
         shared.bus.hubs[name] = lambda data: self._hear(lambda: self.issuer.heard(data))
@@ -151,11 +153,13 @@ class SimHub(Process):
         self._closed_s = clock.mono_s()
         self.spawn(self.leader.run())
         self.spawn(self._again(_ACT_S, self._act))
-        self.spawn(self._again(_ACT_S, self._receipts))
+        self.spawn(self._again(_TAKE_S, self._receipts))
         self.every(_DECIDE_S, self._decide, 0.1)
 
     def wait_s(self) -> float:
         """How long a round to database or bus takes now."""
+        if self.timeline.now_ns < self.slow_until_ns:
+            return self.chance.choice([0.01, 0.5, 3.0])
         return self.chance.uniform(0.0005, 0.01)
 
     # -- the wires -----------------------------------------------------------------------------

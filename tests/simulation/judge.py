@@ -33,7 +33,7 @@ from edge_agent.gate.events import (
 )  # fmt: skip
 from protocols.clock import Instant
 from protocols.command import ACTS, Command, CommandKind, Level, Renewal, lease_list_hash
-from protocols.receipt import TERMINAL, Receipt, Received, Refused
+from protocols.receipt import TERMINAL, Expired, Overridden, Receipt, Received, Refused
 from protocols.refusal import Refusal
 from tests.simulation.devices import Machine
 from tests.simulation.judge_book import ENDS, EdgeBook, act, grant_of, operate, stuck_after_s
@@ -67,6 +67,10 @@ class Judge:
     books: dict[str, EdgeBook] = field(default_factory=dict)
     machines: dict[str, dict[str, Machine]] = field(default_factory=dict)
     told: dict[bytes, list[Receipt]] = field(default_factory=lambda: defaultdict(list))
+    begun_ns: dict[bytes, int] = field(default_factory=dict)
+    """When a command was signed first."""
+    taken_ns: dict[bytes, int] = field(default_factory=dict)
+    """When the plant took the point from a command, or nobody kept it alive."""
     troubled: Counter[str] = field(default_factory=Counter)
     calm_ns: dict[str, int] = field(default_factory=dict)
     terms: dict[int, str] = field(default_factory=dict)
@@ -88,6 +92,8 @@ class Judge:
     def signs(self, data: bytes, message: Command | Renewal, life: str) -> None:
         """An honest holder of a key has signed this."""
         self.signed[data] = message
+        if isinstance(message, Command):
+            self.begun_ns.setdefault(message.id, self.story.timeline.now_ns)
         if message.issuer == "hub" and self.terms.setdefault(message.epoch, life) != life:
             self.find("epoch", f"term {message.epoch} is spoken by {self.terms[message.epoch]} and {life}")
 
@@ -190,6 +196,8 @@ class Judge:
 
     def _receipt(self, book: EdgeBook, receipt: Receipt) -> None:
         self.told[receipt.id].append(receipt)
+        if isinstance(receipt, Overridden | Expired):
+            self.taken_ns.setdefault(receipt.id, self.story.timeline.now_ns)
         point = book.points.get(receipt.point)
         if point is None or not isinstance(receipt, TERMINAL):
             return

@@ -39,10 +39,10 @@ class Weather:
     def strike(self) -> None:
         """One fault, drawn."""
         faults: list[tuple[Callable[[], None], int]] = [
-            (self._noise, 4), (self._partition, 4), (self._bus_crash, 2), (self._hub_dies, 4),
-            (self._hub_freezes, 3), (self._edge_dies, 5), (self._silent, 3), (self._deaf, 1),
-            (self._forgets, 2), (self._hand, 3), (self._local, 2), (self._safety, 1), (self._dew, 2),
-            (self._wall, 2), (self._replay, 4),
+            (self._noise, 4), (self._partition, 4), (self._bus_crash, 2), (self._replay, 4), (self._wall, 2),
+            (self._hub_dies, 4), (self._hub_freezes, 3), (self._hub_is_slow, 3), (self._edge_dies, 5),
+            (self._silent, 3), (self._deaf, 1), (self._forgets, 2), (self._hand, 3), (self._local, 2),
+            (self._safety, 1), (self._dew, 2),
         ]  # fmt: skip
         self.chance.choices([fault for fault, _ in faults], [weight for _, weight in faults])[0]()
 
@@ -116,6 +116,11 @@ class Weather:
         self.tell(f"{hub.name} is frozen")
         seconds = self.chance.choice([LEADER_S / 2, LEADER_S + 2.0, 11.0])
         hub.frozen_until_ns = self.site.timeline.now_ns + round(seconds * 1e9)
+
+    def _hub_is_slow(self) -> None:
+        hub = self.chance.choice(self.hubs)
+        self.tell(f"database and bus answer {hub.name} late")
+        hub.slow_until_ns = self.site.timeline.now_ns + round(self.chance.uniform(1.0, 10.0) * 1e9)
 
     def _edge_dies(self) -> None:
         edge = self.edges[self.chance.choice(sorted(self.edges))]
