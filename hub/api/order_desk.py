@@ -47,10 +47,11 @@ async def take(deps: ApiDeps, new: NewOrder, caller: Caller, address: str) -> Or
         OrderRefusedError: Not taken, with status, code and sentence; that is in the audit too. 503: what was
             asked cannot be written down, so nothing is done.
     """
-    draft = _draft(deps, new, caller)
-    origin = orders.Origin(caller.role, address, await _old(deps, new))
-    now_ns = deps.clock.now().wall_ns
+    draft, now_ns = _draft(deps, new, caller), deps.clock.now().wall_ns
+    origin = orders.Origin(caller.role, address)
     try:
+        _within_quota(deps, draft)
+        origin = replace(origin, old=await _old(deps, new))
         order = await _checked(deps, new, draft, address)
     except OrderRefusedError as no:
         code = str(no.context["code"])
@@ -59,16 +60,12 @@ async def take(deps: ApiDeps, new: NewOrder, caller: Caller, address: str) -> Or
         raise
     placed = await _written(orders.place(deps.sessions, order, origin, now_ns))
     await deps.control.nudge.order()
-    row = await orders.find(deps.sessions, placed.site, placed.id)
-    if row is None:
-        raise StoreError("an order that was just written down is not there")
-    return view(row, [])
+    return view(orders.row_of(placed, now_ns), [])
 
 
 async def _checked(deps: ApiDeps, new: NewOrder, draft: orders.Order, address: str) -> orders.Order:
     """All checks, the cheap ones first; gives the order as it is written down."""
     kind, control = draft.kind, deps.control
-    _within_quota(deps, draft)
     order_checks.check_target(kind, draft.target, control.scopes if kind in ACTS else control.writables)
     one = control.writables.get(draft.target) if kind not in ACTS else None
     if kind is CommandKind.OPERATE:

@@ -81,7 +81,7 @@ async def place(sessions: Sessions, order: Order, origin: Origin, now_ns: int) -
     known = replace(order, id=order.id or secrets.token_hex(16))
     async with sessions.begin() as session:
         await audit.add(session, known.site, [_entry(known, origin, now_ns, "asked")])
-        session.add(_row(known, now_ns))
+        session.add(row_of(known, now_ns))
     return known
 
 
@@ -174,7 +174,8 @@ def order_of(row: OrderRow) -> Order:
     )  # fmt: skip
 
 
-def _row(order: Order, now_ns: int) -> OrderRow:
+def row_of(order: Order, now_ns: int) -> OrderRow:
+    """The row of an order that is asked for now."""
     return OrderRow(
         id=order.id, site=order.site, kind=order.kind.value, target=order.target, value=order.value,
         unit=order.unit, expect=order.expect, reason=order.reason, actor=order.actor, confirm=order.confirm,

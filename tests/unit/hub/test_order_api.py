@@ -18,8 +18,9 @@ from hub.api.app import create_app, openapi_document
 from hub.api.control import control_of
 from hub.api.deps import ApiDeps
 from hub.api.edges import EdgeWatch
-from hub.api.policy import POLICY, ROLES, may
+from hub.api.policy import POLICY, may
 from hub.auth.passwords import hash_password
+from hub.auth.people import ROLES
 from hub.auth.sessions import Auth
 from hub.auth.tables import UserRow
 from hub.auth.tokens import Tokens
