@@ -112,6 +112,11 @@ class HubClient:
     def _send(self, method: str, path: str, **parts: Any) -> httpx.Response:  # noqa: ANN401  as above
         try:
             return self._http.request(method, path, **parts)
+        except httpx.ReadTimeout as error:
+            raise ConfigError(
+                f"the hub at {self._login.url} did not answer within {TIMEOUT_S:g} s; it may have taken "
+                "the order, `ems command list` tells"
+            ) from error
         except httpx.HTTPError as error:
             raise ConfigError(
                 f"no hub answers at {self._login.url} ({error}); is it running, and is --hub its address?"

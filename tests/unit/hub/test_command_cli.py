@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -318,6 +319,15 @@ def test_a_wrong_password_is_said_and_never_shown(ems: Ems, monkeypatch: pytest.
     said = ems("list")
     assert (said.code, "wrong name or password" in said.err) == (2, True)
     assert "guess-123" not in said.out + said.err
+
+
+def test_a_hub_that_takes_too_long_may_have_taken_the_order(
+    ems: Ems, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ems.hub_client.TIMEOUT_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        said = ems("list", f"--hub=http://127.0.0.1:{mute.getsockname()[1]}")
+    assert (said.code, "may have taken the order" in said.err) == (2, True)
 
 
 def test_a_silent_edge_ends_with_3(hub: Hub, ems: Ems) -> None:
