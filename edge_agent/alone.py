@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import math
 import secrets
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -21,7 +22,7 @@ from nats.errors import Error as NatsError
 from nats.js.errors import APIError, KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 
-from edge_agent.contest import RENEW_S, Claimant, Contest, Raise, Record, Wait, decode_claimant
+from edge_agent.contest import LEASE_S, RENEW_S, Claimant, Contest, Raise, Record, Wait, decode_claimant
 from edge_agent.epoch import raise_epoch
 from protocols.clock import Clock
 from protocols.errors import ContractError, StoreError
@@ -32,6 +33,9 @@ Listener = Callable[[Client], Awaitable[None]]
 
 HOLD_S: Final = 2.0
 """How long a start waits for a word of the bus. [s]"""
+
+SURE_S: Final = 1.0
+"""How long writes wait for a word of the bus after the record could not be kept for a lease. [s]"""
 
 _LOOK_S: Final = 1.0
 _ANSWER_S: Final = 1.0
@@ -62,7 +66,9 @@ class Alone:
         self._clock = clock
         self._again = again
         self._begun_s = clock.mono_s()
-        self._taken_s = float("-inf")
+        self._taken_s = -math.inf
+        self._unsure_s: float | None = None
+        self._client: Client | None = None
         self._may = False
         self._over = False
         self._other = _read_mark(state)
@@ -74,7 +80,20 @@ class Alone:
         if not self._may and not self._other and waited:
             _log.warning("%s: the bus does not say whether another agent has this id; going on", self._edge)
             self._admit()
-        return self._may and not self._over
+        return self._may and not self._over and self._sure()
+
+    def _sure(self) -> bool:
+        """False for a moment after a process stood still for a lease: another may have the record by now.
+
+        With the bus away nobody can be asked, and nothing is held back.
+        """
+        now_s = self._clock.mono_s()
+        if now_s - self._taken_s < LEASE_S or not (self._client and self._client.is_connected):
+            self._unsure_s = None
+            return True
+        if self._unsure_s is None:
+            self._unsure_s = now_s
+        return self._taken_s == -math.inf or now_s - self._unsure_s >= SURE_S
 
     @property
     def trouble(self) -> str:
@@ -97,6 +116,7 @@ class Alone:
             BUCKET_EDGES, f"KV_{BUCKET_EDGES}", f"$KV.{BUCKET_EDGES}.", client.jetstream(timeout=_ANSWER_S),
             direct=True,
         )  # fmt: skip
+        self._client = client
         while True:
             due = self._clock.mono_s() - self._taken_s >= RENEW_S
             if client.is_connected and due and not self._over:

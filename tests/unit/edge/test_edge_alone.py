@@ -10,9 +10,10 @@ import pytest
 from nats.aio.client import Client
 from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
+from typing_extensions import override
 
-from edge_agent.alone import HOLD_S, Alone
-from edge_agent.contest import Claimant, decode_claimant
+from edge_agent.alone import HOLD_S, SURE_S, Alone
+from edge_agent.contest import LEASE_S, Claimant, decode_claimant
 from protocols.subjects import BUCKET_EDGES, edge_key, edge_record
 from runtime.bus import connect, ensure_streams
 from runtime.clock import SystemClock, VirtualClock
@@ -79,6 +80,43 @@ async def test_a_holder_that_finds_another_in_its_place_ends_its_run_and_remembe
             running.cancel()
         assert (state / "other_agent").exists()
         await edge.close()
+        await hub.close()
+
+
+class Frozen(SystemClock):
+    """A process that stood still: the boot clock went on without it."""
+
+    stood_s = 0.0
+
+    @override
+    def mono_s(self) -> float:
+        return super().mono_s() + self.stood_s
+
+
+@pytest.mark.net
+async def test_an_agent_that_stood_still_for_a_lease_asks_before_it_writes_and_none_waits_for_a_lost_bus(
+    tmp_path: Path,
+) -> None:
+    clock, state = Frozen(), tmp_path / "edge"
+    state.mkdir()
+    with running_bus(tmp_path) as bus:
+        hub, edge = await connect(bus.login("hub")), await connect(bus.login("edge1"))
+        await ensure_streams(hub.jetstream())
+        alone = Alone("edge1", state, 3, clock, lambda: None)
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(alone.run(edge))
+            await until(alone.may_write)
+            clock.stood_s = LEASE_S
+            assert not alone.may_write(), "another may have the record by now"
+            await until(alone.may_write, 3.0)
+            running.cancel()
+        clock.stood_s += LEASE_S
+        assert not alone.may_write()
+        clock.stood_s += SURE_S
+        assert alone.may_write(), "a bus that does not answer keeps no plant waiting"
+        await edge.close()
+        clock.stood_s += LEASE_S
+        assert alone.may_write(), "nor does one that is away"
         await hub.close()
 
 
