@@ -15,7 +15,7 @@ from edge_agent.gate.draft import Draft
 from edge_agent.gate.events import DropIntent, DropLease, NoticeCode, SaveCoolDown
 from edge_agent.gate.lease import after_ns, end
 from edge_agent.gate.rules import NS
-from edge_agent.gate.state import Falling, Holding, Stage
+from edge_agent.gate.state import Falling, Holding, Seen, Stage
 from protocols.receipt import Expired, FallbackDone, Overridden, Receipt
 
 TELL_AFTER: Final = 3
@@ -182,10 +182,20 @@ def _done(draft: Draft, name: str, value: float | None) -> None:
     settle_owed(draft, name)
     ended = draft.point(name).ended
     forget(draft, name)
+    _remember(draft, name, value)
     if ended is not None:
         late_s = (draft.now_ns - ended.at_ns) / NS
         shown = math.nan if value is None else value
         draft.emit(FallbackDone(ended.id, draft.rules.edge, name, draft.now, shown, late_s))
+
+
+def _remember(draft: Draft, name: str, value: float | None) -> None:
+    """What was just read is newer than the last poll, which may still show a value of ours.
+
+    Otherwise a lease that begins before the next poll would give that value back as the one it found.
+    """
+    if value is not None and not draft.rule(name).slot:
+        draft.put(name, replace(draft.point(name), seen=Seen(value, good=True, at_ns=draft.now_ns)))
 
 
 def _set(draft: Draft, name: str, act: Falling) -> None:

@@ -145,6 +145,9 @@ class Judge(Reference):
         for point, spot in self.spots.items():
             known = self.state.points.get(point)
             if (known is None or known.intent is None) and not isinstance(event, Started):
+                shown = self.device.values[point]
+                if spot.ours and shown is not None:
+                    self.polled[point] = shown  # it was read when it was given back
                 spot.ours, spot.before = (
                     False,
                     None,

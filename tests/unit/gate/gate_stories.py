@@ -457,6 +457,12 @@ def restored(one: Protocol) -> None:
     act(one, ROLE, 0.0)
     one.time_passes(50)
     assert world.value(ROLE) == 1.0, "I2: what was read before our first write was not given back"
+    act(one, ROLE, 2.0)
+    one.time_passes(10)
+    for _ in range(2):  # no poll between: the last one shows our own value
+        one.release(ROLE, CommandKind.RELEASE, Level.OPTIMISER)
+        assert world.value(ROLE) == 1.0, "I2: our own value was given back as the one found"
+        act(one, ROLE, 1.0)
 
 
 def unsigned_chain(one: Protocol) -> None:
