@@ -6,50 +6,25 @@ They find in milliseconds what the random search finds in seconds to minutes; mu
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
 from edge_agent.gate import audit
-from protocols.command import Command, CommandKind, Echo, Level
-from tests.unit.gate.gate_judge import Judge
+from protocols.command import CommandKind, Echo, Level
+from tests.unit.gate.gate_group_stories import (
+    a_group_does_not_wait_for_ever,
+    a_group_falls_at_once,
+    a_group_falls_in_order,
+    groups,
+)
 from tests.unit.gate.gate_plant import (
     BATTERY,
     CHILLER,
     PUMP,
     ROLE,
-    TOWER,
     TRIM,
-    PlantDevice,
-    folder,
-    plant_rules,
 )
+from tests.unit.gate.gate_storytelling import Story, act, protocol, set_
 from tests.unit.gate.test_gate_protocol import Protocol
-
-Story = Callable[[Protocol], None]
-
-
-@contextmanager
-def protocol(watchdog_s: float | None = None, quota_per_s: int = 100) -> Iterator[Protocol]:
-    """Somebody to act, before a plant that has started; at the end all must come home."""
-    one = Protocol()
-    one.folder = folder()
-    rules = plant_rules(watchdog_s=watchdog_s, quota_per_s=quota_per_s)
-    one.world = Judge(Path(one.folder.name), rules, device=PlantDevice())
-    one.world.start()
-    try:
-        yield one
-        one.world.end()
-    finally:
-        one.world.store.close()
-        one.folder.cleanup()
-
-
-def set_(one: Protocol, point: str, value: float, **changes: object) -> Command:
-    command = one.world.ask(point, value, **changes)
-    one.deliver(command)
-    return command
 
 
 def limits_and_leases(one: Protocol) -> None:
@@ -229,11 +204,6 @@ def timetables(one: Protocol) -> None:
     one.time_passes(90)
 
 
-def act(one: Protocol, point: str, value: float, confirm: str | None = "bob") -> None:
-    one.deliver(one.world.ask(point, value, kind=CommandKind.SELECT))
-    one.deliver(one.world.ask(point, value, kind=CommandKind.OPERATE, confirm=confirm))
-
-
 def discrete_acts(one: Protocol) -> None:
     one.half_of_a_discrete_act(2.0, CommandKind.SET)
     one.half_of_a_discrete_act(2.0, CommandKind.OPERATE)
@@ -245,52 +215,6 @@ def discrete_acts(one: Protocol) -> None:
     one.again(new_boot=False)
     act(one, ROLE, 2.0)
     one.time_passes(30)
-
-
-def groups(one: Protocol) -> None:
-    one.a_group((PUMP, TOWER), cut=True)
-    one.time_passes(4)
-    one.a_group((PUMP, TOWER, CHILLER), cut=False)
-    one.time_passes(30)
-    one.a_group((PUMP, BATTERY), cut=False)
-    group = {"group": b"g" * 16, "group_size": 2}
-    one.time_passes(44)
-    for point in (PUMP, BATTERY):
-        one.deliver(one.world.ask(point, 60.0, kind=CommandKind.SELECT, **group))
-    one.an_input("dew", value=True)
-    one.deliver(one.world.ask(PUMP, 60.0, kind=CommandKind.OPERATE, **group))
-    one.an_input("dew", value=False)
-
-
-def a_group_falls_in_order(one: Protocol) -> None:
-    set_(one, TOWER, 90.0, lease_s=9.0)
-    set_(one, PUMP, 100.0, lease_s=1.0)
-    one.time_passes(8)
-
-
-def a_group_falls_at_once(one: Protocol) -> None:
-    """Whoever of the group lets go: no tick is waited for."""
-    for point in (TOWER, PUMP):
-        one.a_group((PUMP, TOWER), cut=False)
-        one.release(point, CommandKind.RELEASE, Level.OPTIMISER)
-        assert (one.world.value(PUMP), one.world.value(TOWER)) == (50.0, 30.0), "I3: the group stays behind"
-
-
-def a_group_does_not_wait_for_ever(one: Protocol) -> None:
-    """Whoever comes before has a newer lease, or is out of service: the others go home all the same."""
-    for point in (PUMP, TOWER):
-        set_(one, point, 60.0, lease_s=9.0)
-    one.world.lag = True
-    one.release(TOWER, CommandKind.RELEASE, Level.OPTIMISER)
-    set_(one, PUMP, 100.0, lease_s=9.0)
-    one.world.lag = False
-    one.time_passes(2)
-    assert one.world.value(TOWER) == 30.0, "I14: the tower waits for a pump that is held anew"
-    set_(one, TOWER, 60.0, lease_s=9.0)
-    one.a_person_stops(CommandKind.LOCK_OUT, "demo/pump1", timed=False)
-    one.release(TOWER, CommandKind.RELEASE, Level.OPTIMISER)
-    one.time_passes(2)
-    assert one.world.value(TOWER) == 30.0, "I14: the tower waits for a pump that is out of service"
 
 
 def the_value_that_rests_there_starts_no_dwell(one: Protocol) -> None:

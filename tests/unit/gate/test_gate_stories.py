@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.gate.gate_stories import STORIES, Story, tell
+from tests.unit.gate.gate_stories import STORIES, tell
+from tests.unit.gate.gate_storytelling import Story
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
