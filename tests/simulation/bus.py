@@ -59,6 +59,7 @@ class Bus:
 
     Attributes:
         cut: Names of processes whose wire is down.
+        deaf: Edges that are heard and hear nothing.
         down: The server is away.
         noise: How bad the wires are.
         edges: Edge to what takes its commands and its renewals.
@@ -74,6 +75,7 @@ class Bus:
     story: Story
     chance: Random
     cut: set[str] = field(default_factory=set)
+    deaf: set[str] = field(default_factory=set)
     down: bool = False
     noise: Noise = field(default_factory=Noise)
     edges: dict[str, tuple[Deliver, Deliver]] = field(default_factory=dict)
@@ -152,19 +154,22 @@ class Bus:
 
     def flush(self) -> None:
         """Deliver what has waited for an edge that can be reached again."""
-        ready = [one for one in self.waiting if self.reaches(one[0])]
-        self.waiting = [one for one in self.waiting if not self.reaches(one[0])]
+        ready = [one for one in self.waiting if self._hears(one[0])]
+        self.waiting = [one for one in self.waiting if not self._hears(one[0])]
         for edge, data in ready:
             self._carry(lambda edge=edge, data=data: self._to_edge(edge, data))  # type: ignore[misc]  # bound now
 
+    def _hears(self, edge: str) -> bool:
+        return self.reaches(edge) and edge not in self.deaf
+
     def _to_edge(self, edge: str, data: bytes) -> None:
-        if self.reaches(edge):
+        if self._hears(edge):
             self.edges[edge][0](data)
         elif not self.down:
             self.waiting.append((edge, data))
 
     def _renew(self, edge: str, data: bytes) -> None:
-        if self.reaches(edge):
+        if self._hears(edge):
             self.edges[edge][1](data)
 
     def _to_hub(self, name: str, take: Deliver, data: bytes) -> None:

@@ -159,7 +159,7 @@ class SimHub(Process):
     def wait_s(self) -> float:
         """How long a round to database or bus takes now."""
         if self.timeline.now_ns < self.slow_until_ns:
-            return self.chance.choice([0.01, 0.5, 3.0])
+            return self.chance.choice([0.01, 0.5, 6.0])
         return self.chance.uniform(0.0005, 0.01)
 
     # -- the wires -----------------------------------------------------------------------------

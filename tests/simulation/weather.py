@@ -39,10 +39,10 @@ class Weather:
     def strike(self) -> None:
         """One fault, drawn."""
         faults: list[tuple[Callable[[], None], int]] = [
-            (self._noise, 4), (self._partition, 4), (self._bus_crash, 2), (self._replay, 4), (self._wall, 2),
-            (self._hub_dies, 4), (self._hub_freezes, 3), (self._hub_is_slow, 3), (self._edge_dies, 5),
-            (self._silent, 3), (self._deaf, 1), (self._forgets, 2), (self._hand, 3), (self._local, 2),
-            (self._safety, 1), (self._dew, 2),
+            (self._noise, 4), (self._partition, 5), (self._one_way, 4), (self._bus_crash, 2),
+            (self._replay, 4), (self._wall, 2), (self._hub_dies, 4), (self._hub_freezes, 3),
+            (self._hub_is_slow, 4), (self._edge_dies, 5), (self._silent, 3), (self._deaf, 1),
+            (self._forgets, 2), (self._hand, 3), (self._local, 2), (self._safety, 1), (self._dew, 2),
         ]  # fmt: skip
         self.chance.choices([fault for fault, _ in faults], [weight for _, weight in faults])[0]()
 
@@ -69,7 +69,9 @@ class Weather:
         self._for(8.0, heal)
 
     def _partition(self) -> None:
-        name = self.chance.choice([*sorted(self.edges), *(hub.name for hub in self.hubs)])
+        name = self.chance.choice(
+            [*sorted(self.edges), *sorted(self.edges), *(hub.name for hub in self.hubs)]
+        )
         self.tell(f"the wire of {name} is cut")
         self.bus.cut.add(name)
 
@@ -78,7 +80,19 @@ class Weather:
             self.bus.cut.discard(name)
             self.bus.flush()
 
-        self._for(11.0, heal)
+        self._for(12.5, heal)
+
+    def _one_way(self) -> None:
+        edge = self.chance.choice(sorted(self.edges))
+        self.tell(f"{edge} is heard and hears nothing")
+        self.bus.deaf.add(edge)
+
+        def heal() -> None:
+            self.tell(f"{edge} hears again")
+            self.bus.deaf.discard(edge)
+            self.bus.flush()
+
+        self.site.timeline.after(self.chance.choice([2.0, 6.0, 12.0]), heal)
 
     def _bus_crash(self) -> None:
         self.tell("the bus dies")

@@ -30,7 +30,7 @@ from tests.simulation.timeline import NS, Story, Timeline
 from tests.simulation.weather import Weather
 
 CHAOS_S: Final = 30.0
-HEALED_S: Final = CHAOS_S + 12.0
+HEALED_S: Final = CHAOS_S + 13.0
 """By now the longest fault has healed."""
 LAST_WISH_S: Final = HEALED_S + 9.0
 END_S: Final = LAST_WISH_S + 18.0
