@@ -24,6 +24,7 @@ from protocols.command import Command, decode_command, decode_renewal
 from protocols.errors import BusError
 from protocols.signing import open_envelope
 from runtime.bus_seat import Seat, SeatRecord
+from runtime.process import ProcessName
 from tests.simulation.bus import Bus, Store
 from tests.simulation.database import sessions_of
 from tests.simulation.judge import Judge
@@ -145,6 +146,7 @@ class SimHub(Process):
         company = Company(SITE, self._bus, self.sessions)
         self.leader = Leader(company, clock, self.issuer.fence, LEADER_S)
         self.leader._seat = cast(Seat, _Bucket(self))
+        self.leader._election._holder = ProcessName(self.name, self._life, 0)
         self.issuer.arm(HUB_KEY, self._bus, self.leader)
         self.people = OrderService(SITE, self.sessions, self.issuer, shared.writables, clock)
         for desk in self.issuer.desks.values():
@@ -155,6 +157,10 @@ class SimHub(Process):
         self.spawn(self._again(_ACT_S, self._act))
         self.spawn(self._again(_TAKE_S, self._receipts))
         self.every(_DECIDE_S, self._decide, 0.1)
+
+    def is_over(self, name: ProcessName) -> bool:
+        """Whether a life of this hub has ended, as a process of the same host sees at once."""
+        return name.host == self.name and (name.pid != self._life or not self.alive)
 
     def wait_s(self) -> float:
         """How long a round to database or bus takes now."""
