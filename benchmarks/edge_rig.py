@@ -238,8 +238,9 @@ async def rig(folder: Path, *, counting: bool = True) -> AsyncIterator[Rig]:
             try:
                 yield made
             finally:
-                if taking is not None:
-                    taking.cancel()
+                while taking is not None and not taking.done():
+                    taking.cancel()  # more than once: a fetch that ends at that very moment swallows it
+                    await asyncio.wait({taking}, timeout=1.0)
     finally:
         await made.end_agent(signal.SIGKILL)
         with suppress(OSError):  # it may be in the middle of coming back to a bus that was away
