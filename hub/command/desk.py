@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Final
 
 from hub.command.drafting import Drafter
-from hub.command.errands import MOST_SENDS, RESEND_S, UNDERWAY_S, Errands
+from hub.command.errands import RESEND_S, UNDERWAY_S, Errands, is_given_up
 from hub.command.orders import PLANNER, Again, Errand, Fresh, Held, Issuer, Out, Place, Wish, pause_s
 from hub.command.renewals import Renewals
 from hub.command.standing import Pace, Standing
@@ -273,7 +273,7 @@ class Desk:
     def _again(self, held: Held, beat: Heartbeat, now_s: float) -> Iterator[Out]:
         if held.seen or held.answered or now_s - held.sent_s < RESEND_S:
             return
-        if held.sends >= MOST_SENDS:
+        if is_given_up(held, now_s):
             del self._held[held.place]
             self._pause(held.place, now_s + _LOST_PAUSE_S)
             return

@@ -15,10 +15,18 @@ from protocols.receipt import TERMINAL, Receipt
 
 RESEND_S: Final = 2.0
 MOST_SENDS: Final = 5
+GIVEN_UP_S: Final = 30.0
+"""What a person asked for and nobody answered is not sent again after that, although its edge is back. [s]"""
 UNDERWAY_S: Final = 3.0
 """So long a command may still be on its way. [s]"""
 _ANSWERED_S: Final = 0.5
 """A heartbeat this long after a release that lists no lease on its place is its answer. [s]"""
+
+
+def is_given_up(held: Held, now_s: float) -> bool:
+    """Whether what nobody answered is not sent again."""
+    late = held.order_id is not None and now_s - held.first_sent_s > GIVEN_UP_S
+    return not held.lasting and (held.sends >= MOST_SENDS or late)
 
 
 class Errands:
@@ -122,7 +130,7 @@ class Errands:
     def _again(self, held: Held, beat: Heartbeat, now_s: float) -> Command | None:
         if held.answered or now_s - held.sent_s < RESEND_S:
             return None
-        if held.sends >= MOST_SENDS and not held.lasting:
+        if is_given_up(held, now_s):
             del self._sent[held.command.id]
             return None
         command = self._drafter.again(held.command, beat)

@@ -7,6 +7,7 @@ to be written down waits in `changes`.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -14,7 +15,7 @@ from hub.command.desk import ECHO_MAX_S, Desk
 from hub.command.errands import MOST_SENDS
 from hub.command.orders import is_passing
 from hub.command.policy import Known, edges_of, refusal
-from hub.command.work import Work, errand_of, wish_of
+from hub.command.work import Work, end_s, errand_of, wish_of
 from hub.ledger.moves import NO_ANSWER, OVER, REFUSED, VERIFIED, of_one_copy
 from hub.ledger.orders import ENDED, Change, Order
 from hub.ledger.orders import REFUSED as ORDER_REFUSED
@@ -65,7 +66,7 @@ class People:
 
     def take(self, order: Order, asked_ns: int, known: Known, now_s: float) -> None:
         """Look at a new order: refuse it, or let it go out with the next turn."""
-        work = Work(order, asked_ns, now_s, self._edges(order))
+        work = Work(order, asked_ns, now_s, self._edges(order), end_s=end_s(order, known.now_ns, now_s))
         code = refusal(order, asked_ns, known)
         if code is None and _is_stale(work, known.now_ns):
             code = NO_ANSWER
@@ -80,6 +81,7 @@ class People:
     def adopt(self, work: Work, rows: Sequence[CommandRow], now_ns: int) -> None:
         """Go on with an order of the last term, by the commands that were written down for it."""
         work.begun, work.waiting = True, self._edges(work.order)
+        work.end_s = end_s(work.order, now_ns, work.since_s)
         self._open[work.order.id] = work
         newest = {row.edge: row for row in rows}
         if work.holds:
@@ -104,20 +106,17 @@ class People:
         if work.holds:
             self._holding_answered(work, command_hex, receipt)
         elif isinstance(receipt, TERMINAL):
-            work.refused |= not isinstance(receipt, Released)
+            self._note_answer(work, receipt)
             work.waiting.discard(receipt.edge)
             self._end_if_answered(work)
 
     def look(self, now_ns: int, now_s: float) -> None:
         """What time brings: ends, orders that reached nobody, leases that are gone; then tell the desks."""
         for work in list(self._open.values()):
-            until_ns = work.order.until_ns
-            if work.holds and until_ns is not None and until_ns <= now_ns:
+            if work.is_over(now_ns, now_s):
                 self._end(work, "expired")
-            elif not work.begun:
-                self._go_on(work, now_ns, now_s)
             else:
-                self._seek(work, now_s)
+                self._go_on(work, now_ns, now_s)
         wishes: dict[str, list[Work]] = {edge: [] for edge in self._desks}
         for work in self._open.values():
             if work.holds and not work.leaving:
@@ -151,10 +150,6 @@ class People:
         self._ask(work, now_ns)
 
     def _ask(self, work: Work, now_ns: int) -> None:
-        undone = _UNDOES.get(work.order.kind)
-        second = work.order.kind is not CommandKind.RESUME or work.order.confirm is not None
-        for older in self._on(work.order.target, {undone} if undone is not None and second else set()):
-            self._end(older, "superseded")
         for edge in work.waiting:
             self._ask_edge(work, edge, now_ns)
 
@@ -193,16 +188,41 @@ class People:
         elif isinstance(receipt, (Mismatch, *TERMINAL)):
             self._end(work, kind_of(receipt), command_hex)
 
+    def _note_answer(self, work: Work, receipt: Receipt) -> None:
+        """What an edge has carried out takes back the act it undoes; what it refused takes back nothing."""
+        if not isinstance(receipt, Released):
+            work.refused = True
+            return
+        undone = _UNDOES.get(work.order.kind)
+        second = work.order.kind is not CommandKind.RESUME or work.order.confirm is not None
+        older = itertools.takewhile(lambda other: other is not work, list(self._open.values()))
+        for other in older if second else ():
+            if (other.order.kind, other.order.target) == (undone, work.order.target):
+                self._end(other, "superseded")
+
     def _end_if_answered(self, work: Work) -> None:
         if not work.waiting:
             self._end(work, "refused" if work.refused else DONE)
 
     def _go_on(self, work: Work, now_ns: int, now_s: float) -> None:
-        """See whether it went out; one whose edge is not heard is refused before long."""
+        """Ask anew what is due, see what became of the rest; what nobody answers ends before long."""
         while work.again and now_s >= work.again_s:
             self._ask_edge(work, work.again.pop(), now_ns)
+        if work.lasting:
+            for edge in work.waiting - work.again:
+                if not self._desks[edge].knows(work.order.id):
+                    self._ask_edge(work, edge, now_ns)
+        elif not work.begun:
+            self._see_whether_sent(work, now_s)
+        elif not work.holds and now_s - work.since_s > _STALE_S:
+            self._end(work, NO_ANSWER)  # an edge that is back by then must not begin with it
+        else:
+            self._seek(work, now_s)
+
+    def _see_whether_sent(self, work: Work, now_s: float) -> None:
+        """One whose edge is not heard is refused before long."""
         work.begun = any(self._desks[edge].sent(work.order.id) for edge in work.waiting)
-        if work.begun or work.lasting or now_s - work.since_s <= _UNHEARD_S:
+        if work.begun or now_s - work.since_s <= _UNHEARD_S:
             return
         self._withdraw(work)
         del self._open[work.order.id]
@@ -213,7 +233,7 @@ class People:
         place = (work.order.target, Level.OPERATOR)
         desks = [self._desks[edge] for edge in work.waiting]
         silent = any(now_s - desk.beat_s > ECHO_MAX_S or desk.beat is None for desk in desks)
-        if silent or self._knows(work) or any(desk.under_way(place) for desk in desks):
+        if silent or work.again or self._knows(work) or any(desk.under_way(place) for desk in desks):
             work.missing_s = None
         elif work.missing_s is None:
             work.missing_s = now_s
@@ -248,10 +268,11 @@ def _is_stale(work: Work, now_ns: int) -> bool:
 
 def _may_be_asked_anew(work: Work, receipt: Receipt, now_s: float) -> bool:
     """Whether a refusal says nothing of the order; it is then sent anew a little later, as a new command."""
-    if not is_passing(receipt) or work.tries >= MOST_SENDS or work.order.kind is CommandKind.OPERATE:
+    often = work.tries >= MOST_SENDS
+    if not is_passing(receipt) or work.order.kind is CommandKind.OPERATE or (often and not work.lasting):
         return False
     work.tries += 1
-    work.begun, work.since_s, work.again_s = False, now_s, now_s + _ANEW_S
+    work.begun, work.since_s, work.again_s = False, now_s, now_s + (_UNHEARD_S if often else _ANEW_S)
     if work.order.kind is not CommandKind.SET:
         work.again.add(receipt.edge)
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -37,6 +38,7 @@ class Work:
         again: Edges that are to be asked anew.
         again_s: From when on. [s]
         missing_s: Since when no desk knows of it. [s]
+        end_s: When it is over on the boot clock, whatever happens to the wall clock meanwhile. [s]
     """
 
     order: Order
@@ -51,6 +53,7 @@ class Work:
     again: set[str] = field(default_factory=set)
     again_s: float = float("-inf")
     missing_s: float | None = None
+    end_s: float = math.inf
 
     @property
     def holds(self) -> bool:
@@ -61,6 +64,17 @@ class Work:
     def lasting(self) -> bool:
         """Whether it is sent however long it takes."""
         return self.order.kind in LASTING
+
+    def is_over(self, now_ns: int, now_s: float) -> bool:
+        """Whether its end has come, by the wall clock or by the boot clock: one of them may have been set."""
+        until_ns = self.order.until_ns
+        timed = self.holds or self.order.kind is CommandKind.OPT_OUT
+        return timed and until_ns is not None and (until_ns <= now_ns or self.end_s <= now_s)
+
+
+def end_s(order: Order, now_ns: int, now_s: float) -> float:
+    """The end of an order on the boot clock. [s]."""
+    return math.inf if order.until_ns is None else now_s + (order.until_ns - now_ns) / 1e9
 
 
 def wish_of(work: Work, one: Writable, now_s: float) -> Wish:

@@ -290,12 +290,93 @@ def test_a_resume_takes_back_a_stop_that_has_not_arrived_everywhere_and_does_not
     stop = office.ask(CommandKind.STOP, "all")
     office.turn()
     resume = office.ask(CommandKind.RESUME, "all", confirm="bert")
+    first, _ = office.turn()
+    assert (first.kind, office.said()) == (CommandKind.RESUME, [])
+    office.answer(resume, Released(first.id, first.edge, "all", AT))
     assert office.said() == [(stop, ENDED, "superseded")]
-    assert {command.kind for command in office.turn()} == {CommandKind.RESUME}
-    for _ in range(30):
+    for _ in range(35):
         office.beat()
+        assert CommandKind.STOP not in {command.kind for command in office.turn(1.0)}
+    assert office.said() == [(resume, ENDED, "no_answer")]
+
+
+def test_a_resume_that_is_refused_takes_no_stop_back(office: Office) -> None:
+    stop = office.ask(CommandKind.STOP, "all")
+    first, second = office.turn()
+    office.answer(stop, Released(first.id, first.edge, "all", AT))
+    resume = office.ask(CommandKind.RESUME, "all", confirm="bert")
+    for sent in office.turn():
+        office.answer(resume, Refused(sent.id, sent.edge, "all", AT, Refusal.SELECTION, ""))
+    assert office.said() == [(resume, ENDED, "refused")]
+    office.beat()
+    assert [command.id for command in office.turn(2.5)] == [second.id]
+    assert office.people.open == {stop}
+
+
+@pytest.mark.parametrize("sent_before", [True, False])
+def test_a_release_of_a_stop_is_not_carried_out_by_an_edge_that_comes_back_an_hour_later(
+    office: Office,
+    sent_before: bool,  # noqa: FBT001  a case
+) -> None:
+    office.now_s += 0.0 if sent_before else 6.0
+    office.beat("edge1")
+    resume = office.ask(CommandKind.RESUME, "all", confirm="bert")
+    sent = office.turn()
+    assert {command.edge for command in sent} == ({"edge1", "edge2"} if sent_before else {"edge1"})
+    office.answer(resume, Released(sent[0].id, "edge1", "all", AT))
+    for _ in range(60):
+        office.beat("edge1")
         office.turn(1.0)
     assert office.said() == [(resume, ENDED, "no_answer")]
+    office.now_s += 3600.0
+    office.beat()
+    assert office.turn(0.1) == []
+
+
+def test_a_set_point_that_was_sent_once_is_not_carried_out_by_an_edge_that_comes_back_an_hour_later(
+    office: Office,
+) -> None:
+    office.ask(CommandKind.SET, POINT, 50.0, until_ns=office.now_ns + 7200 * NS)
+    assert len(office.turn()) == 1
+    for _ in range(60):
+        office.turn(60.0)
+    office.beat()
+    assert office.turn(0.1) == []
+
+
+def test_an_edge_that_could_not_take_a_stop_is_asked_anew_although_another_has_not_answered_yet(
+    office: Office,
+) -> None:
+    stop = office.ask(CommandKind.STOP, "all")
+    first, second = office.turn()
+    for _ in range(9):
+        office.answer(stop, Refused(first.id, first.edge, "all", AT, Refusal.STALE_ECHO, ""))
+        office.turn(0.1)
+        for _ in range(6):
+            office.beat()
+            first = next((one for one in office.turn(1.0) if one.edge == first.edge), first)
+    office.answer(stop, Released(second.id, second.edge, "all", AT))
+    assert office.said() == []
+    office.answer(stop, Released(first.id, first.edge, "all", AT))
+    assert office.said() == [(stop, ENDED, "done")]
+
+
+def test_a_wall_clock_that_is_set_back_makes_no_override_longer(office: Office) -> None:
+    ident, command = office.override()
+    office.now_s += 601.0
+    office.beat("edge1", command)
+    office.people.look(office.now_ns - 3600 * NS, office.now_s)
+    assert office.said() == [(ident, ENDED, "expired")]
+
+
+def test_an_opt_out_whose_time_is_over_is_not_begun_any_more(office: Office) -> None:
+    office.now_s += 6.0
+    ident = office.ask(CommandKind.OPT_OUT, "all", until_ns=office.now_ns + 600 * NS)
+    assert office.turn() == []
+    office.turn(601.0)
+    assert office.said() == [(ident, ENDED, "expired")]
+    office.beat()
+    assert office.turn(0.1) == []
 
 
 def test_an_order_for_a_silent_edge_is_refused_before_long_but_a_stop_waits_for_it(office: Office) -> None:
