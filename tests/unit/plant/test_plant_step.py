@@ -250,6 +250,7 @@ def test_every_measured_point_has_a_reading(plant: Plant, run: Run) -> None:
         "local_mode_code",
         "role_set_code",
         "permit_set_code",
+        "pressure_set_bar_g",
         "supply_set_c",
         "power_set_kw",
         "limit_set_frac",
