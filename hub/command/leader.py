@@ -162,7 +162,9 @@ class Leader:
     async def resign(self) -> None:
         """Leave the office at once and the seat free; a bus that is away costs the next hub a lease."""
         put = self._election.resigned()
-        self._stand_by("it ends")
+        if self._epoch:
+            _log.info("this hub leaves the office of %s (epoch %d)", self._site, self._epoch)
+            self._epoch = 0
         if put is None:
             return
         try:
