@@ -34,7 +34,7 @@ class Entry:
         actor: Person or job.
         role: Their role when it happened; empty for a job.
         source: Where it came from: an address, or the name of a part of the hub.
-        category: `command`, `sign_in`, `configuration`.
+        category: `command`, `sign_in`, `person`.
         type: What: a word of `CommandKind`, or one of the category's own.
         target: Point, scope, edge or person.
         old: Value before, as text; empty where there is none.
@@ -107,9 +107,8 @@ async def page(session: AsyncSession, site: str, before: int | None, limit: int)
     return [_numbered(row) for row in rows.scalars()]
 
 
-async def every(sessions: Sessions, site: str) -> AsyncIterator[Numbered]:
-    """All entries, oldest first."""
-    after = 0
+async def every(sessions: Sessions, site: str, after: int = 0) -> AsyncIterator[Numbered]:
+    """All entries, oldest first; those after a number where one is given."""
     while True:
         wanted = select(AuditRow).where(AuditRow.site == site, AuditRow.number > after)
         async with sessions() as session:
@@ -123,16 +122,19 @@ async def every(sessions: Sessions, site: str) -> AsyncIterator[Numbered]:
 
 async def broken_at(sessions: Sessions, site: str) -> int | None:
     """Number of the first entry that is missing or does not follow from the one before; None: it verifies."""
-    chain, number = _FIRST, 0
-    async for row in every(sessions, site):
-        number += 1
-        chain = _hash(chain, row.entry.body())
-        if row.number != number or row.chain_hex != chain.hex():
-            return number
-    async with sessions() as session:
-        head = await session.get(AuditHeadRow, site)
-    end = (0, _FIRST) if head is None else (head.number, head.chain)
-    return None if end == (number, chain) else number + 1
+    chain, number, went_on = _FIRST, 0, True
+    while went_on:
+        went_on = False
+        async for row in every(sessions, site, number):
+            went_on, number = True, number + 1
+            chain = _hash(chain, row.entry.body())
+            if row.number != number or row.chain_hex != chain.hex():
+                return number
+        async with sessions() as session:
+            head = await session.get(AuditHeadRow, site)
+        if (number, chain) == ((0, _FIRST) if head is None else (head.number, head.chain)):
+            return None
+    return number + 1  # the end is not that of the last row, and no row came meanwhile
 
 
 def _numbered(row: AuditRow) -> Numbered:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import delete, text, update
@@ -72,6 +73,23 @@ async def test_one_changed_or_missing_entry_is_found(sessions: Sessions, number:
     async with sessions.begin() as session:
         await session.execute(delete(AuditRow).where(AuditRow.number == number))
     assert await audit.broken_at(sessions, SITE) == number
+
+
+async def test_an_entry_that_is_added_while_the_chain_is_checked_breaks_nothing(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await orders.place(sessions, ORDER, ORIGIN, 1)
+    every, added = audit.every, [2, 3]
+
+    async def slowly(*args: Any) -> AsyncIterator[audit.Numbered]:  # noqa: ANN401  as `every`
+        async for row in every(*args):
+            yield row
+        if added:
+            await orders.place(sessions, ORDER, ORIGIN, added.pop())
+
+    monkeypatch.setattr(audit, "every", slowly)
+    assert await audit.broken_at(sessions, SITE) is None
+    assert added == []
 
 
 async def test_an_act_that_cannot_be_noted_does_not_happen(sessions: Sessions) -> None:
