@@ -13,6 +13,8 @@ from hub.api.policy import permitted
 from hub.ledger import audit as chain
 
 MOST_ENTRIES: Final = 1000
+MOST_NUMBER: Final = 2**63 - 1
+"""SQLite keeps no larger whole number."""
 
 router = APIRouter(dependencies=[Depends(permitted)])
 
@@ -21,7 +23,7 @@ router = APIRouter(dependencies=[Depends(permitted)])
 async def audit(
     site: SiteId,
     deps: Deps,
-    before: Annotated[int | None, Query(ge=1)] = None,
+    before: Annotated[int | None, Query(ge=1, le=MOST_NUMBER)] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = 100,
 ) -> list[AuditEntry]:
     """Entries, newest first; `before` is the number of the last one already seen."""

@@ -25,7 +25,7 @@ from hub.auth.tokens import Caller
 from hub.ledger import orders
 from hub.registry.writable import Writable
 from protocols.command import ACTS, CommandKind
-from protocols.errors import OrderRefusedError, StoreError
+from protocols.errors import OrderRefusedError, StoreError, TooManyGuessesError
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
@@ -93,16 +93,17 @@ def _draft(deps: ApiDeps, new: NewOrder, caller: Caller) -> orders.Order:
 
 
 def _within_quota(deps: ApiDeps, draft: orders.Order) -> None:
-    wait_s = math.ceil(deps.control.quota.wait_s(draft.actor, draft.kind.value))
+    known = draft.target if draft.target in deps.control.scopes else ""
+    stops = known if draft.kind is CommandKind.STOP else None
+    wait_s = math.ceil(deps.control.quota.wait_s(draft.actor, stops))
     if wait_s > 0:
-        no = refused(
-            _MANY,
-            "quota",
-            f"too many orders at once; wait {wait_s} s",
-            f"短时间内操作过多;请等待 {wait_s} 秒",
-        )
-        no.context["wait_s"] = wait_s
-        raise no
+        raise _wait("quota", wait_s, "too many orders at once", "短时间内操作过多")
+
+
+def _wait(code: str, wait_s: int, en: str, zh: str) -> OrderRefusedError:
+    no = refused(_MANY, code, f"{en}; wait {wait_s} s", f"{zh};请等待 {wait_s} 秒")
+    no.context["wait_s"] = wait_s
+    return no
 
 
 async def _completed(deps: ApiDeps, draft: orders.Order) -> orders.Order:
@@ -143,7 +144,11 @@ async def _known_again(deps: ApiDeps, draft: orders.Order, password: str | None,
         raise refused(
             _WRONG, "password", f"this needs the password of {name} again", f"此操作须再次输入 {name} 的密码"
         )
-    role = await deps.auth.person(name, password, address)
+    try:
+        role = await deps.auth.person(name, password, address)
+    except TooManyGuessesError as error:
+        wait_s = int(str(error.context["wait_s"]))
+        raise _wait("guesses", wait_s, "too many wrong passwords", "密码错误次数过多") from error
     if role is None:
         raise refused(_PERSON, "password", f"that is not the password of {name}", f"{name} 的密码不正确")
     if role not in COMMAND:
@@ -153,7 +158,7 @@ async def _known_again(deps: ApiDeps, draft: orders.Order, password: str | None,
 async def _old(deps: ApiDeps, new: NewOrder) -> str:
     """The value before, for the audit; empty where it is not known."""
     one = deps.control.writables.get(new.target)
-    if one is None:
+    if one is None or CommandKind(new.kind) in ACTS:
         return ""
     try:
         found = await deps.ask_series(lambda series: series.last([one.point]))

@@ -246,7 +246,7 @@ class AuditEntry(Config):
     """Address, or part of the hub."""
 
     category: str
-    """command or sign_in."""
+    """command, sign_in or person."""
 
     type: str
     """What."""

@@ -12,6 +12,7 @@ from hub.api.models import from_ns, number
 from hub.api.order_models import Order, OrderState
 from hub.database import Sessions
 from hub.ledger import orders
+from hub.ledger.moves import NO_ANSWER
 from hub.ledger.order_tables import OrderRow
 from hub.ledger.queries import code_text
 from hub.ledger.tables import CommandRow
@@ -45,7 +46,13 @@ _NOTHING: Final = Text(
     en="There is nothing like it to end here, or its first step is missing or too long ago.",
     zh="此处没有可解除的此类操作,或第一步缺失、已过时。",
 )
+_NOT_ALL: Final = Text(en="Not every edge has done it yet.", zh="尚有网关未完成。")
 _UNDOING: Final = frozenset({"resume", "lift", "opt_in"})
+_TAKING: Final = frozenset({"stop", "lock_out", "opt_out"})
+"""Acts that are sent until every edge has answered, so that no answer is no end."""
+_ANEW: Final = frozenset({"addressee", "fenced", "stale_echo", "out_of_order", "quota"})
+"""Refusals after which an open order is sent once more; where it is not, the order ends."""
+_GONE: Final = frozenset({"superseded", "overridden", "expired", "released"})
 _RANK: Final[Mapping[str, int]] = {
     "issued": 0, "received": 1, "scheduled": 1, "written": 2, "verified": 3, "mismatch": 2,
 }  # fmt: skip
@@ -117,12 +124,21 @@ def _state(row: OrderRow, commands: Sequence[CommandRow]) -> tuple[OrderState, s
 
 
 def _under_way(kind: str, commands: Sequence[CommandRow]) -> tuple[OrderState, str | None]:
-    """The state of the command that is behind the others; a refusal or failure of one is that of all."""
-    for verdict in ("refused", "failed"):
-        code = next((one.code for one in commands if one.verdict == verdict and not _done(kind, one)), None)
-        if code is not None:
-            return ("refused" if verdict == "refused" else "failed"), code
+    """The state of the command that is behind the others; a refusal or failure of one is that of all.
+
+    What is asked once is verified when its order has ended: an edge that is away has no command yet.
+    """
+    for one in commands:
+        if one.verdict in {"refused", "failed"} and not _done(kind, one) and not _goes_on(kind, one):
+            return ("refused" if one.verdict == "refused" else "failed"), one.code
+        if kind in _LASTING and one.state in _GONE:
+            return "ended", one.state
     return _STEPS[min((_rank(kind, one) for one in commands), default=0)], None
+
+
+def _goes_on(kind: str, command: CommandRow) -> bool:
+    """Whether the order is still sent although this command of it came to nothing."""
+    return command.code in _ANEW or (kind in _TAKING and command.code == NO_ANSWER)
 
 
 def _ended(row: OrderRow, commands: Sequence[CommandRow]) -> tuple[OrderState, str | None]:
@@ -137,7 +153,7 @@ def _ended(row: OrderRow, commands: Sequence[CommandRow]) -> tuple[OrderState, s
 
 
 def _rank(kind: str, command: CommandRow) -> int:
-    return len(_STEPS) - 1 if _done(kind, command) else _RANK.get(command.state, len(_STEPS) - 1)
+    return _RANK["received"] if _done(kind, command) else _RANK.get(command.state, _RANK["issued"])
 
 
 def _done(kind: str, command: CommandRow) -> bool:
@@ -146,8 +162,9 @@ def _done(kind: str, command: CommandRow) -> bool:
 
 
 def _text(kind: str, state: OrderState, code: str | None) -> Text:
-    if state == "verified" and kind not in _LASTING:
-        return _TESTED if kind == "test" else _ENDS["done"]
+    if kind not in _LASTING and state in {"received", "verified"}:
+        done = _TESTED if kind == "test" else _ENDS["done"]
+        return done if state == "verified" else _NOT_ALL
     if kind in _UNDOING and code == Refusal.SELECTION:
         return _NOTHING
     if state in {"asked", *_STEPS} or code is None:

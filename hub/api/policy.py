@@ -6,9 +6,10 @@ from typing import Annotated, Final
 
 from fastapi import Depends, HTTPException, Request
 
-from hub.api.deps import require_caller
+from hub.api.deps import ApiDeps, Deps, require_caller
 from hub.auth.people import ROLES
 from hub.auth.tokens import Caller
+from hub.ledger import audit
 
 ADMIN: Final = "admin"
 OPERATOR: Final = "operator"
@@ -43,16 +44,29 @@ def may(role: str, operation: str) -> bool:
     return role in POLICY.get(operation, frozenset())
 
 
-async def permitted(request: Request, caller: Annotated[Caller, Depends(require_caller)]) -> Caller:
-    """Let a signed-in caller pass whose role may use the route.
+async def permitted(
+    request: Request, deps: Deps, caller: Annotated[Caller, Depends(require_caller)]
+) -> Caller:
+    """Let a signed-in caller pass whose role may use the route; an order of another is in the audit.
 
     Raises:
         HTTPException: 403.
     """
     operation = str(getattr(request.scope.get("route"), "operation_id", ""))
     if not may(caller.role, operation):
+        if POLICY.get(operation) == COMMAND and deps.control.quota.first_no(caller.name):
+            await _note(deps, caller, request.client.host if request.client else "")
         raise HTTPException(403, f"the role {caller.role!r} may not do this; ask an operator or an admin")
     return caller
+
+
+async def _note(deps: ApiDeps, caller: Caller, address: str) -> None:
+    entry = audit.Entry(
+        deps.clock.now().wall_ns, caller.name, caller.role, address, "command", "order", "", "", "", "",
+        "refused: role",
+    )  # fmt: skip
+    async with deps.sessions.begin() as session:
+        await audit.add(session, deps.registry.site.id, [entry])
 
 
 Permitted = Annotated[Caller, Depends(permitted)]

@@ -15,17 +15,20 @@ SITE: Final = 30
 
 
 class Quota:
-    """Counts what was let through; a stop counts apart, so that no storm of set-points holds it up."""
+    """Counts what was let through; each scope's stop counts apart, so that nothing holds it up but itself."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._taken: dict[tuple[str, str], deque[float]] = {}
         self._said: dict[str, float] = {}
 
-    def wait_s(self, person: str, kind: str) -> float:
-        """Take one place; how long to wait where there is none, 0 where there was. [s]."""
+    def wait_s(self, person: str, stops: str | None) -> float:
+        """Take one place; how long to wait where there is none, 0 where there was. [s].
+
+        `stops`: the scope a stop is asked for, empty for one that does not exist; None: another order.
+        """
         now_s = self._clock.mono_s()
-        lane = "stop" if kind == "stop" else "order"
+        lane = "order" if stops is None else f"stop {stops}"
         keys = {(lane, person): PERSON, (lane, ""): SITE}
         wait_s = max(self._wait_s(key, most, now_s) for key, most in keys.items())
         if wait_s <= 0:

@@ -436,11 +436,90 @@ async def test_an_act_is_done_only_when_every_edge_has_done_it(api: Running) -> 
     assert (await api.get(f"/orders/{ident}", token)).json()["state"] == "received"
     async with api.deps.sessions.begin() as session:
         await session.execute(text("UPDATE command SET state = 'released', verdict = 'verified'"))
-    assert (await api.get(f"/orders/{ident}", token)).json()["state"] == "verified"
+    shown = (await api.get(f"/orders/{ident}", token)).json()  # a third edge may be away
+    assert (shown["state"], shown["text"]["en"]) == ("received", "Not every edge has done it yet.")
     await orders.move(api.deps.sessions, row, orders.ENDED, "done", NOW_S * S)
     shown = (await api.get(f"/orders/{ident}", token)).json()
     assert (shown["state"], shown["text"]["en"]) == ("verified", "Done.")
     assert await book.open_orders(api.deps.sessions, "demo") == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "command", "state"),
+    [
+        ("stop", {"state": "failed", "verdict": "failed", "code": "no_answer"}, "sent"),
+        ("stop", {"state": "refused", "verdict": "refused", "code": "stale_echo"}, "sent"),
+        ("lift", {"state": "failed", "verdict": "failed", "code": "no_answer"}, "failed"),
+    ],
+)
+async def test_what_is_still_sent_is_not_over(
+    api: Running, kind: str, command: dict[str, object], state: str
+) -> None:
+    token = await api.token("olga")
+    asked = await api.order(token, kind=kind, target="all", reason="smoke", password=PASSWORD)
+    row = (await orders.open_orders(api.deps.sessions, "demo"))[0]
+    await orders.move(api.deps.sessions, row, orders.TAKEN, None, NOW_S * S)
+    ident = asked.json()["id"]
+    async with api.deps.sessions.begin() as session:
+        session.add(_command(ident, 1, kind=kind, point="all", value=None, **command))
+    assert (await api.get(f"/orders/{ident}", token)).json()["state"] == state
+
+
+@pytest.mark.parametrize(
+    ("command", "state", "code"),
+    [
+        ({"state": "refused", "verdict": "refused", "code": "quota"}, "sent", None),
+        ({"state": "overridden", "verdict": "verified"}, "ended", "overridden"),
+    ],
+)
+async def test_a_set_point_under_way_is_refused_or_verified_only_where_it_is(
+    api: Running, command: dict[str, object], state: str, code: str | None
+) -> None:
+    token = await api.token("olga")
+    ident = (await api.order(token, **_set())).json()["id"]
+    row = (await orders.open_orders(api.deps.sessions, "demo"))[0]
+    await orders.move(api.deps.sessions, row, orders.TAKEN, None, NOW_S * S)
+    async with api.deps.sessions.begin() as session:
+        session.add(_command(ident, 1, **command))
+    shown = (await api.get(f"/orders/{ident}", token)).json()
+    assert (shown["state"], shown["code"]) == (state, code)
+
+
+async def test_each_scope_can_be_stopped_however_many_were_stopped_just_now(api: Running) -> None:
+    token = await api.token("olga")
+    scopes = list(api.deps.control.scopes)
+    assert len(scopes) > 20
+    for scope in scopes:
+        assert (await api.order(token, kind="stop", target=scope, reason="smoke")).status_code == 202
+    codes = [
+        (await api.order(token, kind="stop", target=target, reason="smoke")).status_code
+        for target in [*["all"] * 10, *(f"zone:{n}" for n in range(20))]
+    ]
+    assert codes == [202] * 9 + [429] + [404] * 10 + [429] * 10
+
+
+async def test_a_number_that_no_entry_can_have_is_refused(api: Running) -> None:
+    assert (await api.get("/audit", await api.token(), before=2**63)).status_code == 422
+
+
+async def test_an_order_of_somebody_who_may_only_look_is_in_the_audit(api: Running) -> None:
+    token = await api.token("victor")
+    for _ in range(3):
+        assert (await api.order(token, kind="stop", target="all", reason="smoke")).status_code == 403
+    (entry,) = await api.entries()
+    assert (entry.actor, entry.role, entry.result) == ("victor", "viewer", "refused: role")
+
+
+async def test_guesses_that_are_braked_are_in_the_audit(api: Running) -> None:
+    token = await api.token("olga")
+    act = {"kind": "resume", "target": "all", "reason": "checked", "password": PASSWORD[1:]}
+    for _ in range(2):
+        for _ in range(10):
+            assert (await api.order(token, **act)).status_code == 403
+        api.clock.advance(11)
+    braked = await api.order(token, **act)
+    assert (braked.status_code, braked.json()["code"]) == (429, "guesses")
+    assert [entry.result for entry in await api.entries()][-1] == "refused: guesses"
 
 
 @pytest.mark.parametrize(

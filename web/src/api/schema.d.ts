@@ -446,7 +446,7 @@ export interface components {
             source: string;
             /**
              * Category
-             * @description command or sign_in.
+             * @description command, sign_in or person.
              */
             category: string;
             /**
