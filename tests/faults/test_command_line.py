@@ -20,7 +20,8 @@ HELPED = (
     "hub configuration", "hub configuration send", "hub configuration list", "hub configuration save",
     "edge save", "edge restore", "edge rules check",
     "edge rules try", "doctor", "hub init", "hub openapi", "hub admin", "hub admin reset", "sim", "sim run",
-    "sim fault", "sim history", "command", "command set", "command resume", "hub audit", "hub person", "hub person add", "edge audit",
+    "sim fault", "sim history", "command", "command set", "command resume", "hub audit", "hub person",
+    "hub person add", "edge audit",
 )  # fmt: skip
 
 
