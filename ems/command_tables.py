@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from runtime import spans
+from runtime.plain import one_line
 
 _GAP: Final = "  "
 
@@ -31,7 +32,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
         >>> list(table(("a", "b"), [("long", "x")]))
         ['a     b', 'long  x']
     """
-    lines = [head, *rows]
+    lines = [head, *([one_line(cell) for cell in row] for row in rows)]
     widths = [max(len(line[at]) for line in lines) for at in range(len(head))]
     for line in lines:
         cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]

@@ -16,6 +16,7 @@ import typer
 from protocols.errors import ConfigError
 from runtime import spans
 from runtime.clock import SystemClock, iso_utc
+from runtime.plain import one_line
 
 NOT_WHOLE: Final = 1
 """Exit code: the chain does not verify, or a write has no command."""
@@ -157,4 +158,5 @@ def _line(row: dict[str, Any]) -> str:
         row["reason"] and f'"{row["reason"]}"',
         row["result"],
     ]
-    return f"{row['number']:>6}  {iso_utc(row['time_ns'])}  " + "  ".join(word for word in words if word)
+    told = "  ".join(one_line(word) for word in words if word)
+    return f"{row['number']:>6}  {iso_utc(row['time_ns'])}  {told}"
