@@ -138,7 +138,8 @@ def _under_way(kind: str, commands: Sequence[CommandRow]) -> tuple[OrderState, s
 
 def _goes_on(kind: str, command: CommandRow) -> bool:
     """Whether the order is still sent although this command of it came to nothing."""
-    return command.code in _ANEW or (kind in _TAKING and command.code == NO_ANSWER)
+    nothing = kind in _UNDOING and command.code == Refusal.SELECTION  # another edge may have something
+    return nothing or command.code in _ANEW or (kind in _TAKING and command.code == NO_ANSWER)
 
 
 def _ended(row: OrderRow, commands: Sequence[CommandRow]) -> tuple[OrderState, str | None]:

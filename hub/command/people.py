@@ -25,7 +25,6 @@ from protocols.command import ACTS, CommandKind, Level, decode_command
 from protocols.receipt import TERMINAL, Mismatch, Receipt, Released, Verified, kind_of
 from protocols.refusal import Refusal
 
-DONE: Final = "done"
 _UNHEARD_S: Final = 5.0
 """So long an order waits for the edge to be heard before it is refused. [s]"""
 _MISSING_S: Final = 3.0
@@ -171,6 +170,7 @@ class People:
         """What was answered is done; what was not is sent again with its id, unless it has become too old."""
         if row is not None and row.state in OVER and row.code != NO_ANSWER:
             work.refused |= row.state == REFUSED
+            work.done |= row.state == "released"
             work.waiting.discard(edge)
         elif row is not None and not _is_stale(work, now_ns):
             self._adopt_at_desk(work, row)
@@ -193,16 +193,15 @@ class People:
         if not isinstance(receipt, Released):
             work.refused = True
             return
-        undone = _UNDOES.get(work.order.kind)
-        second = work.order.kind is not CommandKind.RESUME or work.order.confirm is not None
-        older = itertools.takewhile(lambda other: other is not work, list(self._open.values()))
-        for other in older if second else ():
+        work.done = True
+        undone = None if work.arms else _UNDOES.get(work.order.kind)
+        for other in itertools.takewhile(lambda other: other is not work, list(self._open.values())):
             if (other.order.kind, other.order.target) == (undone, work.order.target):
                 self._end(other, "superseded")
 
     def _end_if_answered(self, work: Work) -> None:
         if not work.waiting:
-            self._end(work, "refused" if work.refused else DONE)
+            self._end(work, work.verdict)
 
     def _go_on(self, work: Work, now_ns: int, now_s: float) -> None:
         """Ask anew what is due, see what became of the rest; what nobody answers ends before long."""

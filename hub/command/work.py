@@ -33,6 +33,7 @@ class Work:
         begun: Whether a command of it was sent.
         leaving: Whether it is being given back.
         refused: Whether an edge has refused it.
+        done: Whether an edge has carried it out.
         verified: Whether it was read back.
         tries: How often it was asked anew after a refusal that says nothing of it.
         again: Edges that are to be asked anew.
@@ -48,6 +49,7 @@ class Work:
     begun: bool = False
     leaving: bool = False
     refused: bool = False
+    done: bool = False
     verified: bool = False
     tries: int = 0
     again: set[str] = field(default_factory=set)
@@ -64,6 +66,16 @@ class Work:
     def lasting(self) -> bool:
         """Whether it is sent however long it takes."""
         return self.order.kind in LASTING
+
+    @property
+    def arms(self) -> bool:
+        """Whether it is the first step of the release of a stop."""
+        return self.order.kind is CommandKind.RESUME and self.order.confirm is None
+
+    @property
+    def verdict(self) -> str:
+        """How it ended once all have answered; a release is armed where one edge had a stop to release."""
+        return "refused" if self.refused and not (self.arms and self.done) else "done"
 
     def is_over(self, now_ns: int, now_s: float) -> bool:
         """Whether its end has come, by the wall clock or by the boot clock: one of them may have been set."""

@@ -449,6 +449,7 @@ async def test_an_act_is_done_only_when_every_edge_has_done_it(api: Running) -> 
     [
         ("stop", {"state": "failed", "verdict": "failed", "code": "no_answer"}, "sent"),
         ("stop", {"state": "refused", "verdict": "refused", "code": "stale_echo"}, "sent"),
+        ("lift", {"state": "refused", "verdict": "refused", "code": "selection"}, "sent"),
         ("lift", {"state": "failed", "verdict": "failed", "code": "no_answer"}, "failed"),
     ],
 )

@@ -313,6 +313,14 @@ def test_a_resume_that_is_refused_takes_no_stop_back(office: Office) -> None:
     assert office.people.open == {stop}
 
 
+def test_a_release_of_a_stop_that_one_edge_alone_still_has_is_armed_there(office: Office) -> None:
+    armed = office.ask(CommandKind.RESUME, "all")
+    first, second = office.turn()
+    office.answer(armed, Refused(first.id, first.edge, "all", AT, Refusal.SELECTION, ""))
+    office.answer(armed, Released(second.id, second.edge, "all", AT))
+    assert office.said() == [(armed, ENDED, "done")]
+
+
 @pytest.mark.parametrize("sent_before", [True, False])
 def test_a_release_of_a_stop_is_not_carried_out_by_an_edge_that_comes_back_an_hour_later(
     office: Office,
