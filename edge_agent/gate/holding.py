@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import Final
 
-from edge_agent.gate import fallback, foreign, ladder, selection, standing, wear
+from edge_agent.gate import fallback, foreign, ladder, present, selection, standing, wear
 from edge_agent.gate.draft import REFRESH, Draft
 from edge_agent.gate.events import NoticeCode, PointRead, SaveIntent, SaveLease
 from edge_agent.gate.ladder import Claim
@@ -172,7 +172,7 @@ def _is_on_it(point: PointState, won: Claim) -> bool:
 def _turn_to(draft: Draft, name: str, won: Claim) -> None:
     """Write the winner's value, or, while that may not be, keep what is still allowed, else fall back."""
     point = draft.point(name)
-    if standing.above(draft, name) is not None:
+    if standing.above(draft, name) is not None or not present.can_be_given_back(draft, name):
         return
     act = point.act
     if isinstance(act, Holding) and _shows_it(draft, name, act, won):

@@ -70,12 +70,20 @@ def _good_input(draft: Draft, ask: Ask) -> No | None:
         return No(Refusal.BAD_INPUT, "not read yet")
     if not seen.good:
         return No(Refusal.BAD_INPUT, "the last reading is bad")
-    restores = rules.limits.fallback.kind == "restore" and draft.point(ask.point).intent is None
-    if restores and not rules.limits.low <= seen.value <= rules.limits.high:
+    if not can_be_given_back(draft, ask.point):
         return No(
             Refusal.BAD_INPUT, f"it shows {seen.value:g}, which lies outside the limits to give it back"
         )
     return _too_old(draft, seen.at_ns, rules.poll_s, "reading")
+
+
+def can_be_given_back(draft: Draft, name: str) -> bool:
+    """Whether a first write would know what to give back, where that is what the point showed before it."""
+    rules, point = draft.rule(name), draft.point(name)
+    if rules.limits.fallback.kind != "restore" or point.intent is not None:
+        return True
+    seen = point.seen
+    return seen is not None and seen.good and rules.limits.low <= seen.value <= rules.limits.high
 
 
 def _too_old(draft: Draft, at_ns: int, poll_s: float, what: str) -> No | None:

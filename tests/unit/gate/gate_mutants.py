@@ -65,6 +65,7 @@ MUTANTS: Final = (
     _m("rules.PointRules.home", 'self.limits.fallback.kind == "restore"', "False", "I2", "I3", "I14"),
     _m("holding.begin", "before = seen if old is None else old.before", "before = seen", "I2", "I14"),
     _m("fallback._done", "_remember(draft, name, value)", "pass", "I2"),
+    _m("holding._turn_to", "not present.can_be_given_back(draft, name)", "False", "I2"),
     # I3 are about: no value of a lease stays longer than the lease
     _m("holding._fall", "fallback.begin(draft, name, careful=point.act.resumed)", "pass", "I3", "I14"),
     _m("core._tick", "holding.pursue(draft, name)", "pass", "I3", "I8", "I14"),

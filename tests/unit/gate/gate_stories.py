@@ -9,6 +9,7 @@ import math
 from typing import Final
 
 from edge_agent.gate import audit
+from edge_agent.gate.events import PointRead, Tick
 from protocols.command import CommandKind, Echo, Level
 from tests.unit.gate.gate_group_stories import (
     a_group_does_not_wait_for_ever,
@@ -389,6 +390,21 @@ def restored(one: Protocol) -> None:
         act(one, ROLE, 1.0)
 
 
+def a_first_write_waits_until_it_can_be_taken_back(one: Protocol) -> None:
+    """A lease granted in good order begins while the point cannot be read: it waits for a reading."""
+    world = one.world
+    one.deliver(world.ask(ROLE, 2.0, kind=CommandKind.SELECT, start_in_s=2.0, lease_s=9.0))
+    one.deliver(world.ask(ROLE, 2.0, kind=CommandKind.OPERATE, confirm="bob"))
+    world.feed(PointRead(ROLE, math.nan, good=False, at_ns=world.now_ns + 1))
+    world.now_ns += 2_100_000_000
+    world.feed(Tick())
+    assert world.value(ROLE) == 1.0, "I2: written without knowing what to give back"
+    world.poll()
+    assert world.value(ROLE) == 2.0, "I8: the lease has the point once it can be read"
+    one.time_passes(40)
+    assert world.value(ROLE) == 1.0, "I2: what was read before our first write was not given back"
+
+
 def unsigned_chain(one: Protocol) -> None:
     set_(one, BATTERY, 100.0, lease_s=1.0)
     set_(one, CHILLER, 8.0, lease_s=1.0)
@@ -446,6 +462,7 @@ STORIES: Final[tuple[Story, ...]] = (
     a_queued_request_that_was_outranked,
     the_watchdog,
     restored,
+    a_first_write_waits_until_it_can_be_taken_back,
     unsigned_chain,
 )
 
