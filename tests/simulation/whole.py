@@ -189,6 +189,9 @@ class Whole:
     def _edge_is_at_rest(self, name: str, edge: SimEdge) -> None:
         for machine in edge.machines.values():
             for point, register in machine.registers.items():
+                book = self.judge.books[name]
+                if book.hands_off(point, book.now_ns):
+                    continue
                 if register.ours and register.value not in {register.spec.home, *register.native}:
                     self.judge.find("stuck", f"{point} shows {register.value} when no lease lives any more")
         if edge.leases() or edge.store.load().leases:
