@@ -117,7 +117,7 @@ class Errands:
         """What is to be written down and sent now: what is new, then what nobody answered."""
         asked, self._asked = self._asked, []
         for errand in asked:
-            command = self._drafter.errand(errand, beat)
+            command = self._drafter.errand(errand.left(now_s), beat)
             self._sent[command.id] = Held(
                 command, now_s, now_s, order_id=errand.order_id, lasting=errand.lasting
             )
@@ -134,5 +134,7 @@ class Errands:
             del self._sent[held.command.id]
             return None
         command = self._drafter.again(held.command, beat)
+        if command.kind is CommandKind.OPT_OUT and command.lease_s > 0:  # 0: without an end
+            command = replace(command, lease_s=max(command.lease_s - (now_s - held.sent_s), 1.0))
         self._sent[command.id] = replace(held, command=command, sent_s=now_s, sends=held.sends + 1)
         return command

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from protocols.command import Command, CommandKind, Level, Renewal
@@ -106,6 +106,7 @@ class Errand:
         cap_hash: Limits it was checked against; None: those of the newest heartbeat.
         lasting: Whether it is sent until it is answered, however long that takes.
         level: Rung.
+        end_s: When an opt-out is over, on the boot clock; None: it has no end, or is no opt-out. [s]
     """
 
     kind: CommandKind
@@ -121,6 +122,11 @@ class Errand:
     cap_hash: bytes | None = None
     lasting: bool = False
     level: Level = Level.OPERATOR
+    end_s: float | None = None
+
+    def left(self, now_s: float) -> Errand:
+        """The same as it is asked now: of a length what is left of it."""
+        return self if self.end_s is None else replace(self, lease_s=max(self.end_s - now_s, 1.0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from hub.command.desk import ECHO_MAX_S, Desk
@@ -156,7 +157,7 @@ class People:
         chosen = self._open.get(work.order.of or "")
         one = self._writables.get(work.order.target) if work.order.kind not in ACTS else None
         errand = errand_of(work.order, one, now_ns, None if chosen is None else chosen.order)
-        self._desks[edge].ask(errand)
+        self._desks[edge].ask(replace(errand, end_s=work.end_s) if work.runs_out else errand)
 
     def _adopt_holding(self, work: Work, row: CommandRow) -> None:
         """A lease is adopted with the heartbeat that lists it; a selection may still wait for its operate."""
@@ -172,7 +173,7 @@ class People:
             work.refused |= row.state == REFUSED
             work.done |= row.state == "released"
             work.waiting.discard(edge)
-        elif row is not None and not _is_stale(work, now_ns):
+        elif row is not None and not _is_stale(work, now_ns) and not work.runs_out:
             self._adopt_at_desk(work, row)
         elif work.lasting:
             self._ask_edge(work, edge, now_ns)

@@ -68,6 +68,11 @@ class Work:
         return self.order.kind in LASTING
 
     @property
+    def runs_out(self) -> bool:
+        """Whether it is an opt-out with an end: what comes late is shorter."""
+        return self.order.kind is CommandKind.OPT_OUT and self.order.until_ns is not None
+
+    @property
     def arms(self) -> bool:
         """Whether it is the first step of the release of a stop."""
         return self.order.kind is CommandKind.RESUME and self.order.confirm is None
@@ -80,8 +85,9 @@ class Work:
     def is_over(self, now_ns: int, now_s: float) -> bool:
         """Whether its end has come, by the wall clock or by the boot clock: one of them may have been set."""
         until_ns = self.order.until_ns
-        timed = self.holds or self.order.kind is CommandKind.OPT_OUT
-        return timed and until_ns is not None and (until_ns <= now_ns or self.end_s <= now_s)
+        if until_ns is None or not (self.holds or self.runs_out):
+            return False
+        return until_ns <= now_ns or self.end_s <= now_s
 
 
 def end_s(order: Order, now_ns: int, now_s: float) -> float:

@@ -377,6 +377,18 @@ def test_a_wall_clock_that_is_set_back_makes_no_override_longer(office: Office) 
     assert office.said() == [(ident, ENDED, "expired")]
 
 
+def test_an_opt_out_that_comes_late_is_as_long_as_what_is_left_of_it(office: Office) -> None:
+    office.now_s += 6.0
+    office.ask(CommandKind.OPT_OUT, POINT, until_ns=office.now_ns + 600 * NS)
+    assert office.turn(300.0) == []
+    office.beat()
+    (sent,) = office.turn()
+    office.now_s += 4.0
+    office.beat()
+    (again,) = office.turn()
+    assert (sent.lease_s, again.lease_s, again.id) == (300.0, 296.0, sent.id)
+
+
 def test_an_opt_out_whose_time_is_over_is_not_begun_any_more(office: Office) -> None:
     office.now_s += 6.0
     ident = office.ask(CommandKind.OPT_OUT, "all", until_ns=office.now_ns + 600 * NS)
