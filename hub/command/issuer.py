@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from hub.command.desk import Desk
 from hub.command.leader import Leader
 from hub.command.orders import Again, Fresh, Issuer, Wish
-from hub.ledger import book
+from hub.ledger import book, orders
 from hub.ledger.moves import NO_ANSWER, OVER
 from protocols import subjects
 from protocols.clock import Clock
@@ -233,8 +233,11 @@ class CommandIssuer:
             _log.warning("an order to %s waits for the bus: %s", edge, error)
 
     async def _adopt_unsent(self, now_ns: int) -> None:
+        """Take over rows that perhaps never went out; not of an order that has ended since."""
+        open_orders = await orders.open_orders(self._sessions, self._site)
+        going_on = {None, *(order.id for order in open_orders)}
         for row in await book.open_orders(self._sessions, self._site):
-            alive = row.issued_ns + round(row.lease_s * 1e9) > now_ns
+            alive = row.issued_ns + round(row.lease_s * 1e9) > now_ns and row.order_id in going_on
             desk = self._desks.get(row.edge)
             command = decode_command(row.body)
             if alive and desk is not None and (command.point, command.level) not in desk.held:

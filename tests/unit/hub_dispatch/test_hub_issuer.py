@@ -10,21 +10,23 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from nats.aio.client import Client
 from nats.aio.subscription import Subscription
 
+from hub.command.drafting import Drafter
 from hub.command.issuer import CommandIssuer
 from hub.command.leader import Company, Leader
-from hub.command.orders import Wish
+from hub.command.orders import Errand, Issuer, Wish
 from hub.database import Sessions
-from hub.ledger import book
+from hub.ledger import book, orders
 from protocols import subjects
 from protocols.command import (
     PURPOSE_COMMAND,
     PURPOSE_RENEWAL,
     Command,
+    CommandKind,
     decode_command,
     decode_renewal,
     lease_list_hash,
 )
-from protocols.heartbeat import Heartbeat
+from protocols.heartbeat import Heartbeat, decode_heartbeat
 from protocols.receipt import Received, encode_receipt
 from protocols.signing import key_id, open_envelope, verify
 from runtime.bus import connect, ensure_streams
@@ -125,6 +127,24 @@ async def test_nothing_is_published_before_its_row_is_committed(
     (command,) = await sent(buses.hub)
     (row,) = await book.open_orders(sessions, "demo")
     assert (row.id, row.body) == (command.id, command.body())
+
+
+async def test_a_row_whose_order_has_ended_since_is_not_sent_by_the_next_term(
+    sessions: Sessions, buses: Buses, key: Ed25519PrivateKey
+) -> None:
+    clock = SystemClock()
+    now_ns = clock.now().wall_ns
+    asked = orders.Order("demo", CommandKind.LIFT, "demo/comp1", None, None, None, "works", "ann", id="one")
+    await orders.place(sessions, asked, orders.Origin("operator", "loopback"), now_ns)
+    errand = Errand(CommandKind.LIFT, "demo/comp1", "works", "ann", "one")
+    drafted = Drafter(Issuer("hub", "00", "demo", 10.0), "edge1").errand(errand, decode_heartbeat(beat()))
+    await book.enter(sessions, [drafted], now_ns, None, "one")
+    (row,) = await orders.open_orders(sessions, "demo")
+    await orders.move(sessions, row, orders.ENDED, "no_answer", now_ns)
+    issuer = await issuer_of(sessions, buses.hub, key)
+    issuer.heard(beat())
+    await issuer.act()
+    assert await streamed(buses.hub) == 0
 
 
 async def test_a_crash_between_row_and_publish_ends_in_the_same_id_sent_by_the_next_term(
