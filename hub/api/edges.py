@@ -18,6 +18,9 @@ SILENT_S: Final = 5.0
 @dataclass(frozen=True, slots=True)
 class _Heard:
     received_ns: int
+    at_s: float
+    """When, on the boot clock: a wall clock that is set makes no silent edge look alive. [s]"""
+
     beat: Heartbeat
 
 
@@ -32,19 +35,19 @@ class EdgeWatch:
 
     def seed(self, rows: list[HeartbeatRow]) -> None:
         """Take what the store has kept, so that a new process does not start blind."""
+        now_ns, now_s = self._clock.now().wall_ns, self._clock.mono_s()
         for row in rows:
-            self._take(row.received_ns, row.body)
+            self._take(row.received_ns, now_s - max(now_ns - row.received_ns, 0) / 1e9, row.body)
 
     def hear(self, body: bytes) -> None:
         """Take a heartbeat that came now."""
-        self._take(self._clock.now().wall_ns, body)
+        self._take(self._clock.now().wall_ns, self._clock.mono_s(), body)
 
     def age_s(self) -> float | None:
         """Seconds since the heartbeat of the edge that is silent longest; None when one was never heard."""
         if any(edge not in self._heard for edge in self._edges):
             return None
-        oldest_ns = min(self._heard[edge].received_ns for edge in self._edges)
-        return max(self._clock.now().wall_ns - oldest_ns, 0) / 1e9
+        return self._clock.mono_s() - min(self._heard[edge].at_s for edge in self._edges)
 
     def link(self) -> Literal["up", "down"]:
         """Whether all edges are heard."""
@@ -54,8 +57,7 @@ class EdgeWatch:
     def edge_link(self, edge: str) -> Literal["up", "down"]:
         """Whether this edge is heard."""
         heard = self._heard.get(edge)
-        silent = heard is None or (self._clock.now().wall_ns - heard.received_ns) / 1e9 > SILENT_S
-        return "down" if silent else "up"
+        return "down" if heard is None or self._clock.mono_s() - heard.at_s > SILENT_S else "up"
 
     def clock_ahead_s(self, edge: str) -> float | None:
         """How far the wall clock of an edge is ahead of the hub's, by its newest heartbeat; None: none came.
@@ -69,7 +71,7 @@ class EdgeWatch:
     def device_link(self, edge: str, device: str) -> Link:
         """Whether the edge reaches the device; unknown while the edge is silent."""
         heard = self._heard.get(edge)
-        if heard is None or (self._clock.now().wall_ns - heard.received_ns) / 1e9 > SILENT_S:
+        if heard is None or self._clock.mono_s() - heard.at_s > SILENT_S:
             return "unknown"
         state = heard.beat.links.get(device)
         return "up" if state == "up" else "down" if state == "down" else "unknown"
@@ -79,7 +81,7 @@ class EdgeWatch:
         heard = self._heard.get(edge)
         return None if heard is None else heard.beat.cap_hashes.get(device)
 
-    def _take(self, received_ns: int, body: bytes) -> None:
+    def _take(self, received_ns: int, at_s: float, body: bytes) -> None:
         beat = guarded_decode(decode_heartbeat, body, "heartbeat")
         if beat is not None and beat.edge in self._edges:
-            self._heard[beat.edge] = _Heard(received_ns, beat)
+            self._heard[beat.edge] = _Heard(received_ns, at_s, beat)

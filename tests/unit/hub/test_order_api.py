@@ -196,6 +196,13 @@ async def test_a_point_out_of_reach_says_why_and_is_not_set(api: Running) -> Non
     assert rows[POINT]["why_not"]["zh"] == silent.json()["text"]["zh"] != ""
 
 
+async def test_a_wall_clock_that_is_set_back_does_not_make_a_silent_edge_look_alive(api: Running) -> None:
+    api.clock.advance(6)
+    api.clock.shift_wall(-3600)
+    assert api.deps.edges.edge_link("edge1") == "down"
+    assert api.deps.edges.age_s() == pytest.approx(6)
+
+
 async def test_an_order_is_written_down_with_its_entry_and_can_be_read_again(api: Running) -> None:
     token = await api.token("olga")
     placed = await api.order(token, **_set(expect=7.0))
