@@ -236,7 +236,7 @@ class CommandIssuer:
         """Take over rows that perhaps never went out; not of an order that has ended since."""
         open_orders = await orders.open_orders(self._sessions, self._site)
         going_on = {None, *(order.id for order in open_orders)}
-        for row in await book.open_orders(self._sessions, self._site):
+        for row in await book.open_commands(self._sessions, self._site):
             alive = row.issued_ns + round(row.lease_s * 1e9) > now_ns and row.order_id in going_on
             desk = self._desks.get(row.edge)
             command = decode_command(row.body)

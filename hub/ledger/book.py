@@ -156,7 +156,7 @@ async def close_all(sessions: Sessions, site: str, issued_until_ns: int) -> int:
         return len(rows)
 
 
-async def open_orders(sessions: Sessions, site: str) -> list[CommandRow]:
+async def open_commands(sessions: Sessions, site: str) -> list[CommandRow]:
     """Commands without a verdict, oldest first."""
     async with sessions() as session:
         return await _open(session, site)

@@ -448,7 +448,7 @@ async def test_an_act_is_done_only_when_every_edge_has_done_it(api: Running) -> 
     await orders.move(api.deps.sessions, row, orders.ENDED, "done", NOW_S * S)
     shown = (await api.get(f"/orders/{ident}", token)).json()
     assert (shown["state"], shown["text"]["en"]) == ("verified", "Done.")
-    assert await book.open_orders(api.deps.sessions, "demo") == []
+    assert await book.open_commands(api.deps.sessions, "demo") == []
 
 
 @pytest.mark.parametrize(

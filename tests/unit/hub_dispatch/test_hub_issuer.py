@@ -125,7 +125,7 @@ async def test_nothing_is_published_before_its_row_is_committed(
             await issuer.act()
             await asyncio.sleep(0.05)
     (command,) = await sent(buses.hub)
-    (row,) = await book.open_orders(sessions, "demo")
+    (row,) = await book.open_commands(sessions, "demo")
     assert (row.id, row.body) == (command.id, command.body())
 
 
@@ -161,7 +161,7 @@ async def test_a_crash_between_row_and_publish_ends_in_the_same_id_sent_by_the_n
         patch.setattr(CommandIssuer, "_send", crash)
         with pytest.raises(ConnectionError):
             await first.act()
-    (row,) = await book.open_orders(sessions, "demo")
+    (row,) = await book.open_commands(sessions, "demo")
     assert await streamed(buses.hub) == 0
     second = await issuer_of(sessions, buses.hub, key)
     second.heard(beat())
@@ -170,7 +170,7 @@ async def test_a_crash_between_row_and_publish_ends_in_the_same_id_sent_by_the_n
     (command,) = await sent(buses.hub)
     assert command.id == row.id
     assert command.epoch == row.epoch + 1
-    assert len(await book.open_orders(sessions, "demo")) == 1
+    assert len(await book.open_commands(sessions, "demo")) == 1
 
 
 async def test_the_term_begins_above_every_fence_and_ends_when_a_higher_one_is_heard(
@@ -215,7 +215,7 @@ async def test_an_order_is_signed_renewed_and_at_the_end_released(
     renewal, signature = open_envelope((await buses.renewals.next_msg(timeout=5)).data)
     assert decode_renewal(renewal).list_hash == lease_list_hash([command.id])
     verify(PURPOSE_RENEWAL, renewal, signature, keys, command.key_id)
-    (row,) = await book.open_orders(sessions, "demo")
+    (row,) = await book.open_commands(sessions, "demo")
     assert row.lease_until_ns is not None
     assert 8e9 < row.lease_until_ns - SystemClock().now().wall_ns <= 10e9
     async with asyncio.TaskGroup() as group:

@@ -164,7 +164,7 @@ async def test_each_of_many_orders_ends_in_exactly_one_verdict(sessions: Session
     async with sessions() as session:
         counts = await queries.counts(session, "demo")
     assert counts["issued"] == 30 == counts["verified"] + counts["refused"] + counts["failed"]
-    assert await book.open_orders(sessions, "demo") == []
+    assert await book.open_commands(sessions, "demo") == []
 
 
 async def test_an_order_is_not_given_up_before_its_lease_and_the_grace_are_over(sessions: Sessions) -> None:
