@@ -85,11 +85,22 @@ BREAKS: Final = {
     "two terms have one number": _b(
         "epoch", ("hub.ledger.book:take_office", "max(row.epoch, highest_fence) + 1", "max(row.epoch, 1)")
     ),
-    "an override never ends": _b("orders", ("hub.command.people:People.look", "until_ns <= now_ns", "False")),
+    "an override never ends": _b(
+        "orders", ("hub.command.people:People.look", "work.is_over(now_ns, now_s)", "False")
+    ),
     "a command is sent before its row": _b(
         "ledger", ("hub.command.issuer:CommandIssuer._write_down", "await book.enter(", "(lambda *_: None)(")
     ),
 }
+
+
+def found(piece: Piece) -> tuple[Any, str]:
+    """The function a piece belongs to, and its source."""
+    module_name, path = piece.where.split(":")
+    owner: Any = import_module(module_name)
+    for part in path.split("."):
+        owner = getattr(owner, part)
+    return owner, textwrap.dedent(inspect.getsource(owner))
 
 
 def apply(name: str) -> None:
@@ -99,16 +110,10 @@ def apply(name: str) -> None:
         LookupError: There is no such break, or the code has no such piece any more.
     """
     for piece in BREAKS[name].pieces:
-        module_name, path = piece.where.split(":")
-        owner: Any = import_module(module_name)
-        *outer, last = path.split(".")
-        for part in outer:
-            owner = getattr(owner, part)
-        function = getattr(owner, last)
-        source = textwrap.dedent(inspect.getsource(function))
+        function, source = found(piece)
         if piece.old not in source:
             raise LookupError(f"{piece.where} has no {piece.old!r} any more")
         space: dict[str, Any] = {}
         text = "from __future__ import annotations\n" + source.replace(piece.old, piece.new, 1)
         exec(compile(text, f"<{piece.where}>", "exec"), function.__globals__, space)  # noqa: S102  our own source, one piece changed
-        function.__code__ = space[last].__code__
+        function.__code__ = space[function.__name__].__code__

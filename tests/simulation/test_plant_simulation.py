@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.breaks import BREAKS
+from tests.simulation.breaks import BREAKS, found
 from tests.simulation.many import play_many
 
 SEEDS = 50
@@ -41,6 +41,13 @@ def test_nothing_is_written_wrongly_in_a_thousand_plants() -> None:
 @pytest.mark.timeout(60)
 def test_a_gate_whose_fallback_never_begins_is_found_at_once() -> None:
     assert play_many(0, 3, processes=1, broken="the fallback never begins").count("stuck")
+
+
+def test_every_break_fits_the_code_as_it_is() -> None:
+    for name in BREAKS:
+        for piece in BREAKS[name].pieces:
+            function, source = found(piece)
+            assert piece.old in source, f"{name}: {function} has no {piece.old!r} any more"
 
 
 @pytest.mark.nightly
