@@ -39,7 +39,8 @@ AWAKE_S: Final = 2.0
 _EVERY_S: Final = 0.15
 _LOWEST_C: Final = 30.0
 _STEP_C: Final = 0.02
-_STEPS: Final = 3400
+_STEPS: Final = 3399
+"""No multiple of a divisor of `POINTS`: a value comes back at the same point after 13,596 orders only. [-]"""
 _NEWER_S: Final = 30.0
 _LOCK_S: Final = 0.2
 
