@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -13,12 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from hub.command.desk import Desk
 from hub.command.leader import Leader
-from hub.command.orders import Again, Fresh, Issuer, Wish
+from hub.command.orders import Again, Fresh, Issuer, Out, Wish
 from hub.ledger import book, orders
 from hub.ledger.moves import NO_ANSWER, OVER
 from protocols import subjects
 from protocols.clock import Clock
-from protocols.command import CommandKind, Level, Renewal, decode_command
+from protocols.command import ACTS, CommandKind, Level, Renewal, decode_command
 from protocols.errors import BusError
 from protocols.heartbeat import Heartbeat, decode_heartbeat
 from protocols.holder import decode_holders
@@ -175,11 +175,10 @@ class CommandIssuer:
         if not self.may_speak():
             return
         await self._adopt_live()
-        for desk in self._desks.values():
-            outs = desk.next(self._clock.mono_s())
-            await self._write_down([out for out in outs if isinstance(out, Fresh)])
-            for out in outs:
-                await self._send(desk.edge, out)
+        turns = [(desk.edge, desk.next(self._clock.mono_s())) for desk in self._desks.values()]
+        await self._write_down([out for _, outs in turns for out in outs if isinstance(out, Fresh)])
+        for edge, out in acts_first(turns):
+            await self._send(edge, out)
 
     def may_speak(self) -> bool:
         """Asked right before each publish: a process that was stopped must not go on as before."""
@@ -258,3 +257,19 @@ class CommandIssuer:
         for desk in self._desks.values():
             desk.leave_alone(self._unknown - known)
         self._unknown.clear()
+
+
+def acts_first(turns: Sequence[tuple[str, Sequence[Out]]]) -> Iterator[tuple[str, Out]]:
+    """Acts of people, to every edge, then the rest: a stop waits for no set-point of another edge.
+
+    What goes to one edge keeps its order, so what stands before an act there goes with it.
+    """
+    ends = [max((at for at, out in enumerate(outs, 1) if _is_act(out)), default=0) for _, outs in turns]
+    for (edge, outs), end in zip(turns, ends, strict=True):
+        yield from ((edge, out) for out in outs[:end])
+    for (edge, outs), end in zip(turns, ends, strict=True):
+        yield from ((edge, out) for out in outs[end:])
+
+
+def _is_act(out: Out) -> bool:
+    return not isinstance(out, Renewal) and out.command.kind in ACTS
