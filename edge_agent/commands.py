@@ -13,7 +13,7 @@ import contextlib
 import logging
 import math
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,7 @@ from edge_agent.gate.draft import Decision, Draft
 from edge_agent.gate.events import (
     Change,
     Dropped,
+    Effect,
     Emit,
     Event,
     MessageReceived,
@@ -65,8 +66,8 @@ TICK_S: Final = 0.25
 """Period of the gate's tick; a lease ends at most so much late, plus the write."""
 
 _FETCH_S: Final = 5.0
-_MOST_AT_ONCE: Final = 32
-"""Commands fetched together; each is acknowledged when it was judged. [-]"""
+_MOST_AT_ONCE: Final = 64
+"""Commands fetched and judged together; acknowledged when what they lead to is durable. [-]"""
 _RETRY_S: Final = 0.5
 _END_S: Final = 6.0
 _LOOSE_RECEIPTS: Final = 1000
@@ -226,13 +227,14 @@ class CommandService:
         """Let the store go; `run` must have ended."""
         self._thread.close(self._store.close)
 
-    async def feed(self, event: Event) -> None:
-        """Let the gate judge one event and begin to carry out what it decided.
+    async def feed(self, *events: Event) -> None:
+        """Let the gate judge events, one after the other, and begin to carry out what it decided.
 
+        What they lead to is durable in one transaction, all or none: a storm costs a flush for many messages.
         A caller that is cancelled never tears commit, state and writes apart: `OneThread` sees to it.
         """
         async with self._turn:
-            decision = core.decide(self._rules, self._state, event, self._ports.clock.now())
+            decision = self._judged(events)
             if not await self._kept(decision):
                 decision = core.decide(self._rules, self._state, ReleaseAll(), self._ports.clock.now())
                 self._keep_in_memory(decision)
@@ -244,6 +246,14 @@ class CommandService:
                 _log.warning("a message was dropped: %s: %s", effect.code.value, effect.detail)
             elif isinstance(effect, Notice):
                 _log.warning("%s: %s: %s", effect.point, effect.code.value, effect.detail)
+
+    def _judged(self, events: Iterable[Event]) -> Decision:
+        state, effects = self._state, list[Effect]()
+        for event in events:
+            one = core.decide(self._rules, state, event, self._ports.clock.now())
+            state = one.state
+            effects += one.effects
+        return Decision(state, tuple(effects))
 
     async def _kept(self, decision: Decision) -> bool:
         """Whether what must be durable is; ends of leases are carried out all the same."""
@@ -342,6 +352,6 @@ class CommandService:
             _log.debug("no commands can be fetched yet: %s", error)
             await self._ports.clock.sleep(_RETRY_S)
             return
+        await self.feed(*(MessageReceived(message.data) for message in messages))
         for message in messages:
-            await self.feed(MessageReceived(message.data))
             await message.ack()

@@ -1,4 +1,4 @@
-"""What of the gate outlives a crash: `control.db`, SQLite with synchronous=FULL, one transaction a decision.
+"""What of the gate outlives a crash: `control.db`, SQLite with synchronous=FULL, one transaction for what came together.
 
 Receipts stand in an outbox, committed together with what they tell of, until the journal has them.
 """

@@ -91,3 +91,29 @@ async def test_a_renewed_lease_is_handed_over_with_its_present_end(
         (saved,) = store.load().leases
     assert saved.lease.until_ns > granted_ns
     assert [saved.lease.id.hex()] == session.leases()
+
+
+async def test_messages_that_come_together_are_judged_in_order_and_kept_together(
+    session: CommandService, tmp_path: Path
+) -> None:
+    storm = [MessageReceived(_order(seq)) for seq in (1, 2, 2, 1, 3)]
+    await session.feed(*storm)
+    assert session.leases() == [(3).to_bytes(16, "big").hex()]
+    with closing(ControlStore(tmp_path / "control.db")) as store:
+        kept = store.load()
+    assert [saved.lease.id.hex() for saved in kept.leases] == session.leases()
+    assert [ident for ident, _ in kept.answers] == [seq.to_bytes(16, "big") for seq in (1, 2, 3)]
+    assert kept.fences["hub"].seq == 3
+
+
+async def test_of_messages_that_could_not_be_kept_none_counts(
+    session: CommandService, tmp_path: Path
+) -> None:
+    await session.feed(MessageReceived(_order(1)))
+    with closing(sqlite3.connect(tmp_path / "control.db")) as other:
+        other.execute("ALTER TABLE answer RENAME TO gone")
+    await session.feed(MessageReceived(_order(2)), MessageReceived(_order(3)))
+    assert session.leases() == []
+    assert session.fence() == 1
+    with closing(sqlite3.connect(tmp_path / "control.db")) as other:
+        assert other.execute("SELECT seq FROM fence").fetchone() == (1,)
