@@ -1,6 +1,7 @@
 """What of the gate outlives a crash: `control.db`, SQLite with synchronous=FULL.
 
-One transaction for what was judged together. Receipts stand in an outbox, committed together with what they tell of, until the journal has them.
+One transaction for what was judged together. Receipts stand in an outbox, committed together with
+what they tell of, until the journal has them.
 """
 
 from __future__ import annotations
