@@ -72,6 +72,9 @@ class Edge(Config):
     clock_ahead_s: float | None
     """How far its wall clock is ahead of the hub's; negative: behind; None when it was never heard. [s]"""
 
+    second_agent: bool
+    """Whether another agent with its id is about, which only reads: a copy of its disk, most likely."""
+
     reported: Reported | None
     """What it goes by; None when it was never heard."""
 

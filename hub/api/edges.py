@@ -14,6 +14,9 @@ from runtime.supervise import guarded_decode
 SILENT_S: Final = 5.0
 """An edge without a heartbeat for this long is down: it sends one a second. [s]"""
 
+_SECOND_S: Final = 15.0
+"""A second agent is told of for this long after it was last heard. [s]"""
+
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
@@ -32,6 +35,7 @@ class EdgeWatch:
         self._edges = edges
         self._clock = clock
         self._heard: dict[str, _Heard] = {}
+        self._second_s: dict[str, float] = {}
 
     def seed(self, rows: list[HeartbeatRow]) -> None:
         """Take what the store has kept, so that a new process does not start blind."""
@@ -59,6 +63,11 @@ class EdgeWatch:
         heard = self._heard.get(edge)
         return "down" if heard is None or self._clock.mono_s() - heard.at_s > SILENT_S else "up"
 
+    def second_agent(self, edge: str) -> bool:
+        """Whether another agent with this id is about, most likely on a copy of its disk; it only reads."""
+        at_s = self._second_s.get(edge)
+        return at_s is not None and self._clock.mono_s() - at_s <= _SECOND_S
+
     def clock_ahead_s(self, edge: str) -> float | None:
         """How far the wall clock of an edge is ahead of the hub's, by its newest heartbeat; None: none came.
 
@@ -83,5 +92,9 @@ class EdgeWatch:
 
     def _take(self, received_ns: int, at_s: float, body: bytes) -> None:
         beat = guarded_decode(decode_heartbeat, body, "heartbeat")
-        if beat is not None and beat.edge in self._edges:
+        if beat is None or beat.edge not in self._edges:
+            return
+        if beat.read_only:
+            self._second_s[beat.edge] = at_s
+        else:
             self._heard[beat.edge] = _Heard(received_ns, at_s, beat)

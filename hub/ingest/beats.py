@@ -55,6 +55,7 @@ class Beats:
             return
         if beat.read_only:
             self._twice(beat.edge, " ".join(beat.troubles))
+            await self._news.tell_heartbeat(beat, message.data)
             return
         self._clocks.hear(beat)
         self._newest[beat.edge] = (self._clock.now().wall_ns, message.data)

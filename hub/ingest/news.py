@@ -52,6 +52,8 @@ class News:
     async def tell_heartbeat(self, beat: Heartbeat, body: bytes) -> None:
         """Hand a heartbeat on; an edge that waits for coverage gets it again."""
         await self._bus.publish(event(self._site, "heartbeat"), body)
+        if beat.read_only:
+            return  # what it holds back is the other agent's to send
         if beat.pending and beat.journal:
             ranges = await self.with_store(lambda: self._store.ranges(beat.edge, beat.journal))
             message = Coverage(beat.edge, beat.journal, tuple(ranges))

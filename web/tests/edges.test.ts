@@ -16,7 +16,7 @@ function wanted(version: number, over: Partial<Wanted> = {}): Wanted {
 
 function edge(over: Partial<Edge> = {}): Edge {
   const reported = { version: 1, trial: null, digest: 'ab12', edited: [], heard: '2026-01-05T08:00:00Z' }
-  return { id: 'edge1', link: 'up', clock_ahead_s: 0.1, reported, wanted: [wanted(1)], ...over }
+  return { id: 'edge1', link: 'up', clock_ahead_s: 0.1, second_agent: false, reported, wanted: [wanted(1)], ...over }
 }
 
 const UNDONE = wanted(2, {
@@ -53,6 +53,14 @@ describe('EdgeCard', () => {
     expect(shown.find('.edited').text()).toContain('devices/meter.yaml')
     expect(shown.text()).toContain('the files put on the box')
     expect(shown.text()).toContain('may still be rolled back')
+  })
+
+  it('says that a second box with this id is about', async () => {
+    expect(show(edge()).find('.second').exists()).toBe(false)
+    expect(show(edge({ second_agent: true })).find('.second').text()).toContain('It only reads')
+    await setLang('zh')
+    expect(show(edge({ second_agent: true })).find('.second').text()).toContain('只读取')
+    await setLang('en')
   })
 
   it('says how far the clock of the box is off, and is silent where it is right', async () => {

@@ -274,8 +274,9 @@ async def test_a_wrong_question_about_samples_is_refused_with_a_sentence(
 
 async def test_an_edge_shows_what_is_wanted_what_runs_and_what_was_edited_at_the_box(api: Running) -> None:
     assert (await api.get("/sites/demo/edges")).json() == [
-        {"id": "edge1", "link": "down", "clock_ahead_s": None, "reported": None, "wanted": []}
-    ]
+        {"id": "edge1", "link": "down", "clock_ahead_s": None, "second_agent": False, "reported": None,
+         "wanted": []}
+    ]  # fmt: skip
     files = {"sites/demo/edge1.yaml": b"devices: []"}
     said = (
         ("one more meter", Outcome.ACCEPTED, Why.NONE, ""),
@@ -293,7 +294,10 @@ async def test_an_edge_shows_what_is_wanted_what_runs_and_what_was_edited_at_the
     )  # fmt: skip
     await note_reported(api.deps.sessions, "demo", [(NOW_S * S, beat)])
     api.deps.edges.hear(beat.encode())
+    twin = replace(beat, agent_epoch=1, read_only=True, wall_ms=0, links={"comp1": "down"})
+    api.deps.edges.hear(twin.encode())
     (edge,) = (await api.get("/sites/demo/edges")).json()
+    assert edge["second_agent"] is True
     assert (edge["link"], edge["reported"]["version"], edge["reported"]["trial"]) == ("up", 1, 3)
     assert edge["clock_ahead_s"] == -3600.0
     assert edge["reported"]["edited"] == ["devices/meter.yaml"]

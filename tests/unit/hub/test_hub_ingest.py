@@ -235,6 +235,20 @@ async def test_a_heartbeat_is_kept_and_answers_with_coverage(bus: RunningBus, tm
         await wait_for(lambda: [row.body for row in reader.heartbeats()] == [beat.encode()])
 
 
+async def test_a_second_agent_is_told_of_and_nothing_of_it_is_kept(bus: RunningBus, tmp_path: Path) -> None:
+    async with an_edge(bus) as edge, running_ingest(options(bus, tmp_path)) as reader:
+        hub = await connect(bus.login("hub"), None)
+        told = await hub.subscribe(subjects.event("demo", "heartbeat"))
+        await hub.flush()
+        twin = Heartbeat("edge1", "demo", 2, "b", 1, 1, 0, pending=1, journal="copy", read_only=True)
+        true = Heartbeat("edge1", "demo", 1, "b", 1, 1, 0)
+        for beat in (true, twin):
+            await edge.client.publish(subjects.heartbeat("edge1"), beat.encode())
+            assert (await told.next_msg(timeout=5)).data == beat.encode()
+        await wait_for(lambda: [row.body for row in reader.heartbeats()] == [true.encode()])
+        await hub.close()
+
+
 async def test_ingest_waits_for_a_bus_that_is_not_there_and_says_so_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -610,6 +610,11 @@ export interface components {
              * @description How far its wall clock is ahead of the hub's; negative: behind; None when it was never heard. [s]
              */
             clock_ahead_s: number | null;
+            /**
+             * Second Agent
+             * @description Whether another agent with its id is about, which only reads: a copy of its disk, most likely.
+             */
+            second_agent: boolean;
             /** @description What it goes by; None when it was never heard. */
             reported: components["schemas"]["Reported"] | null;
             /**
