@@ -26,10 +26,16 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 def _logging_as_found() -> Iterator[None]:
     """A command that was run in this process may have turned the log to a stream that is closed by now."""
     root = logging.getLogger()
+    root.handlers[:] = [one for one in root.handlers if not _is_closed(one)]
     handlers, level = root.handlers[:], root.level
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+def _is_closed(handler: logging.Handler) -> bool:
+    """Whether it writes to a stream that a fixture of a wider scope has left behind."""
+    return isinstance(handler, logging.StreamHandler) and bool(getattr(handler.stream, "closed", False))
 
 
 @pytest.fixture
