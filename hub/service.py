@@ -13,7 +13,7 @@ from typing import Final
 from hub.auth.admin import ensure_admin
 from hub.database import FILE, upgrade
 from hub.roles.options import Role, RoleOptions
-from hub.store.schema import open_writer
+from hub.store.engine import prepare_store
 from runtime.children import check_port_free, die_with_parent
 from runtime.clock import SystemClock
 from runtime.lock import StateLock
@@ -33,7 +33,7 @@ def prepare(options: RoleOptions, say: Say) -> None:
     """
     options.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     (options.state / FILE).touch(mode=0o600)  # the sign-ins are nobody else's business
-    open_writer(options.series_path).close()
+    prepare_store(options.store_place)
     upgrade(options.business_url)
     password = ensure_admin(options.business_url, SystemClock())
     if password is not None:

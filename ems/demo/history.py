@@ -9,7 +9,7 @@ import numpy as np
 
 from ems.demo.layout import SITE
 from hub.store import schema
-from hub.store.embedded import EmbeddedStore
+from hub.store.engine import StorePlace, open_store
 from hub.store.port import QUARTER_S
 from protocols.point import local_point
 from runtime.clock import NS, SystemClock
@@ -44,7 +44,7 @@ def _all_or_nothing(target: Path, past: History, clock: SystemClock) -> None:
     fresh = target.with_name(f"{target.name}.new")
     for left in target.parent.glob(f"{fresh.name}*"):
         left.unlink()
-    store = EmbeddedStore(fresh, clock)
+    store = open_store(StorePlace(fresh), clock)
     try:
         for name, values in past.values.items():
             starts_ns, means = _quarters(past, values)

@@ -15,11 +15,9 @@ from typing import Any, Final
 
 from hub.database import create_engine, embedded_url, sessions_of
 from hub.ledger.queries import counts, latest_plan
-from hub.store import schema
-from hub.store.account import count, latency
-from hub.store.port import Span
-from hub.store.reader import EmbeddedReader
-from protocols.errors import ConfigError, StoreError
+from hub.store.engine import embedded_place, open_reader
+from hub.store.port import Span, StoreReader
+from protocols.errors import ConfigError
 from protocols.receipt import (
     TERMINAL,
     FallbackDone,
@@ -112,13 +110,13 @@ async def _counts(state: Path, site: str, since_ns: int) -> dict[str, int]:
         await engine.dispose()
 
 
-def first_verified_ns(reader: EmbeddedReader, since_ns: int) -> int | None:
+def first_verified_ns(reader: StoreReader, since_ns: int) -> int | None:
     """Wall clock of the first set-point seen on its device, or None so far."""
     at = [r.at.wall_ns for r in receipts(reader) if isinstance(r, Verified) and r.at.wall_ns >= since_ns]
     return min(at, default=None)
 
 
-def receipts(reader: EmbeddedReader) -> list[Receipt]:
+def receipts(reader: StoreReader) -> list[Receipt]:
     """All receipts in the store, in order of arrival."""
     found: list[Receipt] = []
     after = 0
@@ -158,10 +156,7 @@ def report(record: Record, runs: list[PolledRun], hub_state: Path, devices: Site
     Raises:
         StoreError: The store cannot be read.
     """
-    path = hub_state / schema.FILE
-    if not path.exists():
-        raise StoreError(f"{path} is missing; the hub never stored anything")
-    reader = EmbeddedReader(path)
+    reader = open_reader(embedded_place(hub_state))
     try:
         return _report(record, runs, reader, devices) | {
             "plan": None if record.plan is None else {name: record.plan[name] for name in _PLAN_FIELDS},
@@ -175,17 +170,17 @@ def report(record: Record, runs: list[PolledRun], hub_state: Path, devices: Site
 
 
 def _report(
-    record: Record, runs: list[PolledRun], reader: EmbeddedReader, devices: SiteDevices
+    record: Record, runs: list[PolledRun], reader: StoreReader, devices: SiteDevices
 ) -> dict[str, Any]:
     until_ns = record.killed_ns or record.stopped_ns
     spans = [Span(devices.edge.edge, run.journal, run.first_seq, run.last_seq) for run in runs]
-    counted = [count(reader, span) for span in spans]
+    counted = [reader.counts(span) for span in spans]
     by_protocol = dict.fromkeys(("modbus", "bacnet", "opcua", "mqtt"), 0)
     for one in counted:
         for device, samples in one.by_device.items():
             by_protocol[devices.profile_of(device).protocol] += samples
     polled, stored = sum(run.samples for run in runs), sum(one.stored for one in counted)
-    waits = latency(reader, spans[-1], until_ns) if spans else None
+    waits = reader.latency(spans[-1], until_ns) if spans else None
     return {
         "seconds": round((record.stopped_ns - record.began_ns) / 1e9, 1),
         "samples": {

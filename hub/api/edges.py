@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from hub.api.models import Link
-from hub.store.reader import HeartbeatRow
+from hub.store.port import HeartbeatRow
 from protocols.clock import Clock
 from protocols.heartbeat import Heartbeat, decode_heartbeat
 from runtime.supervise import guarded_decode

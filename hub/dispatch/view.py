@@ -21,7 +21,7 @@ from hub.forecast.quarters import (
     main_meter,
     sources,
 )
-from hub.store.reader import EmbeddedReader
+from hub.store.port import StoreReader
 from protocols.heartbeat import Heartbeat
 from protocols.point import PointId, local_point
 
@@ -34,7 +34,7 @@ _NS: Final = 1_000_000_000
 class PlantView:
     """Looks through one reader; the past is read anew once a quarter hour."""
 
-    def __init__(self, site: DispatchSite, reader: EmbeddedReader) -> None:
+    def __init__(self, site: DispatchSite, reader: StoreReader) -> None:
         self._site = site
         self._reader = reader
         self._terms = sources(site.plant.flowsheet)

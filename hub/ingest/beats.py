@@ -12,7 +12,7 @@ from nats.aio.msg import Msg
 
 from hub.ingest.clocks import Clocks
 from hub.ingest.news import News
-from hub.store.embedded import EmbeddedStore
+from hub.store.port import SeriesStore
 from protocols.heartbeat import decode_heartbeat
 from protocols.subjects import edge_of, heartbeat
 from runtime.supervise import guarded_decode
@@ -25,7 +25,7 @@ _KEEP_S: Final = 1.0
 class Beats:
     """Listens to `hb.*`; a full queue drops heartbeats, the next one says the same."""
 
-    def __init__(self, bus: Client, store: EmbeddedStore, news: News, clocks: Clocks, site: str) -> None:
+    def __init__(self, bus: Client, store: SeriesStore, news: News, clocks: Clocks, site: str) -> None:
         self._bus = bus
         self._store = store
         self._news = news

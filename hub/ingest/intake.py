@@ -21,8 +21,7 @@ from nats.js.errors import Error as JetStreamError
 from hub.ingest.clocks import Clocks
 from hub.ingest.decode import Origin, fits, origin_of, rejected, row_of
 from hub.ingest.news import News
-from hub.store.embedded import EmbeddedStore
-from hub.store.port import Received
+from hub.store.port import Received, SeriesStore
 from protocols.frame import Catalogue, decode_catalogue
 from protocols.subjects import STREAM_CATALOGUE, STREAM_TELEMETRY
 from protocols.subjects import catalogue as catalogue_subject
@@ -45,7 +44,7 @@ _MOST_TRIES: Final = 120
 class Intake:
     """Takes telemetry and receipts of all edges of a site."""
 
-    def __init__(self, bus: Client, store: EmbeddedStore, site: str, news: News, clocks: Clocks) -> None:
+    def __init__(self, bus: Client, store: SeriesStore, site: str, news: News, clocks: Clocks) -> None:
         self._js: JetStreamContext = bus.jetstream()
         self._store = store
         self._site = site

@@ -9,8 +9,7 @@ from typing import Final, TypeVar
 import msgpack
 from nats.aio.client import Client
 
-from hub.store.embedded import EmbeddedStore
-from hub.store.port import Received
+from hub.store.port import Received, SeriesStore
 from protocols.coverage import Coverage
 from protocols.frame import Frame
 from protocols.heartbeat import Heartbeat
@@ -26,7 +25,7 @@ _POINTS_A_MESSAGE: Final = 1000
 class News:
     """Core messages only: who misses one reads the store, or gets the next."""
 
-    def __init__(self, bus: Client, store: EmbeddedStore, site: str) -> None:
+    def __init__(self, bus: Client, store: SeriesStore, site: str) -> None:
         self._bus = bus
         self._store = store
         self._site = site

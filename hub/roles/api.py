@@ -22,7 +22,7 @@ from hub.database import create_engine, sessions_of
 from hub.registry.site import load_registry
 from hub.registry.writable import load_writables
 from hub.roles.options import RoleOptions
-from hub.store.reader import EmbeddedReader
+from hub.store.engine import open_reader
 from runtime.clock import SystemClock
 from runtime.supervise import Backoff, supervise
 
@@ -38,7 +38,7 @@ async def run(options: RoleOptions) -> None:
     clock = SystemClock()
     registry = load_registry(options.config, options.site)
     writables = load_writables(options.config, registry)
-    reader = EmbeddedReader(options.series_path)
+    reader = open_reader(options.store_place)
     engine = create_engine(options.business_url)
     sessions = sessions_of(engine)
     edges = EdgeWatch(registry.site.edges, clock)

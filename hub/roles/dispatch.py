@@ -19,7 +19,7 @@ from hub.registry.site import load_registry
 from hub.registry.writable import load_writables
 from hub.roles.dispatch_loops import DispatchLoops, Planner
 from hub.roles.options import RoleOptions
-from hub.store.reader import EmbeddedReader
+from hub.store.engine import open_reader
 from protocols.clock import Clock
 from runtime.bus import connect
 from runtime.clock import SystemClock
@@ -38,7 +38,7 @@ async def run(options: RoleOptions) -> None:
         KeyFileError: The signing key cannot be used.
         StoreError: A database cannot be opened.
     """
-    site, history = load_site(options.config, options.site), EmbeddedReader(options.series_path)
+    site, history = load_site(options.config, options.site), open_reader(options.store_place)
     try:
         await carry_out(options, lambda hands: Pilot(site, PlantView(site, history), *hands))
     finally:
@@ -67,7 +67,7 @@ async def carry_out(
     key = load_or_create_signing_key(options.keys / SIGNING_KEY)
     engine = create_engine(options.business_url)
     receipts = create_engine(options.business_url, durable=False)  # a power cut: they are read once more
-    sessions, reader = sessions_of(engine), EmbeddedReader(options.series_path)
+    sessions, reader = sessions_of(engine), open_reader(options.store_place)
     try:
         lane = CommandLane(sorted({known.edge for known in registry.devices.values()}))
         bus = await connect(options.login, lane.on_bus)

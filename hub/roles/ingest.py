@@ -13,7 +13,8 @@ from hub.ingest.intake import Intake
 from hub.ingest.news import News
 from hub.registry.delivery import Delivery
 from hub.roles.options import RoleOptions
-from hub.store.embedded import EmbeddedStore
+from hub.store.engine import open_store
+from hub.store.port import SeriesStore
 from runtime.bus import connect
 from runtime.clock import SystemClock
 from runtime.supervise import Backoff, supervise
@@ -25,7 +26,7 @@ async def run(options: RoleOptions) -> None:
     Raises:
         StoreError: `series.db` cannot be opened.
     """
-    store = EmbeddedStore(options.series_path, SystemClock())
+    store = open_store(options.store_place, SystemClock())
     engine = create_engine(options.business_url)
     try:
         bus = await connect(options.login)
@@ -39,7 +40,7 @@ async def run(options: RoleOptions) -> None:
         store.close()
 
 
-async def _work(bus: Client, store: EmbeddedStore, delivery: Delivery, site: str) -> None:
+async def _work(bus: Client, store: SeriesStore, delivery: Delivery, site: str) -> None:
     news = News(bus, store, site)
     clocks = Clocks(SystemClock(), store.clock_notes())
     intake = Intake(bus, store, site, news, clocks)

@@ -10,6 +10,7 @@ from typing import Final
 from hub import database
 from hub.command.election import LEASE_S
 from hub.store import schema
+from hub.store.engine import StorePlace
 from runtime.bus import BusLogin, ca_file
 from runtime.bus_layout import HUB
 from runtime.nats_server import seed_file
@@ -54,6 +55,11 @@ class RoleOptions:
     def series_path(self) -> Path:
         """The series database."""
         return self.state / schema.FILE
+
+    @property
+    def store_place(self) -> StorePlace:
+        """Where the series stand."""
+        return StorePlace(self.series_path)
 
     @property
     def business_url(self) -> str:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import NamedTuple
+from typing import Protocol
 
 import numpy as np
 
 from hub.store.body import unpack_frames
-from hub.store.port import Counts, Span
-from hub.store.reader import EmbeddedReader
+from hub.store.port import Counts, Latency, Span
+from protocols.frame import Catalogue
 
 
-class Latency(NamedTuple):
-    """Time from the poll to the commit, over samples; None without samples."""
+class StoredRows(Protocol):
+    """Who has the rows as they were stored."""
 
-    p50_s: float | None
-    p99_s: float | None
+    def rows_of(self, span: Span) -> list[tuple[int, Catalogue, bytes]]:
+        """Rows of a range of a journal: commit time [ns], catalogue, body."""
+        ...
 
 
-def count(reader: EmbeddedReader, span: Span) -> Counts:
+def count(reader: StoredRows, span: Span) -> Counts:
     """Samples of any quality in the store, and those beyond one per (point, instant).
 
     Raises:
@@ -36,7 +37,7 @@ def count(reader: EmbeddedReader, span: Span) -> Counts:
     return Counts(by_device.total(), duplicates, dict(by_device))
 
 
-def latency(reader: EmbeddedReader, span: Span, until_ns: int) -> Latency:
+def latency(reader: StoredRows, span: Span, until_ns: int) -> Latency:
     """Seconds from poll instant to store commit, of the samples committed before `until_ns`.
 
     Raises:

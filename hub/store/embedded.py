@@ -13,11 +13,10 @@ import numpy as np
 from typing_extensions import override
 
 from hub.store.body import LastColumns, pack_frames
-from hub.store.port import QUARTER_S, FloatArray, Received, SeriesStore, TimeArray
+from hub.store.port import QUARTER_S, FloatArray, Marker, Received, SeriesStore, TimeArray
 from hub.store.reader import EmbeddedReader
 from hub.store.schema import open_writer
 from protocols.clock import Clock
-from protocols.clock_note import ClockNote
 from protocols.coverage import Coverage, RangeSet
 from protocols.errors import StoreError
 from protocols.frame import Catalogue, Frame, decode_catalogue
@@ -30,9 +29,9 @@ _Source = tuple[str, str]
 class EmbeddedStore(EmbeddedReader, SeriesStore):
     """The one writer of `series.db`; use it from one thread at a time (reads may come from others)."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock, marker: Marker | None = None) -> None:
         self._writer = open_writer(path)
-        super().__init__(path)
+        super().__init__(path, marker)
         self._clock = clock
         self._catalogues: dict[bytes, tuple[int, Catalogue]] = {}
         self._ranges: dict[_Source, tuple[int, RangeSet]] = {}
@@ -53,6 +52,7 @@ class EmbeddedStore(EmbeddedReader, SeriesStore):
     def knows(self, catalogue_hash: bytes) -> bool:
         return catalogue_hash in self._catalogues
 
+    @override
     def catalogue(self, catalogue_hash: bytes) -> Catalogue:
         """The points behind a hash.
 
@@ -91,17 +91,14 @@ class EmbeddedStore(EmbeddedReader, SeriesStore):
             Coverage(edge, journal, tuple(self._ranges[edge, journal][1].ranges)) for edge, journal in touched
         ]
 
-    def clock_notes(self) -> list[ClockNote]:
-        """The newest disciplined clock note of every boot of every edge."""
-        rows = self._writer.execute("SELECT edge, boot, mono_ns, wall_ns FROM clock_note")
-        return [ClockNote(edge, boot, mono_ns, wall_ns, True) for edge, boot, mono_ns, wall_ns in rows]  # noqa: FBT003  a row of a table
-
+    @override
     def keep_heartbeats(self, newest: Mapping[str, tuple[int, bytes]]) -> None:
         """Keep the newest heartbeat of each edge: received [ns since the epoch] and body."""
         rows = [(edge, received_ns, body) for edge, (received_ns, body) in newest.items()]
         with self._writing() as connection:
             connection.executemany("INSERT OR REPLACE INTO heartbeat VALUES (?, ?, ?)", rows)
 
+    @override
     def seed_means(self, point: PointId, starts_ns: TimeArray, values: FloatArray) -> None:
         """Put 15-min means of the past there, as a plant's old records would be; frames win where both are.
 
@@ -117,6 +114,10 @@ class EmbeddedStore(EmbeddedReader, SeriesStore):
         ]
         with self._writing() as connection:
             connection.executemany("INSERT OR REPLACE INTO quarter VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    @override
+    def forget_rollups(self, points: Sequence[PointId]) -> None:
+        """Nothing to do: windows are made from samples at each ask, and seeded means are no samples."""
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

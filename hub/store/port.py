@@ -1,15 +1,16 @@
-"""The port of the series store: what ingest gives and what everybody else may ask.
+"""The port of the series store: what ingest gives and what everybody else may ask, whatever the engine.
 
 Times are nanoseconds since the Unix epoch. The time of a sample is the one its device told where that can be
 right, else that of the poll (docs/adr/0014); what was told is kept beside it, right or wrong. `append` is the
 only way in for live data; the committed ranges of (edge, journal) are the only key against doubles.
+Everything here may wait for a disk or a server: call it from a thread. `hub/store/engine.py` opens one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from protocols.clock_note import ClockNote
 from protocols.coverage import Coverage
 from protocols.frame import Catalogue, Frame
+from protocols.gap import Gap
 from protocols.point import PointId
 
 FloatArray = NDArray[np.float64]
@@ -85,21 +87,36 @@ class Raw:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Windows:
-    """Time-weighted windows of one point; NaN where nothing is covered.
+    """Time-weighted windows of one point, one after the other; NaN where nothing is covered.
 
     Attributes:
         starts_ns: Start of each window, shape (n,).
         mean: Time-weighted mean of the held value, shape (n,).
         low: Lowest held value, shape (n,).
         high: Highest held value, shape (n,).
+        first: Value held at the first covered instant, shape (n,).
+        last: Value held at the last covered instant, shape (n,).
         covered_s: Time with a usable value, shape (n,). [s]
+        worst: Worst quality of the samples that stood in it, usable or not; 0 where none stood, shape (n,).
     """
 
     starts_ns: TimeArray
     mean: FloatArray
     low: FloatArray
     high: FloatArray
+    first: FloatArray
+    last: FloatArray
     covered_s: FloatArray
+    worst: QualityArray
+
+    def integral(self) -> FloatArray:
+        """Held value times covered time, in unit x s; NaN where nothing is covered, shape (n,)."""
+        return self.mean * self.covered_s
+
+    def completeness(self, to_ns: int) -> FloatArray:
+        """Covered part of each window from 0 to 1, shape (n,); the last window ends at `to_ns`."""
+        edges = np.append(self.starts_ns, np.int64(to_ns))
+        return self.covered_s / ((edges[1:] - edges[:-1]) / 1e9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +144,46 @@ class Span:
     last_seq: int
 
 
+class Latency(NamedTuple):
+    """Time from the poll to the commit, over samples; None without samples."""
+
+    p50_s: float | None
+    p99_s: float | None
+
+
+class ReceiptRow(NamedTuple):
+    """A receipt (or a report) as it came; `rowid` counts up in order of arrival."""
+
+    rowid: int
+    edge: str
+    body: bytes
+
+
+class HeartbeatRow(NamedTuple):
+    """Newest heartbeat of an edge and when the hub had it."""
+
+    edge: str
+    received_ns: int
+    body: bytes
+
+
+class Marker(Protocol):
+    """What cleaning rules make of qualities; the raw data themselves never change."""
+
+    def marks(self, point: PointId, raw: Raw, /) -> QualityArray:
+        """Quality of each sample by the rules of the point, shape (n,); never better than it came."""
+        ...
+
+
 class SeriesReader(Protocol):
     """What any process may ask, also while another one writes."""
 
     def last(self, points: Sequence[PointId] | None = None) -> dict[PointId, LastValue]:
-        """Newest sample by its time; None asks for all points; a point never seen is left out."""
+        """Newest sample by its time; None asks for all points; a point never seen is left out.
+
+        Raises:
+            StoreError: The database cannot be read now.
+        """
         ...
 
     def raw(self, point: PointId, from_ns: int, to_ns: int) -> Raw:
@@ -150,25 +202,142 @@ class SeriesReader(Protocol):
         """
         ...
 
+    def quarters(self, point: PointId, from_ns: int, to_ns: int) -> Windows:
+        """Kept 15-min means alone, without a look at samples: quick over weeks, NaN where none is final yet.
 
-class SeriesStore(SeriesReader, Protocol):
+        Raises:
+            StoreError: The database cannot be read now.
+        """
+        ...
+
+    def over(self, points: Sequence[PointId], edges_ns: TimeArray) -> dict[PointId, Windows]:
+        """Time-weighted windows between any edges, exact, of many points at once.
+
+        Args:
+            points: Each is in the answer, also one never seen.
+            edges_ns: Ascending, shape (n + 1,): days of a calendar, pixels of a chart.
+
+        Raises:
+            StoreError: The database cannot be read now.
+        """
+        ...
+
+
+class Records(Protocol):
+    """What edges tell besides samples; each raises `StoreError` when it cannot be read now."""
+
+    def receipts(self, after_rowid: int, limit: int = 1000) -> list[ReceiptRow]:
+        """Receipts in order of arrival, the ones after `after_rowid`."""
+        ...
+
+    def configured(self, after_rowid: int, limit: int = 1000) -> list[ReceiptRow]:
+        """What edges made of configurations, in order of arrival, the ones after `after_rowid`."""
+        ...
+
+    def gaps(self) -> list[Gap]:
+        """What edges had to give up, in order of arrival: these samples will never come."""
+        ...
+
+    def heartbeats(self) -> list[HeartbeatRow]:
+        """The newest heartbeat of each edge."""
+        ...
+
+    def ranges(self, edge: str, journal: str) -> list[tuple[int, int]]:
+        """Committed ranges of a journal; empty when it was never seen."""
+        ...
+
+    def clock_notes(self) -> list[ClockNote]:
+        """The newest disciplined clock note of every boot of every edge."""
+        ...
+
+
+class Accounts(Protocol):
+    """Proofs, counted from what is stored and from nothing else."""
+
+    def counts(self, span: Span) -> Counts:
+        """Samples of any quality in the store, and those beyond one per (point, instant).
+
+        Raises:
+            StoreError: The database cannot be read now.
+        """
+        ...
+
+    def latency(self, span: Span, until_ns: int) -> Latency:
+        """Seconds from poll instant to store commit, of the samples committed before `until_ns`.
+
+        Raises:
+            StoreError: The database cannot be read now.
+        """
+        ...
+
+
+class StoreReader(SeriesReader, Records, Accounts, Protocol):
+    """All that may be read; any number of processes may."""
+
+    def close(self) -> None:
+        """Give back what is open."""
+        ...
+
+
+class SeriesStore(StoreReader, Protocol):
     """What the one writer may do besides."""
 
     def add_catalogue(self, catalogue: Catalogue) -> None:
-        """Keep a catalogue; frames that name it can be appended from now on."""
+        """Keep a catalogue; frames that name it can be appended from now on.
+
+        Raises:
+            StoreError: It cannot be written now.
+        """
         ...
 
     def knows(self, catalogue_hash: bytes) -> bool:
         """Whether frames of this catalogue can be appended."""
         ...
 
-    def append(self, batch: Sequence[Received]) -> list[Coverage]:
-        """Commit rows and their ranges together, durably; rows already covered change nothing.
-
-        Returns:
-            The ranges of every journal in the batch, after the commit.
+    def catalogue(self, catalogue_hash: bytes) -> Catalogue:
+        """The points behind a hash.
 
         Raises:
-            StoreError: Nothing of the batch was committed; the same batch may be given again.
+            StoreError: It was never added.
+        """
+        ...
+
+    def append(self, batch: Sequence[Received]) -> list[Coverage]:
+        """Commit rows and their ranges, durably; rows already covered change nothing.
+
+        Returns:
+            The ranges of every journal in the batch, after the commit: never ahead of what is durable.
+
+        Raises:
+            StoreError: No range of the batch was committed; the same batch may be given again.
+        """
+        ...
+
+    def keep_heartbeats(self, newest: Mapping[str, tuple[int, bytes]]) -> None:
+        """Keep the newest heartbeat of each edge: received [ns since the epoch] and body.
+
+        Raises:
+            StoreError: It cannot be written now.
+        """
+        ...
+
+    def seed_means(self, point: PointId, starts_ns: TimeArray, values: FloatArray) -> None:
+        """Put 15-min means of the past there, as a plant's old records would be; samples win where both are.
+
+        Args:
+            point: The point.
+            starts_ns: Starts of the quarters, shape (n,).
+            values: Means in the unit of the point, shape (n,); NaN is no value.
+
+        Raises:
+            StoreError: It cannot be written now.
+        """
+        ...
+
+    def forget_rollups(self, points: Sequence[PointId]) -> None:
+        """Have all that was made of these points' samples made anew: their cleaning rules changed.
+
+        Raises:
+            StoreError: It cannot be written now.
         """
         ...

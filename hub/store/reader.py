@@ -13,19 +13,27 @@ import msgpack
 import numpy as np
 from typing_extensions import override
 
+from hub.store.account import count, latency
 from hub.store.body import Columns, LastColumns, unpack_frames
 from hub.store.mean import time_weighted, window_edges
 from hub.store.port import (
     HOLD_S,
     QUARTER_S,
+    Counts,
+    HeartbeatRow,
     LastValue,
+    Latency,
+    Marker,
+    QualityArray,
     Raw,
-    SeriesReader,
+    ReceiptRow,
     Span,
+    StoreReader,
     TimeArray,
     Windows,
 )
 from hub.store.schema import open_reader
+from protocols.clock_note import ClockNote
 from protocols.errors import StoreError
 from protocols.frame import Catalogue, decode_catalogue
 from protocols.gap import Gap, decode_gap
@@ -37,22 +45,6 @@ _HOLD_NS = int(HOLD_S * _NS)
 _QUARTER_NS = QUARTER_S * _NS
 
 
-class ReceiptRow(NamedTuple):
-    """A receipt as it came; `rowid` counts up in order of arrival."""
-
-    rowid: int
-    edge: str
-    body: bytes
-
-
-class HeartbeatRow(NamedTuple):
-    """Newest heartbeat of an edge and when the hub had it."""
-
-    edge: str
-    received_ns: int
-    body: bytes
-
-
 class _Place(NamedTuple):
     """Where a point stands: catalogue row, position in it, longest stretch of a row."""
 
@@ -61,13 +53,15 @@ class _Place(NamedTuple):
     span_ns: int
 
 
-class EmbeddedReader(SeriesReader):
+class EmbeddedReader(StoreReader):
     """Reads `series.db`; calls from several threads wait for each other."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, marker: Marker | None = None) -> None:
+        self._marker = marker
         self._connection = open_reader(path)
         self._lock = threading.RLock()
 
+    @override
     def close(self) -> None:
         """Give the file back."""
         with self._lock:
@@ -112,17 +106,13 @@ class EmbeddedReader(SeriesReader):
     @override
     def windows(self, point: PointId, from_ns: int, to_ns: int, window_s: int) -> Windows:
         edges = window_edges(from_ns, to_ns, window_s)
-        live = self._live_windows(point, edges)
-        kept = self._kept_windows(point, edges)
-        blank = live.covered_s <= 0.0
-        return Windows(
-            live.starts_ns,
-            np.where(blank, kept.mean, live.mean),
-            np.where(blank, kept.low, live.low),
-            np.where(blank, kept.high, live.high),
-            np.where(blank, kept.covered_s, live.covered_s),
-        )
+        return self._windows(point, edges)
 
+    @override
+    def over(self, points: Sequence[PointId], edges_ns: TimeArray) -> dict[PointId, Windows]:
+        return {point: self._windows(point, edges_ns) for point in points}
+
+    @override
     def quarters(self, point: PointId, from_ns: int, to_ns: int) -> Windows:
         """Kept 15-min means alone, without a look at frames: quick over weeks, NaN where none is final yet.
 
@@ -131,6 +121,7 @@ class EmbeddedReader(SeriesReader):
         """
         return self._kept_windows(point, window_edges(from_ns, to_ns, QUARTER_S))
 
+    @override
     def receipts(self, after_rowid: int, limit: int = 1000) -> list[ReceiptRow]:
         """Receipts in order of arrival, the ones after `after_rowid`."""
         with self._reading() as connection:
@@ -140,6 +131,7 @@ class EmbeddedReader(SeriesReader):
             ).fetchall()
         return [ReceiptRow(*row) for row in rows]
 
+    @override
     def configured(self, after_rowid: int, limit: int = 1000) -> list[ReceiptRow]:
         """What edges made of configurations, in order of arrival, the ones after `after_rowid`."""
         with self._reading() as connection:
@@ -149,12 +141,14 @@ class EmbeddedReader(SeriesReader):
             ).fetchall()
         return [ReceiptRow(*row) for row in rows]
 
+    @override
     def gaps(self) -> list[Gap]:
         """What edges had to give up, in order of arrival: these samples will never come."""
         with self._reading() as connection:
             rows = connection.execute("SELECT body FROM given_up ORDER BY rowid").fetchall()
         return [decode_gap(body) for (body,) in rows]
 
+    @override
     def heartbeats(self) -> list[HeartbeatRow]:
         """The newest heartbeat of each edge."""
         with self._reading() as connection:
@@ -163,6 +157,7 @@ class EmbeddedReader(SeriesReader):
             ).fetchall()
         return [HeartbeatRow(*row) for row in rows]
 
+    @override
     def ranges(self, edge: str, journal: str) -> list[tuple[int, int]]:
         """Committed ranges of a journal; empty when it was never seen."""
         with self._reading() as connection:
@@ -183,13 +178,44 @@ class EmbeddedReader(SeriesReader):
             ).fetchall()
         return [(done_ns, decode_catalogue(catalogue), body) for done_ns, catalogue, body in rows]
 
+    @override
+    def clock_notes(self) -> list[ClockNote]:
+        with self._reading() as connection:
+            rows = connection.execute("SELECT edge, boot, mono_ns, wall_ns FROM clock_note").fetchall()
+        return [ClockNote(edge, boot, mono_ns, wall_ns, True) for edge, boot, mono_ns, wall_ns in rows]  # noqa: FBT003  a row of a table
+
+    @override
+    def counts(self, span: Span) -> Counts:
+        return count(self, span)
+
+    @override
+    def latency(self, span: Span, until_ns: int) -> Latency:
+        return latency(self, span, until_ns)
+
+    def _windows(self, point: PointId, edges: TimeArray) -> Windows:
+        live = self._live_windows(point, edges)
+        kept = self._kept_windows(point, edges)
+        blank = live.covered_s <= 0.0
+        return Windows(
+            live.starts_ns,
+            np.where(blank, kept.mean, live.mean),
+            np.where(blank, kept.low, live.low),
+            np.where(blank, kept.high, live.high),
+            np.where(blank, kept.first, live.first),
+            np.where(blank, kept.last, live.last),
+            np.where(blank, kept.covered_s, live.covered_s),
+            np.where(blank & (kept.covered_s > 0.0), kept.worst, live.worst),
+        )
+
     def _live_windows(self, point: PointId, edges: TimeArray) -> Windows:
         if len(edges) == 0:
             raw = self.raw(point, 0, 0)
         else:
             raw = self.raw(point, int(edges[0]) - _HOLD_NS, int(edges[-1]))
-        usable = ~np.isnan(raw.values) & (raw.qualities < 128)  # noqa: PLR2004  protocols.quality: bad from 128 on
-        return time_weighted(raw.times_ns, raw.values, usable, edges, _HOLD_NS)
+        return time_weighted(raw, self._marked(point, raw), edges, _HOLD_NS)
+
+    def _marked(self, point: PointId, raw: Raw) -> QualityArray:
+        return raw.qualities if self._marker is None else self._marker.marks(point, raw)
 
     def _kept_windows(self, point: PointId, edges: TimeArray) -> Windows:
         with self._reading() as connection:
@@ -204,7 +230,10 @@ class EmbeddedReader(SeriesReader):
             ).fetchall()
         starts = np.array([row[0] for row in rows], np.int64)
         means = np.array([np.nan if row[1] is None else row[1] for row in rows], np.float64)
-        return time_weighted(starts, means, ~np.isnan(means), edges, _QUARTER_NS)
+        good = np.zeros(len(starts), np.uint8)
+        return time_weighted(
+            Raw(starts, means, good, np.zeros(len(starts), np.int64)), good, edges, _QUARTER_NS
+        )
 
     def _places(self, point: PointId) -> list[_Place]:
         with self._reading() as connection:

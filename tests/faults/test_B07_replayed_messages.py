@@ -10,7 +10,7 @@ import pytest
 
 from edge_agent.gate import core
 from edge_agent.gate.events import Event, MessageReceived, RenewalReceived, Write
-from hub.store.embedded import EmbeddedStore
+from hub.store.engine import StorePlace, open_store
 from hub.store.port import Received
 from protocols.clock import Instant
 from protocols.frame import Catalogue, Frame
@@ -42,7 +42,7 @@ def test_telemetry_five_times_and_shuffled_is_stored_once_and_in_order(tmp_path:
     once = rows(messages // 5)
     sent = once * 5
     chance.shuffle(sent)
-    store = EmbeddedStore(tmp_path / "series.db", VirtualClock())
+    store = open_store(StorePlace(tmp_path / "series.db"), VirtualClock())
     store.add_catalogue(METER)
     for start in range(0, len(sent), 500):
         store.append(sent[start : start + 500])

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.edge_orders import FALLBACK, Orders, orders, point, prove, write_set_points
 from benchmarks.edge_rig import farm, rig, until, write_site
 from benchmarks.setpoint_server import SetPointServer, set_points
-from hub.store.reader import EmbeddedReader
+from hub.store.port import StoreReader
 from protocols.receipt import FallbackDone
 from runtime.clock import NS, SystemClock
 from tests.faults.wall_clock import HOUR_S, YEAR_S, WallClock, hub_of, samples_since
@@ -50,7 +50,7 @@ async def test_a_lease_lasts_as_long_as_it_was_granted_whatever_the_wall_clock_d
     assert (gaps_s.min() > 0.05, gaps_s.max() < 1.5) == (True, True), gaps_s
 
 
-async def _samples(reader: EmbeddedReader, start_ns: int, least: int) -> None:
+async def _samples(reader: StoreReader, start_ns: int, least: int) -> None:
     await until(lambda: len(samples_since(reader, start_ns).times_ns) >= least, 15, "samples after the jump")
 
 

@@ -16,8 +16,7 @@ import pytest
 
 from benchmarks.edge_rig import rig, until
 from hub.api.models import value_of
-from hub.store.port import Raw
-from hub.store.reader import EmbeddedReader
+from hub.store.port import Raw, StoreReader
 from protocols.point import PointId
 from protocols.quality import Quality, is_bad
 from runtime.clock import SystemClock
@@ -102,7 +101,7 @@ def _site(config: Path, points: list[dict[str, Any]], port: int) -> None:
         (config / path).write_text(json.dumps(body))
 
 
-def _json(reader: EmbeddedReader) -> dict[str, Any]:
+def _json(reader: StoreReader) -> dict[str, Any]:
     """What the API says of every point, through its own models, parsed by a strict reader."""
 
     def refuse(text: str) -> float:

@@ -25,8 +25,7 @@ from edge_agent.gate.state import Fence
 from edge_agent.gate.store import ControlStore
 from edge_agent.journal import Journal, JournalPlace
 from edge_agent.journal_store import JournalStore
-from hub.store.account import count
-from hub.store.embedded import EmbeddedStore
+from hub.store.engine import StorePlace, open_store
 from hub.store.port import Received, Span
 from protocols.clock import Instant
 from protocols.errors import StoreError
@@ -125,7 +124,7 @@ def test_the_journal_starts_on_a_full_disk_with_a_clear_sentence_or_not_at_all(d
 
 
 def test_the_hub_s_store_takes_the_same_rows_when_there_is_room(disk: Disk) -> None:
-    store = EmbeddedStore(disk.folder / "series.db", VirtualClock())
+    store = open_store(StorePlace(disk.folder / "series.db"), VirtualClock())
     store.add_catalogue(METER)
     kept = 0
     disk.fill()
@@ -138,7 +137,7 @@ def test_the_hub_s_store_takes_the_same_rows_when_there_is_room(disk: Disk) -> N
     for seq in (kept, kept + 1, kept + 2):
         store.append([Received("edge1", "j1", seq, (_frame(seq),))])
     assert store.ranges("edge1", "j1")[-1][1] == kept + 2
-    stored = count(store, Span("edge1", "j1", 1, 10**9))
+    stored = store.counts(Span("edge1", "j1", 1, 10**9))
     assert (stored.stored, stored.duplicates) == ((kept + 2) * SAMPLES, 0)
     store.close()
     assert _whole(disk.folder / "series.db")

@@ -14,8 +14,8 @@ from benchmarks.edge_rig import Rig, until
 from hub.database import upgrade
 from hub.roles import ingest
 from hub.roles.options import RoleOptions
-from hub.store.port import Raw
-from hub.store.reader import EmbeddedReader
+from hub.store.engine import StorePlace, open_reader
+from hub.store.port import Raw, StoreReader
 from protocols.errors import StoreError
 from protocols.point import PointId
 from runtime.children import free_port
@@ -46,7 +46,7 @@ class WallClock:
 
 
 @asynccontextmanager
-async def hub_of(bench: Rig) -> AsyncIterator[EmbeddedReader]:
+async def hub_of(bench: Rig) -> AsyncIterator[StoreReader]:
     """The hub's own ingest beside the rig; gives its store."""
     url = f"nats://127.0.0.1:{bench.config.port}"
     options = RoleOptions(bench.folder, "demo", bench.folder / "hub", url, bench.config.keys, free_port())
@@ -55,7 +55,7 @@ async def hub_of(bench: Rig) -> AsyncIterator[EmbeddedReader]:
     async with asyncio.TaskGroup() as tasks:
         taking = tasks.create_task(ingest.run(options))
         await until(lambda: _readable(options.series_path), 10, "the hub's store")
-        reader = EmbeddedReader(options.series_path)
+        reader = open_reader(StorePlace(options.series_path))
         try:
             yield reader
         finally:
@@ -65,12 +65,12 @@ async def hub_of(bench: Rig) -> AsyncIterator[EmbeddedReader]:
 
 def _readable(path: Path) -> bool:
     try:
-        EmbeddedReader(path).close()
+        open_reader(StorePlace(path)).close()
     except StoreError:
         return False
     return True
 
 
-def samples_since(reader: EmbeddedReader, start_ns: int) -> Raw:
+def samples_since(reader: StoreReader, start_ns: int) -> Raw:
     """What the hub stored of `POINT` from an instant on, two hours far."""
     return reader.raw(POINT, start_ns, start_ns + 2 * round(HOUR_S) * 10**9)

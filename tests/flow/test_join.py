@@ -41,7 +41,7 @@ from hub.registry.site import load_registry
 from hub.registry.writable import load_writables
 from hub.roles.options import RoleOptions
 from hub.service import prepare
-from hub.store.embedded import EmbeddedStore
+from hub.store.engine import StorePlace, open_store
 from protocols.errors import ConfigError, ContractError
 from protocols.join import JoinToken, check_address, decode_token
 from runtime.bus import BusLogin, ca_file, connect, ensure_streams, publish_row
@@ -80,7 +80,7 @@ def _hub(folder: Path, bus: RunningBus, certificate: tuple[Path, Path] | None = 
     state.mkdir(mode=0o700)
     (state / FILE).touch(mode=0o600)
     upgrade(embedded_url(state))
-    store, port = EmbeddedStore(folder / "series.db", SystemClock()), free_port()
+    store, port = open_store(StorePlace(folder / "series.db"), SystemClock()), free_port()
     held: list[uvicorn.Server] = []
 
     async def serve() -> None:

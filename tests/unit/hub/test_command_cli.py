@@ -33,7 +33,7 @@ from hub.ledger.order_tables import OrderRow
 from hub.ledger.tables import CommandRow
 from hub.registry.site import load_registry
 from hub.registry.writable import load_writables
-from hub.store.embedded import EmbeddedStore
+from hub.store.engine import StorePlace, open_store
 from protocols.heartbeat import Heartbeat
 from protocols.holder import Holder
 from protocols.write_block import Duty
@@ -134,7 +134,7 @@ DONE: list[Step] = [{"state": "released", "verdict": "verified"}]
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[Hub]:
     upgrade(embedded_url(tmp_path))
-    store, running = EmbeddedStore(tmp_path / "series.db", SystemClock()), Hub(free_port(), tmp_path)
+    store, running = open_store(StorePlace(tmp_path / "series.db"), SystemClock()), Hub(free_port(), tmp_path)
 
     async def person(sessions: Sessions) -> None:
         async with sessions.begin() as session:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import jwt
@@ -29,8 +29,8 @@ from hub.ledger import tables as ledger_tables
 from hub.registry.desired import Wish, note_reported, take_reports, want
 from hub.registry.site import load_registry
 from hub.registry.writable import load_writables
-from hub.store.embedded import EmbeddedStore
-from hub.store.port import Received
+from hub.store.engine import StorePlace, open_store
+from hub.store.port import Received, SeriesStore
 from protocols.clock import Instant
 from protocols.configuration import ConfigurationReport, Outcome, Why
 from protocols.frame import Catalogue, Frame
@@ -68,7 +68,7 @@ class Running:
 @pytest.fixture
 async def api(tmp_path: Path) -> AsyncIterator[Running]:
     clock = VirtualClock(wall_ns=NOW_S * S)
-    store = EmbeddedStore(tmp_path / "series.db", clock)
+    store = open_store(StorePlace(tmp_path / "series.db"), clock)
     store.add_catalogue(COMP)
     bad = Frame(
         COMP.hash(), Instant("b", 1, (NOW_S - 2) * S), np.array([12.5, np.nan]), np.array([0, 129], np.uint8)
@@ -248,8 +248,7 @@ async def test_values_and_samples_tell_what_the_device_told(api: Running) -> Non
     at = Instant("b", 2, (NOW_S - 1) * S)
     told = SourceTimes(S, np.array([(NOW_S - 1) * S - 250_000_000, (NOW_S - 7200) * S]))
     frame = Frame(COMP.hash(), at, np.array([13.0, 4.0]), np.zeros(2, np.uint8), None, told)
-    assert isinstance(api.deps.series, EmbeddedStore)
-    api.deps.series.append([Received("edge1", "j", 2, (frame,))])
+    cast("SeriesStore", api.deps.series).append([Received("edge1", "j", 2, (frame,))])
     values = {value["point"]: value for value in (await api.get("/sites/demo/values")).json()}
     power, flow = values["demo/comp1/power_kw"], values["demo/comp1/flow_m3_min"]
     assert power["time"] == power["source_time"]

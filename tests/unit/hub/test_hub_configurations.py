@@ -17,8 +17,8 @@ from hub.cli import app
 from hub.database import create_engine, embedded_url, sessions_of
 from hub.registry import desired
 from hub.registry.delivery import Delivery
-from hub.store.embedded import EmbeddedStore
-from hub.store.port import Received
+from hub.store.engine import StorePlace, open_store
+from hub.store.port import Received, SeriesStore
 from protocols import subjects
 from protocols.clock import Instant
 from protocols.configuration import (
@@ -80,7 +80,7 @@ def beat(version: int, seen: int, edited: list[str]) -> Heartbeat:
 class Edge:
     """What comes out of an edge, put into the store as ingest does."""
 
-    def __init__(self, store: EmbeddedStore) -> None:
+    def __init__(self, store: SeriesStore) -> None:
         self.store = store
         self.seq = 0
 
@@ -104,7 +104,7 @@ async def test_a_version_is_sent_until_the_edge_answers_and_decided_once(
     hub: Path, configs: Path, bus: RunningBus
 ) -> None:
     await asyncio.to_thread(send, hub, configs)
-    store, engine = EmbeddedStore(hub / "series.db", SystemClock()), create_engine(embedded_url(hub))
+    store, engine = open_store(StorePlace(hub / "series.db"), SystemClock()), create_engine(embedded_url(hub))
     client, edge_side = await connect(bus.login("hub")), await connect(bus.login("edge1"))
     got: list[bytes] = []
 
@@ -146,7 +146,7 @@ def _signed_and_whole(envelope: bytes, file: Path) -> None:
 async def test_the_hub_goes_on_counting_from_what_the_edge_has_seen_and_saves_its_box(
     hub: Path, configs: Path, bus: RunningBus
 ) -> None:
-    store, engine = EmbeddedStore(hub / "series.db", SystemClock()), create_engine(embedded_url(hub))
+    store, engine = open_store(StorePlace(hub / "series.db"), SystemClock()), create_engine(embedded_url(hub))
     client = await connect(bus.login("hub"))
     delivery = Delivery(client, sessions_of(engine), store, "demo", SystemClock())
     store.keep_heartbeats({"edge1": (5, beat(0, 41, []).encode())})

@@ -17,9 +17,8 @@ from nats.aio.client import Client
 from hub.ingest.decode import origin_of, row_of
 from hub.roles import ingest
 from hub.roles.options import RoleOptions
-from hub.store.account import count
-from hub.store.port import Span
-from hub.store.reader import EmbeddedReader
+from hub.store.engine import StorePlace, open_reader
+from hub.store.port import Span, StoreReader
 from protocols import subjects
 from protocols.clock import Instant
 from protocols.coverage import decode_coverage
@@ -93,11 +92,11 @@ async def an_edge(bus: RunningBus) -> AsyncIterator[Edge]:
 
 
 @asynccontextmanager
-async def running_ingest(settings: RoleOptions) -> AsyncIterator[EmbeddedReader]:
+async def running_ingest(settings: RoleOptions) -> AsyncIterator[StoreReader]:
     async with asyncio.TaskGroup() as group:
         task = group.create_task(_until_cancelled(settings))
         await wait_for(lambda: settings.series_path.exists() and _readable(settings.series_path))
-        reader = EmbeddedReader(settings.series_path)
+        reader = open_reader(StorePlace(settings.series_path))
         try:
             yield reader
         finally:
@@ -111,7 +110,7 @@ async def _until_cancelled(settings: RoleOptions) -> None:
 
 def _readable(path: Path) -> bool:
     try:
-        EmbeddedReader(path).close()
+        open_reader(StorePlace(path)).close()
     except StoreError:
         return False
     return True
@@ -148,7 +147,7 @@ async def test_rows_re_sent_and_out_of_order_are_stored_once(bus: RunningBus, tm
                 await again(seq)
         await edge.send(6)
         await wait_for(lambda: reader.ranges("edge1", JOURNAL) == [(1, 6)])
-        counts = count(reader, SPAN)
+        counts = reader.counts(SPAN)
         assert (counts.stored, counts.duplicates) == (6, 0)
 
 
@@ -191,7 +190,7 @@ async def test_a_bundle_waits_for_its_catalogue_and_does_not_hold_others_up(
         assert reader.receipts(0)[0].body == b"r"
         await edge.send_catalogue()
         await wait_for(lambda: reader.ranges("edge1", JOURNAL) == [(1, 2)])
-        assert count(reader, SPAN).stored == 1
+        assert reader.counts(SPAN).stored == 1
 
 
 async def test_rubbish_is_covered_and_kept_apart(bus: RunningBus, tmp_path: Path) -> None:
@@ -203,7 +202,7 @@ async def test_rubbish_is_covered_and_kept_apart(bus: RunningBus, tmp_path: Path
         await publish_row(edge.js, subject, payload(9), "no id")
         await edge.send(3)
         await wait_for(lambda: reader.ranges("edge1", JOURNAL) == [(1, 3)])
-        assert count(reader, SPAN).stored == 1
+        assert reader.counts(SPAN).stored == 1
 
 
 async def test_what_an_edge_gave_up_is_stored_told_and_is_no_receipt(
@@ -278,10 +277,10 @@ async def test_kill_9_in_the_middle_loses_and_doubles_nothing(bus: RunningBus, t
                 process.send_signal(signal.SIGKILL)
                 process.wait()
                 process = start(code)
-        reader = EmbeddedReader(settings.series_path)
+        reader = open_reader(StorePlace(settings.series_path))
         try:
             await wait_for(lambda: reader.ranges("edge1", JOURNAL) == [(1, rows)], 15)
-            counts = count(reader, SPAN)
+            counts = reader.counts(SPAN)
         finally:
             process.terminate()
             process.wait()
@@ -295,7 +294,7 @@ def start(code: str) -> subprocess.Popen[bytes]:
 
 def _some(path: Path) -> bool:
     try:
-        reader = EmbeddedReader(path)
+        reader = open_reader(StorePlace(path))
     except StoreError:
         return False
     found = bool(reader.ranges("edge1", JOURNAL))

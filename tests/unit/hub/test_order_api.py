@@ -29,7 +29,7 @@ from hub.ledger import audit, book, orders
 from hub.ledger.tables import CommandRow
 from hub.registry.site import load_registry
 from hub.registry.writable import Writable, load_writables
-from hub.store.embedded import EmbeddedStore
+from hub.store.engine import StorePlace, open_store
 from hub.store.port import Received
 from protocols.clock import Instant
 from protocols.frame import Catalogue, Frame
@@ -99,7 +99,7 @@ def _two_persons(known: dict[str, Writable]) -> dict[str, Writable]:
 @pytest.fixture
 async def api(tmp_path: Path) -> AsyncIterator[Running]:
     clock = VirtualClock(wall_ns=NOW_S * S)
-    store = EmbeddedStore(tmp_path / "series.db", clock)
+    store = open_store(StorePlace(tmp_path / "series.db"), clock)
     catalogue = Catalogue("demo", "chiller1", ("supply_set_c",), ("°C",), ("setpoint",))
     store.add_catalogue(catalogue)
     frame = Frame(

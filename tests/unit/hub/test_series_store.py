@@ -6,10 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hub.store.account import count, latency
-from hub.store.embedded import EmbeddedStore
-from hub.store.port import Received, Span
-from hub.store.reader import EmbeddedReader
+from hub.store.engine import StorePlace, open_reader, open_store
+from hub.store.port import Received, SeriesStore, Span
 from protocols.clock import Instant
 from protocols.errors import StoreError
 from protocols.frame import Catalogue, Frame
@@ -38,8 +36,8 @@ def row(seq: int, *frames: Frame, journal: str = "j1") -> Received:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> EmbeddedStore:
-    made = EmbeddedStore(tmp_path / "series.db", VirtualClock())
+def store(tmp_path: Path) -> SeriesStore:
+    made = open_store(StorePlace(tmp_path / "series.db"), VirtualClock())
     made.add_catalogue(METER)
     return made
 
@@ -48,37 +46,37 @@ def everything(journal: str = "j1") -> Span:
     return Span("edge1", journal, 0, 10**9)
 
 
-def test_rows_sent_again_or_out_of_order_change_nothing(store: EmbeddedStore) -> None:
+def test_rows_sent_again_or_out_of_order_change_nothing(store: SeriesStore) -> None:
     rows = [row(seq, frame(100 + seq, float(seq))) for seq in range(1, 41)]
     sent = rows * 3
     random.Random(7).shuffle(sent)  # noqa: S311  a seeded order of a test
     for start in range(0, len(sent), 9):
         store.append(sent[start : start + 9])
     assert store.ranges("edge1", "j1") == [(1, 40)]
-    assert count(store, everything()).stored == 80
-    assert count(store, everything()).duplicates == 0
+    assert store.counts(everything()).stored == 80
+    assert store.counts(everything()).duplicates == 0
     assert store.raw(POWER, 0, 10**6 * S).values.tolist() == [float(n) for n in range(1, 41)]
 
 
-def test_a_row_of_another_journal_with_the_same_seq_is_kept(store: EmbeddedStore) -> None:
+def test_a_row_of_another_journal_with_the_same_seq_is_kept(store: SeriesStore) -> None:
     store.append([row(1, frame(1, 1.0)), row(1, frame(2, 2.0), journal="j2")])
-    assert count(store, everything()).stored == 2
-    assert count(store, everything("j2")).stored == 2
+    assert store.counts(everything()).stored == 2
+    assert store.counts(everything("j2")).stored == 2
 
 
-def test_a_gap_in_the_rows_stays_open_until_it_arrives(store: EmbeddedStore) -> None:
+def test_a_gap_in_the_rows_stays_open_until_it_arrives(store: SeriesStore) -> None:
     assert store.append([row(1), row(3)])[0].ranges == ((1, 1), (3, 3))
     assert store.append([row(2)])[0].ranges == ((1, 3),)
 
 
-def test_a_sample_twice_in_different_rows_is_counted_as_duplicate(store: EmbeddedStore) -> None:
+def test_a_sample_twice_in_different_rows_is_counted_as_duplicate(store: SeriesStore) -> None:
     store.append([row(1, frame(5, 1.0)), row(2, frame(5, 1.0))])
-    counts = count(store, everything())
+    counts = store.counts(everything())
     assert (counts.stored, counts.duplicates, counts.by_device) == (4, 2, {"meter": 4})
     assert store.raw(POWER, 0, 10 * S).times_ns.tolist() == [5 * S]
 
 
-def test_nothing_of_a_batch_is_committed_when_a_part_of_it_fails(store: EmbeddedStore) -> None:
+def test_nothing_of_a_batch_is_committed_when_a_part_of_it_fails(store: SeriesStore) -> None:
     stranger = Frame(b"12345678", Instant("b", 0, 9 * S), np.array([1.0]), np.zeros(1, np.uint8))
     with pytest.raises(StoreError, match="unknown catalogue"):
         store.append([row(1, frame(1, 1.0)), row(2, stranger)])
@@ -88,7 +86,7 @@ def test_nothing_of_a_batch_is_committed_when_a_part_of_it_fails(store: Embedded
     assert store.last()[POWER].value == 1.0
 
 
-def test_the_last_value_goes_by_source_time_not_by_arrival(store: EmbeddedStore) -> None:
+def test_the_last_value_goes_by_source_time_not_by_arrival(store: SeriesStore) -> None:
     store.append([row(1, frame(10, 10.0))])
     store.append([row(2, frame(5, 5.0), frame(12, 12.0, energy=None))])
     store.append([row(3, frame(7, 7.0))])
@@ -97,33 +95,33 @@ def test_the_last_value_goes_by_source_time_not_by_arrival(store: EmbeddedStore)
     assert last[ENERGY].time_ns == 10 * S
 
 
-def test_a_bad_last_value_is_no_number(store: EmbeddedStore) -> None:
+def test_a_bad_last_value_is_no_number(store: SeriesStore) -> None:
     store.append([row(1, frame(10, 10.0)), row(2, frame(11, 0.0, bad=True))])
     last = store.last()[POWER]
     assert np.isnan(last.value)
     assert last.quality == Quality.BAD_UNREACHABLE
 
 
-def test_raw_is_sorted_by_time_and_half_open(store: EmbeddedStore) -> None:
+def test_raw_is_sorted_by_time_and_half_open(store: SeriesStore) -> None:
     store.append([row(2, frame(20, 2.0), frame(21, 3.0)), row(1, frame(10, 1.0))])
     raw = store.raw(POWER, 10 * S, 21 * S)
     assert raw.values.tolist() == [1.0, 2.0]
     assert len(store.raw(PointId("demo", "nobody", "x_kw"), 0, 10**9).values) == 0
 
 
-def test_a_row_that_spans_a_long_time_is_found_from_its_middle(store: EmbeddedStore) -> None:
+def test_a_row_that_spans_a_long_time_is_found_from_its_middle(store: SeriesStore) -> None:
     store.append([row(1, frame(0, 1.0), frame(3000, 2.0), frame(9000, 3.0))])
     assert store.raw(POWER, 2900 * S, 3100 * S).values.tolist() == [2.0]
 
 
-def test_a_mean_is_weighted_by_the_time_a_value_held(store: EmbeddedStore) -> None:
+def test_a_mean_is_weighted_by_the_time_a_value_held(store: SeriesStore) -> None:
     store.append([row(1, frame(0, 5.0), frame(60, 10.0), frame(300, 5.0))])
     windows = store.windows(POWER, 0, 6 * MINUTE, 360)
     assert windows.mean[0] == pytest.approx(8.3333, abs=1e-4)
     assert (windows.low[0], windows.high[0], windows.covered_s[0]) == (5.0, 10.0, 360.0)
 
 
-def test_a_value_is_carried_into_the_next_window_but_not_for_ever(store: EmbeddedStore) -> None:
+def test_a_value_is_carried_into_the_next_window_but_not_for_ever(store: SeriesStore) -> None:
     store.append([row(1, frame(0, 4.0))])
     windows = store.windows(POWER, 5 * MINUTE, 35 * MINUTE, 900)
     assert windows.mean.tolist()[:1] == [4.0]
@@ -131,21 +129,21 @@ def test_a_value_is_carried_into_the_next_window_but_not_for_ever(store: Embedde
     assert windows.covered_s.tolist() == [600.0, 0.0]
 
 
-def test_a_bad_sample_ends_the_held_time(store: EmbeddedStore) -> None:
+def test_a_bad_sample_ends_the_held_time(store: SeriesStore) -> None:
     store.append([row(1, frame(0, 4.0), frame(100, 0.0, bad=True), frame(200, 8.0))])
     windows = store.windows(POWER, 0, 300 * S, 300)
     assert windows.covered_s[0] == 200.0
     assert windows.mean[0] == 6.0
 
 
-def test_a_late_sample_corrects_the_window_it_belongs_to(store: EmbeddedStore) -> None:
+def test_a_late_sample_corrects_the_window_it_belongs_to(store: SeriesStore) -> None:
     store.append([row(2, frame(0, 4.0))])
     assert store.windows(POWER, 0, 200 * S, 200).mean[0] == 4.0
     store.append([row(1, frame(100, 8.0))])
     assert store.windows(POWER, 0, 200 * S, 200).mean[0] == 6.0
 
 
-def test_seeded_means_fill_only_what_no_frame_covers(store: EmbeddedStore) -> None:
+def test_seeded_means_fill_only_what_no_frame_covers(store: SeriesStore) -> None:
     store.seed_means(POWER, np.arange(4) * 15 * MINUTE, np.array([1.0, 2.0, 3.0, np.nan]))
     store.append([row(1, frame(900, 9.0))])
     windows = store.windows(POWER, 0, 60 * MINUTE, 900)
@@ -154,11 +152,11 @@ def test_seeded_means_fill_only_what_no_frame_covers(store: EmbeddedStore) -> No
     assert store.windows(POWER, 30 * MINUTE, 35 * MINUTE, 60).mean.tolist() == [3.0] * 5
 
 
-def test_no_time_between_gives_no_windows(store: EmbeddedStore) -> None:
+def test_no_time_between_gives_no_windows(store: SeriesStore) -> None:
     assert len(store.windows(POWER, 10, 10, 900).mean) == 0
 
 
-def test_receipts_and_rejected_rows_are_covered_like_samples(store: EmbeddedStore) -> None:
+def test_receipts_and_rejected_rows_are_covered_like_samples(store: SeriesStore) -> None:
     given = [
         Received("edge1", "j1", 1, receipt=b"one"),
         Received("edge1", "j1", 2, rejected=b"?"),
@@ -173,19 +171,19 @@ def test_receipts_and_rejected_rows_are_covered_like_samples(store: EmbeddedStor
 
 def test_latency_counts_from_poll_to_commit_before_an_instant(tmp_path: Path) -> None:
     clock = VirtualClock(wall_ns=100 * S)
-    store = EmbeddedStore(tmp_path / "series.db", clock)
+    store = open_store(StorePlace(tmp_path / "series.db"), clock)
     store.add_catalogue(METER)
     store.append([row(1, frame(99, 1.0))])
     clock.advance(10.0)
     store.append([row(2, frame(105, 1.0))])
     store.append([row(3, frame(50, 1.0))])
-    assert latency(store, everything(), 105 * S).p99_s == 1.0
-    assert latency(store, Span("edge1", "j1", 1, 2), 10**6 * S).p50_s == 3.0
-    assert latency(store, everything(), 0).p50_s is None
+    assert store.latency(everything(), 105 * S).p99_s == 1.0
+    assert store.latency(Span("edge1", "j1", 1, 2), 10**6 * S).p50_s == 3.0
+    assert store.latency(everything(), 0).p50_s is None
 
 
-def test_another_connection_reads_while_the_store_is_open(store: EmbeddedStore, tmp_path: Path) -> None:
-    reader = EmbeddedReader(tmp_path / "series.db")
+def test_another_connection_reads_while_the_store_is_open(store: SeriesStore, tmp_path: Path) -> None:
+    reader = open_reader(StorePlace(tmp_path / "series.db"))
     store.append([row(1, frame(1, 7.0))])
     store.keep_heartbeats({"edge1": (5, b"beat")})
     assert reader.last()[POWER].value == 7.0
@@ -194,11 +192,11 @@ def test_another_connection_reads_while_the_store_is_open(store: EmbeddedStore, 
 
 
 def test_a_store_opened_again_knows_catalogues_ranges_and_last_values(
-    store: EmbeddedStore, tmp_path: Path
+    store: SeriesStore, tmp_path: Path
 ) -> None:
     store.append([row(1, frame(10, 7.0))])
     store.close()
-    again = EmbeddedStore(tmp_path / "series.db", VirtualClock())
+    again = open_store(StorePlace(tmp_path / "series.db"), VirtualClock())
     assert again.knows(METER.hash())
     assert again.append([row(1, frame(10, 7.0)), row(2, frame(9, 3.0))])[0].ranges == ((1, 2),)
     assert again.last()[POWER].value == 7.0
@@ -206,4 +204,4 @@ def test_a_store_opened_again_knows_catalogues_ranges_and_last_values(
 
 def test_reading_a_store_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="ems hub run"):
-        EmbeddedReader(tmp_path / "series.db")
+        open_reader(StorePlace(tmp_path / "series.db"))

@@ -13,11 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hub.ingest.clocks import Clocks
-from hub.store.account import count
 from hub.store.body import LastColumns, pack_frames, unpack_frames
-from hub.store.embedded import EmbeddedStore
-from hub.store.port import Received, Span
-from hub.store.reader import EmbeddedReader
+from hub.store.engine import StorePlace, open_reader, open_store
+from hub.store.port import Received, SeriesStore, Span
 from protocols.clock import Instant
 from protocols.clock_note import ClockNote
 from protocols.errors import StoreError
@@ -53,15 +51,15 @@ def row(seq: int, *frames: Frame) -> Received:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[EmbeddedStore]:
-    made = EmbeddedStore(tmp_path / "series.db", VirtualClock())
+def store(tmp_path: Path) -> Iterator[SeriesStore]:
+    made = open_store(StorePlace(tmp_path / "series.db"), VirtualClock())
     made.add_catalogue(METER)
     yield made
     made.close()
 
 
 def test_a_sample_stands_at_the_time_its_device_told_and_the_one_beside_it_at_the_poll(
-    store: EmbeddedStore,
+    store: SeriesStore,
 ) -> None:
     store.append([row(1, frame(60, 5.0, told_s=33.5))])
     raw = store.raw(POWER, at_ns(0), at_ns(60))
@@ -73,18 +71,18 @@ def test_a_sample_stands_at_the_time_its_device_told_and_the_one_beside_it_at_th
     assert (last[ENERGY].time_ns, last[ENERGY].source_ns) == (at_ns(60), 0)
 
 
-def test_a_row_is_found_by_the_times_its_samples_were_told(store: EmbeddedStore) -> None:
+def test_a_row_is_found_by_the_times_its_samples_were_told(store: SeriesStore) -> None:
     store.append([row(1, frame(60, 5.0, told_s=10.0))])
     assert store.raw(POWER, at_ns(5), at_ns(15)).values.tolist() == [5.0]
     assert store.raw(POWER, at_ns(15), at_ns(70)).values.tolist() == []
 
 
-def test_a_mean_changes_at_the_told_time_not_at_the_poll(store: EmbeddedStore) -> None:
+def test_a_mean_changes_at_the_told_time_not_at_the_poll(store: SeriesStore) -> None:
     store.append([row(1, frame(0, 10.0, told_s=0)), row(2, frame(60, 20.0, told_s=15.0))])
     assert store.windows(POWER, at_ns(0), at_ns(60), 60).mean.tolist() == [17.5]
 
 
-def test_a_value_that_stands_for_hours_is_covered_and_new(store: EmbeddedStore) -> None:
+def test_a_value_that_stands_for_hours_is_covered_and_new(store: SeriesStore) -> None:
     store.append([row(seq, frame(600.0 * seq, 4.0, told_s=-9000.0)) for seq in range(13)])
     windows = store.windows(POWER, at_ns(0), at_ns(7200), 900)
     assert windows.covered_s.tolist() == [900.0] * 8
@@ -93,7 +91,7 @@ def test_a_value_that_stands_for_hours_is_covered_and_new(store: EmbeddedStore) 
 
 
 @pytest.mark.parametrize("off_s", [-28_800.0, 28_800.0, -1_000_000_000.0])
-def test_a_wrong_clock_of_a_device_moves_no_sample(store: EmbeddedStore, off_s: float) -> None:
+def test_a_wrong_clock_of_a_device_moves_no_sample(store: SeriesStore, off_s: float) -> None:
     store.append([row(1, frame(60, 5.0, told_s=50.0 + off_s, quality=Quality.UNCERTAIN_TIME))])
     raw = store.raw(POWER, at_ns(0), at_ns(61))
     assert raw.times_ns.tolist() == [at_ns(60)]
@@ -114,13 +112,13 @@ def test_rows_out_of_order_and_again_give_the_samples_of_rows_in_order(
     for number, sent in enumerate((rows, mixed)):
         file = tmp_path / f"{number}.db"
         file.unlink(missing_ok=True)
-        store = EmbeddedStore(file, VirtualClock())
+        store = open_store(StorePlace(file), VirtualClock())
         store.add_catalogue(METER)
         half = len(sent) // 2
         store.append(sent[:half])
         store.append(sent[half:])
         raw = store.raw(POWER, 0, 2**62)
-        assert count(store, Span("edge1", "j1", 0, 99)).duplicates == 0
+        assert store.counts(Span("edge1", "j1", 0, 99)).duplicates == 0
         results.append((raw.values.tolist(), raw.times_ns.tolist(), raw.source_ns.tolist(), store.last()))
         store.close()
         for suffix in ("", "-wal", "-shm"):
@@ -149,11 +147,11 @@ def test_last_values_without_told_times_stay_as_small_as_they_were() -> None:
 
 def test_a_file_of_the_schema_before_is_read_and_taken_on(tmp_path: Path) -> None:
     file = tmp_path / "series.db"
-    EmbeddedStore(file, VirtualClock()).close()
+    open_store(StorePlace(file), VirtualClock()).close()
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA user_version = 1")
-    EmbeddedReader(file).close()
-    store = EmbeddedStore(file, VirtualClock())
+    open_reader(StorePlace(file)).close()
+    store = open_store(StorePlace(file), VirtualClock())
     store.add_catalogue(METER)
     store.append([row(1, frame(1, 5.0, told_s=0.5))])
     store.close()
@@ -161,7 +159,7 @@ def test_a_file_of_the_schema_before_is_read_and_taken_on(tmp_path: Path) -> Non
         assert connection.execute("PRAGMA user_version").fetchone() == (2,)
         connection.execute("PRAGMA user_version = 3")
     with pytest.raises(StoreError, match="this version reads 1 and 2"):
-        EmbeddedReader(file)
+        open_reader(StorePlace(file))
 
 
 def test_a_wrong_clock_of_the_edge_is_put_right_and_what_it_said_of_its_devices_taken_back() -> None:
