@@ -43,7 +43,6 @@ from edge_agent.gate.events import (
     SaveAnswer,
     SaveIntent,
     SaveLease,
-    Started,
     Tick,
     Write,
 )
@@ -176,7 +175,7 @@ class CommandService:
         while not self._ports.admitted():
             self.ticked_s = self._ports.clock.mono_s()
             await self._ports.clock.sleep(TICK_S)
-        await self.feed(Started(self._saved.leases, self._saved.intents, self._saved.selections))
+        await self.feed(self._saved.event())
         self._mail.set()
         self._ready.set()
         async with asyncio.TaskGroup() as tasks:

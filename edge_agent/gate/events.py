@@ -142,6 +142,7 @@ class Started:
     leases: tuple[SavedLease, ...]
     intents: tuple[SavedIntent, ...]
     selections: tuple[SaveSelection, ...] = ()
+    wears: tuple[SaveWear, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

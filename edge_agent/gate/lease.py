@@ -120,9 +120,10 @@ def list_hash(held: list[tuple[str, Lease]]) -> bytes:
 
 
 def prolong(draft: Draft, held: list[tuple[str, Lease]], valid_for_s: float) -> None:
-    """Give leases a new end; not made durable: after a crash the grant's own end counts.
+    """Give leases a later end; not made durable: after a crash the grant's own end counts.
 
-    A timetable has one horizon and keeps it.
+    A renewal never shortens: what it took away would come back with a crash. Who wants a lease to end sooner
+    releases it. A timetable has one horizon and keeps it.
     """
     for name, lease in held:
         if lease.steps:
@@ -130,7 +131,7 @@ def prolong(draft: Draft, held: list[tuple[str, Lease]], valid_for_s: float) -> 
         rules, point = draft.rule(name), draft.point(name)
         length_ns = int(valid_for_s * NS)
         until_ns = draft.now_ns + length_ns - spread_ns(draft.rules, rules, length_ns)
-        longer = replace(lease, until_ns=until_ns)
+        longer = replace(lease, until_ns=max(lease.until_ns, until_ns))
         draft.put(name, replace(point, leases=tuple(longer if x.id == lease.id else x for x in point.leases)))
 
 

@@ -50,6 +50,10 @@ class Saved:
     latches: tuple[SaveLatch, ...] = ()
     selections: tuple[SaveSelection, ...] = ()
 
+    def event(self) -> Started:
+        """What the gate is told of it once it may decide."""
+        return Started(self.leases, self.intents, self.selections, self.wears)
+
 
 def restored(saved: Saved, now: Instant) -> GateState:
     """The state to begin with; leases, intents and selections follow as the event `Started`."""
@@ -104,6 +108,14 @@ def started(draft: Draft, event: Started) -> None:
     for name in _touched(event.leases):
         if name in draft.rules.points:
             _resume(draft, name)
+    _keep_wears(draft, event.wears)
+
+
+def _keep_wears(draft: Draft, wears: Iterable[SaveWear]) -> None:
+    """What counts anew with this boot does so once: the next start of the same boot knows its age."""
+    for worn in wears:
+        if worn.boot != draft.now.boot:
+            draft.persist(SaveWear(worn.point, draft.now.boot, draft.point(worn.point).wear))
 
 
 def _touched(leases: Iterable[SavedLease]) -> list[str]:

@@ -44,6 +44,9 @@ class _Session:
     async def get(self, *args: Any) -> Any:  # noqa: ANN401  SQLAlchemy's own
         return self._session.get(*args)
 
+    def get_bind(self) -> Engine:
+        return cast(Engine, self._session.get_bind())
+
     async def flush(self) -> None:
         self._session.flush()
 

@@ -21,7 +21,6 @@ from edge_agent.gate.events import (
     Persist,
     ReadBackRequest,
     RenewalReceived,
-    Started,
     Tick,
     Write,
 )  # fmt: skip
@@ -151,7 +150,7 @@ class SimEdge(Process):
         }
         self._outbox = list(self.store.outbox())
         self._sent = 0
-        self.later(0.0, lambda: self.feed(Started(saved.leases, saved.intents, saved.selections)))
+        self.later(0.0, lambda: self.feed(saved.event()))
         for device in self.machines:
             self.every(POLL_S, lambda device=device: self._poll(device), 0.05)  # type: ignore[misc]  # bound now
         self.every(TICK_S, self._tick, 0.1)

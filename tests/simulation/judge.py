@@ -192,7 +192,7 @@ class Judge:
             return
         for grant in held:
             if not grant.table:
-                grant.until_ns = now.mono_ns + round(message.valid_for_s * NS)
+                grant.until_ns = max(grant.until_ns, now.mono_ns + round(message.valid_for_s * NS))
 
     def _receipt(self, book: EdgeBook, receipt: Receipt) -> None:
         self.told[receipt.id].append(receipt)

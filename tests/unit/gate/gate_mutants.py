@@ -157,6 +157,7 @@ MUTANTS: Final = (
         "I9",
     ),
     _m("lease.prolong", "if lease.steps:", "if False:", "I9", "I8", "I3"),
+    _m("lease.prolong", "max(lease.until_ns, until_ns)", "until_ns", "I14", "I8", "I3"),
     _m(
         "lease.span_ns",
         "after_ns(made_ns, command.lease_s)",
@@ -169,6 +170,7 @@ MUTANTS: Final = (
     _m("holding.begin", "draft.persist(SaveIntent(name, draft.now.boot, intent))", "pass", "I10"),
     _m("lease.grant", "draft.persist(SaveLease(name, draft.now.boot, lease))", "pass", "I10", "I11"),
     _m("start._lease", "saved.boot == draft.now.boot and", "", "I10", "I3", "I9", "I14"),
+    _m("start._keep_wears", "worn.boot != draft.now.boot", "False", "I14"),
     # I11 are about: receipts
     _m("lease.grant", "if old is not None:", "if False:", "I11"),
     _m("lease.end", "draft.tell(lease, last)", "pass", "I11"),

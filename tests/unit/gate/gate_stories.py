@@ -192,6 +192,14 @@ def bounds(one: Protocol) -> None:
     one.time_passes(40)
 
 
+def a_short_renewal(one: Protocol) -> None:
+    set_(one, BATTERY, 30.0)
+    one.renew(1.0, honest=True, old=False)
+    one.time_passes(12)
+    one.again(new_boot=False)
+    one.time_passes(40)
+
+
 def timetables(one: Protocol) -> None:
     one.timetable([80.0, -50.0, 30.0], 3.0, 15.0)
     one.time_passes(16)
@@ -203,6 +211,9 @@ def timetables(one: Protocol) -> None:
     one.timetable([80.0], 1.0, 20.0)
     one.renew(10.0, honest=True, old=False)
     one.time_passes(90)
+    one.timetable([80.0], 1.0, 5.0)
+    one.renew(10.0, honest=True, old=False)
+    one.time_passes(40)
 
 
 def discrete_acts(one: Protocol) -> None:
@@ -270,6 +281,15 @@ def a_change_of_the_boot_before(one: Protocol) -> None:
     one.again(new_boot=True)
     one.deliver(one.world.ask(TRIM, 6.5, level=Level.OPERATOR))
     one.time_passes(20)
+    one.release(kind=CommandKind.RELEASE, level=Level.OPERATOR, point=TRIM)
+    one.time_passes(8)
+    one.again(new_boot=True)
+    one.time_passes(16)
+    one.again(new_boot=False)
+    one.deliver(
+        one.world.ask(TRIM, 6.5, level=Level.OPERATOR)
+    )  # counted anew once a boot, not a start
+    one.time_passes(4)
 
 
 def a_change_between_select_and_operate(one: Protocol) -> None:
@@ -440,6 +460,7 @@ STORIES: Final[tuple[Story, ...]] = (
     stops_and_lock_outs,
     declined,
     bounds,
+    a_short_renewal,
     timetables,
     discrete_acts,
     groups,

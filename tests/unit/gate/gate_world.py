@@ -21,7 +21,6 @@ from edge_agent.gate.events import (
     ReadBack,
     ReadBackRequest,
     RenewalReceived,
-    Started,
     Tick,
     Write,
     WriteDone,
@@ -121,7 +120,7 @@ class World:
 
     def start(self) -> None:
         self.deliver()
-        self.feed(Started(self.saved.leases, self.saved.intents, self.saved.selections))
+        self.feed(self.saved.event())
         self.poll()
         self.feed(Tick())
 

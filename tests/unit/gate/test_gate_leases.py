@@ -58,6 +58,15 @@ def test_a_renewal_prolongs_from_its_acceptance_and_never_shortens_to_the_grant(
     assert world.value() == 0.0
 
 
+def test_a_renewal_never_ends_a_lease_sooner_than_its_grant(world: World) -> None:
+    command = world.order(100.0, lease_s=10.0)
+    world.renew([command.id], 3.0)
+    world.wait(9.5)
+    assert world.value() == 100.0
+    world.wait(0.75)
+    assert world.value() == 0.0
+
+
 def test_a_renewal_names_all_leases_of_its_issuer_or_is_refused(world: World) -> None:
     one, two = world.order(100.0), world.order(8.0, point=SLOT)
     until = world.state.points[POINT].leases[0].until_ns

@@ -312,7 +312,7 @@ class Protocol(RuleBasedStateMachine):
             if honest and 0 < valid_for_s <= MAX_LEASE_S:
                 for held in mine:
                     if not held.table:
-                        held.until_ns = world.now_ns + int(valid_for_s * 1e9)
+                        held.until_ns = max(held.until_ns, world.now_ns + int(valid_for_s * 1e9))
         self.renewals.append(renewal.sealed(HUB))
         world.feed(RenewalReceived(self.renewals[-1]))
         for state in world.state.points.values():

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.gate import core
-from edge_agent.gate.events import Started, Tick, Write
+from edge_agent.gate.events import Tick, Write
 from edge_agent.gate.start import restored
 from protocols.command import Level
 from protocols.receipt import Refused
@@ -110,7 +110,7 @@ def test_nothing_is_written_in_the_event_of_the_start_itself(world: World) -> No
     for boot in ("boota", "bootb"):
         saved, now = world.store.load(), replace(world.now, boot=boot)
         state = restored(saved, now)
-        decision = core.decide(world.rules, state, Started(saved.leases, saved.intents), now)
+        decision = core.decide(world.rules, state, saved.event(), now)
         ticked = core.decide(world.rules, decision.state, Tick(), now)
         assert not [e for e in (*decision.effects, *ticked.effects) if isinstance(e, Write)]
 
