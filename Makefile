@@ -42,7 +42,7 @@ check: $(VENV)/.dev-stamp
 	@$(BIN)/ruff format -q --check . && $(BIN)/ruff check -q .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --cache-dir $(VENV)/.import-linter > $(VENV)/.imports.log || { cat $(VENV)/.imports.log; exit 1; }
-	@$(BIN)/shellcheck packaging/*.sh packaging/debian/p* .ci/run
+	@$(BIN)/shellcheck packaging/*.sh packaging/debian/p* deploy/compose/*.sh .ci/run
 	@PYTHON=$(BIN)/python sh web/build.sh check
 	@echo "check: clean"
 
