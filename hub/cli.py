@@ -13,6 +13,7 @@ from hub.auth.people_cli import app as person
 from hub.command.election import LEASE_S
 from hub.ledger.audit_cli import audit
 from hub.registry.cli import app as configuration
+from hub.registry.config_cli import app as config_versions
 from hub.roles.options import ROLES, RoleOptions
 from protocols.errors import ConfigError, EmsError
 from runtime.keys import load_pair
@@ -21,11 +22,14 @@ from runtime.logs import setup_logging
 app = typer.Typer(no_args_is_help=True, help="The central hub: store, page, forecast, dispatch.")
 admin = typer.Typer(no_args_is_help=True, help="The person `admin`.\n\nExample: ems hub admin reset")
 app.add_typer(admin, name="admin")
+app.add_typer(config_versions, name="config")
 app.add_typer(configuration, name="configuration")
 app.add_typer(person, name="person")
 app.command()(audit)
 
-ConfigOption = Annotated[Path, typer.Option(help="Folder with sites/, devices/, tariffs/, emissions/.")]
+ConfigOption = Annotated[
+    Path, typer.Option(help="Folder with sites/, devices/, tariffs/, emissions/; taken at the first start.")
+]
 SiteOption = Annotated[str, typer.Option(help="Id of the site.")]
 StateOption = Annotated[Path, typer.Option(help="The hub's own folder.")]
 BusOption = Annotated[str, typer.Option(help="Address of the plant bus.")]
@@ -63,11 +67,9 @@ def run(  # noqa: PLR0913, PLR0917  a command line
 
     Example: ems hub run --site demo --state var/hub --port 8080
     """
-    from hub.registry.site import load_registry  # noqa: PLC0415  the help needs none of it
-    from hub.service import run_hub  # noqa: PLC0415  as above
+    from hub.service import run_hub  # noqa: PLC0415  the help needs none of it
 
     setup_logging("hub")
-    load_registry(config, site)
     tls = _tls_of(tls_cert, tls_key)
     options = RoleOptions(config, site, state, bus, keys, port, host, tls, leader_lease_s)
     run_hub(options, _role_names(roles), typer.echo)
@@ -85,14 +87,14 @@ def init(
 
     Example: ems hub init --site demo --state var/hub
     """
-    from hub.registry.site import load_registry  # noqa: PLC0415  the help needs none of it
-    from hub.service import prepare  # noqa: PLC0415  as above
+    from hub.service import prepare, take_configuration  # noqa: PLC0415  the help needs none of it
     from runtime.lock import StateLock  # noqa: PLC0415  as above
 
     setup_logging("hub", "WARNING")
-    load_registry(config, site)
+    options = RoleOptions(config, site, state, bus, keys, 8080)
     with StateLock(state):
-        prepare(RoleOptions(config, site, state, bus, keys, 8080), typer.echo)
+        prepare(options, typer.echo)
+        take_configuration(options, typer.echo)
 
 
 @app.command(hidden=True)

@@ -8,10 +8,12 @@ import importlib
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from hub.auth.admin import ensure_admin
 from hub.database import FILE, upgrade
+from hub.registry.accepted import accepted_folder
 from hub.roles.options import Role, RoleOptions
 from hub.store.engine import prepare_store
 from runtime.children import check_port_free, die_with_parent
@@ -40,6 +42,17 @@ def prepare(options: RoleOptions, say: Say) -> None:
         say(f"admin password: {password}")
 
 
+def take_configuration(options: RoleOptions, say: Say) -> RoleOptions:
+    """The same options with the folder of the accepted configuration; call it after `prepare`.
+
+    Raises:
+        ConfigError: There is none yet, and the folder that was given has faults.
+        StoreError: The version in force is damaged in the database.
+    """
+    place = (options.site, options.state, options.config)
+    return replace(options, config=accepted_folder(options.business_url, place, SystemClock(), say))
+
+
 def run_hub(options: RoleOptions, roles: Sequence[str], say: Say) -> None:
     """Run the roles until SIGTERM or SIGINT; a role that ends is started again after 1 s.
 
@@ -52,7 +65,8 @@ def run_hub(options: RoleOptions, roles: Sequence[str], say: Say) -> None:
         if "api" in roles:
             check_port_free(options.host, options.port, "the page")
         prepare(options, say)
-        asyncio.run(_until_signal(lambda: _keep_all(options, roles, say)))
+        accepted = take_configuration(options, say)
+        asyncio.run(_until_signal(lambda: _keep_all(accepted, roles, say)))
 
 
 def run_role(name: str, options: RoleOptions) -> None:

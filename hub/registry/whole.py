@@ -1,0 +1,100 @@
+"""Everything of a site checked together before any is accepted: each fault with its line, all at once."""
+
+from __future__ import annotations
+
+import difflib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, TypeVar
+
+from hub.registry.check import checked_files
+from hub.registry.documents import Documents, put_files
+from hub.registry.site import Registry, load_registry
+from hub.registry.writable import load_writables
+from optimizer.tariff import Emissions, Tariff
+from plant.flowsheet import Flowsheet
+from protocols.config import Config
+from protocols.errors import ConfigError
+from runtime.yaml_config import line_numbers, load_config
+
+_T = TypeVar("_T")
+_C = TypeVar("_C", bound=Config)
+_NAMED: Final = 3
+"""Points that are offered where one is missing."""
+
+
+def check_documents(documents: Documents, site: str, shown_as: Path) -> Registry:
+    """Check the files of a site together, away from the place they came from.
+
+    Args:
+        documents: The files.
+        site: The site.
+        shown_as: Folder that complaints name.
+
+    Returns:
+        The site as it would be.
+
+    Raises:
+        ConfigError: All faults, one a line.
+    """
+    staging = Path(tempfile.mkdtemp(prefix="ems-check-"))
+    try:
+        put_files(staging, documents)
+        return check_folder(staging, site)
+    except ConfigError as error:
+        raise ConfigError(str(error).replace(str(staging), str(shown_as))) from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def check_folder(folder: Path, site: str) -> Registry:
+    """Check the files of a site where they are.
+
+    Raises:
+        ConfigError: All faults, one a line.
+    """
+    faults: list[str] = []
+    registry = _tried(lambda: load_registry(folder, site), faults)
+    flowsheet = _if_there(folder / "sites" / site / "flowsheet.yaml", Flowsheet, faults)
+    _if_there(folder / "tariffs" / f"{site}.yaml", Tariff, faults)
+    _if_there(folder / "emissions" / f"{site}.yaml", Emissions, faults)
+    if registry is not None:
+        for edge in registry.site.edges:
+            _tried(lambda edge=edge: checked_files(folder, site, edge), faults)  # type: ignore[misc]  # bound now
+        _tried(lambda: load_writables(folder, registry), faults)
+        if flowsheet is not None:
+            faults += missing_points(folder / "sites" / site / "flowsheet.yaml", flowsheet, registry)
+    if registry is None or faults:
+        raise ConfigError("\n".join(dict.fromkeys("\n".join(faults).splitlines())))
+    return registry
+
+
+def missing_points(path: Path, flowsheet: Flowsheet, registry: Registry) -> Iterator[str]:
+    """Every binding of a flowsheet to a point that no device has, as `file:line: field: found, allowed`."""
+    known = {point.local for point in registry.points}
+    line_of: Callable[[tuple[str, ...]], int] | None = None
+    for name, unit in flowsheet.units.items():
+        for role, ref in unit.bindings.items():
+            if ref in known:
+                continue
+            line_of = line_of or line_numbers(path)
+            like = difflib.get_close_matches(ref, known, _NAMED, 0.5) or sorted(known)[:_NAMED]
+            place = ("units", name, "bindings", role)
+            yield (
+                f"{path}:{line_of(place)}: {'.'.join(place)}: found {ref!r}, which is no point of this site; "
+                f"allowed are its points, for example {', '.join(like)}"
+            )
+
+
+def _tried(work: Callable[[], _T], faults: list[str]) -> _T | None:
+    try:
+        return work()
+    except ConfigError as error:
+        faults.append(str(error))
+        return None
+
+
+def _if_there(path: Path, model: type[_C], faults: list[str]) -> _C | None:
+    return _tried(lambda: load_config(path, model), faults) if path.exists() else None
