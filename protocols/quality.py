@@ -22,6 +22,8 @@ class Quality(IntEnum):
     """The device itself marks the value as doubtful."""
     UNCERTAIN_STALE = 67
     """The device repeats an old value."""
+    UNCERTAIN_FLAT = 68
+    """It has not moved for longer than it may; a mark of a cleaning rule, never on the wire."""
     BAD_UNREACHABLE = 129
     """No answer, or no link."""
     BAD_REFUSED = 130
@@ -34,6 +36,10 @@ class Quality(IntEnum):
     """Outside the valid range of the profile."""
     BAD_DEVICE = 134
     """The device marks the value as failed."""
+    BAD_RATE = 135
+    """It moved faster than it can; a mark of a cleaning rule, never on the wire."""
+    BAD_SPIKE = 136
+    """Far from its neighbours on both sides; a mark of a cleaning rule, never on the wire."""
 
 
 _BAD_FROM: Final = 128

@@ -96,6 +96,8 @@ _TABLE: Final = (
     Unit("m/s", "_m_s", "speed"),
     Unit("kg/kWh", "_kg_kwh", "emission factor"),
     Unit("kW/(m³/min)", "_kw_m3_min", "specific power"),
+    Unit("kW/RT", "_kw_rt", "power for cooling", 1 / 3.516853),
+    Unit("kJ/kg", "_kj_kg", "specific enthalpy"),
     Unit("code", "_code", "code"),
     Unit("", "_count", "count"),
 )
