@@ -286,9 +286,7 @@ def a_change_of_the_boot_before(one: Protocol) -> None:
     one.again(new_boot=True)
     one.time_passes(16)
     one.again(new_boot=False)
-    one.deliver(
-        one.world.ask(TRIM, 6.5, level=Level.OPERATOR)
-    )  # counted anew once a boot, not a start
+    one.deliver(one.world.ask(TRIM, 6.5, level=Level.OPERATOR))  # counted anew once a boot, not a start
     one.time_passes(4)
 
 
