@@ -202,15 +202,12 @@ def _with_hub(hub_state: Path) -> Callable[[Callable[..., Awaitable[_T]]], _T]:
     Raises:
         ConfigError: There is no hub.
     """
-    from hub.database import FILE, create_engine, embedded_url, sessions_of  # noqa: PLC0415  `run` needs none of it
+    from hub.database import create_engine, known_url, sessions_of  # noqa: PLC0415  `run` needs none of it
 
-    if not (hub_state / FILE).exists():
-        raise ConfigError(
-            f"there is no hub in {hub_state}; run `ems hub init` first or give another --hub-state"
-        )
+    url = known_url(hub_state, "--hub-state")
 
     async def work(what: Callable[..., Awaitable[_T]]) -> _T:
-        engine = create_engine(embedded_url(hub_state))
+        engine = create_engine(url)
         try:
             return await what(sessions_of(engine))
         finally:

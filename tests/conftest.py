@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from hub.database import embedded_url, upgrade
+from runtime.postgres_server import PostgresServer
 from tests.needs import judge, missing
+from tests.postgres import new_database, server_of_tests
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -57,3 +60,20 @@ def chromium() -> str:
     if found is None:
         missing("chromium", "it is not installed")
     return found
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """The PostgreSQL server of the tests; skips without its programs."""
+    with server_of_tests() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def business_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Address of a business database with the newest schema; each test runs on both databases."""
+    if request.param == "postgres":
+        return new_database(request.getfixturevalue("postgres"))
+    url = embedded_url(tmp_path)
+    upgrade(url)
+    return url

@@ -20,6 +20,7 @@ NEEDS: Final = {
     "foreign": "servers of other makers",
     "packages": "pip's index with wheels for arm64, and dpkg-deb",
     "page": "the page, built by `make web`",
+    "postgres": "PostgreSQL's server programs, from version 15 on",
     "root": "root, who may mount, bound memory, and make networks",
     "sqlite": "SQLite as a shared library, whose writes can be watched",
     "systemd-analyze": "a systemd-analyze that rates files",

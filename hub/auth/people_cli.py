@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from protocols.errors import ConfigError
-
 if TYPE_CHECKING:
     from hub.auth.people import Act
 
@@ -89,11 +87,9 @@ def _act(site: str) -> Act:
 
 
 async def _with(state: Path, work: Callable[..., Awaitable[_T]]) -> _T:
-    from hub.database import FILE, create_engine, embedded_url, sessions_of  # noqa: PLC0415  the help needs none of it
+    from hub.database import create_engine, known_url, sessions_of  # noqa: PLC0415  the help needs none of it
 
-    if not (state / FILE).exists():
-        raise ConfigError(f"there is no hub in {state}; run `ems hub init` first or give another --state")
-    engine = create_engine(embedded_url(state))
+    engine = create_engine(known_url(state))
     try:
         return await work(sessions_of(engine))
     finally:

@@ -15,10 +15,9 @@ from dataclasses import asdict, dataclass
 from typing import Final, NamedTuple
 
 from sqlalchemy import select
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.database import Sessions
+from hub.database import Sessions, locked
 from hub.ledger.order_tables import AuditHeadRow, AuditRow
 
 _FIRST: Final = bytes(32)
@@ -72,20 +71,16 @@ class Numbered(NamedTuple):
     chain_hex: str
 
 
-async def hold(session: AsyncSession, site: str) -> None:
+async def hold(session: AsyncSession, site: str) -> AuditHeadRow:
     """Take the write lock of the chain, so that two parts of the hub never follow the same row."""
-    empty = insert(AuditHeadRow).values(site=site, number=0, chain=_FIRST)
-    await session.execute(empty.on_conflict_do_nothing())
+    return await locked(session, AuditHeadRow(site=site, number=0, chain=_FIRST))
 
 
 async def add(session: AsyncSession, site: str, entries: Sequence[Entry]) -> None:
     """Add entries in the caller's transaction."""
     if not entries:
         return
-    await hold(session, site)
-    head = (
-        await session.execute(select(AuditHeadRow).where(AuditHeadRow.site == site).with_for_update())
-    ).scalar_one()
+    head = await hold(session, site)
     for entry in entries:
         body = entry.body()
         head.number += 1

@@ -119,11 +119,9 @@ async def _command_ids(state: Path) -> list[str]:
 
 
 def _url(state: Path) -> str:
-    from hub.database import FILE, embedded_url  # noqa: PLC0415  the help needs none of it
+    from hub.database import known_url  # noqa: PLC0415  the help needs none of it
 
-    if not (state / FILE).exists():
-        raise ConfigError(f"there is no hub in {state}; run `ems hub init` first or give another --state")
-    return embedded_url(state)
+    return known_url(state)
 
 
 def _print(rows: Sequence[dict[str, Any]], *, as_json: bool, as_csv: bool) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from hub.database import locked, one_at_a_time
 from hub.ledger import orders
 from hub.ledger.moves import ISSUED, OVER, Standing, moved, unanswered
 from hub.ledger.tables import CommandRow, LeaderEpochRow, PlanRow, ReceiptCursorRow
@@ -45,11 +45,8 @@ class Moved:
 async def take_office(sessions: Sessions, site: str, highest_fence: int, now_ns: int) -> int:
     """Begin a term: max(database, highest fence seen in heartbeats) + 1, committed before it is returned."""
     async with sessions.begin() as session:
-        # the upsert takes the write lock before the value is read, so two starters never get one number
-        await session.execute(
-            insert(LeaderEpochRow).values(site=site, epoch=0, taken_ns=now_ns).on_conflict_do_nothing()
-        )
-        row = (await session.execute(select(LeaderEpochRow).where(LeaderEpochRow.site == site))).scalar_one()
+        # locked before the value is read, so two starters never get one number
+        row = await locked(session, LeaderEpochRow(site=site, epoch=0, taken_ns=now_ns))
         row.epoch = max(row.epoch, highest_fence) + 1
         row.taken_ns = now_ns
         return row.epoch
@@ -67,6 +64,7 @@ async def enter(
     The order of a person that they carry out is taken in the same transaction, with its audit entry.
     """
     async with sessions.begin() as session:
+        await one_at_a_time(session, "command chain")
         if order_id is not None and commands:
             await orders.issued(session, commands[0].site, order_id, commands[0].id.hex(), issued_ns)
         last = select(CommandRow.chain).order_by(CommandRow.number.desc()).limit(1)
@@ -110,10 +108,7 @@ async def take_receipts(sessions: Sessions, site: str, rows: Iterable[tuple[int,
     """
     found: list[Moved] = []
     async with sessions.begin() as session:
-        await session.execute(insert(ReceiptCursorRow).values(site=site, row_id=0).on_conflict_do_nothing())
-        mark = (
-            await session.execute(select(ReceiptCursorRow).where(ReceiptCursorRow.site == site))
-        ).scalar_one()
+        mark = await locked(session, ReceiptCursorRow(site=site, row_id=0))
         for row_id, body in sorted(rows):
             if row_id <= mark.row_id:
                 continue

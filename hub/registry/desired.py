@@ -15,7 +15,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
-from hub.database import Sessions
+from hub.database import Sessions, one_at_a_time
 from hub.registry.tables import ConfigurationCursorRow, ConfigurationRow, ReportedRow
 from protocols.configuration import Configuration, ConfigurationReport, Why, digest
 from protocols.heartbeat import Heartbeat
@@ -44,6 +44,7 @@ async def want(sessions: Sessions, wish: Wish, key: Ed25519PrivateKey, now_ns: i
         ContractError: The files are too large for one message.
     """
     async with sessions() as session, session.begin():
+        await one_at_a_time(session, "configuration", wish.site, wish.edge)
         version = await _next_version(session, wish.site, wish.edge)
         made = Configuration(
             version, wish.site, wish.edge, key_id(key.public_key()), now_ns, wish.actor, wish.note, wish.files
@@ -89,6 +90,7 @@ async def take_reports(
 ) -> None:
     """Note what edges said, each report once: cursor and states in one commit."""
     async with sessions() as session, session.begin():
+        await one_at_a_time(session, "configuration reports", site)
         for _, report in reports:
             if report is not None:
                 await _take(session, site, report)
@@ -113,6 +115,7 @@ async def _take(session: AsyncSession, site: str, report: ConfigurationReport) -
 async def note_reported(sessions: Sessions, site: str, heard: Sequence[tuple[int, Heartbeat]]) -> None:
     """Keep what edges go by, with the time they were heard [ns since the epoch]."""
     async with sessions() as session, session.begin():
+        await one_at_a_time(session, "configuration reports", site)
         for heard_ns, beat in heard:
             await session.merge(
                 ReportedRow(
