@@ -319,7 +319,7 @@ class Judge(Reference):
             assert len(self.device.writes) == writes, "I6: a repeat wrote"
             return answer
         if not (self.disturbed and command.kind is CommandKind.LIFT):
-            # what a controller lost to a foreign hand has no receipt: whether there is a wait to lift is not known
+            # what a controller lost to a foreign hand has no receipt, so whether there is a wait to lift
             self.compare(expected, code_of(answer), answer)
         self.fence_seen = (command.epoch, command.seq) if command.issuer == "hub" else self.fence_seen
         if answer is not None:
