@@ -63,6 +63,11 @@ _ALONE: Final = frozenset({"doctor"})
 """Commands without sub-commands: the function of the same name in their module."""
 
 
+def app_names() -> tuple[str, ...]:
+    """Every command, in the order of the help."""
+    return tuple(_COMMANDS)
+
+
 def build_app(arguments: Sequence[str]) -> typer.Typer:
     """The command tree; only the sub-command that `arguments` name is filled with its own commands."""
     app = typer.Typer(
