@@ -19,8 +19,8 @@ _TITLE: Final = """\
 # Configuration reference
 
 Made by `python -m ems.reference` from the code; do not edit it. Words of the house are in
-[nomenclature.md](nomenclature.md). A file that does not fit is refused with file, line and field, all faults at once.
-Units stand in the names of the fields.
+[nomenclature.md](nomenclature.md). A file that does not fit is refused with file, line and field, all
+faults at once. Units stand in the names of the fields.
 
 - [Files](#files): what stands where, and the model that checks it
 - [Fields](#fields): each model, field by field
