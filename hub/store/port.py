@@ -174,6 +174,14 @@ class Marker(Protocol):
         """Quality of each sample by the rules of the point, shape (n,); never better than it came."""
         ...
 
+    def margin_ns(self, point: PointId, /) -> int:
+        """How far before and after a time `marks` must see samples to judge those in it; 0: none. [ns].
+
+        An engine reads so much more on both sides, marks all, and uses the middle; the late side of a margin
+        that is not there yet means that the newest marks may still change.
+        """
+        ...
+
 
 class SeriesReader(Protocol):
     """What any process may ask, also while another one writes."""

@@ -211,7 +211,8 @@ class EmbeddedReader(StoreReader):
         if len(edges) == 0:
             raw = self.raw(point, 0, 0)
         else:
-            raw = self.raw(point, int(edges[0]) - _HOLD_NS, int(edges[-1]))
+            margin_ns = 0 if self._marker is None else self._marker.margin_ns(point)
+            raw = self.raw(point, int(edges[0]) - _HOLD_NS - margin_ns, int(edges[-1]) + margin_ns)
         return time_weighted(raw, self._marked(point, raw), edges, _HOLD_NS)
 
     def _marked(self, point: PointId, raw: Raw) -> QualityArray:

@@ -56,6 +56,9 @@ class AboveNine:
         marks: QualityArray = np.where(raw.values > 9.0, Quality.BAD_RANGE, raw.qualities).astype(np.uint8)
         return marks
 
+    def margin_ns(self, _point: PointId, /) -> int:
+        return 0
+
 
 def test_what_a_rule_marks_is_not_covered_and_the_raw_sample_stays(tmp_path: Path) -> None:
     place = StorePlace(tmp_path / "series.db")
