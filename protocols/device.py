@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -255,7 +256,7 @@ class EdgeDevices(Config):
     def _once_each(self) -> Self:
         faults = [f"device id {name!r} is there twice" for name in _twice([d.id for d in self.devices])]
         faults += [
-            f"two devices share the address {where}" for where in _twice([_where(d) for d in self.devices])
+            f"two devices share the address {where}" for where in _twice([place_of(d) for d in self.devices])
         ]
         faults += _unlike_on_one_line(self.devices)
         faults += [
@@ -269,7 +270,7 @@ class EdgeDevices(Config):
 
 
 def _twice(names: list[str]) -> list[str]:
-    return sorted({name for name in names if names.count(name) > 1})
+    return sorted(name for name, times in Counter(names).items() if times > 1)
 
 
 def _unlike_on_one_line(devices: tuple[Device, ...]) -> list[str]:
@@ -290,7 +291,8 @@ def _unlike_on_one_line(devices: tuple[Device, ...]) -> list[str]:
     return faults
 
 
-def _where(device: Device) -> str:
+def place_of(device: Device) -> str:
+    """Where a device answers, as text: no two devices of an edge share it."""
     at = device.connection
     if isinstance(at, OpcUa | ControllerLink):  # several machines may stand behind one server
         return f"{at.url} {at.base} {device.profile}" if isinstance(at, OpcUa) else device.id

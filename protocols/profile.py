@@ -6,6 +6,7 @@ A profile says nothing about one installation: address of the device, limits and
 
 from __future__ import annotations
 
+from collections import Counter
 from enum import StrEnum
 from typing import Annotated, Final, Literal, Self
 
@@ -408,7 +409,7 @@ class Profile(Config):
         ]
         names = [p.name for p in self.points]
         faults += [
-            f"point {name!r} is there twice" for name in sorted({n for n in names if names.count(n) > 1})
+            f"point {name!r} is there twice" for name, times in sorted(Counter(names).items()) if times > 1
         ]
         faults += _shared_addresses(self.points)
         faults += _beyond_limits(self.points, self.max_registers, self.modbus)

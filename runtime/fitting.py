@@ -23,7 +23,7 @@ def point_facts(site: SiteDevices, blocks: Mapping[str, WriteBlock]) -> dict[str
     for device in site.edge.devices:
         block = blocks.get(device.id)
         limits = {} if block is None else {each.point: (each.low, each.high) for each in block.points}
-        for spec in site.profile_of(device.id).points:
+        for spec in site.profiles[device.profile].points:
             low, high = limits.get(spec.name, (spec.low, spec.high))
             settable = spec.kind is PointKind.SETPOINT
             of_controller = device.connection.kind == "controller"

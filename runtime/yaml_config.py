@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
 import yaml
 from pydantic import ValidationError
+from yaml.constructor import SafeConstructor
 
 from protocols.config import Config
 from protocols.errors import ConfigError
@@ -21,6 +25,19 @@ _MOST_NESTED: Final = 100
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The parser in C takes a tenth of the time where the package brings it."""
+
+
+_PARSED: Final[ContextVar[dict[bytes, yaml.Node] | None]] = ContextVar("parsed", default=None)
+
+
+@contextmanager
+def parsed_once() -> Iterator[None]:
+    """Parse the same bytes once only while this lasts; for whoever reads large files again and again."""
+    token = _PARSED.set({})
+    try:
+        yield
+    finally:
+        _PARSED.reset(token)
 
 
 def load_yaml(path: Path) -> object:
@@ -82,6 +99,17 @@ def _compose(path: Path) -> yaml.Node:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     if len(data) > _MOST_BYTES:
         raise ConfigError(f"{path}: {len(data)} bytes; a configuration has at most {_MOST_BYTES}")
+    kept = _PARSED.get()
+    name = b"" if kept is None else hashlib.sha256(data).digest()
+    if kept is not None and name in kept:
+        return kept[name]
+    root = _parse(path, data)
+    if kept is not None:
+        kept[name] = root
+    return root
+
+
+def _parse(path: Path, data: bytes) -> yaml.Node:
     try:
         _refuse_bombs(path, data)
         root = yaml.compose(data, Loader=_LOADER)
@@ -124,9 +152,8 @@ def _plain(node: yaml.Node, path: Path) -> object:
         return found
     if isinstance(node, yaml.SequenceNode):
         return [_plain(item, path) for item in node.value]
-    scalars = yaml.SafeLoader("")
     try:
-        return scalars.construct_object(node, deep=True)
+        return SafeConstructor().construct_object(node, deep=True)
     except (ValueError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}:{node.start_mark.line + 1}: {error}") from error
 

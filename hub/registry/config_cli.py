@@ -219,3 +219,50 @@ async def _with(state: Path, work: Callable[[Sessions], Awaitable[_T]]) -> _T:
         return await work(sessions_of(engine))
     finally:
         await engine.dispose()
+
+
+@app.command("add")
+def add(  # noqa: PLR0913  one option each
+    file: Annotated[Path, typer.Argument(help="Table, .csv or .yaml; a column is the path of a field.")],
+    *,
+    actor: Actor,
+    devices_of: Annotated[str | None, typer.Option(help="Edge whose devices the rows are.")] = None,
+    points_of: Annotated[str | None, typer.Option(help="Profile whose points the rows are.")] = None,
+    take_good: Annotated[
+        bool, typer.Option("--take-good", help="Take the good rows, leave the others.")
+    ] = False,
+    note: Note = "",
+    site: Site = "demo",
+    state: State = _STATE,
+) -> None:
+    """Add many devices or points; a fault in any row changes nothing unless --take-good is given.
+
+    Example: ems hub config add meters.csv --devices-of edge1 --actor "A. Smith"
+    """
+    from hub.registry import bulk, versions  # noqa: PLC0415  the help needs none of it
+    from hub.registry.whole import check_documents  # noqa: PLC0415  as above
+    from runtime.clock import SystemClock  # noqa: PLC0415  as above
+
+    if (devices_of is None) == (points_of is None):
+        raise ConfigError("give one of --devices-of EDGE and --points-of PROFILE")
+    target = bulk.points_of(points_of or "") if devices_of is None else bulk.devices_of(site, devices_of)
+
+    async def work(sessions: Sessions) -> None:
+        row = await versions.version_of(sessions, site, None)
+        documents = await versions.documents_of(sessions, site, row.version)
+        rows = bulk.read_rows(file, target, documents)
+        for fault in rows.faults:
+            typer.echo(fault, err=True)
+        total = len(rows.good) + rows.bad
+        if rows.bad and not (take_good and rows.good):
+            raise ConfigError(
+                f"{file}: {rows.bad} of {total} rows cannot be taken and nothing was changed; "
+                "mend them, or take the others with --take-good"
+            )
+        merged = bulk.merged(documents, target, rows.good)
+        check_documents(merged, site, Path(f"version {row.version} with {file.name}"))
+        author = versions.Author(actor, note or f"{len(rows.good)} rows of {file.name}")
+        kept = await versions.keep(sessions, site, merged, author, SystemClock().now().wall_ns)
+        typer.echo(f"{site}: version {kept.version}, {len(rows.good)} of {total} rows taken; {_NEXT_START}")
+
+    asyncio.run(_with(state, work))

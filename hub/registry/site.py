@@ -170,7 +170,7 @@ def load_registry(config_dir: Path, site: str) -> Registry:
                 faults.append(
                     f"device {device.id!r} is on the edges {devices[device.id].edge!r} and {edge!r}"
                 )
-            devices[device.id] = KnownDevice(edge, device, found.profile_of(device.id))
+            devices[device.id] = KnownDevice(edge, device, found.profiles[device.profile])
     faults += [
         f"{path}: machine_modes: {name!r} is no device" for name in file.machine_modes if name not in devices
     ]

@@ -17,7 +17,7 @@ from optimizer.tariff import Emissions, Tariff
 from plant.flowsheet import Flowsheet
 from protocols.config import Config
 from protocols.errors import ConfigError
-from runtime.yaml_config import line_numbers, load_config
+from runtime.yaml_config import line_numbers, load_config, parsed_once
 
 _T = TypeVar("_T")
 _C = TypeVar("_C", bound=Config)
@@ -42,7 +42,8 @@ def check_documents(documents: Documents, site: str, shown_as: Path) -> Registry
     staging = Path(tempfile.mkdtemp(prefix="ems-check-"))
     try:
         put_files(staging, documents)
-        return check_folder(staging, site)
+        with parsed_once():
+            return check_folder(staging, site)
     except ConfigError as error:
         raise ConfigError(str(error).replace(str(staging), str(shown_as))) from error
     finally:
