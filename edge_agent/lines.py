@@ -13,13 +13,15 @@ import asyncio
 import enum
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
-from typing import Final, NamedTuple, Self, TypeVar
+from typing import Any, Final, NamedTuple, Self, TypeVar
 
 from typing_extensions import override
 
+from edge_agent.device_meter import DeviceMeter
 from protocols.clock import Clock
 from protocols.device import BacnetIp, Connection, Device, ModbusSerial, ModbusTcp, Mqtt
 from protocols.driver import Driver, GiveWay, RawCells, Reading, Sharing
@@ -76,13 +78,12 @@ class Turns(GiveWay):
         self._urgent: deque[_Waiter] = deque()
         self._normal: deque[_Waiter] = deque()
 
-    def turn(self, *, urgent: bool) -> Turn:
-        """Wait for the line and hold it, by `async with`.
-
-        Raises:
-            DeviceUnreachableError: Too many wait already.
-        """
-        return Turn(self, urgent=urgent)
+    def take_now(self, ticket: object) -> bool:
+        """Hold the line until `let_go`, where it is free."""
+        free = self._holder is None
+        if free:
+            self._holder = ticket
+        return free
 
     async def take(self, ticket: object, *, urgent: bool) -> None:
         """Wait for the line and hold it until `let_go`.
@@ -90,8 +91,7 @@ class Turns(GiveWay):
         Raises:
             DeviceUnreachableError: Too many wait already.
         """
-        if self._holder is None:
-            self._holder = ticket
+        if self.take_now(ticket):
             return
         queue = self._urgent if urgent else self._normal
         if len(queue) >= self._most:
@@ -141,24 +141,6 @@ class Turns(GiveWay):
         self._holder = None
 
 
-class Turn:
-    """One turn at a line: the ticket of who holds it."""
-
-    __slots__ = ("_turns", "_urgent")
-
-    def __init__(self, turns: Turns, *, urgent: bool) -> None:
-        self._turns = turns
-        self._urgent = urgent
-
-    async def __aenter__(self) -> None:
-        await self._turns.take(self, urgent=self._urgent)
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._turns.let_go(self)
-
-
 @dataclass(slots=True)
 class _Station:
     """One device at its line."""
@@ -169,6 +151,7 @@ class _Station:
     shared: bool
     specs: Mapping[str, PointSpec]
     own_deadlines: bool
+    meter: DeviceMeter
     failures: int = 0
     next_try_s: float = 0.0
     retries: int = 0
@@ -199,8 +182,15 @@ class _Station:
 class Lines:
     """Every request to a device goes through here; `async with` closes the connections at the end."""
 
-    def __init__(self, site: SiteDevices, drivers: Mapping[str, Driver], clock: Clock) -> None:
+    def __init__(
+        self,
+        site: SiteDevices,
+        drivers: Mapping[str, Driver],
+        clock: Clock,
+        meters: Mapping[str, DeviceMeter] | None = None,
+    ) -> None:
         self._clock = clock
+        meters = meters or {}
         keys = {device.id: line_key(device) for device in site.edge.devices}
         turns = {key: Turns() for key in keys.values()}
         self._stations = {
@@ -211,6 +201,7 @@ class Lines:
                 shared=list(keys.values()).count(keys[device.id]) > 1,
                 specs={spec.name: spec for spec in site.profile_of(device.id).points},
                 own_deadlines=isinstance(drivers[device.id], Sharing),
+                meter=meters.get(device.id) or DeviceMeter(),
                 failures=-1,
             )
             for device in site.edge.devices
@@ -228,7 +219,7 @@ class Lines:
         for station in self._stations.values():
             await station.driver.close()
 
-    async def read(self, device: str, points: Sequence[str]) -> Reading:
+    def read(self, device: str, points: Sequence[str]) -> Coroutine[Any, Any, Reading]:
         """Read points of one device.
 
         Raises:
@@ -236,8 +227,7 @@ class Lines:
             BadAnswerError: The answer does not fit the question.
         """
         station = self._stations[device]
-        specs = station.specs_of(points)
-        return await self._ask(station, lambda driver: driver.read(specs), urgent=False)
+        return self._ask(station, partial(station.driver.read, station.specs_of(points)), urgent=False)
 
     async def write(self, device: str, point: str, value: float | None) -> None:
         """Write a set-point once, before any waiting read; None gives it back.
@@ -248,8 +238,7 @@ class Lines:
             BadAnswerError: The answer does not fit; it is not known whether the write happened.
         """
         station = self._stations[device]
-        spec = station.specs[point]
-        await self._ask(station, lambda driver: driver.write(spec, value), urgent=True)
+        await self._ask(station, partial(station.driver.write, station.specs[point], value), urgent=True)
 
     async def read_back(self, device: str, point: str) -> float | None:
         """Read a set-point by a request of its own, before any waiting read; None: our slot is empty.
@@ -259,8 +248,7 @@ class Lines:
             PointUnreadableError: The device does not give this point.
         """
         station = self._stations[device]
-        spec = station.specs[point]
-        return await self._ask(station, lambda driver: driver.read_back(spec), urgent=True)
+        return await self._ask(station, partial(station.driver.read_back, station.specs[point]), urgent=True)
 
     async def read_raw(self, device: str, table: str, start: int, count: int) -> bytes:
         """Bytes of some cells of a device as they came, after the reads that wait.
@@ -270,7 +258,7 @@ class Lines:
             DeviceRefusedError: The device does not give them, or its protocol knows no raw cells.
         """
         station = self._stations[device]
-        return await self._ask(station, lambda driver: _raw_of(driver, table, start, count), urgent=False)
+        return await self._ask(station, partial(_raw_of, station.driver, table, start, count), urgent=False)
 
     def links(self) -> dict[str, str]:
         """Device id to `up` or `down`; a device never asked is down."""
@@ -293,26 +281,36 @@ class Lines:
         """Whether every device answered or failed once, so that `links` tells how they are."""
         return all(station.up is not None for station in self._stations.values())
 
-    async def _ask(self, station: _Station, ask: Callable[[Driver], Awaitable[_T]], *, urgent: bool) -> _T:
+    async def _ask(self, station: _Station, ask: Callable[[], Awaitable[_T]], *, urgent: bool) -> _T:
         self._refuse_early(station)
-        async with station.turns.turn(urgent=urgent):
+        turns, ticket = station.turns, object()
+        if not turns.take_now(ticket):
+            await turns.take(ticket, urgent=urgent)
+        try:
             self._refuse_early(station)  # it may have gone down while this one waited
-            station.retries += station.failures > 0
-            begin_s = self._clock.mono_s()
-            try:
-                answer = await _within(_patience_s(station), station.driver, ask)
-            except TimeoutError as error:
-                silent = DeviceUnreachableError("no answer in time", device=station.device.id)
-                self._note_failure(station, silent, begin_s)
-                raise silent from error
-            except (DeviceUnreachableError, BadAnswerError) as error:
-                self._note_failure(station, error, begin_s)
-                raise
-            except DeviceError:
-                self._note_answer(station)  # it said something, so the link is up
-                raise
-            self._note_answer(station)
-            return answer
+            return await self._call(station, ask)
+        finally:
+            turns.let_go(ticket)
+
+    async def _call(self, station: _Station, ask: Callable[[], Awaitable[_T]]) -> _T:
+        station.retries += station.failures > 0
+        station.meter.calls += 1
+        begin_s = self._clock.mono_s()
+        try:
+            answer = await _within(_patience_s(station), station.driver, ask)
+        except TimeoutError as error:
+            silent = DeviceUnreachableError("no answer in time", device=station.device.id)
+            self._note_failure(station, silent, begin_s)
+            raise silent from error
+        except (DeviceUnreachableError, BadAnswerError) as error:
+            self._note_failure(station, error, begin_s)
+            raise
+        except DeviceError:
+            station.meter.failures += 1
+            self._note_answer(station, begin_s)  # it said something, so the link is up
+            raise
+        self._note_answer(station, begin_s)
+        return answer
 
     def _refuse_early(self, station: _Station) -> None:
         if station.failures > _PATIENT_FAILURES and self._clock.mono_s() < station.next_try_s:
@@ -326,31 +324,36 @@ class Lines:
         if never_seen and station.shared:
             station.failures = _PATIENT_FAILURES + 1  # the others of this line need not wait for a stranger
         now_s = self._clock.mono_s()
+        station.meter.unanswered(now_s - begin_s)
         wait_s = _BACKOFF.delay_s(max(1, station.failures - _PATIENT_FAILURES))
         if station.shared:
             wait_s = max(wait_s, min(_LINE_SHARE * (now_s - begin_s), _MOST_WAIT_S))
         station.next_try_s = now_s + wait_s
 
-    def _note_answer(self, station: _Station) -> None:
+    def _note_answer(self, station: _Station, begin_s: float) -> None:
+        station.meter.answered(self._clock.mono_s() - begin_s)
         if station.failures:
             _log.info("%s is up", station.device.id)
-        station.failures = 0
+            station.failures = 0
+
+
+def _within(patience_s: float | None, driver: Driver, ask: Callable[[], Awaitable[_T]]) -> Awaitable[_T]:
+    """Ask within a time, or trust the deadlines of the driver where that is None."""
+    if patience_s is None and driver.is_open:
+        return ask()
+    return _opened(patience_s, driver, ask)
+
+
+async def _opened(patience_s: float | None, driver: Driver, ask: Callable[[], Awaitable[_T]]) -> _T:
+    async with asyncio.timeout(patience_s):
+        await driver.open()
+        return await ask()
 
 
 async def _raw_of(driver: Driver, table: str, start: int, count: int) -> bytes:
     if not isinstance(driver, RawCells):
         raise DeviceRefusedError("this protocol has no raw cells to read; read points instead")
     return await driver.read_raw(table, start, count)
-
-
-async def _within(patience_s: float | None, driver: Driver, ask: Callable[[Driver], Awaitable[_T]]) -> _T:
-    """Ask within a time, or trust the deadlines of the driver where that is None."""
-    if patience_s is None:
-        await driver.open()
-        return await ask(driver)
-    async with asyncio.timeout(patience_s):
-        await driver.open()
-        return await ask(driver)
 
 
 def line_key(device: Device) -> str:

@@ -75,7 +75,7 @@ async def stages_of(
         rules, accepted.local_points, place.state / "control.db", accepted.safety_points
     )
     async with (
-        Lines(site, meters.on_drivers(make_drivers(site, place.state)), clock) as lines,
+        Lines(site, meters.watched(make_drivers(site, place.state)), clock, meters.devices) as lines,
         Journal(where, clock, uplink.announce) as journal,
     ):
         tally = PollTally(groups, clock)

@@ -126,6 +126,11 @@ class Checksummed(Protocol):
 class Driver(Protocol):
     """One device on the wire."""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether `open` would find nothing to do; where a driver does not say, it is called each time."""
+        return False
+
     async def open(self) -> None:
         """Connect; harmless when connected.
 

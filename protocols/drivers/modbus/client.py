@@ -56,6 +56,7 @@ class Waiting:
 class _Batch:
     requests: Sequence[Request]
     terms: Terms
+    loop: asyncio.AbstractEventLoop
     done: asyncio.Future[None]
     outcomes: list[Outcome | None]
     next: int = 0
@@ -97,6 +98,11 @@ class ModbusClient(Ears, ABC):
         """Have one timer with the other connections of the loop; to be said before the first request."""
         self._deadlines = deadlines
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is connected."""
+        return self._link.is_open
+
     async def open(self) -> None:
         """Connect; harmless when connected.
 
@@ -121,9 +127,11 @@ class ModbusClient(Ears, ABC):
         """
         if self._batch is not None:
             raise DeviceUnreachableError(f"{self.name} is in use by another request")
-        await self.open()
-        batch = _Batch(requests, terms, self._loop().create_future(), [None] * len(requests))
-        self._batch, self.slowest_s, self._asked_s = batch, 0.0, self._loop().time()
+        if not self._link.is_open:
+            await self.open()
+        loop = self._loop()  # once a batch: each time costs a call of the kernel
+        batch = _Batch(requests, terms, loop, loop.create_future(), [None] * len(requests))
+        self._batch, self.slowest_s, self._asked_s = batch, 0.0, loop.time()
         try:
             self._go_on(batch)
             await batch.done
@@ -187,10 +195,10 @@ class ModbusClient(Ears, ABC):
 
     def _next_frame(self, batch: _Batch) -> bytes | None:
         """Frame of the next request, which waits from now on; None when the line is not free yet."""
-        now_s = self._loop().time()
+        now_s = batch.loop.time()
         if now_s < self._not_before_s:
             if self._resume is None:
-                self._resume = self._loop().call_at(self._not_before_s, self._resumed)
+                self._resume = batch.loop.call_at(self._not_before_s, self._resumed)
             return None
         request = batch.requests[batch.next]
         sent = self._before(request)
@@ -210,7 +218,7 @@ class ModbusClient(Ears, ABC):
     def _answered(self, batch: _Batch, key: int, pdu: bytes) -> None:
         """Settle the request of `key` with the data unit that came for it."""
         waiting = batch.waiting.pop(key)
-        now_s = self._loop().time()
+        now_s = batch.loop.time()
         self._silent = 0
         self.slowest_s = max(self.slowest_s, now_s - waiting.sent_s - self._wire_s(waiting.request))
         self._not_before_s = max(self._not_before_s, now_s + batch.terms.pause_s)
@@ -253,7 +261,7 @@ class ModbusClient(Ears, ABC):
         batch = self._batch
         if batch is None:
             return
-        now_s = self._loop().time()
+        now_s = batch.loop.time()
         late = [key for key, waiting in batch.waiting.items() if waiting.until_s <= now_s]
         for key in late:
             self._went_silent(batch, batch.waiting.pop(key))

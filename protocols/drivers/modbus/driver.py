@@ -104,6 +104,11 @@ class ModbusDriver(Driver):
         """What went over the line, which all its units share."""
         return self._client.traffic()
 
+    @property
+    @override
+    def is_open(self) -> bool:
+        return self._client.is_open
+
     @override
     def open(self) -> Coroutine[Any, Any, None]:
         return self._client.open()
@@ -201,22 +206,26 @@ class ModbusDriver(Driver):
 
     async def _ask(self, requests: Sequence[Request], silences: int = 1) -> list[Outcome | None]:
         """Ask all of them, giving way in between; the unit's patience follows its own habits."""
-        line, patience_s, terms = self._line, self._patience_s(), self._terms
-        if terms is None or terms.timeout_s != patience_s or terms.silences != silences:
-            give_way = None if line is None else line.wanted
-            settings = self._settings
-            terms = Terms(patience_s, settings.depth, silences, settings.pause_s, give_way)
-            self._terms = terms
+        line, terms = self._line, self._terms_now(silences)
         self._silent += 1  # also when this is cancelled
         outcomes = await self._client.ask(requests, terms)
         while line is not None and None in outcomes:
             await line.give_way()
             done = outcomes.index(None)
             outcomes[done:] = await self._client.ask(requests[done:], terms)
-        if not requests or not all(isinstance(outcome, DeviceUnreachableError) for outcome in outcomes):
+        if _heard(outcomes):
             self._silent = 0
             self._slowest_s = max(self._client.slowest_s, self._slowest_s * _FORGET)
         return outcomes
+
+    def _terms_now(self, silences: int) -> Terms:
+        terms, patience_s = self._terms, self._patience_s()
+        if terms is None or terms.timeout_s != patience_s or terms.silences != silences:
+            give_way = None if self._line is None else self._line.wanted
+            settings = self._settings
+            terms = Terms(patience_s, settings.depth, silences, settings.pause_s, give_way)
+            self._terms = terms
+        return terms
 
     def _patience_s(self) -> Seconds:
         settings = self._settings
@@ -295,6 +304,13 @@ class ModbusDriver(Driver):
         if raw == _NOT_A_FACTOR:
             raise DeviceRefusedError("the scale factor is not available", point=point.name)
         return raw - 0x10000 if raw > _NOT_A_FACTOR else raw
+
+
+def _heard(outcomes: Sequence[Outcome | None]) -> bool:
+    """Whether the unit said anything, if only that it refuses; true where it was asked nothing."""
+    if _ONLY_BYTES.issuperset(map(type, outcomes)):
+        return True
+    return not all(isinstance(outcome, DeviceUnreachableError) for outcome in outcomes)
 
 
 def cover_span(spans: Sequence[Span]) -> Span:

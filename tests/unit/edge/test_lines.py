@@ -98,11 +98,21 @@ async def lines_of(devices: SiteDevices) -> AsyncIterator[Lines]:
         yield lines
 
 
+@asynccontextmanager
+async def turn(turns: Turns, *, urgent: bool) -> AsyncIterator[None]:
+    ticket = object()
+    await turns.take(ticket, urgent=urgent)
+    try:
+        yield
+    finally:
+        turns.let_go(ticket)
+
+
 async def test_urgent_turns_come_first_and_all_come() -> None:
     turns, order = Turns(), []
 
     async def take(name: str, *, urgent: bool) -> None:
-        async with turns.turn(urgent=urgent):
+        async with turn(turns, urgent=urgent):
             order.append(name)
             await asyncio.sleep(0.001)
 
@@ -114,22 +124,22 @@ async def test_urgent_turns_come_first_and_all_come() -> None:
 
 async def test_a_cancelled_waiter_does_not_keep_the_turn() -> None:
     turns = Turns()
-    async with asyncio.TaskGroup() as tasks, turns.turn(urgent=False):
+    async with asyncio.TaskGroup() as tasks, turn(turns, urgent=False):
         waiter = tasks.create_task(_take(turns))
         await asyncio.sleep(0.001)
         waiter.cancel()
-    async with asyncio.timeout(1), turns.turn(urgent=False):
+    async with asyncio.timeout(1), turn(turns, urgent=False):
         pass
 
 
 async def _take(turns: Turns) -> None:
-    async with turns.turn(urgent=False):
+    async with turn(turns, urgent=False):
         pass
 
 
 async def test_a_full_line_refuses_one_more() -> None:
     turns = Turns(most_waiting=1)
-    async with asyncio.TaskGroup() as tasks, turns.turn(urgent=False):
+    async with asyncio.TaskGroup() as tasks, turn(turns, urgent=False):
         tasks.create_task(_take(turns))
         await asyncio.sleep(0.001)
         with pytest.raises(DeviceUnreachableError, match="wait at this line"):
@@ -244,11 +254,11 @@ async def test_a_holder_that_gives_way_comes_back_before_other_reads() -> None:
     turns, order = Turns(), []
 
     async def take(name: str, *, urgent: bool) -> None:
-        async with turns.turn(urgent=urgent):
+        async with turn(turns, urgent=urgent):
             order.append(name)
             await asyncio.sleep(0.001)
 
-    async with asyncio.TaskGroup() as tasks, turns.turn(urgent=False):
+    async with asyncio.TaskGroup() as tasks, turn(turns, urgent=False):
         tasks.create_task(take("other read", urgent=False))
         tasks.create_task(take("write", urgent=True))
         await asyncio.sleep(0.001)
@@ -264,12 +274,12 @@ async def test_a_holder_cancelled_while_it_gave_way_leaves_the_line_usable() -> 
     turns = Turns()
 
     async def hold() -> None:
-        async with turns.turn(urgent=False):
+        async with turn(turns, urgent=False):
             await asyncio.sleep(0.001)
             await turns.give_way()
 
     async def write() -> None:
-        async with turns.turn(urgent=True):
+        async with turn(turns, urgent=True):
             await asyncio.sleep(0.01)
 
     async with asyncio.TaskGroup() as tasks:
@@ -278,7 +288,7 @@ async def test_a_holder_cancelled_while_it_gave_way_leaves_the_line_usable() -> 
         tasks.create_task(write())
         await asyncio.sleep(0.003)
         holder.cancel()
-    async with asyncio.timeout(1), turns.turn(urgent=False):
+    async with asyncio.timeout(1), turn(turns, urgent=False):
         pass
 
 

@@ -320,15 +320,17 @@ async def test_a_write_goes_between_the_requests_of_a_long_read() -> None:
             before = asked(app)[MULTIPLE]
 
             async def read() -> None:
-                async with line.turn(urgent=False):
-                    assert (await driver.read(inputs(60))).values[59] == 600.0
+                await line.take("read", urgent=False)
+                assert (await driver.read(inputs(60))).values[59] == 600.0
+                line.let_go("read")
                 ended.append(("read", asked(app)[MULTIPLE] - before))
 
             async def write() -> None:
                 while asked(app)[MULTIPLE] < before + 2:
                     await asyncio.sleep(0)
-                async with line.turn(urgent=True):
-                    await driver.write(point("set_kw", "analog-value", 1, commandable=True), 5.0)
+                await line.take("write", urgent=True)
+                await driver.write(point("set_kw", "analog-value", 1, commandable=True), 5.0)
+                line.let_go("write")
                 ended.append(("write", asked(app)[MULTIPLE] - before))
 
             async with asyncio.TaskGroup() as tasks:
