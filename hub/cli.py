@@ -41,6 +41,13 @@ LeaseOption = Annotated[
     float,
     typer.Option(help="Seconds the hub that commands may be silent before another does.", min=1, max=600),
 ]
+DbOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="EMS_DB",
+        help="Business database: sqlite, or postgresql+psycopg://user@host/name; remembered.",
+    ),
+]
 HostOption = Annotated[str, typer.Option(help="Address the page and the API listen on.")]
 
 _CONFIG = Path("configs")
@@ -62,6 +69,7 @@ def run(  # noqa: PLR0913, PLR0917  a command line
     tls_cert: CertOption = None,
     tls_key: KeyOption = None,
     leader_lease_s: LeaseOption = LEASE_S,
+    db: DbOption = None,
 ) -> None:
     """Run the hub until Ctrl-C; each role is a process of its own.
 
@@ -71,17 +79,18 @@ def run(  # noqa: PLR0913, PLR0917  a command line
 
     setup_logging("hub")
     tls = _tls_of(tls_cert, tls_key)
-    options = RoleOptions(config, site, state, bus, keys, port, host, tls, leader_lease_s)
+    options = RoleOptions(config, site, state, bus, keys, port, host, tls, leader_lease_s, db)
     run_hub(options, _role_names(roles), typer.echo)
 
 
 @app.command()
-def init(
+def init(  # noqa: PLR0913, PLR0917  a command line
     config: ConfigOption = _CONFIG,
     site: SiteOption = "demo",
     state: StateOption = _STATE,
     bus: BusOption = _BUS,
     keys: KeysOption = _KEYS,
+    db: DbOption = None,
 ) -> None:
     """Make the databases; prints the one-time admin password when there was nobody yet.
 
@@ -91,7 +100,7 @@ def init(
     from runtime.lock import StateLock  # noqa: PLC0415  as above
 
     setup_logging("hub", "WARNING")
-    options = RoleOptions(config, site, state, bus, keys, 8080)
+    options = RoleOptions(config, site, state, bus, keys, 8080, db=db)
     with StateLock(state):
         prepare(options, typer.echo)
         take_configuration(options, typer.echo)
@@ -119,12 +128,10 @@ def reset(state: StateOption = _STATE) -> None:
     Example: ems hub admin reset --state var/hub
     """
     from hub.auth.admin import reset_admin  # noqa: PLC0415  the help needs none of it
-    from hub.database import FILE, embedded_url  # noqa: PLC0415  as above
+    from hub.database import known_url  # noqa: PLC0415  as above
     from runtime.clock import SystemClock  # noqa: PLC0415  as above
 
-    if not (state / FILE).exists():
-        raise ConfigError(f"there is no hub in {state}; run `ems hub init` first or give another --state")
-    typer.echo(f"admin password: {reset_admin(embedded_url(state), SystemClock())}")
+    typer.echo(f"admin password: {reset_admin(known_url(state), SystemClock())}")
 
 
 @admin.callback()

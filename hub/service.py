@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from hub.auth.admin import ensure_admin
-from hub.database import FILE, upgrade
+from hub.database import FILE, checked_url, embedded_url, remember, upgrade
 from hub.registry.accepted import accepted_folder
 from hub.roles.options import Role, RoleOptions
 from hub.store.engine import prepare_store
@@ -34,7 +34,10 @@ def prepare(options: RoleOptions, say: Say) -> None:
         StoreError: A database cannot be opened or brought to this version.
     """
     options.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (options.state / FILE).touch(mode=0o600)  # the sign-ins are nobody else's business
+    if options.db is not None:
+        remember(options.state, checked_url(options.db))
+    if options.business_url == embedded_url(options.state):
+        (options.state / FILE).touch(mode=0o600)  # the sign-ins are nobody else's business
     prepare_store(options.store_place)
     upgrade(options.business_url)
     password = ensure_admin(options.business_url, SystemClock())

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from hub.database import create_engine, embedded_url, sessions_of
+from hub.database import create_engine, sessions_of, url_of
 from hub.ledger.queries import counts, latest_plan
 from hub.store.engine import embedded_place, open_reader
 from hub.store.port import Span, StoreReader
@@ -88,7 +88,7 @@ def plan_now(state: Path, site: str) -> dict[str, Any] | None:
 
 
 async def _plan(state: Path, site: str) -> dict[str, Any] | None:
-    engine = create_engine(embedded_url(state))
+    engine = create_engine(url_of(state))
     try:
         async with sessions_of(engine)() as session:
             return await latest_plan(session, site)
@@ -102,7 +102,7 @@ def command_counts(state: Path, site: str, since_ns: int) -> dict[str, int]:
 
 
 async def _counts(state: Path, site: str, since_ns: int) -> dict[str, int]:
-    engine = create_engine(embedded_url(state))
+    engine = create_engine(url_of(state))
     try:
         async with sessions_of(engine)() as session:
             return await counts(session, site, since_ns)

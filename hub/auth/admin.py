@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.auth.passwords import hash_password, one_time_password
 from hub.auth.tables import RefreshRow, UserRow
-from hub.database import create_engine, sessions_of
+from hub.database import create_engine, one_at_a_time, sessions_of
 from protocols.clock import Clock
 
 ADMIN: Final = "admin"
@@ -30,6 +30,7 @@ async def _with_admin(url: str, clock: Clock, *, reset: bool) -> str | None:
     engine = create_engine(url)
     try:
         async with sessions_of(engine)() as session, session.begin():
+            await one_at_a_time(session, "first person")
             found = (await session.execute(select(UserRow).where(UserRow.name == ADMIN))).scalar_one_or_none()
             if found is not None and not reset:
                 return None

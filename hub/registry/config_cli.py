@@ -210,11 +210,9 @@ def _told(row: VersionRow) -> dict[str, Any]:
 
 
 async def _with(state: Path, work: Callable[[Sessions], Awaitable[_T]]) -> _T:
-    from hub.database import FILE, create_engine, embedded_url, sessions_of  # noqa: PLC0415  the help needs none of it
+    from hub.database import create_engine, known_url, sessions_of  # noqa: PLC0415  the help needs none of it
 
-    if not (state / FILE).exists():
-        raise ConfigError(f"there is no hub in {state}; run `ems hub init` first or give another --state")
-    engine = create_engine(embedded_url(state))
+    engine = create_engine(known_url(state))
     try:
         return await work(sessions_of(engine))
     finally:

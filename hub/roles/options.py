@@ -33,6 +33,8 @@ class RoleOptions:
         host: Address the API listens on.
         tls: Certificate and private key of page and API, PEM; None: plain HTTP, for loopback or a proxy.
         leader_lease_s: How long the hub that commands may be silent before another takes over. [s]
+        db: Address of the business database as given at the start, `sqlite` for the file in `state`; None:
+            where it was before. Roles find it in the state folder.
     """
 
     config: Path
@@ -44,6 +46,7 @@ class RoleOptions:
     host: str = "127.0.0.1"
     tls: tuple[Path, Path] | None = None
     leader_lease_s: float = LEASE_S
+    db: str | None = None
 
     @property
     def login(self) -> BusLogin:
@@ -64,7 +67,7 @@ class RoleOptions:
     @property
     def business_url(self) -> str:
         """The business database."""
-        return database.embedded_url(self.state)
+        return database.url_of(self.state)
 
     def arguments(self) -> list[str]:
         """The same options as a command line."""
