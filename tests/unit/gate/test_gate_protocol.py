@@ -418,7 +418,10 @@ class Protocol(RuleBasedStateMachine):
     def again(self, *, new_boot: bool) -> None:
         """A start finds what the store kept; the reference goes on with that, and with nothing else."""
         world = self.world
+        before = {point: dict(spot.leases) for point, spot in world.spots.items()}
         world.hear()
+        for point, leases in before.items():  # what ended just now was not committed as ended: it may go on
+            world.undecided[point] = {**leases, **world.undecided.get(point, {})}
         kept = world.store.load()
         boot = f"boot{chr(ord(world.boot[-1]) + 1)}" if new_boot and world.boot < "bootz" else None
         stored = {saved.lease.id: saved for saved in kept.leases}
