@@ -16,6 +16,7 @@ from edge_agent.settings import Accepted
 from protocols import subjects
 from protocols.clock import Clock
 from protocols.heartbeat import Heartbeat
+from protocols.trouble import Trouble, TroubleCode
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class Vitals:
     fence: Callable[[], int]
     configuration: Callable[[], ConfigurationState]
     known: Callable[[], bool]
-    troubles: Callable[[], list[str]] = list
+    troubles: Callable[[], list[Trouble]] = list
     read_only: Callable[[], str] = str
 
 
@@ -69,7 +70,7 @@ class Health:
             pending=pending,
             cap_hashes=dict(self._accepted.cap_hashes),
             journal=self._journal.name,
-            troubles=[*self._journal.troubles, *self._vitals.troubles(), *([read_only] if read_only else [])],
+            troubles=[*self._journal.troubles, *self._vitals.troubles(), *_second_agent(read_only)],
             read_only=bool(read_only),
             **self._vitals.configuration()._asdict(),
         )
@@ -94,3 +95,7 @@ class Health:
                 await client.publish(subjects.heartbeat(beat.edge), beat.encode())
             except (NatsError, OSError) as error:
                 _log.debug("a heartbeat was not sent: %s", error)
+
+
+def _second_agent(words: str) -> list[Trouble]:
+    return [Trouble(TroubleCode.SECOND_AGENT, words)] if words else []

@@ -22,6 +22,7 @@ from protocols.clock import Clock
 from protocols.coverage import Coverage
 from protocols.errors import StoreError
 from protocols.frame import MAX_BUNDLE_BYTES, Frame
+from protocols.trouble import Trouble, TroubleCode
 from runtime.clock import NS
 from runtime.one_thread import OneThread
 
@@ -129,11 +130,13 @@ class Journal:
         return (newest.at.mono_ns - self._buffer[0][0].at.mono_ns) / NS
 
     @property
-    def troubles(self) -> list[str]:
-        """What a person should know about, as short sentences; empty when all is well."""
+    def troubles(self) -> list[Trouble]:
+        """What a person should know about; empty when all is well."""
         if self._store is not None and self._store.reserve.released:
-            return ["the disk is full; samples are kept in memory for ten minutes"]
-        return ["the disk takes no samples; they are kept in memory for ten minutes"] if self._failing else []
+            words = "the disk is full; samples are kept in memory for ten minutes"
+            return [Trouble(TroubleCode.DISK_FULL, words)]
+        words = "the disk takes no samples; they are kept in memory for ten minutes"
+        return [Trouble(TroubleCode.DISK_REFUSES, words)] if self._failing else []
 
     async def run(self) -> None:
         """Close a bundle every `BUNDLE_S` until cancelled; a refusing disk is tried again."""

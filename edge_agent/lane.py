@@ -81,6 +81,8 @@ class Lane:
         self._flights: dict[int, _Flight] = {}
         self._moved = asyncio.Event()
         self._refusal: str | None = None
+        self.refused = ("", -math.inf)
+        """Last refusal of the bus and when. [s]"""
         self._client: Client | None = None
         self._inbox = ""
         self.window = Window()
@@ -185,6 +187,7 @@ class Lane:
         self._moved.set()
         if refusal:
             self._refusal = refusal
+            self.refused = (refusal, self._clock.mono_s())
             return
         del self._flights[int(message.subject.rpartition(".")[2])]
         self.took_s = self._clock.mono_s() - flight.sent_s

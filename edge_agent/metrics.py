@@ -44,7 +44,7 @@ class Sources:
 
 async def exposition(sources: Sources) -> str:
     """All metrics of this instant."""
-    troubles = len(sources.journal.troubles) + bool(sources.read_only())
+    troubles = len(sources.journal.troubles) + len(sources.uplink.troubles) + bool(sources.read_only())
     waiting, stored = await sources.journal.pending(), await sources.journal.stored_bytes()
     return "".join(
         [

@@ -94,7 +94,7 @@ async def stages_of(
             commands.fence,
             configuration.state,
             lines.known,
-            controllers.troubles,
+            lambda: [*uplink.troubles, *controllers.troubles()],
             lambda: alone.trouble,
         )
         keys = {device.id: line_key(device) for device in site.edge.devices}

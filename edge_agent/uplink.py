@@ -32,6 +32,7 @@ from protocols.clock import Clock
 from protocols.coverage import Coverage, decode_coverage
 from protocols.errors import BusError, StoreError
 from protocols.frame import Catalogue
+from protocols.trouble import Trouble, TroubleCode
 from runtime.bus import publish_row
 from runtime.supervise import Backoff, guarded_decode, supervise
 
@@ -59,6 +60,7 @@ _ROUND_S: Final = 0.5
 _PUBLISH_S: Final = 5.0
 _RETRY_S: Final = 0.5
 _MOST_WAIT_S: Final = 8.0
+_REFUSED_S: Final = 20.0
 _DRAIN_RESEND_S: Final = 2.0
 
 
@@ -101,6 +103,15 @@ class Uplink:
     def slow(self) -> bool:
         """Whether the link is a slow one, by how long the bus takes to answer."""
         return self.lanes["live"].took_s > SLOW_ANSWER_S
+
+    @property
+    def troubles(self) -> list[Trouble]:
+        """The bus refused a row lately: its stream is full or gone; it is asked again every 8 s at least."""
+        words, at_s = max((lane.refused for lane in self.lanes.values()), key=lambda refused: refused[1])
+        if self._clock.mono_s() - at_s > _REFUSED_S:
+            return []
+        told = f"the bus takes no samples ({words}); they stay in the journal"
+        return [Trouble(TroubleCode.BUS_REFUSES, told)]
 
     def on_bus(self, state: str) -> None:
         """The connection came (`up`) or went (`down`)."""

@@ -8,6 +8,7 @@ from typing import Final
 import msgpack
 
 from protocols.errors import ContractError
+from protocols.trouble import Trouble, read_troubles
 
 VERSION: Final = 1
 
@@ -30,7 +31,7 @@ class Heartbeat:
         pending: Journal rows the hub has not covered.
         cap_hashes: Device id to the hash of its accepted write block, hex; only proven ones.
         journal: Id of the journal in use.
-        troubles: What a person should see to at the box, as sentences; empty when all is well.
+        troubles: What a person should see to at the box; empty when all is well.
         config_version: Version of the hub's configuration that is accepted; 0: files given at the box.
         config_trial: Version being tried; 0: none.
         config_seen: Highest version ever decided, so that a hub that forgot can go on counting.
@@ -53,7 +54,7 @@ class Heartbeat:
     pending: int = 0
     cap_hashes: dict[str, str] = field(default_factory=dict)
     journal: str = ""
-    troubles: list[str] = field(default_factory=list)
+    troubles: list[Trouble] = field(default_factory=list)
     config_version: int = 0
     config_trial: int = 0
     config_seen: int = 0
@@ -79,6 +80,6 @@ def decode_heartbeat(data: bytes) -> Heartbeat:
         row = msgpack.unpackb(data)
         if row.pop("v") != VERSION:
             raise ContractError("a heartbeat of an unknown version")
-        return Heartbeat(**row)
+        return Heartbeat(**{**row, "troubles": read_troubles(row.get("troubles", []))})
     except (ValueError, TypeError, KeyError, AttributeError, msgpack.exceptions.UnpackException) as error:
         raise ContractError("not a heartbeat") from error

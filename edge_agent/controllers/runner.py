@@ -26,6 +26,7 @@ from protocols.clock import Clock, Instant
 from protocols.frame import Frame
 from protocols.quality import is_good
 from protocols.rules import in_unit_of
+from protocols.trouble import Trouble, TroubleCode
 from runtime.supervise import Backoff
 
 _log = logging.getLogger(__name__)
@@ -135,9 +136,10 @@ class ControllerRunner:
         )
 
     @property
-    def troubles(self) -> list[str]:
-        """What a person should see to, as sentences."""
-        return [*self._notes, *(host.trouble for host in self.hosts if host.trouble)]
+    def troubles(self) -> list[Trouble]:
+        """What a person should see to."""
+        failed = [Trouble(TroubleCode.CONTROLLER, host.trouble) for host in self.hosts if host.trouble]
+        return [*(Trouble(TroubleCode.ADVICE_ONLY, note) for note in self._notes), *failed]
 
     @property
     def isolated(self) -> frozenset[str]:

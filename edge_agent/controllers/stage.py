@@ -17,6 +17,7 @@ from edge_agent.local_server import JSON, Pages
 from edge_agent.settings import Accepted
 from protocols.clock import Clock
 from protocols.frame import Catalogue, Frame
+from protocols.trouble import Trouble
 
 PROTOCOL = "controller"
 """In place of a protocol, where frames are counted by it."""
@@ -109,7 +110,7 @@ class ControllerStage:
         """Controllers that do not follow their inputs now: `down`, as a device that does not answer."""
         return dict.fromkeys(self.runner.isolated, "down")
 
-    def troubles(self) -> list[str]:
+    def troubles(self) -> list[Trouble]:
         """What a person should see to."""
         return self.runner.troubles
 

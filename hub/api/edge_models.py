@@ -60,6 +60,22 @@ class Reported(Config):
     """When it said so."""
 
 
+class EdgeTrouble(Config):
+    """Something a person should see to at a box."""
+
+    edge: str
+    """The edge."""
+
+    code: str
+    """Kind of trouble; `second_agent`, `bus_refuses`, `disk_full` …"""
+
+    text: Text
+    """What it means and what to do."""
+
+    detail: str
+    """What the box says of it, in English."""
+
+
 class Edge(Config):
     """An edge of a site with its configurations."""
 
@@ -74,6 +90,9 @@ class Edge(Config):
 
     second_agent: bool
     """Whether another agent with its id is about, which only reads: a copy of its disk, most likely."""
+
+    troubles: list[EdgeTrouble]
+    """What a person should see to at the box, as long as it is heard."""
 
     reported: Reported | None
     """What it goes by; None when it was never heard."""

@@ -33,6 +33,7 @@ async def _edge(deps: ApiDeps, site: str, edge: str) -> Edge:
         link=deps.edges.edge_link(edge),
         clock_ahead_s=deps.edges.clock_ahead_s(edge),
         second_agent=deps.edges.second_agent(edge),
+        troubles=[trouble for trouble in deps.edges.troubles() if trouble.edge == edge],
         reported=None if now is None else _reported(now),
         wanted=[_wanted(row) for row in rows],
     )

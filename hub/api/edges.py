@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from hub.api.edge_models import EdgeTrouble
 from hub.api.models import Link
 from hub.store.port import HeartbeatRow
 from protocols.clock import Clock
 from protocols.heartbeat import Heartbeat, decode_heartbeat
+from protocols.trouble import TROUBLE_TEXTS, TroubleCode
 from runtime.supervise import guarded_decode
 
 SILENT_S: Final = 5.0
@@ -68,6 +70,16 @@ class EdgeWatch:
         at_s = self._second_s.get(edge)
         return at_s is not None and self._clock.mono_s() - at_s <= _SECOND_S
 
+    def troubles(self) -> list[EdgeTrouble]:
+        """What the boxes that are heard tell of themselves, and who is there twice."""
+        told = [
+            EdgeTrouble(edge=edge, code=code.value, text=TROUBLE_TEXTS[code], detail=detail)
+            for edge in self._edges
+            if self.edge_link(edge) == "up"
+            for code, detail in self._heard[edge].beat.troubles
+        ]
+        return told + [_twice(edge) for edge in self._edges if self.second_agent(edge)]
+
     def clock_ahead_s(self, edge: str) -> float | None:
         """How far the wall clock of an edge is ahead of the hub's, by its newest heartbeat; None: none came.
 
@@ -98,3 +110,8 @@ class EdgeWatch:
             self._second_s[beat.edge] = at_s
         else:
             self._heard[beat.edge] = _Heard(received_ns, at_s, beat)
+
+
+def _twice(edge: str) -> EdgeTrouble:
+    code = TroubleCode.SECOND_AGENT
+    return EdgeTrouble(edge=edge, code=code.value, text=TROUBLE_TEXTS[code], detail="")

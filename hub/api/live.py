@@ -184,7 +184,9 @@ class LiveHub:
     def _status(self) -> dict[str, Any]:
         edges = self._deps.edges
         edge = {"link": edges.link(), "age_s": edges.age_s()}
-        return {"type": "status", "edge": edge, "bus": edges.bus, "mode": self._deps.registry.site.mode}
+        troubles = [trouble.model_dump(mode="json") for trouble in edges.troubles()]
+        mode = self._deps.registry.site.mode
+        return {"type": "status", "edge": edge, "bus": edges.bus, "mode": mode, "troubles": troubles}
 
 
 async def _pause(listening: asyncio.Task[None], box: Mailbox) -> None:

@@ -54,7 +54,7 @@ class Beats:
             _log.warning("a heartbeat on %s says it is of %s/%s", message.subject, beat.site, beat.edge)
             return
         if beat.read_only:
-            self._twice(beat.edge, " ".join(beat.troubles))
+            self._twice(beat.edge, " ".join(trouble.detail for trouble in beat.troubles))
             await self._news.tell_heartbeat(beat, message.data)
             return
         self._clocks.hear(beat)

@@ -11,6 +11,7 @@ from nats.js import JetStreamContext
 
 from edge_agent import uplink as uplink_module
 from protocols.frame import decode_bundle
+from protocols.trouble import TroubleCode
 from runtime.bus import connect
 from runtime.nats_server import running_bus
 from tests.unit.edge.test_uplink import add, edge_on, hub_on
@@ -50,6 +51,11 @@ async def test_what_the_bus_refuses_stays_in_the_journal_until_there_is_room(
                 async with asyncio.timeout(10):
                     while (await js.stream_info("TEL")).state.messages < 5:
                         await asyncio.sleep(0.02)
+                async with asyncio.timeout(10):
+                    while not uplink.troubles:
+                        await asyncio.sleep(0.02)
+                assert [one.code for one in uplink.troubles] == [TroubleCode.BUS_REFUSES]
+                assert "maximum bytes exceeded" in uplink.troubles[0].detail
                 stood = (await js.stream_info("TEL")).state
                 assert stood.messages < ROWS
                 assert stood.bytes <= ROOM_BYTES

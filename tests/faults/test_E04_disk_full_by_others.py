@@ -70,7 +70,7 @@ async def test_while_others_fill_the_disk_samples_wait_in_memory_and_all_goes_on
         async with asyncio.timeout(5):
             while not journal.troubles:
                 await asyncio.sleep(0.02)
-        assert "ten minutes" in journal.troubles[0]
+        assert "ten minutes" in journal.troubles[0].detail
         disk.refuse = None
         assert await journal.append_receipts([b"receipt"])  # the reserve's room, before any telemetry
         async with asyncio.timeout(12):

@@ -122,7 +122,10 @@ async def test_a_clone_only_reads_and_says_so_until_the_other_is_gone(
                 await until(lambda: bool(of(hub, read_only=True)), DETECT_S)
                 detected_s = asyncio.get_running_loop().time() - begun_s
                 said = of(hub, read_only=True)[-1]
-                assert f"another agent runs with the id edge1 (start {first.agent_epoch}" in said.troubles[-1]
+                assert (
+                    f"another agent runs with the id edge1 (start {first.agent_epoch}"
+                    in said.troubles[-1].detail
+                )
                 assert said.agent_epoch > first.agent_epoch, "its start counts on, and gives it no right"
                 beats = len(of(hub, read_only=False))
                 await until(lambda: len(of(hub, read_only=False)) >= beats + 2)

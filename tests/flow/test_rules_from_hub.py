@@ -126,7 +126,8 @@ async def test_a_rule_from_the_hub_is_tried_and_only_advises_and_a_broken_one_co
         await listed(options, 1, "accepted")
         await box.hub.until(lambda: box.hub.beats[-1].config_version == 1)
         assert any(
-            "rule high only advises: meter0/pump_set_kw has no" in one for one in box.hub.beats[-1].troubles
+            "rule high only advises: meter0/pump_set_kw has no" in one
+            for _, one in box.hub.beats[-1].troubles
         )
         await _advises(box)
         (box.state / "configuration" / "1" / RULES).write_bytes(rules("meter0/p2_kw"))

@@ -16,7 +16,7 @@ function wanted(version: number, over: Partial<Wanted> = {}): Wanted {
 
 function edge(over: Partial<Edge> = {}): Edge {
   const reported = { version: 1, trial: null, digest: 'ab12', edited: [], heard: '2026-01-05T08:00:00Z' }
-  return { id: 'edge1', link: 'up', clock_ahead_s: 0.1, second_agent: false, reported, wanted: [wanted(1)], ...over }
+  return { id: 'edge1', link: 'up', clock_ahead_s: 0.1, second_agent: false, troubles: [], reported, wanted: [wanted(1)], ...over }
 }
 
 const UNDONE = wanted(2, {
@@ -60,6 +60,14 @@ describe('EdgeCard', () => {
     expect(show(edge({ second_agent: true })).find('.second').text()).toContain('It only reads')
     await setLang('zh')
     expect(show(edge({ second_agent: true })).find('.second').text()).toContain('只读取')
+    await setLang('en')
+  })
+
+  it('says what a person should see to at the box', async () => {
+    const troubles = [{ edge: 'edge1', code: 'bus_refuses', text: { en: 'Nothing is lost yet.', zh: '尚未丢失。' }, detail: 'stream full' }]
+    expect(show(edge({ troubles })).find('[data-trouble]').text()).toContain('Nothing is lost yet.')
+    await setLang('zh')
+    expect(show(edge({ troubles })).find('[data-trouble]').text()).toContain('尚未丢失')
     await setLang('en')
   })
 

@@ -33,6 +33,7 @@ from protocols.driver import Reading
 from protocols.errors import ConfigError
 from protocols.frame import Frame
 from protocols.saved_box import SavedBox
+from protocols.trouble import TroubleCode
 from runtime.clock import SystemClock
 
 CONFIGS = Path(__file__).parents[3] / "configs"
@@ -214,7 +215,8 @@ async def test_a_controller_that_hangs_is_isolated_within_two_cycles_and_the_oth
         os.kill(air.worker.pid, signal.SIGSTOP)
         await until(lambda: box.seen("air/state_code") == ISOLATED)
         assert air.missed == 2, "told of at the second look without an answer"
-        assert runner.troubles == ["controller air is isolated: it gave no answer within 2 s; again in 30 s"]
+        why = "controller air is isolated: it gave no answer within 2 s; again in 30 s"
+        assert runner.troubles == [(TroubleCode.CONTROLLER, why)]
         assert math.isnan(box.seen("air/comp4_role_set_code"))
         values["meter_main/power_kw"] = 190.0
         await until(lambda: box.seen("store/battery1_power_set_kw") < -50.0)
@@ -233,7 +235,7 @@ async def test_a_controller_that_is_killed_is_isolated_and_begins_anew_after_its
         assert air.worker.pid is not None
         os.kill(air.worker.pid, signal.SIGKILL)
         await until(lambda: box.seen("air/state_code") == ISOLATED)
-        assert "ended with an error (exit code -9)" in runner.troubles[0]
+        assert "ended with an error (exit code -9)" in runner.troubles[0].detail
         air.again_s = 0.0  # the pause is over
         await until(lambda: box.seen("air/state_code") == ADVISES)
         assert runner.troubles == []
@@ -275,8 +277,11 @@ async def test_laws_that_throw_or_spin_fail_alone_and_one_that_acts_reaches_the_
     try:
         async with box.running(Controllers(hosted), VALUES) as runner:
             await until(lambda: len(runner.troubles) == 2)
-            assert "controller throws is isolated: it ended with an error (exit code 1)" in runner.troubles[0]
-            assert "controller spins is isolated: it gave no answer within 2 s" in runner.troubles[1]
+            assert (
+                "controller throws is isolated: it ended with an error (exit code 1)"
+                in runner.troubles[0].detail
+            )
+            assert "controller spins is isolated: it gave no answer within 2 s" in runner.troubles[1].detail
             box.put_values.clear()
             await until(lambda: len(box.put_values) >= 2)
             assert set(box.put_values) == {("acts", "comp1/role_set_code", 1.0)}

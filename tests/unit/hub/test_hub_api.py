@@ -36,6 +36,7 @@ from protocols.configuration import ConfigurationReport, Outcome, Why
 from protocols.frame import Catalogue, Frame
 from protocols.heartbeat import Heartbeat
 from protocols.source_time import SourceTimes
+from protocols.trouble import Trouble, TroubleCode
 from runtime.clock import VirtualClock, iso_utc
 
 S = 1_000_000_000
@@ -274,7 +275,7 @@ async def test_a_wrong_question_about_samples_is_refused_with_a_sentence(
 async def test_an_edge_shows_what_is_wanted_what_runs_and_what_was_edited_at_the_box(api: Running) -> None:
     assert (await api.get("/sites/demo/edges")).json() == [
         {"id": "edge1", "link": "down", "clock_ahead_s": None, "second_agent": False, "reported": None,
-         "wanted": []}
+         "troubles": [], "wanted": []}
     ]  # fmt: skip
     files = {"sites/demo/edge1.yaml": b"devices: []"}
     said = (
@@ -290,6 +291,7 @@ async def test_an_edge_shows_what_is_wanted_what_runs_and_what_was_edited_at_the
     beat = replace(
         Heartbeat("edge1", "demo", 1, "b", 1, NOW_S * 1000 - 3_600_000, 0),
         config_version=1, config_seen=2, config_trial=3, config_edited=["devices/meter.yaml"],
+        troubles=[Trouble(TroubleCode.BUS_REFUSES, "the bus takes no samples (full)")],
     )  # fmt: skip
     await note_reported(api.deps.sessions, "demo", [(NOW_S * S, beat)])
     api.deps.edges.hear(beat.encode())
@@ -297,6 +299,11 @@ async def test_an_edge_shows_what_is_wanted_what_runs_and_what_was_edited_at_the
     api.deps.edges.hear(twin.encode())
     (edge,) = (await api.get("/sites/demo/edges")).json()
     assert edge["second_agent"] is True
+    assert [(one["code"], one["detail"]) for one in edge["troubles"]] == [
+        ("bus_refuses", "the bus takes no samples (full)"), ("second_agent", ""),
+    ]  # fmt: skip
+    assert "nothing is lost yet" in edge["troubles"][0]["text"]["en"]
+    assert edge["troubles"][0]["text"]["zh"]
     assert (edge["link"], edge["reported"]["version"], edge["reported"]["trial"]) == ("up", 1, 3)
     assert edge["clock_ahead_s"] == -3600.0
     assert edge["reported"]["edited"] == ["devices/meter.yaml"]

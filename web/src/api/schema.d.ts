@@ -615,6 +615,11 @@ export interface components {
              * @description Whether another agent with its id is about, which only reads: a copy of its disk, most likely.
              */
             second_agent: boolean;
+            /**
+             * Troubles
+             * @description What a person should see to at the box, as long as it is heard.
+             */
+            troubles: components["schemas"]["EdgeTrouble"][];
             /** @description What it goes by; None when it was never heard. */
             reported: components["schemas"]["Reported"] | null;
             /**
@@ -622,6 +627,29 @@ export interface components {
              * @description What was wanted of it, newest first.
              */
             wanted: components["schemas"]["Wanted"][];
+        };
+        /**
+         * EdgeTrouble
+         * @description Something a person should see to at a box.
+         */
+        EdgeTrouble: {
+            /**
+             * Edge
+             * @description The edge.
+             */
+            edge: string;
+            /**
+             * Code
+             * @description Kind of trouble; `second_agent`, `bus_refuses`, `disk_full` …
+             */
+            code: string;
+            /** @description What it means and what to do. */
+            text: components["schemas"]["Text"];
+            /**
+             * Detail
+             * @description What the box says of it, in English.
+             */
+            detail: string;
         };
         /**
          * GoesTo

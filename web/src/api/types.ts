@@ -17,6 +17,7 @@ export type Command = Item<Answer<'/api/v1/sites/{site}/commands'>>
 export type Edge = Item<Answer<'/api/v1/sites/{site}/edges'>>
 export type Wanted = Edge['wanted'][number]
 export type Setpoint = Item<Answer<'/api/v1/sites/{site}/setpoints'>>
+export type EdgeTrouble = Edge['troubles'][number]
 export type HeldPoint = Item<Answer<'/api/v1/sites/{site}/holders'>>
 export type Held = NonNullable<Setpoint['holder']>
 export type Order = Item<Answer<'/api/v1/sites/{site}/orders'>>
@@ -33,4 +34,4 @@ export type LiveMessage =
   | { type: 'plan'; id: string }
   | { type: 'order'; order: Order }
   | { type: 'holders'; holders: HeldPoint[] }
-  | { type: 'status'; edge: { link: 'up' | 'down'; age_s: number | null }; bus: 'up' | 'down'; mode: string }
+  | { type: 'status'; edge: { link: 'up' | 'down'; age_s: number | null }; bus: 'up' | 'down'; mode: string; troubles: EdgeTrouble[] }

@@ -4,7 +4,7 @@ import { computed, ref, shallowReactive, shallowRef } from 'vue'
 
 import { client, unwrap } from '@/api/client'
 import { Problem } from '@/api/problem'
-import type { Command, LiveMessage, Value } from '@/api/types'
+import type { Command, EdgeTrouble, LiveMessage, Value } from '@/api/types'
 import { hubNowMs, monotonicS } from '@/lib/clock'
 import { LiveLink, type LinkSocket, type LinkState } from '@/lib/liveLink'
 import type { Held } from '@/lib/reading'
@@ -32,6 +32,8 @@ export const useLive = defineStore('live', () => {
   const bus = ref<Way>('unknown')
   const edgeHeard = shallowRef<{ ageS: number; atS: number } | null>(null)
   const mode = ref<string | null>(null)
+  /** What a person should see to at the boxes. */
+  const troubles = shallowRef<EdgeTrouble[]>([])
   let socket: LiveLink | undefined
   let followed = ''
 
@@ -62,6 +64,7 @@ export const useLive = defineStore('live', () => {
     edge.value = message.edge.link
     bus.value = message.bus
     mode.value = message.mode
+    troubles.value = message.troubles
     edgeHeard.value = message.edge.age_s === null ? null : { ageS: message.edge.age_s, atS: monotonicS() }
   }
 
@@ -145,7 +148,7 @@ export const useLive = defineStore('live', () => {
     })
   }
 
-  return { held, commands, link, hub, edge, bus, edgeHeard, mode, lost, follow, leave, visible, reload, loadCommands, running }
+  return { held, commands, link, hub, edge, bus, edgeHeard, mode, troubles, lost, follow, leave, visible, reload, loadCommands, running }
 })
 
 const ENDED = new Set(['released', 'expired'])
