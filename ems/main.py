@@ -22,6 +22,11 @@ DIE_WITH_PARENT: Final = "EMS_DIE_WITH_PARENT"
 """Set by a parent that wants the kernel to end its children with it."""
 
 _COMMANDS: Final = {
+    "backup": (
+        "ems.backup_cli",
+        "Back up a hub while it runs, or try a backup.",
+        "ems backup /backups --state var/hub",
+    ),
     "demo": (
         "ems.demo.cli",
         "A whole plant on this machine: simulated equipment, edge, bus, hub, page.",
@@ -48,6 +53,11 @@ _COMMANDS: Final = {
         "The central hub: store, page, forecast, dispatch.",
         "ems hub run --site demo --state var/hub --port 8080",
     ),
+    "restore": (
+        "ems.backup_cli",
+        "Make a hub's folder from a backup.",
+        "ems restore FILE --to var/hub",
+    ),
     "sim": (
         "simulator.cli",
         "A simulated plant that speaks the real protocols.",
@@ -59,7 +69,7 @@ _COMMANDS: Final = {
 _LASTING: Final = {"edge run": "edge_agent.run_cli"}
 """Sub-commands that stay for years on a small box: their module knows no other command of the package."""
 
-_ALONE: Final = frozenset({"doctor"})
+_ALONE: Final = frozenset({"backup", "doctor", "restore"})
 """Commands without sub-commands: the function of the same name in their module."""
 
 
