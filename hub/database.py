@@ -15,7 +15,8 @@ from typing import Any, Final, TypeVar
 from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.util import CommandError
-from sqlalchemy import event, func, inspect, make_url, select
+from sqlalchemy import Connection, Engine, event, func, inspect, make_url, select
+from sqlalchemy import create_engine as create_plain_engine
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
@@ -124,6 +125,35 @@ def create_engine(url: str, *, durable: bool = True) -> AsyncEngine:
     if engine.dialect.name == "sqlite":
         event.listen(engine.sync_engine, "connect", partial(_set_pragmas, "FULL" if durable else "NORMAL"))
     return engine
+
+
+def create_sync_engine(url: str, *, writing: bool) -> Engine:
+    """Engine for one thread of a store, with the same drivers and settings; a commit waits for the disk.
+
+    Args:
+        url: Address of the database.
+        writing: Whether transactions write: those of SQLite then wait for others at their begin.
+
+    Raises:
+        StoreError: The address is none SQLAlchemy knows.
+    """
+    try:
+        engine = create_plain_engine(url.replace("+aiosqlite", ""), **_arguments(url, durable=True))
+    except (SQLAlchemyError, ImportError) as error:
+        raise StoreError(f"no business database can be opened at {url}: {error}") from error
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", partial(_set_pragmas, "FULL"))
+        event.listen(engine, "connect", _leave_transactions_alone)
+        event.listen(engine, "begin", partial(_begin, "BEGIN IMMEDIATE" if writing else "BEGIN"))
+    return engine
+
+
+def _leave_transactions_alone(connection: Any, _record: object) -> None:  # noqa: ANN401  the driver's own
+    connection.isolation_level = None
+
+
+def _begin(how: str, connection: Connection) -> None:
+    connection.exec_driver_sql(how)
 
 
 def _arguments(url: str, *, durable: bool) -> dict[str, Any]:

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from hub.database import embedded_url, upgrade
+from runtime.influx_server import InfluxServerProcess
 from runtime.postgres_server import PostgresServer
+from tests.influx import influx_of_tests
 from tests.needs import judge, missing
 from tests.postgres import new_database, server_of_tests
 
@@ -66,6 +68,13 @@ def chromium() -> str:
 def postgres() -> Iterator[PostgresServer]:
     """The PostgreSQL server of the tests; skips without its programs."""
     with server_of_tests() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def influx() -> Iterator[InfluxServerProcess]:
+    """The InfluxDB server of the tests; skips without its program."""
+    with influx_of_tests() as server:
         yield server
 
 

@@ -1,4 +1,4 @@
-"""What stands beside series that a server keeps: committed ranges, catalogues, records of the edges, rollups."""
+"""What stands beside series that a server keeps: ranges, catalogues, records of the edges, rollups."""
 
 from __future__ import annotations
 

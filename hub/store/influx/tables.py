@@ -32,7 +32,7 @@ class CatalogueRow(Base):
 
 
 class CommitRow(Base):
-    """When rows of a source were durable, and the poll instants and sizes of their frames; the newest only."""
+    """When rows of a source were durable, and instants and sizes of their frames; the newest only."""
 
     __tablename__ = "series_commit"
     __table_args__ = (Index("ix_series_commit_source", "source", "last_seq"),)
