@@ -159,6 +159,10 @@ class Judge(Reference):
         self.now_ns += 1_000  # a poll is always later than the one before
         self.read_well = not self.device.cut
         if self.read_well:
+            if self.device.safety and not self.safety_told:  # seen for the first time, also after a start
+                self.latches["stop", "zone:east"] = math.inf
+                self.armed.pop("zone:east", None)
+            self.safety_told = self.device.safety
             self.polled_ns = self.now_ns
             self.polled = {point: value for point, value in self.device.values.items() if value is not None}
         super().poll()

@@ -72,6 +72,7 @@ class Reference(Plant):
         self.first: dict[bytes, Receipt] = {}
         self.polled: dict[str, float] = {}
         self.crashed = False
+        self.safety_told = False
         self.undecided: dict[str, dict[tuple[Level, CommandKind | None], Held]] = {}
         super().__post_init__()
 

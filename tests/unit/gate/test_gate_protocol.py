@@ -343,14 +343,10 @@ class Protocol(RuleBasedStateMachine):
     @rule(what=st.sampled_from(["local", "safety", "dew", "dew_good"]), value=st.booleans())
     def an_input(self, what: str, value: bool) -> None:  # noqa: FBT001  a drawn argument
         world, device = self.world, self.world.device
-        was = device.safety
         if what == "dew":
             device.dew_c = 20.0 if value else 0.0
         else:
             setattr(device, what, value if what != "dew_good" else not value)
-        if device.safety and not was:
-            world.latches["stop", "zone:east"] = math.inf
-            world.armed.pop("zone:east", None)
         world.poll()
         world.check_plant()
 
@@ -436,7 +432,7 @@ class Protocol(RuleBasedStateMachine):
         if boot is not None:
             world.reboot()
             self.held_back.clear()
-        world.lag = False
+        world.lag = world.safety_told = False
         world.restart(boot=boot)
         after = world.state.fences.get("hub")
         now = (-1, -1) if after is None else (after.epoch, after.seq)
