@@ -83,6 +83,8 @@ class People:
         work.begun, work.waiting = True, self._edges(work.order)
         work.end_s = end_s(work.order, now_ns, work.since_s)
         self._open[work.order.id] = work
+        if work.order.kind is CommandKind.RELEASE:
+            self._leave(work.order.target)
         newest = {row.edge: row for row in rows}
         if work.holds:
             for row in newest.values():
@@ -132,13 +134,17 @@ class People:
                 self._end(older, "superseded")
 
     def _take_release(self, work: Work, now_ns: int) -> None:
-        for held in self._on(work.order.target, {CommandKind.SET}):
+        self._leave(work.order.target)
+        self._ask(work, now_ns)
+
+    def _leave(self, target: str) -> None:
+        """What a release takes away is wanted no more, also by the next term while nobody has answered it."""
+        for held in self._on(target, {CommandKind.SET}):
             held.leaving = True
             if not held.begun and not self._knows(held):
                 self._end(held, "released")
-        for held in self._on(work.order.target, {CommandKind.SELECT}):
+        for held in self._on(target, {CommandKind.SELECT}):
             held.leaving = any(self._desks[edge].holds(held.order.id) for edge in held.waiting)
-        self._ask(work, now_ns)
 
     def _take_operate(self, work: Work, now_ns: int) -> None:
         chosen = self._open.get(work.order.of or "")

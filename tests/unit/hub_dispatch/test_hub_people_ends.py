@@ -248,6 +248,33 @@ def test_after_a_restart_an_override_is_adopted_by_its_row_and_one_that_is_gone_
     assert [Change(*one) for one in again.said()] == [Change(ident, ENDED, "expired")]
 
 
+def test_after_a_restart_what_a_person_gave_back_is_not_kept_alive_although_nobody_has_answered(
+    office: Office,
+) -> None:
+    held, command = office.override()
+    release = office.ask(CommandKind.RELEASE, POINT, reason="")
+    (sent,) = office.turn(1.0)
+    again = Office(now_s=office.now_s + 40.0)  # long enough for the release itself to be too old
+    for kind, ident, made in ((CommandKind.SET, held, command), (CommandKind.RELEASE, release, sent)):
+        until_ns = 900 * NS if kind is CommandKind.SET else None
+        order = Order(
+            "demo", kind, POINT, made.value, "°C", None, "because", "anna", None, until_ns, id=ident
+        )
+        row = CommandRow(
+            id=made.id, edge="edge1", point=POINT, kind=kind.value, state="issued", body=made.body(),
+            order_id=ident,
+        )  # fmt: skip
+        again.people.adopt(Work(order, office.now_ns, again.now_s), [row], again.now_ns)
+    assert again.beat("edge1", command) == [command.id]
+    again.desks["edge1"].adopt(command, again.now_s, accepted=True, order_id=held)
+    (out,) = again.turn(0.5)
+    assert (out.kind, out.point, out.level) == (CommandKind.RELEASE, POINT, Level.OPERATOR)
+    again.answer(held, Released(command.id, "edge1", POINT, AT))
+    again.beat("edge1")
+    assert (held, ENDED, "released") in again.said()
+    assert again.turn(1.0) == []
+
+
 def test_after_a_restart_a_stop_goes_on_with_its_id_and_to_the_edge_it_was_never_sent_to(
     office: Office,
 ) -> None:
