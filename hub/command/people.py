@@ -17,7 +17,7 @@ from hub.command.errands import MOST_SENDS
 from hub.command.orders import is_passing
 from hub.command.policy import Known, edges_of, refusal
 from hub.command.work import Work, end_s, errand_of, wish_of
-from hub.ledger.moves import NO_ANSWER, OVER, REFUSED, VERIFIED, of_one_copy
+from hub.ledger.moves import ISSUED, NO_ANSWER, OVER, REFUSED, VERIFIED, of_one_copy
 from hub.ledger.orders import ENDED, Change, Order
 from hub.ledger.orders import REFUSED as ORDER_REFUSED
 from hub.ledger.tables import CommandRow
@@ -102,7 +102,7 @@ class People:
             return
         if work.holds and desk.carrier(order_id) not in {None, receipt.id}:
             return  # of a command that a newer one of the same order has taken the place of
-        work.begun = True
+        work.begun = work.heard = True
         if _may_be_asked_anew(work, receipt, now_s):
             return
         if work.holds:
@@ -167,7 +167,9 @@ class People:
 
     def _adopt_holding(self, work: Work, row: CommandRow) -> None:
         """A lease is adopted with the heartbeat that lists it; a selection may still wait for its operate."""
-        work.verified = row.verdict == VERIFIED
+        if row.verdict == VERIFIED:
+            self._note_verified(work, row.id.hex())
+        work.heard = row.state != ISSUED
         if row.state in OVER and row.code != NO_ANSWER:
             self._end(work, "refused" if row.state == REFUSED else row.state, row.id.hex())
         elif row.kind == CommandKind.SELECT.value and not self._knows(work):
@@ -190,10 +192,14 @@ class People:
 
     def _holding_answered(self, work: Work, command_hex: str, receipt: Receipt) -> None:
         if isinstance(receipt, Verified) and not work.verified:
-            work.verified = True
-            self.changes.append(Change(work.order.id, "", VERIFIED, command_hex))
+            self._note_verified(work, command_hex)
         elif isinstance(receipt, (Mismatch, *TERMINAL)):
             self._end(work, kind_of(receipt), command_hex)
+
+    def _note_verified(self, work: Work, command_hex: str) -> None:
+        """The audit takes it once, also when the term before died in between."""
+        work.verified = True
+        self.changes.append(Change(work.order.id, "", VERIFIED, command_hex))
 
     def _note_answer(self, work: Work, receipt: Receipt) -> None:
         """What an edge has carried out takes back the act it undoes; what it refused takes back nothing."""
@@ -244,7 +250,7 @@ class People:
         elif work.missing_s is None:
             work.missing_s = now_s
         elif now_s - work.missing_s > _MISSING_S:
-            self._end(work, "expired" if work.holds else NO_ANSWER)
+            self._end(work, "expired" if work.holds and work.heard else NO_ANSWER)
 
     def _edges(self, order: Order) -> set[str]:
         return set(edges_of(self._writables, order)) & set(self._desks)

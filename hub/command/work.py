@@ -31,6 +31,7 @@ class Work:
         since_s: When it came here, on the boot clock. [s]
         waiting: Edges that have not given their last answer.
         begun: Whether a command of it was sent.
+        heard: Whether an edge has answered it.
         leaving: Whether it is being given back.
         refused: Whether an edge has refused it.
         done: Whether an edge has carried it out.
@@ -47,6 +48,7 @@ class Work:
     since_s: float
     waiting: set[str] = field(default_factory=set)
     begun: bool = False
+    heard: bool = False
     leaving: bool = False
     refused: bool = False
     done: bool = False

@@ -119,7 +119,7 @@ class Change:
 
     Attributes:
         id: The order.
-        state: `taken`, `refused` or `ended`; empty: it stays, and the audit has a new entry.
+        state: `taken`, `refused` or `ended`; empty: it stays, and the audit has a new entry, once a code.
         code: Why, or how it went.
         command_hex: Id of the command that says so; empty without one.
     """
@@ -156,11 +156,12 @@ async def issued(session: AsyncSession, site: str, ident: str, command_hex: str,
 async def _move(session: AsyncSession, site: str, change: Change, now_ns: int) -> None:
     wanted = select(OrderRow).where(OrderRow.site == site, OrderRow.id == change.id)
     row = (await session.execute(wanted)).scalar_one()
-    if row.state not in OPEN:
+    if row.state not in OPEN or (not change.state and row.code == change.code):
         return
     result = {TAKEN: "issued", REFUSED: f"refused: {change.code}", ENDED: f"ended: {change.code}"}
+    row.code = change.code or None
     if change.state:
-        row.state, row.code = change.state, change.code or None
+        row.state = change.state
         row.ended_ns = now_ns if change.state in {REFUSED, ENDED} else None
     entry = _entry(order_of(row), Origin("", "hub.dispatch"), now_ns, result.get(change.state, change.code))
     await audit.add(session, site, [replace(entry, command=change.command_hex)])

@@ -38,6 +38,18 @@ async def test_an_order_and_its_entry_are_there_together(sessions: Sessions) -> 
     assert entry.order == placed.id
 
 
+async def test_that_a_value_was_verified_is_told_once_by_however_many_terms(sessions: Sessions) -> None:
+    await orders.place(sessions, ORDER, ORIGIN, 100)
+    row = (await orders.open_orders(sessions, SITE))[0]
+    await orders.move(sessions, row, orders.TAKEN, None, 200, "ab")
+    for now_ns in (300, 400):  # the term after a kill cannot know whether the one before had told it
+        await orders.move_all(sessions, SITE, [orders.Change(row.id, "", "verified", "ab")], now_ns)
+    found = await orders.find(sessions, SITE, row.id)
+    assert found is not None
+    assert (found.state, found.ended_ns) == (orders.TAKEN, None)
+    assert [one.entry.result async for one in audit.every(sessions, SITE)] == ["asked", "issued", "verified"]
+
+
 async def test_an_order_that_is_over_stays_over(sessions: Sessions) -> None:
     await orders.place(sessions, ORDER, ORIGIN, 100)
     row = (await orders.open_orders(sessions, SITE))[0]

@@ -245,7 +245,8 @@ def test_after_a_restart_an_override_is_adopted_by_its_row_and_one_that_is_gone_
     for _ in range(5):
         again.beat()
         assert again.turn(1.0) == []
-    assert [Change(*one) for one in again.said()] == [Change(ident, ENDED, "expired")]
+    told = [Change(ident, "", "verified"), Change(ident, ENDED, "expired")]
+    assert [Change(*one) for one in again.said()] == told
 
 
 def test_after_a_restart_what_a_person_gave_back_is_not_kept_alive_although_nobody_has_answered(
