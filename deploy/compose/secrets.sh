@@ -13,7 +13,7 @@ ems=10001 influxdb=1000 grafana=472 root=0
 umask 077
 mkdir -p "$folder"
 
-random() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
+random() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
 
 keep() { # NAME OWNER VALUE: written whole, and never again
     if [ ! -e "$folder/$1" ]; then
@@ -30,4 +30,5 @@ keep pgpass $ems "postgres:5432:ems:ems:$(cat "$folder/postgres_password")"
 keep influx_admin_password $influxdb "$(random)"
 keep influx_admin_token $influxdb "$(random)"
 keep influx_token $ems "$(cat "$folder/influx_admin_token")"
+keep api_token_key $ems "$(random)"
 keep grafana_password $grafana "$(random)"

@@ -1,0 +1,267 @@
+"""Runs the services of a compose file without an engine: real processes, users, mounts and ports.
+
+Each service gets a root of its own over the image's layer, its volumes, its secrets and its memory file
+systems, and is read-only where the file says so. All share one network in which nobody else is, so ports are
+those of the file; the names of the services are 127.0.0.1. Images of others are played by the same programs
+of this machine (`tests/unit/deploy/foreign_images.py`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from runtime.clock import SystemClock
+from tests.unit.deploy.dockerfile import Stage
+
+STOP_S = 20.0
+NSENTER = "/usr/bin/nsenter"
+SECRETS = "/run/secrets"
+_MOUNTED = "/dev", "/proc", "/sys"
+_PROGRAM = "opt/ems"
+_ENV = ("/usr/bin/env", "-i")
+_POST = "import sys, urllib.request as u; u.urlopen(sys.argv[1], sys.stdin.buffer.read())"
+
+
+@dataclass
+class Process:
+    """What is run for one service."""
+
+    command: Sequence[str]
+    user: str = "0:0"
+    workdir: str = "/"
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Service:
+    """A service of the file, with every variable filled in."""
+
+    name: str
+    data: Mapping[str, Any]
+
+    @property
+    def health(self) -> list[str]:
+        """Its health command; empty where it has none."""
+        test = list(self.data.get("healthcheck", {}).get("test", ()))
+        assert not test or test[0] == "CMD", f"{self.name}: only a command without a shell is run here"
+        return test[1:]
+
+
+def load(path: Path, environment: Mapping[str, str]) -> dict[str, Any]:
+    """The file with its variables filled in, as an engine would."""
+
+    def filled(found: re.Match[str]) -> str:
+        name, kind, text = found[1], found[2], found[3]
+        if kind is None or name in environment or kind == ":-":
+            return environment.get(name, text or "")
+        raise KeyError(f"{name}: {text}")
+
+    text = re.sub(r"\$\{(\w+)(?:(:-|:\?)([^}]*))?\}", filled, path.read_text(encoding="utf-8"))
+    found: dict[str, Any] = yaml.safe_load(text)
+    return found
+
+
+class Box:
+    """One machine for the services of a file; everything is gone at its end."""
+
+    def __init__(self, file: Path, image: Stage, folder: Path) -> None:
+        self._file = file
+        self._image = image
+        self._folder = folder
+        self._clock = SystemClock()
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self.data = load(file, {})
+        self.services = {name: Service(name, data) for name, data in self.data["services"].items()}
+        self._net = subprocess.Popen(
+            ["/usr/bin/unshare", "--net", "sh", "-c", "ip link set lo up && echo up && exec sleep 900"],
+            stdout=subprocess.PIPE,
+        )
+        self._network = f"--net=/proc/{self._net.pid}/ns/net"
+        assert self._net.stdout is not None
+        assert self._net.stdout.readline() == b"up\n"
+        (folder / "hosts").write_text("127.0.0.1 localhost " + " ".join(self.services) + "\n")
+
+    def start(self, name: str, process: Process | None = None, number: int = 1) -> subprocess.Popen[bytes]:
+        """Start a service as the file says; `process` instead of the image's own for images of others."""
+        service = self.services[name]
+        script = self._folder / f"{name}-{number}.sh"
+        script.write_text(self._script(service, process or self._ours(service), f"{name}-{number}"))
+        with (self._folder / f"{name}-{number}.log").open("wb") as log:
+            running = subprocess.Popen(
+                [NSENTER, self._network, "unshare", "--mount", "--propagation", "private", "sh", str(script)],
+                stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+        self._running[f"{name}-{number}"] = running
+        return running
+
+    def finished(self, name: str, wait_s: float) -> str:
+        """Start a service that ends by itself; gives what it said."""
+        code = self.start(name).wait(wait_s)
+        said = self.said(name)
+        assert code == 0, f"{name} ended with {code}:\n{said}"
+        return said
+
+    def healthy(self, name: str, wait_s: float, number: int = 1) -> float:
+        """Wait until the health command of a service succeeds; gives after how many seconds."""
+        begun_s = self._clock.mono_s()
+        while self.inside(name, self.services[name].health, number) != 0:
+            running = self._running[f"{name}-{number}"]
+            late = self._clock.mono_s() - begun_s > wait_s
+            assert running.poll() is None, (
+                f"{name} ended with {running.returncode}:\n{self.said(name, number)}"
+            )
+            assert not late, f"{name} is not healthy after {wait_s} s:\n{self.said(name, number)}"
+        return self._clock.mono_s() - begun_s
+
+    def inside(self, name: str, command: Sequence[str], number: int = 1) -> int:
+        """Run a command in the container of a service, as its user; gives the exit code."""
+        root = self._folder / f"root-{name}-{number}"
+        running = self._running[f"{name}-{number}"]
+        service = self.services[name]
+        environment = {
+            **self._image.environment,
+            "PATH": f"/usr/lib/postgresql/15/bin:{self._image.environment['PATH']}",
+        }
+        mounts = f"--mount=/proc/{running.pid}/ns/mnt"
+        as_user = [*_as(service.data.get("user")), str(root), *_ENV]
+        variables = [f"{key}={value}" for key, value in environment.items()]
+        words = [NSENTER, self._network, mounts, *as_user, *variables, *command]
+        done = subprocess.run(words, capture_output=True, check=False, timeout=30)
+        return done.returncode
+
+    def post(self, url: str, body: bytes) -> None:
+        """Send a body from inside the network."""
+        words = [NSENTER, self._network, sys.executable, "-c", _POST, url]
+        subprocess.run(words, input=body, check=True, timeout=30)
+
+    def said(self, name: str, number: int = 1) -> str:
+        """What a service wrote."""
+        return (self._folder / f"{name}-{number}.log").read_text(errors="replace")[-4000:]
+
+    def volume(self, name: str) -> Path:
+        """Folder of a named volume."""
+        return self._folder / "volumes" / name
+
+    def stop(self, name: str, number: int = 1) -> int:
+        """End a service as an engine does; gives its exit code."""
+        running = self._running.pop(f"{name}-{number}")
+        if running.poll() is None:
+            os.kill(running.pid, signal.SIGTERM)
+            try:
+                running.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(running.pid, signal.SIGKILL)
+                running.wait(STOP_S)
+        return running.returncode
+
+    def close(self) -> None:
+        """End everything."""
+        for key in reversed(list(self._running)):
+            name, _, number = key.rpartition("-")
+            self.stop(name, int(number))
+        self._net.kill()
+        self._net.communicate()
+
+    def _ours(self, service: Service) -> Process:
+        image, data = self._image, service.data
+        command = [*data.get("entrypoint", image.entrypoint), *data.get("command", image.command)]
+        environment = {**image.environment, **{k: str(v) for k, v in data.get("environment", {}).items()}}
+        return Process(command, data.get("user", image.user), image.workdir, environment)
+
+    def _script(self, service: Service, process: Process, key: str) -> str:
+        root, upper, work = (self._folder / f"{part}-{key}" for part in ("root", "upper", "work"))
+        for one in (root, work):
+            one.mkdir(parents=True, exist_ok=True)
+        if not upper.exists():
+            self._lay(upper)
+        lines = ["set -eu", f"mount -t overlay o -o lowerdir=/,upperdir={upper},workdir={work} {root}"]
+        lines += [f"mount --rbind {one} {root}{one}" for one in _MOUNTED]
+        lines += [f"mount --bind {self._folder}/hosts {root}/etc/hosts"]
+        if not (self._image.layer / _PROGRAM).is_symlink():
+            lines.append(f"mount --bind {self._image.layer}/{_PROGRAM} {root}/{_PROGRAM}")
+        lines += self._mounts(service, root)
+        if service.data.get("read_only"):
+            lines.append(f"mount -o remount,ro {root}")
+        environment = [f"{name}={value}" for name, value in process.environment.items()]
+        words = [*_as(process.user), str(root), *_ENV, "-C", process.workdir, *environment, *process.command]
+        return "\n".join([*lines, f"exec {shlex.join(words)}", ""])
+
+    def _lay(self, upper: Path) -> None:
+        """What the image has, for one container; the program is large and mounted instead."""
+        large = self._image.layer / _PROGRAM
+
+        def left_out(folder: str, names: list[str]) -> list[str]:
+            return [name for name in names if Path(folder, name) == large and not large.is_symlink()]
+
+        shutil.copytree(self._image.layer, upper, symlinks=True, ignore=left_out)
+        for path in self._image.layer.rglob("*"):
+            mine = upper / path.relative_to(self._image.layer)
+            if not path.is_relative_to(large) and not path.is_symlink():
+                os.chown(mine, path.stat().st_uid, path.stat().st_gid)
+        for one in (upper / _PROGRAM, upper / SECRETS.lstrip("/")):
+            if not one.is_symlink():
+                one.mkdir(parents=True, exist_ok=True)
+
+    def _mounts(self, service: Service, root: Path) -> Iterator[str]:
+        for text in service.data.get("tmpfs", ()):
+            place, _, options = text.partition(":")
+            yield f"mkdir -p {root}{place} && mount -t tmpfs -o {options} tmpfs {root}{place}"
+        for text in service.data.get("volumes", ()):
+            source, place, *mode = text.split(":")
+            yield from _bound(self._source(source, place), root, place, read_only="ro" in mode)
+        for one in service.data.get("secrets", ()):
+            name = one if isinstance(one, str) else one["source"]
+            place = f"{SECRETS}/{name}" if isinstance(one, str) else one["target"]
+            source = self._folder / "secrets" / Path(self.data["secrets"][name]["file"]).name
+            yield f"touch {root}{place}"
+            yield from _bound(source, root, place, read_only=True)
+
+    def _source(self, source: str, place: str) -> Path:
+        """Folder behind a mount; a named volume that is new begins as the image has that place."""
+        if source.startswith("."):
+            return (self._file.parent / source).resolve()
+        assert source in self.data["volumes"], f"{source} is no volume of the file"
+        volume = self.volume(source)
+        if not volume.exists():
+            volume.parent.mkdir(exist_ok=True)
+            made = self._image.layer / place.lstrip("/")
+            if made.is_dir():
+                subprocess.run(["/bin/cp", "-a", made, volume], check=True)
+            else:
+                volume.mkdir()
+        return volume
+
+
+def _bound(source: Path, root: Path, place: str, *, read_only: bool) -> Iterator[str]:
+    if source.is_dir():
+        yield f"mkdir -p {root}{place}"
+    yield f"mount --bind {source} {root}{place}"
+    if read_only:
+        yield f"mount -o remount,bind,ro {root}{place}"
+
+
+def _as(user: str | None) -> list[str]:
+    return ["chroot", f"--userspec={user or '0:0'}", "--groups="]
+
+
+@contextlib.contextmanager
+def box(file: Path, image: Stage, folder: Path) -> Iterator[Box]:
+    """A box that ends with the block."""
+    made = Box(file, image, folder)
+    try:
+        yield made
+    finally:
+        made.close()

@@ -1,0 +1,106 @@
+"""The compose files as data: the published schema, nothing open, no password, every secret made.
+
+`compose-spec.json` is the schema of the Compose Specification (Apache-2.0), of compose-go 2.16.2.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from tests.unit.deploy.compose_box import load
+
+FOLDER = Path(__file__).resolve().parents[3] / "deploy" / "compose"
+SCHEMA = json.loads(Path(__file__).with_name("compose-spec.json").read_text())
+ONCE = {"bus-setup", "hub-setup", "grafana-setup"}
+OURS = {"bus-setup", "bus", "hub-setup", "ingest", "api", "dispatch", "grafana-setup"}
+TLS = {"EMS_NAME": "hub.example", "EMS_BUS": "tls://bus:4222"}
+
+
+def _as_it_is(loader: yaml.SafeLoader, node: yaml.Node) -> list[Any]:
+    assert isinstance(node, yaml.SequenceNode)
+    return list(loader.construct_sequence(node))
+
+
+yaml.SafeLoader.add_constructor("!override", _as_it_is)
+
+
+def services(name: str = "compose.yaml", **environment: str) -> dict[str, Any]:
+    found: dict[str, Any] = load(FOLDER / name, environment)["services"]
+    return found
+
+
+@pytest.mark.parametrize("name", ["compose.yaml", "compose.tls.yaml"])
+def test_a_compose_file_fits_the_published_schema(name: str) -> None:
+    jsonschema.Draft202012Validator(SCHEMA).validate(load(FOLDER / name, TLS))
+
+
+def test_what_is_published_is_on_loopback_until_somebody_says_otherwise() -> None:
+    ports = {name: port for name, one in services().items() for port in one.get("ports", ())}
+    assert set(ports) == {"bus", "api", "grafana"}
+    assert all(port.startswith("127.0.0.1:") for port in ports.values())
+    outward = {
+        name: port
+        for name, one in services("compose.tls.yaml", **TLS).items()
+        for port in one.get("ports", ())
+    }
+    assert outward == {"bus": "0.0.0.0:4222:4222", "api": "0.0.0.0:8443:8443"}
+
+
+def test_our_processes_are_nobody_in_particular_on_a_root_they_cannot_write() -> None:
+    found = services()
+    assert {name for name, one in found.items() if one["image"].startswith("ai4energy-ems:")} == OURS
+    for name in OURS:
+        one = found[name]
+        assert (one["user"], one["read_only"], one["cap_drop"]) == ("10001:10001", True, ["ALL"]), name
+        assert one["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_every_lasting_service_is_watched_bounded_and_waits_for_what_it_needs() -> None:
+    found = services()
+    for name in set(found) - ONCE - {"ingest", "dispatch"}:
+        one = found[name]
+        assert one["restart"] == "unless-stopped"
+        assert "healthcheck" in one, name
+        assert "mem_limit" in one, name
+        for other, how in one.get("depends_on", {}).items():
+            wanted = "service_completed_successfully" if other in ONCE else "service_healthy"
+            assert how["condition"] == wanted, (name, other)
+    assert set(found["ingest"]["depends_on"]) == {"hub-setup", "bus", "influxdb", "postgres"}
+
+
+def test_images_of_others_are_pinned_by_version() -> None:
+    for name, one in services().items():
+        if name not in OURS:
+            assert re.search(r":v?\d+\.\d+(\.\d+)?(-\w+)?$", one["image"]), one["image"]
+
+
+def test_no_secret_stands_in_the_file_and_each_is_made_by_the_script() -> None:
+    whole = load(FOLDER / "compose.yaml", {})
+    made = set(re.findall(r"^keep (\w+) ", (FOLDER / "secrets.sh").read_text(), re.MULTILINE))
+    assert {Path(one["file"]).name for one in whole["secrets"].values()} == made
+    for name, one in whole["services"].items():
+        for variable, value in one.get("environment", {}).items():
+            if re.search("PASSWORD|TOKEN|SECRET", variable):
+                assert str(value).startswith("/run/secrets/"), (name, variable)
+    used = {
+        one if isinstance(one, str) else one["source"]
+        for s in whole["services"].values()
+        for one in s.get("secrets", ())
+    }
+    assert used == set(whole["secrets"])
+
+
+def test_only_dispatch_has_the_folder_of_the_signing_key() -> None:
+    holders = {
+        name
+        for name, one in services().items()
+        if any(v.startswith("signing:") for v in one.get("volumes", ()))
+    }
+    assert holders == {"bus-setup", "dispatch"}
