@@ -7,7 +7,7 @@
 set -eu
 
 folder=${1:-$(dirname "$0")/secrets}
-ems=10001 influxdb=1000 grafana=472 root=0
+ems=10001 influxdb=1000 grafana=472 prometheus=65534 root=0
 
 [ "$(id -u)" = 0 ] || { echo "secrets.sh: run it as root: sudo sh $0" >&2; exit 1; }
 umask 077
@@ -31,4 +31,6 @@ keep influx_admin_password $influxdb "$(random)"
 keep influx_admin_token $influxdb "$(random)"
 keep influx_token $ems "$(cat "$folder/influx_admin_token")"
 keep api_token_key $ems "$(random)"
+keep metrics_token $ems "$(random)"
+keep prometheus_token $prometheus "$(cat "$folder/metrics_token")"
 keep grafana_password $grafana "$(random)"

@@ -64,7 +64,7 @@ def test_our_processes_are_nobody_in_particular_on_a_root_they_cannot_write() ->
 
 def test_every_lasting_service_is_watched_bounded_and_waits_for_what_it_needs() -> None:
     found = services()
-    for name in set(found) - ONCE - {"ingest", "dispatch"}:
+    for name in set(found) - ONCE:
         one = found[name]
         assert one["restart"] == "unless-stopped"
         assert "healthcheck" in one, name

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,3 +78,14 @@ def test_the_health_command_ends_well_only_where_somebody_answers_well() -> None
     assert code == 1
     assert "refused" in said
     assert "is no address" in said
+
+
+def test_a_sign_of_life_is_believed_for_half_a_minute(tmp_path: Path) -> None:
+    file = tmp_path / "ingest.alive"
+    assert asked(str(file))[0] == 1
+    now_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+    file.write_text(f"{now_s:.1f}\n")
+    assert asked(str(file)) == (0, "")
+    file.write_text(f"{now_s - 31:.1f}\n")
+    code, said = asked(str(file))
+    assert (code, "is 31 s old" in said or "is 32 s old" in said) == (1, True)
