@@ -13,7 +13,7 @@ from hub.registry.check import checked_files
 from hub.registry.documents import Documents, put_files
 from hub.registry.site import Registry, load_registry
 from hub.registry.writable import load_writables
-from hub.values.site import known_points, load_values
+from hub.values.load import known_points, load_values
 from optimizer.tariff import Emissions, Tariff
 from plant.flowsheet import Flowsheet
 from protocols.config import Config

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from hub.registry.site import load_registry
-from hub.values.site import Known, SiteValues, known_points, load_values, values_file
+from hub.values.load import known_points, load_values, values_file
+from hub.values.site import Known, SiteValues
 from protocols.errors import ConfigError
 from protocols.point import PointId, PointKind
 

@@ -18,7 +18,8 @@ from hub.values.calendar import Calendar, calendar_edges, pixel_edges
 from hub.values.cleaning import RuleMarker, marked
 from hub.values.config import Cleaning, Counter, Spike
 from hub.values.counters import Readings, consumption, counted
-from hub.values.site import Known, Virtual, load_values, values_file
+from hub.values.load import load_values, values_file
+from hub.values.site import Known, Virtual
 from hub.values.virtual import newest_of, windows_of
 from protocols.clock import Instant
 from protocols.frame import Catalogue, Frame
