@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from protocols.errors import EmsError
 from protocols.units import Seconds
@@ -17,6 +18,18 @@ _T = TypeVar("_T")
 
 undecodable: Counter[str] = Counter()
 """How many messages of each kind could not be decoded since the start; read by health."""
+
+
+class Failing(NamedTuple):
+    """The newest failure of a piece of work: how many in a row, when on the monotonic clock [s], and why."""
+
+    in_a_row: int
+    at_s: float
+    why: str
+
+
+failing: dict[str, Failing] = {}
+"""The newest failure of each piece of work by its name; read by health, which looks at its age."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +59,7 @@ async def supervise(name: str, work: Callable[[], Awaitable[None]], backoff: Bac
             await work()
         except Exception as error:  # one piece of work must not end the process, ADR 0004
             failures = 1 if now_s() - started_s > backoff.most_s else failures + 1
+            failing[name] = Failing(failures, time.monotonic(), str(error))
             foreseen = isinstance(error, EmsError)
             _log.error("%s failed, %d in a row: %s", name, failures, error, exc_info=not foreseen)
             if _is_cancelled():
@@ -53,6 +67,18 @@ async def supervise(name: str, work: Callable[[], Awaitable[None]], backoff: Bac
         else:
             return
         await asyncio.sleep(backoff.delay_s(failures))
+
+
+def stand_to_cancellation() -> None:
+    """Raise what a library may have swallowed: `asyncio.wait_for` of Python 3.11 does at times (bpo-37658).
+
+    A loop over calls of such a library says it once a round; a task is asked to end only once.
+
+    Raises:
+        asyncio.CancelledError: This task was asked to end.
+    """
+    if _is_cancelled():
+        raise asyncio.CancelledError
 
 
 def _is_cancelled() -> bool:

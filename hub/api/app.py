@@ -14,6 +14,7 @@ from hub.api import (
     audit_routes,
     auth_routes,
     edge_routes,
+    health_routes,
     join_routes,
     order_routes,
     problems,
@@ -59,6 +60,8 @@ def openapi_document() -> dict[str, Any]:
 def _with_routes() -> FastAPI:
     app = FastAPI(title="Ai4Energy EMS hub", version="1", openapi_url=None, docs_url=None, redoc_url=None)
     app.include_router(auth_routes.router, prefix=_PREFIX)
+    app.include_router(health_routes.router, prefix=_PREFIX)
+    app.include_router(health_routes.figures)
     app.include_router(site_routes.router, prefix=_PREFIX)
     app.include_router(edge_routes.router, prefix=_PREFIX)
     app.include_router(order_routes.router, prefix=_PREFIX)

@@ -1,15 +1,15 @@
-"""Sign in, go on, sign out, health: the only routes without a token."""
+"""Sign in, go on, sign out; with `health_routes` the only routes without a token."""
 
 from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Cookie, Depends, Request, Response
+from fastapi import APIRouter, Cookie, Request, Response
 
-from hub.api.deps import ApiDeps, Deps, maybe_caller, problems
-from hub.api.models import Health, HealthPart, LoginRequest, Session
+from hub.api.deps import ApiDeps, Deps, problems
+from hub.api.models import LoginRequest, Session
 from hub.auth.sessions import REFRESH_LIFE_S, SignedIn
-from hub.auth.tokens import LIFE_S, Caller
+from hub.auth.tokens import LIFE_S
 from hub.ledger import audit
 from protocols.errors import NotSignedInError
 
@@ -53,35 +53,12 @@ async def logout(deps: Deps, token: RefreshCookie = None) -> Response:
     return response
 
 
-@router.get("/health", operation_id="health", response_model_exclude_none=True)
-async def health(deps: Deps, caller: Annotated[Caller | None, Depends(maybe_caller)]) -> Health:
-    """State of the hub; parts only for a signed-in caller."""
-    parts = await _parts(deps)
-    status = "ok" if all(part.status == "ok" for part in parts) else "degraded"
-    return Health(status=status, parts=None if caller is None else parts)
-
-
 async def _note(deps: ApiDeps, name: str, role: str, address: str, result: str) -> None:
     """Sign-ins are in the audit; guesses too, which the brake keeps few."""
     site, now_ns = deps.registry.site.id, deps.clock.now().wall_ns
     entry = audit.Entry(now_ns, name, role, address, "sign_in", "login", name, "", "", "", result)
     async with deps.sessions.begin() as session:
         await audit.add(session, site, [entry])
-
-
-async def _parts(deps: ApiDeps) -> list[HealthPart]:
-    age_s = deps.edges.age_s()
-    silent = "never heard" if age_s is None else f"silent for {age_s:.0f} s"
-    faults = {
-        "series": await deps.series_fault(),
-        "database": await deps.database_fault(),
-        "bus": None if deps.edges.bus == "up" else "the bus does not answer",
-        "edge": None if deps.edges.link() == "up" else f"the edge is {silent}",
-    }
-    return [
-        HealthPart(name=name, status="ok" if fault is None else "degraded", detail=fault or "works")
-        for name, fault in faults.items()
-    ]
 
 
 def _session(given: SignedIn, request: Request, response: Response) -> Session:

@@ -19,6 +19,7 @@ from hub.api.models import Problem
 from hub.auth.sessions import Auth
 from hub.auth.tokens import Caller
 from hub.database import Sessions
+from hub.health.book import RoleBook
 from hub.registry.site import Registry
 from hub.store.port import SeriesReader
 from protocols.clock import Clock
@@ -41,6 +42,9 @@ class ApiDeps:
         clock: Time.
         control: Orders of people: limits, holders, quota.
         static: Folder of the built page; it may be missing.
+        metrics_token: Who shows it may read the figures from elsewhere; empty: nobody may.
+        config_version: Configuration this hub goes by; 0: a folder that was never accepted.
+        roles: What the other roles tell of themselves.
     """
 
     registry: Registry
@@ -51,6 +55,12 @@ class ApiDeps:
     clock: Clock
     control: Control
     static: Path = field(default=Path(__file__).parent.parent / "static")
+    metrics_token: str = ""
+    config_version: int = 0
+    roles: RoleBook = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.roles = RoleBook(self.clock)
 
     async def ask_series(self, work: Callable[[SeriesReader], _T]) -> _T:
         """Read the series store in a thread.

@@ -65,6 +65,11 @@ class EdgeWatch:
         heard = self._heard.get(edge)
         return "down" if heard is None or self._clock.mono_s() - heard.at_s > SILENT_S else "up"
 
+    def pending(self, edge: str) -> int | None:
+        """Rows of its journal that the hub has not covered, by its newest heartbeat; None: none came."""
+        heard = self._heard.get(edge)
+        return None if heard is None else heard.beat.pending
+
     def second_agent(self, edge: str) -> bool:
         """Whether another agent with this id is about, most likely on a copy of its disk; it only reads."""
         at_s = self._second_s.get(edge)

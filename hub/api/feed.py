@@ -17,6 +17,7 @@ from hub.api.models import Command, value_of
 from hub.api.order_models import Order
 from hub.api.order_views import newest_orders
 from hub.api.site_routes import commands_of
+from hub.health.report import KIND
 from hub.ledger.orders import open_orders
 from hub.ledger.queries import latest_plan
 from hub.store.port import LastValue
@@ -99,7 +100,9 @@ class Feed:
 
     def _hear(self, message: Msg) -> None:
         kind = message.subject.rpartition(".")[2]
-        if kind == "heartbeat":
+        if kind == KIND:
+            self._deps.roles.hear(message.data)
+        elif kind == "heartbeat":
             self._deps.edges.hear(message.data)
         elif kind == "values":
             rows = guarded_decode(_rows, message.data, "values") or []

@@ -80,6 +80,12 @@ class HealthPart(Config):
     detail: str
     """One sentence."""
 
+    text: Text | None = None
+    """What is ill, for a person; None where nothing is."""
+
+    effect: Text | None = None
+    """What that means for the plant, and what to do; None where nothing is ill."""
+
 
 class Health(Config):
     """State of the hub."""

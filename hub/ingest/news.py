@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 import msgpack
 from nats.aio.client import Client
 
+from hub.health.meter import Meter
 from hub.store.port import Received, SeriesStore
 from protocols.coverage import Coverage
 from protocols.frame import Frame
@@ -26,6 +27,7 @@ class News:
     """Core messages only: who misses one reads the store, or gets the next."""
 
     def __init__(self, bus: Client, store: SeriesStore, site: str) -> None:
+        self.meter = Meter()
         self._bus = bus
         self._store = store
         self._site = site
@@ -34,12 +36,14 @@ class News:
 
     async def with_store(self, work: Callable[[], _T]) -> _T:
         """Run work on the store in its one thread; the loop never waits for a disk."""
-        return await self._thread.call(work)
+        with self.meter.timing("store_seconds", "Time of a call to the series store, waiting included."):
+            return await self._thread.call(work)
 
     async def tell(self, rows: Sequence[Received], coverage: Iterable[Coverage]) -> None:
         """Publish what a commit brought; call it after the commit."""
         for ranges in coverage:
             await self._bus.publish(coverage_subject(ranges.edge), ranges.encode())
+        self._count(rows)
         newest = self._newest(frame for row in rows for frame in row.frames)
         for start in range(0, len(newest), _POINTS_A_MESSAGE):
             part = newest[start : start + _POINTS_A_MESSAGE]
@@ -47,6 +51,15 @@ class News:
         receipts = [row.receipt for row in rows if row.receipt is not None]
         if receipts:
             await self._bus.publish(event(self._site, "receipt"), bytes(msgpack.packb(receipts)))
+
+    def _count(self, rows: Sequence[Received]) -> None:
+        self.meter.add("ingest_commits_total", "Commits of rows.")
+        for row in rows:
+            samples = sum(len(frame.values) for frame in row.frames)
+            self.meter.add("ingest_rows_total", "Rows of an edge's journal.", edge=row.edge)
+            self.meter.add("ingest_samples_total", "Samples in these rows.", samples, edge=row.edge)
+            if row.rejected is not None:
+                self.meter.add("ingest_rejected_total", "Rows nobody can read, kept apart.", edge=row.edge)
 
     async def tell_heartbeat(self, beat: Heartbeat, body: bytes) -> None:
         """Hand a heartbeat on; an edge that waits for coverage gets it again."""

@@ -57,6 +57,18 @@ def accepted_folder(
     return folder
 
 
+def version_of_folder(folder: Path) -> int:
+    """Version that a folder of the accepted configuration has; 0 for any other folder.
+
+    Example:
+        >>> version_of_folder(Path("var/hub/configuration/12-9f00aa41c2d7"))
+        12
+    """
+    number, _, digest = folder.name.partition("-")
+    ours = folder.parent.name == FOLDER and number.isdecimal() and digest
+    return int(number) if ours else 0
+
+
 async def _accepted(
     sessions: Sessions, place: tuple[str, Path, Path], clock: Clock, say: Callable[[str], None]
 ) -> tuple[Kept, dict[str, bytes]]:

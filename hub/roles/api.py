@@ -19,6 +19,8 @@ from hub.api.live import LiveHub
 from hub.auth.sessions import Auth
 from hub.auth.tokens import open_tokens
 from hub.database import create_engine, sessions_of
+from hub.health.report import open_token
+from hub.registry.accepted import version_of_folder
 from hub.registry.site import load_registry
 from hub.registry.writable import load_writables
 from hub.roles.options import RoleOptions
@@ -46,6 +48,8 @@ async def run(options: RoleOptions) -> None:
     auth = Auth(sessions, open_tokens(options.state, clock), clock)
     control = control_of(options.site, writables, edges, clock)
     deps = ApiDeps(registry, reader, sessions, auth, edges, clock, control)
+    deps.metrics_token = open_token(options.state)
+    deps.config_version = version_of_folder(options.config)
     live = LiveHub(deps)
     feed = Feed(deps, live)
     server = _Server(

@@ -20,6 +20,8 @@ from hub.command.leader import Leader
 from hub.command.order_service import OrderService
 from hub.command.orders import Wish
 from hub.command.receipts import ReceiptIntake
+from hub.health.meter import Meter
+from hub.health.report import Reporter
 from protocols.heartbeat import Heartbeat
 from protocols.subjects import event, heartbeat, holders
 from runtime.clock import SystemClock
@@ -57,6 +59,9 @@ class DispatchLoops:
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
     """Something came that asks for a turn at once."""
 
+    meter: Meter = field(default_factory=Meter)
+    """What the steps took, and whether this hub commands."""
+
     async def work(self) -> None:
         """Run all loops until cancelled."""
         backoff = Backoff(first_s=0.5, most_s=5.0)
@@ -72,9 +77,17 @@ class DispatchLoops:
                 self._solve,
                 self._decide,
                 self._act,
+                self._report,
             ):
                 name = f"dispatch:{loop.__name__.strip('_')}"
                 group.create_task(supervise(name, loop, backoff), name=name)
+
+    async def _report(self) -> None:
+        reporter = Reporter("dispatch", (self.bus, self.site), self.clock, self.meter, self._collect)
+        await reporter.run()
+
+    async def _collect(self, meter: Meter) -> None:
+        meter.put("commands", "1 for the hub that commands.", float(self.issuer.may_speak()))
 
     async def farewell(self) -> None:
         """Release everything and leave the office; what belongs to it is still listened to meanwhile."""
@@ -130,14 +143,19 @@ class DispatchLoops:
     async def _decide(self) -> None:
         async for _ in self.clock.ticks(_DECIDE_S):
             if self.issuer.epoch:
-                self.issuer.want(await self.planner.decide(self.issuer.heard_beats))
+                with self.meter.timing(
+                    "dispatch_step_seconds", "Time of a step of the dispatch.", step="decide"
+                ):
+                    wanted = await self.planner.decide(self.issuer.heard_beats)
+                self.issuer.want(wanted)
 
     async def _act(self) -> None:
         while True:
             self.hurry.clear()
-            if await self.people.step():
-                await self.bus.publish(event(self.site, "command"), b"")
-            await self.issuer.act()
+            with self.meter.timing("dispatch_step_seconds", "Time of a step of the dispatch.", step="act"):
+                if await self.people.step():
+                    await self.bus.publish(event(self.site, "command"), b"")
+                await self.issuer.act()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_ACT_S):
                     await self.hurry.wait()

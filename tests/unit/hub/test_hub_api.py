@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -24,7 +25,7 @@ from hub.auth.passwords import hash_password
 from hub.auth.sessions import Auth
 from hub.auth.tables import UserRow
 from hub.auth.tokens import Tokens
-from hub.database import Base, create_engine, sessions_of
+from hub.database import Base, create_engine, embedded_url, sessions_of
 from hub.ledger import tables as ledger_tables
 from hub.registry.desired import Wish, note_reported, take_reports, want
 from hub.registry.site import load_registry
@@ -400,6 +401,40 @@ async def test_health_shows_its_parts_only_to_signed_in_callers(api: Running) ->
     assert (await api.client.get("/api/v1/health")).json() == {"status": "ok"}
     parts = (await api.get("/health")).json()["parts"]
     assert {part["name"] for part in parts} == {"series", "database", "bus", "edge"}
+
+
+async def test_what_is_ill_comes_with_what_it_means_for_the_plant(api: Running) -> None:
+    api.deps.config_version = 1
+    parts = {part["name"]: part for part in (await api.get("/health")).json()["parts"]}
+    assert parts["bus"]["status"] == "degraded"
+    assert "goes to its proven fallback" in parts["bus"]["effect"]["en"]
+    assert parts["bus"]["effect"]["zh"]
+    assert "effect" not in parts["series"]
+
+
+async def test_liveness_needs_nothing_and_readiness_its_databases(api: Running, tmp_path: Path) -> None:
+    assert (await api.client.get("/api/v1/health/live")).status_code == 204
+    assert (await api.client.get("/api/v1/health/ready")).status_code == 204
+    api.deps.sessions = sessions_of(create_engine(embedded_url(tmp_path / "none")))
+    assert (await api.client.get("/api/v1/health/ready")).status_code == 503
+    assert (await api.client.get("/api/v1/health/live")).status_code == 204
+
+
+async def test_figures_are_for_this_machine_or_for_who_knows_the_token(api: Running) -> None:
+    api.deps.metrics_token = "right"  # noqa: S105  of a test
+    api.deps.edges.hear(Heartbeat("edge1", "demo", 1, "b", 1, 1, 0, pending=7).encode())
+    found = await api.client.get("/metrics")
+    assert found.status_code == 200
+    assert found.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert re.search(r'^ems_hub_edge_backlog_rows\{edge="edge1",.*role="api"\} 7$', found.text, re.MULTILINE)
+    assert "ems_hub_ledger_open_commands{" in found.text
+    far = {"X-Forwarded-For": "10.0.0.9"}
+    for headers in (far, far | {"Authorization": "Bearer wrong"}, far | {"Authorization": "Bearer "}):
+        assert (await api.client.get("/metrics", headers=headers)).status_code == 403
+    right = far | {"Authorization": "Bearer right"}
+    assert (await api.client.get("/metrics", headers=right)).status_code == 200
+    api.deps.metrics_token = ""
+    assert (await api.client.get("/metrics", headers=far | {"Authorization": "Bearer "})).status_code == 403
 
 
 async def test_without_a_built_page_the_hub_says_how_to_get_it(api: Running) -> None:

@@ -73,7 +73,7 @@ export interface paths {
         };
         /**
          * Health
-         * @description State of the hub; parts only for a signed-in caller.
+         * @description State of the hub; parts, and what is ill means for the plant, only for a signed-in caller.
          */
         get: operations["health"];
         put?: never;
@@ -704,6 +704,10 @@ export interface components {
              * @description One sentence.
              */
             detail: string;
+            /** @description What is ill, for a person; None where nothing is. */
+            text?: components["schemas"]["Text"] | null;
+            /** @description What that means for the plant, and what to do; None where nothing is ill. */
+            effect?: components["schemas"]["Text"] | null;
         };
         /**
          * Held
