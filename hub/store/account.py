@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from hub.store.body import unpack_frames
+from hub.store.parts import Table
 from hub.store.port import Counts, Latency, Span
 from protocols.frame import Catalogue
 
@@ -20,13 +21,20 @@ class StoredRows(Protocol):
         ...
 
 
-def count(reader: StoredRows, span: Span) -> Counts:
+def count(reader: StoredRows, span: Span, sealed: Table) -> Counts:
     """Samples of any quality in the store, and those beyond one per (point, instant).
+
+    Args:
+        reader: Rows that are still as they came.
+        span: The rows.
+        sealed: Polls of the span that are in files; of one instant those hold one sample.
 
     Raises:
         StoreError: The database cannot be read now.
     """
     by_device: Counter[str] = Counter()
+    for device, samples in zip(sealed.columns["device"], sealed.columns["samples"], strict=True):
+        by_device[str(device).partition("/")[2]] += int(samples)
     seen: dict[tuple[str, str], list[int]] = defaultdict(list)
     for _, catalogue, body in reader.rows_of(span):
         for frame in unpack_frames(body):
@@ -37,14 +45,21 @@ def count(reader: StoredRows, span: Span) -> Counts:
     return Counts(by_device.total(), duplicates, dict(by_device))
 
 
-def latency(reader: StoredRows, span: Span, until_ns: int) -> Latency:
+def latency(reader: StoredRows, span: Span, until_ns: int, sealed: Table) -> Latency:
     """Seconds from poll instant to store commit, of the samples committed before `until_ns`.
+
+    Args:
+        reader: Rows that are still as they came.
+        span: The rows.
+        until_ns: Commits after this do not count.
+        sealed: Polls of the span that are in files.
 
     Raises:
         StoreError: The database cannot be read now.
     """
-    waits: list[float] = []
-    weights: list[int] = []
+    there = sealed.columns["done_ns"] < until_ns
+    waits: list[float] = ((sealed.columns["done_ns"] - sealed.columns["wall_ns"])[there] / 1e9).tolist()
+    weights: list[int] = sealed.columns["samples"][there].astype(int).tolist()
     for done_ns, _, body in reader.rows_of(span):
         if done_ns >= until_ns:
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 import msgpack
@@ -48,10 +48,25 @@ def pack_frames(frames: Sequence[Frame]) -> bytes:
     return _COMPRESS.compress(bytes(msgpack.packb([pack_frame(frame) for frame in frames])))
 
 
+class Poll(NamedTuple):
+    """One stored frame with the clocks of its edge."""
+
+    boot: str
+    mono_ns: int
+    columns: Columns
+
+
 def unpack_frames(body: bytes) -> list[Columns]:
     """Read `pack_frames` back; only ever our own bytes."""
-    rows = msgpack.unpackb(zstandard.ZstdDecompressor().decompress(body))
-    return [_columns(*row[3:]) for row in rows]
+    return [poll.columns for poll in unpack_polls([body])]
+
+
+def unpack_polls(bodies: Iterable[bytes]) -> Iterator[Poll]:
+    """Read many bodies of `pack_frames` back, with the clocks."""
+    read = zstandard.ZstdDecompressor()
+    for body in bodies:
+        for row in msgpack.unpackb(read.decompress(body)):
+            yield Poll(row[1], row[2], _columns(*row[3:]))
 
 
 def _columns(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,9 @@ from typing_extensions import override
 from hub.store.body import LastColumns, pack_frames
 from hub.store.port import QUARTER_S, FloatArray, Marker, Received, SeriesStore, TimeArray
 from hub.store.reader import EmbeddedReader
-from hub.store.schema import open_writer
+from hub.store.retention import Retention
+from hub.store.schema import HOUR_NS, hours_of, open_writer, shelf_for, touch
+from hub.store.upkeep import Upkeep
 from protocols.clock import Clock
 from protocols.coverage import Coverage, RangeSet
 from protocols.errors import StoreError
@@ -29,11 +32,17 @@ _Source = tuple[str, str]
 class EmbeddedStore(EmbeddedReader, SeriesStore):
     """The one writer of `series.db`; use it from one thread at a time (reads may come from others)."""
 
-    def __init__(self, path: Path, clock: Clock, marker: Marker | None = None) -> None:
+    def __init__(
+        self, path: Path, clock: Clock, marker: Marker | None = None, keep: Retention | None = None
+    ) -> None:
         self._writer = open_writer(path)
         super().__init__(path, marker)
         self._clock = clock
+        self._one_writer = threading.Lock()
+        self._upkeep = Upkeep(path, self._series, clock, self._one_writer, keep or Retention())
         self._catalogues: dict[bytes, tuple[int, Catalogue]] = {}
+        self._shelves: dict[int, tuple[int, int]] = {}
+        self._hours: dict[int, set[int]] = defaultdict(set)
         self._ranges: dict[_Source, tuple[int, RangeSet]] = {}
         self._last: dict[int, LastColumns] = {}
         self._done: tuple[int, int] | None = None
@@ -46,7 +55,12 @@ class EmbeddedStore(EmbeddedReader, SeriesStore):
         with self._writing() as connection:
             self._note_done(connection)
         super().close()
+        self._upkeep.close()
         self._writer.close()
+
+    @override
+    def upkeep(self) -> bool:
+        return self._upkeep.step()
 
     @override
     def knows(self, catalogue_hash: bytes) -> bool:
@@ -67,8 +81,11 @@ class EmbeddedStore(EmbeddedReader, SeriesStore):
         if name in self._catalogues:
             return
         with self._writing() as connection:
-            row = (name, catalogue.site, catalogue.device, catalogue.encode())
-            connection.execute("INSERT INTO catalogue (hash, site, device, body) VALUES (?, ?, ?, ?)", row)
+            shelf = shelf_for(connection, catalogue.site, catalogue.device, len(catalogue.points))
+            row = (name, catalogue.site, catalogue.device, catalogue.encode(), shelf)
+            connection.execute(
+                "INSERT INTO catalogue (hash, site, device, body, shelf) VALUES (?, ?, ?, ?, ?)", row
+            )
             (key,) = connection.execute("SELECT id FROM catalogue WHERE hash = ?", (name,)).fetchone()
         self._catalogues[name] = (key, catalogue)
 
@@ -117,21 +134,34 @@ class EmbeddedStore(EmbeddedReader, SeriesStore):
 
     @override
     def forget_rollups(self, points: Sequence[PointId]) -> None:
-        """Nothing to do: windows are made from samples at each ask, and seeded means are no samples."""
+        """Have the rollups of these points made anew: their rules changed.
+
+        Raises:
+            StoreError: It cannot be written now.
+        """
+        self._shelves.clear()
+        with self._writing() as connection:
+            groups = self._series.catalogues.of_points(connection, points)
+            for shelf in {group.shelf for group in groups}:
+                days = connection.execute("SELECT day_ns FROM rolled WHERE shelf = ?", (shelf,)).fetchall()
+                hours = [hour for (day_ns,) in days for hour in range(day_ns, day_ns + 24 * HOUR_NS, HOUR_NS)]
+                touch(connection, shelf, hours)
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with transaction(self._writer) as connection:
-                yield connection
-        except sqlite3.Error as error:
-            raise StoreError(f"the series database takes no data: {error}") from error
+        with self._one_writer:
+            try:
+                with transaction(self._writer) as connection:
+                    yield connection
+            except sqlite3.Error as error:
+                raise StoreError(f"the series database takes no data: {error}") from error
 
     def _append(
         self, connection: sqlite3.Connection, batch: Sequence[Received], commit: int
     ) -> list[_Source]:
         touched: dict[_Source, None] = {}
         changed: set[int] = set()
+        self._hours.clear()
         for row in batch:
             source = (row.edge, row.journal)
             touched[source] = None
@@ -148,7 +178,25 @@ class EmbeddedStore(EmbeddedReader, SeriesStore):
             )
         lasts = [(key, self._last[key].encode()) for key in sorted(changed)]
         connection.executemany("INSERT OR REPLACE INTO last VALUES (?, ?)", lasts)
+        self._touch(connection)
         return list(touched)
+
+    def _touch(self, connection: sqlite3.Connection) -> None:
+        """Rollups of the hours that got samples are to be made; not where older samples are gone."""
+        for shelf, hours in self._hours.items():
+            (from_ns,) = connection.execute("SELECT raw_from_ns FROM shelf WHERE id = ?", (shelf,)).fetchone()
+            touch(connection, shelf, [hour_ns for hour_ns in sorted(hours) if hour_ns >= from_ns])
+
+    def _shelf_of(self, connection: sqlite3.Connection, key: int) -> tuple[int, int]:
+        """Shelf of a catalogue and the widest margin of the rules of its points. [ns]."""
+        known = self._shelves.get(key)
+        if known is None:
+            (shelf,) = connection.execute("SELECT shelf FROM catalogue WHERE id = ?", (key,)).fetchone()
+            one = self._series.catalogues.one(connection, key)
+            points = [PointId(one.site, one.device, name) for name in one.points]
+            margin_ns = max((self._series.margin_ns(point) for point in points), default=0)
+            known = self._shelves[key] = (shelf, margin_ns)
+        return known
 
     def _insert_frames(
         self, connection: sqlite3.Connection, row: tuple[int, int, int], frames: Sequence[Frame]
@@ -168,6 +216,8 @@ class EmbeddedStore(EmbeddedReader, SeriesStore):
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (source, seq, key, first_ns, last_ns, commit, pack_frames(group)),
             )
+            shelf, margin_ns = self._shelf_of(connection, key)
+            self._hours[shelf].update(hours_of(first_ns, last_ns, margin_ns))
             span = (last_ns - first_ns, key, last_ns - first_ns)
             connection.execute("UPDATE catalogue SET span_ns = ? WHERE id = ? AND span_ns < ?", span)
             last = self._last_of(connection, key, len(catalogue.points))

@@ -342,6 +342,16 @@ class SeriesStore(StoreReader, Protocol):
         """
         ...
 
+    def upkeep(self) -> bool:
+        """Do one portion of what is due besides: seal, roll up, merge, let go; False when nothing is.
+
+        Call it from a thread of its own; `append` goes on meanwhile.
+
+        Raises:
+            StoreError: It cannot be done now; nothing is lost, and the next call tries again.
+        """
+        ...
+
     def forget_rollups(self, points: Sequence[PointId]) -> None:
         """Have all that was made of these points' samples made anew: their cleaning rules changed.
 

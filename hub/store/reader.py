@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, TypeVar
 
 import msgpack
 import numpy as np
 from typing_extensions import override
 
 from hub.store.account import count, latency
-from hub.store.body import Columns, LastColumns, unpack_frames
-from hub.store.mean import time_weighted, window_edges
+from hub.store.body import LastColumns
+from hub.store.mean import window_edges
 from hub.store.port import (
-    HOLD_S,
     QUARTER_S,
     Counts,
     HeartbeatRow,
     LastValue,
     Latency,
     Marker,
-    QualityArray,
     Raw,
     ReceiptRow,
     Span,
@@ -32,7 +30,9 @@ from hub.store.port import (
     TimeArray,
     Windows,
 )
-from hub.store.schema import open_reader
+from hub.store.rollup import blank, columns_of, combine, held
+from hub.store.schema import open_reader, series_folder
+from hub.store.series import Series
 from protocols.clock_note import ClockNote
 from protocols.errors import StoreError
 from protocols.frame import Catalogue, decode_catalogue
@@ -40,24 +40,16 @@ from protocols.gap import Gap, decode_gap
 from protocols.point import PointId
 from protocols.quality import is_bad
 
-_NS = 1_000_000_000
-_HOLD_NS = int(HOLD_S * _NS)
-_QUARTER_NS = QUARTER_S * _NS
-
-
-class _Place(NamedTuple):
-    """Where a point stands: catalogue row, position in it, longest stretch of a row."""
-
-    catalogue: int
-    position: int
-    span_ns: int
+_QUARTER_NS: Final = QUARTER_S * 1_000_000_000
+_TRIES: Final = 5
+_T = TypeVar("_T")
 
 
 class EmbeddedReader(StoreReader):
     """Reads `series.db`; calls from several threads wait for each other."""
 
     def __init__(self, path: Path, marker: Marker | None = None) -> None:
-        self._marker = marker
+        self._series = Series(series_folder(path), marker)
         self._connection = open_reader(path)
         self._lock = threading.RLock()
 
@@ -79,47 +71,39 @@ class EmbeddedReader(StoreReader):
     def last(self, points: Sequence[PointId] | None = None) -> dict[PointId, LastValue]:
         with self._reading() as connection:
             rows = connection.execute(
-                "SELECT c.body, l.body FROM last AS l JOIN catalogue AS c ON c.id = l.catalogue ORDER BY c.id"
+                "SELECT c.id, l.body FROM last AS l JOIN catalogue AS c ON c.id = l.catalogue ORDER BY c.id"
             ).fetchall()
+            known = [(self._series.catalogues.one(connection, key), body) for key, body in rows]
         wanted = None if points is None else set(points)
         found: dict[PointId, LastValue] = {}
-        for catalogue, body in rows:
-            for point, value in _last_of(decode_catalogue(catalogue), body):
-                known = found.get(point)
-                fresh = known is None or known.time_ns <= value.time_ns
+        for catalogue, body in known:
+            for point, value in _last_of(catalogue, body):
+                before = found.get(point)
+                fresh = before is None or before.time_ns <= value.time_ns
                 if fresh and (wanted is None or point in wanted):
                     found[point] = value
         return found
 
     @override
     def raw(self, point: PointId, from_ns: int, to_ns: int) -> Raw:
-        found: list[tuple[int, float, int, int]] = []
-        for place in self._places(point):
-            for body in self._bodies(place, from_ns, to_ns):
-                for frame in unpack_frames(body):
-                    at = _position(frame, place.position)
-                    if at is not None and from_ns <= (time_ns := frame.time_ns(at)) < to_ns:
-                        value, quality = float(frame.values[at]), int(frame.qualities[at])
-                        found.append((time_ns, value, quality, frame.source_ns(at)))
-        return _sorted(found)
+        return self._looked(lambda connection: self._series.raw(connection, [point], from_ns, to_ns))[point]
 
     @override
     def windows(self, point: PointId, from_ns: int, to_ns: int, window_s: int) -> Windows:
-        edges = window_edges(from_ns, to_ns, window_s)
-        return self._windows(point, edges)
+        return self.over([point], window_edges(from_ns, to_ns, window_s))[point]
 
     @override
     def over(self, points: Sequence[PointId], edges_ns: TimeArray) -> dict[PointId, Windows]:
-        return {point: self._windows(point, edges_ns) for point in points}
+        live = self._looked(lambda connection: self._series.over(connection, points, edges_ns))
+        return {point: self._with_kept(point, windows, edges_ns) for point, windows in live.items()}
 
     @override
     def quarters(self, point: PointId, from_ns: int, to_ns: int) -> Windows:
-        """Kept 15-min means alone, without a look at frames: quick over weeks, NaN where none is final yet.
-
-        Raises:
-            StoreError: The database cannot be read now.
-        """
-        return self._kept_windows(point, window_edges(from_ns, to_ns, QUARTER_S))
+        edges = window_edges(from_ns, to_ns, QUARTER_S)
+        if len(edges) < 2:  # noqa: PLR2004  two edges make a window
+            return blank(edges)
+        rolled = self._looked(lambda connection: self._series.rolled(connection, [point], edges, QUARTER_S))
+        return self._with_kept(point, combine(rolled[point], edges), edges)
 
     @override
     def receipts(self, after_rowid: int, limit: int = 1000) -> list[ReceiptRow]:
@@ -186,37 +170,36 @@ class EmbeddedReader(StoreReader):
 
     @override
     def counts(self, span: Span) -> Counts:
-        return count(self, span)
+        return count(self, span, self._looked(lambda connection: self._series.polls(connection, span)))
 
     @override
     def latency(self, span: Span, until_ns: int) -> Latency:
-        return latency(self, span, until_ns)
+        sealed = self._looked(lambda connection: self._series.polls(connection, span))
+        return latency(self, span, until_ns, sealed)
 
-    def _windows(self, point: PointId, edges: TimeArray) -> Windows:
-        live = self._live_windows(point, edges)
-        kept = self._kept_windows(point, edges)
-        blank = live.covered_s <= 0.0
-        return Windows(
-            live.starts_ns,
-            np.where(blank, kept.mean, live.mean),
-            np.where(blank, kept.low, live.low),
-            np.where(blank, kept.high, live.high),
-            np.where(blank, kept.first, live.first),
-            np.where(blank, kept.last, live.last),
-            np.where(blank, kept.covered_s, live.covered_s),
-            np.where(blank & (kept.covered_s > 0.0), kept.worst, live.worst),
-        )
+    def _with_kept(self, point: PointId, live: Windows, edges_ns: TimeArray) -> Windows:
+        """Windows, and the kept means of the past where nothing is covered."""
+        kept = self._kept_windows(point, edges_ns)
+        if not kept.covered_s.any():
+            return live
+        blank_there = (live.covered_s <= 0.0) & (kept.covered_s > 0.0)
+        pairs = zip(columns_of(kept), columns_of(live), strict=True)
+        return Windows(*(np.where(blank_there, old, new) for old, new in pairs))
 
-    def _live_windows(self, point: PointId, edges: TimeArray) -> Windows:
-        if len(edges) == 0:
-            raw = self.raw(point, 0, 0)
-        else:
-            margin_ns = 0 if self._marker is None else self._marker.margin_ns(point)
-            raw = self.raw(point, int(edges[0]) - _HOLD_NS - margin_ns, int(edges[-1]) + margin_ns)
-        return time_weighted(raw, self._marked(point, raw), edges, _HOLD_NS)
-
-    def _marked(self, point: PointId, raw: Raw) -> QualityArray:
-        return raw.qualities if self._marker is None else self._marker.marks(point, raw)
+    def _looked(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Do `work` in one read transaction; anew where a file was removed meanwhile."""
+        missing = FileNotFoundError()
+        for _ in range(_TRIES):
+            try:
+                with self._reading() as connection:
+                    connection.execute("BEGIN")
+                    try:
+                        return work(connection)
+                    finally:
+                        connection.execute("ROLLBACK")
+            except FileNotFoundError as error:
+                missing = error
+        raise StoreError(f"a sealed file of the series is not there: {missing}") from missing
 
     def _kept_windows(self, point: PointId, edges: TimeArray) -> Windows:
         with self._reading() as connection:
@@ -232,29 +215,7 @@ class EmbeddedReader(StoreReader):
         starts = np.array([row[0] for row in rows], np.int64)
         means = np.array([np.nan if row[1] is None else row[1] for row in rows], np.float64)
         good = np.zeros(len(starts), np.uint8)
-        return time_weighted(
-            Raw(starts, means, good, np.zeros(len(starts), np.int64)), good, edges, _QUARTER_NS
-        )
-
-    def _places(self, point: PointId) -> list[_Place]:
-        with self._reading() as connection:
-            rows = connection.execute(
-                "SELECT id, span_ns, body FROM catalogue WHERE site = ? AND device = ?", point[:2]
-            ).fetchall()
-        places = []
-        for key, span_ns, body in rows:
-            points = decode_catalogue(body).points
-            if point.point in points:
-                places.append(_Place(key, points.index(point.point), span_ns))
-        return places
-
-    def _bodies(self, place: _Place, from_ns: int, to_ns: int) -> list[bytes]:
-        with self._reading() as connection:
-            rows = connection.execute(
-                "SELECT body FROM frames WHERE catalogue = ? AND last_ns >= ? AND last_ns <= ? ORDER BY id",
-                (place.catalogue, from_ns, to_ns + place.span_ns),
-            ).fetchall()
-        return [row[0] for row in rows]
+        return held(Raw(starts, means, good, np.zeros(len(starts), np.int64)), good, edges, _QUARTER_NS)
 
 
 def span_row(span: Span) -> tuple[str, str, int, int]:
@@ -278,26 +239,3 @@ def _last_of(catalogue: Catalogue, body: bytes) -> Iterator[tuple[PointId, LastV
                 PointId(catalogue.site, catalogue.device, name),
                 LastValue(shown, quality, time_ns, source_ns),
             )
-
-
-def _position(frame: Columns, index: int) -> int | None:
-    if frame.indices is None:
-        return index if index < len(frame.values) else None
-    found = np.flatnonzero(frame.indices == index)
-    return int(found[-1]) if len(found) else None
-
-
-def _sorted(found: Sequence[tuple[int, float, int, int]]) -> Raw:
-    """By time; of one instant the row that came last."""
-    times, values, qualities, told = zip(*found, strict=True) if found else ((), (), (), ())
-    times_ns = np.array(times, np.int64)
-    order = np.argsort(times_ns, kind="stable")
-    ordered = times_ns[order]
-    newest = np.append(ordered[1:] != ordered[:-1], True) if len(ordered) else np.empty(0, bool)
-    at = order[newest]
-    return Raw(
-        times_ns[at],
-        np.array(values, np.float64)[at],
-        np.array(qualities, np.uint8)[at],
-        np.array(told, np.int64)[at],
-    )

@@ -5,8 +5,13 @@ catalogue  points of one poll group, and the longest stretch of time one row of 
 commits    one row a group commit; `done_ns` is filled in by the commit after it
 frames     the frame journal: the frames of one catalogue in one row of an edge's journal
 last       newest values of a catalogue by their time
-quarter    15-min means that are final, or were there before the first frame (history)
-dirty      quarters whose frames came in and whose means are still to be made
+quarter    15-min means of the time before the first frame (history)
+shelf      devices of a site with the same sealed files; samples before `raw_from_ns` are gone
+part       sealed files that count; what a file replaces goes in the transaction that adds it
+part_source which rows of which journal a sealed file of polls tells of
+dead       sealed files that were replaced; removed when no reader can still be at them
+todo       hours of a shelf whose rollups are to be made (anew); `touched` counts how often samples came in
+rolled     days of a shelf, with one bit for each hour whose rollups are final, bit 24 for those of the day
 receipt    receipts in order of arrival; dispatch reads them by `rowid`
 given_up   gap records of the edges: what they had no room for, and so why samples are missing
 configured what edges made of configurations they were sent; the registry reads them by `rowid`
@@ -18,16 +23,24 @@ heartbeat  the newest one of each edge
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from hub.store.port import HOLD_S
 from protocols.errors import StoreError
-from runtime.database import open_sqlite
+from protocols.frame import decode_catalogue
+from runtime.database import open_sqlite, transaction
 
-SCHEMA: Final = 2
-"""From 2 on, bodies may hold told times (frame schema 2); a file of 1 is read and taken on as it is."""
+SCHEMA: Final = 3
+"""From 2 on, bodies may hold told times (frame schema 2); from 3 on, old frames are sealed into files."""
 
 FILE: Final = "series.db"
+
+HOUR_NS: Final = 3_600_000_000_000
+DAY_BIT: Final = 1 << 24
+"""Of `rolled.hours`: the rollup of the whole day is final."""
+_SHELF_POINTS: Final = 2000
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS source (
@@ -48,6 +61,25 @@ CREATE TABLE IF NOT EXISTS quarter (
   site TEXT NOT NULL, device TEXT NOT NULL, point TEXT NOT NULL, start_ns INTEGER NOT NULL,
   mean REAL, low REAL, high REAL, covered_s REAL NOT NULL,
   PRIMARY KEY (site, device, point, start_ns)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS shelf (
+  id INTEGER PRIMARY KEY, site TEXT NOT NULL, points INTEGER NOT NULL,
+  raw_from_ns INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS part (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, shelf INTEGER NOT NULL, kind TEXT NOT NULL,
+  period_ns INTEGER NOT NULL, until_ns INTEGER NOT NULL, first_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL,
+  rows INTEGER NOT NULL, bytes INTEGER NOT NULL, file TEXT NOT NULL UNIQUE, made_ns INTEGER NOT NULL,
+  damaged INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX IF NOT EXISTS part_time ON part (shelf, kind, last_ns);
+CREATE TABLE IF NOT EXISTS part_source (
+  part INTEGER NOT NULL, source INTEGER NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,
+  PRIMARY KEY (source, part)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS dead (file TEXT PRIMARY KEY, since_ns INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS todo (
+  shelf INTEGER NOT NULL, hour_ns INTEGER NOT NULL, touched INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (shelf, hour_ns)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rolled (
+  shelf INTEGER NOT NULL, day_ns INTEGER NOT NULL, hours INTEGER NOT NULL,
+  PRIMARY KEY (shelf, day_ns)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS receipt (
   rowid INTEGER PRIMARY KEY AUTOINCREMENT, edge TEXT NOT NULL, journal TEXT NOT NULL, seq INTEGER NOT NULL,
   body BLOB NOT NULL);
@@ -68,6 +100,11 @@ CREATE TABLE IF NOT EXISTS heartbeat (
 """
 
 
+def series_folder(path: Path) -> Path:
+    """Folder of the sealed files that belong to a database."""
+    return path.with_name("series" if path.name == FILE else f"{path.name}.series")
+
+
 def open_writer(path: Path) -> sqlite3.Connection:
     """Open or create the database for its one writer.
 
@@ -81,8 +118,12 @@ def open_writer(path: Path) -> sqlite3.Connection:
         raise StoreError(
             f"{path} has schema {found}, this version knows {SCHEMA}; install the later version again"
         )
-    connection.executescript(_TABLES)
-    connection.execute(f"PRAGMA user_version = {SCHEMA}")
+    if found < SCHEMA:
+        with transaction(connection):
+            for statement in _TABLES.split(";"):
+                connection.execute(statement)
+            _take_on(connection)
+            connection.execute(f"PRAGMA user_version = {SCHEMA}")
     return connection
 
 
@@ -96,7 +137,70 @@ def open_reader(path: Path) -> sqlite3.Connection:
         raise StoreError(f"there is no series database at {path} yet; `ems hub run` makes it")
     connection = open_sqlite(path, read_only=True)
     (found,) = connection.execute("PRAGMA user_version").fetchone()
-    if found not in {SCHEMA, SCHEMA - 1}:
+    if found != SCHEMA:
         connection.close()
-        raise StoreError(f"{path} has schema {found}, this version reads {SCHEMA - 1} and {SCHEMA}")
+        raise StoreError(f"{path} has schema {found}, this version reads {SCHEMA}; `ems hub run` takes it on")
     return connection
+
+
+def shelf_for(connection: sqlite3.Connection, site: str, device: str, count: int) -> int:
+    """The shelf of a device: the one it has, else the newest of its site with room for `count` points."""
+    row = connection.execute(
+        "SELECT shelf FROM catalogue WHERE site = ? AND device = ? AND shelf IS NOT NULL LIMIT 1",
+        (site, device),
+    ).fetchone()
+    if row is None:
+        row = connection.execute(
+            "SELECT id FROM shelf WHERE site = ? AND points + ? <= ? ORDER BY id DESC LIMIT 1",
+            (site, count, _SHELF_POINTS),
+        ).fetchone()
+    if row is None:
+        made = connection.execute("INSERT INTO shelf (site, points) VALUES (?, 0)", (site,))
+        row = (made.lastrowid,)
+    connection.execute("UPDATE shelf SET points = points + ? WHERE id = ?", (count, row[0]))
+    return int(row[0])
+
+
+def touch(connection: sqlite3.Connection, shelf: int, hours_ns: Iterable[int]) -> None:
+    """Samples of these hours came in: their rollups are to be made, and what was made counts no more."""
+    for hour_ns in hours_ns:
+        connection.execute(
+            "INSERT INTO todo VALUES (?, ?, 0) ON CONFLICT DO UPDATE SET touched = touched + 1",
+            (shelf, hour_ns),
+        )
+        hour = hour_ns // HOUR_NS % 24
+        mask = 1 << hour | DAY_BIT
+        connection.execute(
+            "UPDATE rolled SET hours = hours & ~? WHERE shelf = ? AND day_ns = ? AND hours & ?",
+            (mask, shelf, hour_ns - hour * HOUR_NS, mask),
+        )
+
+
+def hours_of(first_ns: int, last_ns: int, margin_ns: int = 0) -> range:
+    """Hours whose windows samples between two times have a part in.
+
+    Args:
+        first_ns: Time of the first one.
+        last_ns: Time of the last one; it may stand for `HOLD_S`.
+        margin_ns: How far the rules of the points look.
+    """
+    low_ns = (first_ns - margin_ns) // HOUR_NS * HOUR_NS
+    return range(low_ns, last_ns + int(HOLD_S * 1e9) + margin_ns + 1, HOUR_NS)
+
+
+def _take_on(connection: sqlite3.Connection) -> None:
+    """A file of the version before: its devices get their shelves, its hours are to be rolled up."""
+    columns = [row[1] for row in connection.execute("PRAGMA table_info(catalogue)")]
+    if "shelf" not in columns:
+        connection.execute("ALTER TABLE catalogue ADD COLUMN shelf INTEGER")
+    rows = connection.execute("SELECT id, site, device, body FROM catalogue WHERE shelf IS NULL").fetchall()
+    for key, site, device, body in rows:
+        shelf = shelf_for(connection, site, device, len(decode_catalogue(body).points))
+        connection.execute("UPDATE catalogue SET shelf = ? WHERE id = ?", (shelf, key))
+    spans = connection.execute(
+        "SELECT DISTINCT c.shelf, f.first_ns / ?1, f.last_ns / ?1 FROM frames AS f"
+        " JOIN catalogue AS c ON c.id = f.catalogue",
+        (HOUR_NS,),
+    ).fetchall()
+    for shelf, first, last in spans:
+        touch(connection, shelf, hours_of(first * HOUR_NS, (last + 1) * HOUR_NS - 1))

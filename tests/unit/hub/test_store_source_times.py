@@ -145,20 +145,21 @@ def test_last_values_without_told_times_stay_as_small_as_they_were() -> None:
     assert (back.times_ns.tolist(), back.source_ns.tolist()) == ([7, 7, 7], [0, 5, 0])
 
 
-def test_a_file_of_the_schema_before_is_read_and_taken_on(tmp_path: Path) -> None:
+def test_a_file_of_the_schema_before_is_taken_on(tmp_path: Path) -> None:
     file = tmp_path / "series.db"
     open_store(StorePlace(file), VirtualClock()).close()
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA user_version = 1")
-    open_reader(StorePlace(file)).close()
+    with pytest.raises(StoreError, match="takes it on"):
+        open_reader(StorePlace(file))
     store = open_store(StorePlace(file), VirtualClock())
     store.add_catalogue(METER)
     store.append([row(1, frame(1, 5.0, told_s=0.5))])
     store.close()
     with closing(sqlite3.connect(file)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
-        connection.execute("PRAGMA user_version = 3")
-    with pytest.raises(StoreError, match="this version reads 1 and 2"):
+        assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+        connection.execute("PRAGMA user_version = 4")
+    with pytest.raises(StoreError, match="this version reads 3"):
         open_reader(StorePlace(file))
 
 

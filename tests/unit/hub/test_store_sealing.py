@@ -1,0 +1,298 @@
+"""Samples stay what they were, whatever of them is still in frames, sealed, merged, rolled up or late."""
+
+from __future__ import annotations
+
+import logging
+import random
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from hub.store.embedded import EmbeddedStore
+from hub.store.port import Received, Span, Windows
+from hub.store.reader import EmbeddedReader
+from hub.store.retention import Retention
+from hub.store.rollup import columns_of
+from protocols.clock import Instant
+from protocols.frame import Catalogue, Frame
+from protocols.point import PointId
+from protocols.quality import Quality
+from protocols.source_time import SourceTimes
+from runtime.clock import VirtualClock
+
+S = 1_000_000_000
+HOUR = 3600 * S
+DAY = 24 * HOUR
+START = 1_750_032_000 * S  # a midnight
+METER = Catalogue("demo", "meter", ("power_kw", "energy_kwh"), ("kW", "kWh"), ("measurement", "counter"))
+POWER = PointId("demo", "meter", "power_kw")
+ENERGY = PointId("demo", "meter", "energy_kwh")
+EVERYTHING = Span("edge1", "j1", 0, 10**9)
+
+
+def frame(at_ns: int, power: float, *, bad: bool = False, told_ns: int = 0) -> Frame:
+    values = np.array([power, float(at_ns // S % 10_000)])
+    qualities = np.zeros(2, np.uint8)
+    if bad:
+        values[0], qualities[0] = np.nan, Quality.BAD_UNREACHABLE
+    told = SourceTimes(10 * S, np.array([told_ns, 0])) if told_ns else None
+    return Frame(METER.hash(), Instant("boot", at_ns, at_ns), values, qualities, None, told)
+
+
+def row(seq: int, *frames: Frame) -> Received:
+    return Received("edge1", "j1", seq, frames)
+
+
+def day_of_rows(step_s: int = 30, days: int = 1) -> list[Received]:
+    """Rows with 20 polls each, a walk with a gap, bad samples and told times."""
+    chance = random.Random(3)  # noqa: S311  a seeded plant
+    level = 50.0
+    polls = []
+    for at_ns in range(START, START + days * DAY, step_s * S):
+        level = round(level + chance.choice([0, 0, 0.1, -0.1]), 1)
+        if not 3 * HOUR < (at_ns - START) % DAY < 4 * HOUR:
+            told_ns = at_ns - 2 * S if chance.random() < 0.1 else 0
+            polls.append(frame(at_ns, level, bad=chance.random() < 0.02, told_ns=told_ns))
+    return [row(seq, *polls[start : start + 20]) for seq, start in enumerate(range(0, len(polls), 20), 1)]
+
+
+def fed(path: Path, rows: Sequence[Received], clock: VirtualClock | None = None) -> EmbeddedStore:
+    made = EmbeddedStore(path, clock or VirtualClock(START))
+    made.add_catalogue(METER)
+    for start in range(0, len(rows), 16):
+        made.append(rows[start : start + 16])
+    return made
+
+
+def settle(store: EmbeddedStore, clock: VirtualClock, at_ns: int) -> None:
+    """Do all upkeep that is due at an instant."""
+    clock.shift_wall((at_ns - clock.now().wall_ns) / S)
+    while store.upkeep():
+        pass
+
+
+def same(one: EmbeddedReader, other: EmbeddedReader, from_ns: int, to_ns: int) -> None:
+    """Both give the same samples, and windows of any edges."""
+    for point in (POWER, ENERGY):
+        raw, wanted = one.raw(point, from_ns, to_ns), other.raw(point, from_ns, to_ns)
+        for name in ("times_ns", "values", "qualities", "source_ns"):
+            np.testing.assert_array_equal(getattr(raw, name), getattr(wanted, name), name)
+    for step_s in (60, 900, 1234, 3600, 86_400, 37_000):
+        edges = np.arange(from_ns, to_ns + 1, step_s * S)
+        found, known = one.over([POWER, ENERGY], edges), other.over([POWER, ENERGY], edges)
+        for point in (POWER, ENERGY):
+            same_windows(found[point], known[point])
+
+
+def same_windows(found: Windows, wanted: Windows) -> None:
+    names = ("starts_ns", "mean", "low", "high", "first", "last", "covered_s", "worst")
+    for name, a, b in zip(names, columns_of(found), columns_of(wanted), strict=True):
+        np.testing.assert_allclose(
+            a.astype(np.float64), b.astype(np.float64), rtol=1e-9, atol=1e-6, err_msg=name
+        )
+
+
+def parts(path: Path) -> dict[str, int]:
+    """Sealed files of the first day, or month, by kind."""
+    with closing(sqlite3.connect(path)) as connection:
+        return dict(
+            connection.execute(
+                "SELECT kind, count(*) FROM part WHERE NOT damaged AND period_ns < ? GROUP BY kind",
+                (START + DAY,),
+            ).fetchall()
+        )
+
+
+def frames_left(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        return int(connection.execute("SELECT count(*) FROM frames").fetchone()[0])
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Iterator[EmbeddedStore]:
+    """A store of the same day that never seals: what the answers must be."""
+    made = fed(tmp_path / "plain.db", day_of_rows())
+    yield made
+    made.close()
+
+
+def test_answers_stay_the_same_while_a_day_is_sealed_rolled_up_and_merged(
+    tmp_path: Path, plain: EmbeddedStore
+) -> None:
+    clock = VirtualClock(START)
+    path = tmp_path / "series.db"
+    rows = day_of_rows()
+    store = fed(path, [], clock)
+    reader = EmbeddedReader(path)
+    sent = 0
+    for hour in range(0, 25, 5):
+        while sent < len(rows) and rows[sent].frames[-1].at.wall_ns < START + hour * HOUR:
+            store.append([rows[sent]])
+            sent += 1
+        settle(store, clock, START + hour * HOUR)
+    store.append(rows[sent:])
+    settle(store, clock, START + 20 * HOUR)
+    assert parts(path)["raw"] > 1
+    same(reader, plain, START - HOUR, START + DAY + HOUR)
+    settle(store, clock, START + 3 * DAY)
+    settle(store, clock, START + 3 * DAY + HOUR)
+    assert parts(path) == {"raw": 1, "polls": 1, "m1": 1, "m15": 1, "h1": 1, "d1": 1}
+    assert frames_left(path) == 0
+    same(reader, plain, START - HOUR, START + DAY + HOUR)
+    same(store, plain, START, START + DAY)
+    assert store.counts(EVERYTHING) == plain.counts(EVERYTHING)
+    assert store.last() == plain.last()
+
+
+def test_a_late_sample_of_a_sealed_day_corrects_all_it_touches(tmp_path: Path, plain: EmbeddedStore) -> None:
+    clock = VirtualClock(START)
+    store = fed(tmp_path / "series.db", day_of_rows(), clock)
+    settle(store, clock, START + 3 * DAY)
+    late = [row(10_000, frame(START + 3 * HOUR + 50 * 60 * S, 99.0)), row(9_999, frame(START + 7 * S, 1.0))]
+    store.append(late)
+    plain.append(late)
+    same(store, plain, START - HOUR, START + DAY + HOUR)
+    settle(store, clock, START + 3 * DAY + HOUR)
+    same(store, plain, START - HOUR, START + DAY + HOUR)
+    settle(store, clock, START + 4 * DAY)
+    assert parts(tmp_path / "series.db")["raw"] == 1
+    same(store, plain, START - HOUR, START + DAY + HOUR)
+
+
+def test_rows_out_of_order_and_twice_are_sealed_once(tmp_path: Path, plain: EmbeddedStore) -> None:
+    clock = VirtualClock(START + 2 * DAY)
+    rows = day_of_rows() * 2
+    random.Random(5).shuffle(rows)  # noqa: S311  a seeded order of a test
+    store = EmbeddedStore(tmp_path / "series.db", clock)
+    store.add_catalogue(METER)
+    for start in range(0, len(rows), 30):
+        store.append(rows[start : start + 30])
+        store.upkeep()
+    settle(store, clock, START + 4 * DAY)
+    same(store, plain, START, START + DAY)
+    assert store.counts(EVERYTHING) == plain.counts(EVERYTHING)
+
+
+def test_of_one_instant_the_row_that_came_last_stays_also_across_files(tmp_path: Path) -> None:
+    clock = VirtualClock(START + DAY)
+    store = fed(tmp_path / "series.db", [row(1, frame(START, 1.0), frame(START + S, 5.0))], clock)
+    settle(store, clock, START + DAY)
+    store.append([row(2, frame(START, 2.0))])
+    assert store.raw(POWER, START, START + HOUR).values.tolist() == [2.0, 5.0]
+    settle(store, clock, START + DAY)
+    assert store.raw(POWER, START, START + HOUR).values.tolist() == [2.0, 5.0]
+    settle(store, clock, START + 3 * DAY)
+    assert store.raw(POWER, START, START + HOUR).values.tolist() == [2.0, 5.0]
+
+
+def test_months_become_one_file_and_answer_the_same(tmp_path: Path) -> None:
+    clock = VirtualClock(START)
+    rows = day_of_rows(step_s=600, days=40)
+    plain = fed(tmp_path / "plain.db", rows)
+    store = fed(tmp_path / "series.db", rows, clock)
+    settle(store, clock, START + 41 * DAY)
+    settle(store, clock, START + 43 * DAY)
+    settle(store, clock, START + 90 * DAY)
+    settle(store, clock, START + 91 * DAY)
+    assert len(list((tmp_path / "series").glob("*/raw-*"))) == 2
+    same(store, plain, START, START + 40 * DAY)
+    found = store.quarters(POWER, START, START + 40 * DAY)
+    same_windows(found, plain.windows(POWER, START, START + 40 * DAY, 900))
+
+
+def test_any_tool_reads_a_sealed_file(tmp_path: Path) -> None:
+    clock = VirtualClock(START + 3 * DAY)
+    store = fed(tmp_path / "series.db", day_of_rows(), clock)
+    settle(store, clock, START + 3 * DAY)
+    (file,) = (tmp_path / "series").glob("*/raw-*.parquet")
+    rows = pq.read_table(file).to_pylist()
+    assert rows[0]["point"] == "demo/meter/energy_kwh"
+    assert rows[-1]["time"].isoformat() == "2025-06-16T23:59:30+00:00"
+
+
+def test_a_damaged_file_is_named_and_kept_aside_and_the_rest_answers(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = VirtualClock(START)
+    path = tmp_path / "series.db"
+    store = fed(path, day_of_rows(days=2), clock)
+    settle(store, clock, START + 4 * DAY)
+    before = store.over([POWER], np.array([START + DAY, START + 2 * DAY]))[POWER]
+    (bad, _) = sorted((tmp_path / "series").glob("*/raw-*.parquet"))
+    body = bytearray(bad.read_bytes())
+    body[200:260] = b"x" * 60
+    bad.write_bytes(body)
+    raw = EmbeddedReader(path).raw(POWER, START, START + 2 * DAY)
+    assert raw.times_ns[0] >= START + DAY
+    assert "is damaged" in caplog.text
+    assert bad.name in caplog.text
+    store.append([row(50_000, frame(START + 5 * S, 1.0))])
+    settle(store, clock, START + 5 * DAY)
+    settle(store, clock, START + 6 * DAY)
+    assert bad.with_suffix(".damaged").exists()
+    same_windows(store.over([POWER], np.array([START + DAY, START + 2 * DAY]))[POWER], before)
+    store.close()
+
+
+def test_a_file_that_was_cut_or_is_gone_is_named_at_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = VirtualClock(START)
+    path = tmp_path / "series.db"
+    store = fed(path, day_of_rows(days=2), clock)
+    settle(store, clock, START + 4 * DAY)
+    store.close()
+    with closing(sqlite3.connect(path)) as connection:
+        names = connection.execute("SELECT file FROM part WHERE kind = 'm15' ORDER BY id").fetchall()
+    cut, gone = (tmp_path / "series" / name for (name,) in names[-2:])
+    cut.write_bytes(cut.read_bytes()[:-100])
+    gone.unlink()
+    store = EmbeddedStore(path, clock)
+    assert f"{cut.name} is " in caplog.text
+    assert f"{gone.name} is missing" in caplog.text
+    plain = fed(tmp_path / "plain.db", day_of_rows(days=2))
+    same(store, plain, START, START + 2 * DAY)
+    settle(store, clock, START + 4 * DAY)
+    same(store, plain, START, START + 2 * DAY)
+    assert parts(path)["m15"] > 0
+
+
+def test_old_files_go_as_a_whole_and_rollups_stay(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    clock = VirtualClock(START)
+    path = tmp_path / "series.db"
+    store = EmbeddedStore(path, clock, None, Retention(raw_days=10))
+    store.add_catalogue(METER)
+    store.append(day_of_rows())
+    settle(store, clock, START + 3 * DAY)
+    before = store.over([POWER], np.array([START, START + DAY]))[POWER]
+    settle(store, clock, START + 12 * DAY)
+    settle(store, clock, START + 12 * DAY + 2 * HOUR)
+    assert "let 1 files of raw go" in caplog.text
+    assert not list((tmp_path / "series").glob("*/raw-*"))
+    assert len(store.raw(POWER, START, START + DAY).values) == 0
+    store.append([row(60_000, frame(START + 5 * S, 1.0))])
+    settle(store, clock, START + 13 * DAY)
+    same_windows(store.over([POWER], np.array([START, START + DAY]))[POWER], before)
+
+
+def test_a_file_of_the_version_before_is_taken_on_without_loss(tmp_path: Path, plain: EmbeddedStore) -> None:
+    clock = VirtualClock(START)
+    path = tmp_path / "series.db"
+    fed(path, day_of_rows(), clock).close()
+    with closing(sqlite3.connect(path)) as connection:
+        for table in ("shelf", "part", "part_source", "dead", "todo", "rolled"):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("ALTER TABLE catalogue DROP COLUMN shelf")
+        connection.execute("PRAGMA user_version = 2")
+        connection.commit()
+    store = EmbeddedStore(path, clock)
+    same(store, plain, START, START + DAY)
+    settle(store, clock, START + 3 * DAY)
+    assert parts(path)["d1"] == 1
+    same(store, plain, START, START + DAY)
