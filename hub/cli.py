@@ -15,6 +15,7 @@ from hub.ledger.audit_cli import audit
 from hub.registry.cli import app as configuration
 from hub.registry.config_cli import app as config_versions
 from hub.roles.options import ROLES, RoleOptions
+from hub.store.engine import StoreChoice, choice_of
 from protocols.errors import ConfigError, EmsError
 from runtime.keys import load_pair
 from runtime.logs import setup_logging
@@ -48,6 +49,21 @@ DbOption = Annotated[
         help="Business database: sqlite, or postgresql+psycopg://user@host/name; remembered.",
     ),
 ]
+StoreOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="EMS_STORE",
+        help="Series: embedded, or an InfluxDB 2 server as http://host:port; remembered.",
+    ),
+]
+OrgOption = Annotated[str | None, typer.Option(help="Organisation on the InfluxDB server; ems.")]
+BucketOption = Annotated[str | None, typer.Option(help="Bucket of the samples there; ems.")]
+TokenOption = Annotated[
+    Path | None, typer.Option(help="File with the token of InfluxDB; else EMS_INFLUX_TOKEN has it.")
+]
+KeepOption = Annotated[
+    int | None, typer.Option(help="Days the InfluxDB server keeps samples; 0: for ever; 400.", min=0)
+]
 HostOption = Annotated[str, typer.Option(help="Address the page and the API listen on.")]
 
 _CONFIG = Path("configs")
@@ -70,6 +86,11 @@ def run(  # noqa: PLR0913, PLR0917  a command line
     tls_key: KeyOption = None,
     leader_lease_s: LeaseOption = LEASE_S,
     db: DbOption = None,
+    store: StoreOption = None,
+    store_org: OrgOption = None,
+    store_bucket: BucketOption = None,
+    store_token_file: TokenOption = None,
+    store_keep_days: KeepOption = None,
 ) -> None:
     """Run the hub until Ctrl-C; each role is a process of its own.
 
@@ -79,7 +100,8 @@ def run(  # noqa: PLR0913, PLR0917  a command line
 
     setup_logging("hub")
     tls = _tls_of(tls_cert, tls_key)
-    options = RoleOptions(config, site, state, bus, keys, port, host, tls, leader_lease_s, db)
+    series = _series_of(store, store_org, store_bucket, store_token_file, store_keep_days)
+    options = RoleOptions(config, site, state, bus, keys, port, host, tls, leader_lease_s, db, series)
     run_hub(options, _role_names(roles), typer.echo)
 
 
@@ -91,8 +113,13 @@ def init(  # noqa: PLR0913, PLR0917  a command line
     bus: BusOption = _BUS,
     keys: KeysOption = _KEYS,
     db: DbOption = None,
+    store: StoreOption = None,
+    store_org: OrgOption = None,
+    store_bucket: BucketOption = None,
+    store_token_file: TokenOption = None,
+    store_keep_days: KeepOption = None,
 ) -> None:
-    """Make the databases; prints the one-time admin password when there was nobody yet.
+    """Make databases and buckets; prints the one-time admin password when there was nobody yet.
 
     Example: ems hub init --site demo --state var/hub
     """
@@ -100,7 +127,8 @@ def init(  # noqa: PLR0913, PLR0917  a command line
     from runtime.lock import StateLock  # noqa: PLC0415  as above
 
     setup_logging("hub", "WARNING")
-    options = RoleOptions(config, site, state, bus, keys, 8080, db=db)
+    series = _series_of(store, store_org, store_bucket, store_token_file, store_keep_days)
+    options = RoleOptions(config, site, state, bus, keys, 8080, db=db, store=series)
     with StateLock(state):
         prepare(options, typer.echo)
         take_configuration(options, typer.echo)
@@ -148,6 +176,18 @@ def openapi() -> None:
     from hub.api.app import openapi_document  # noqa: PLC0415  the help needs none of it
 
     typer.echo(json.dumps(openapi_document(), indent=2, ensure_ascii=False, sort_keys=False))
+
+
+def _series_of(
+    store: str | None, org: str | None, bucket: str | None, token_file: Path | None, keep_days: int | None
+) -> StoreChoice | None:
+    """Where the series shall stand; None: where they stood before.
+
+    Raises:
+        ConfigError: No engine or server this version knows.
+    """
+    absolute = None if token_file is None else token_file.resolve()
+    return choice_of(store, org=org, bucket=bucket, token_file=absolute, keep_days=keep_days)
 
 
 def _tls_of(cert: Path | None, key: Path | None) -> tuple[Path, Path] | None:

@@ -15,7 +15,8 @@ from hub.auth.admin import ensure_admin
 from hub.database import FILE, checked_url, embedded_url, remember, upgrade
 from hub.registry.accepted import accepted_folder
 from hub.roles.options import Role, RoleOptions
-from hub.store.engine import prepare_store
+from hub.store.engine import check_store, prepare_store
+from hub.store.engine import remember as remember_store
 from runtime.children import check_port_free, die_with_parent
 from runtime.clock import SystemClock
 from runtime.lock import StateLock
@@ -26,8 +27,14 @@ _RESTART_S: Final = 1.0
 _STOP_S: Final = 10.0
 
 
-def prepare(options: RoleOptions, say: Say) -> None:
+def prepare(options: RoleOptions, say: Say, *, make: bool = True) -> None:
     """Make both databases or bring them to this version; says the admin's password when it makes one.
+
+    Args:
+        options: Where.
+        say: Tells a person.
+        make: Whether to make what is missing on a server of the series; else it is only looked at, and one
+            that is away is waited for.
 
     Raises:
         OSError: The state folder cannot be written to.
@@ -38,7 +45,13 @@ def prepare(options: RoleOptions, say: Say) -> None:
         remember(options.state, checked_url(options.db))
     if options.business_url == embedded_url(options.state):
         (options.state / FILE).touch(mode=0o600)  # the sign-ins are nobody else's business
-    prepare_store(options.store_place)
+    if options.store is not None:
+        remember_store(options.state, options.store.influx)
+    if make:
+        for line in prepare_store(options.store_place):
+            say(line)
+    else:
+        check_store(options.store_place)
     upgrade(options.business_url)
     password = ensure_admin(options.business_url, SystemClock())
     if password is not None:
@@ -67,7 +80,7 @@ def run_hub(options: RoleOptions, roles: Sequence[str], say: Say) -> None:
     with StateLock(options.state):
         if "api" in roles:
             check_port_free(options.host, options.port, "the page")
-        prepare(options, say)
+        prepare(options, say, make=False)
         accepted = take_configuration(options, say)
         asyncio.run(_until_signal(lambda: _keep_all(accepted, roles, say)))
 

@@ -12,7 +12,9 @@
     │   └── PointUnreadableError     the device answered, but not with this point
     ├── BusError                     the bus refused or is away; the journal keeps the data
     ├── StoreError                   the store cannot take or give data; the bus keeps it
-    │   └── StoreLockedError         another process holds the state folder
+    │   ├── StoreLockedError         another process holds the state folder
+    │   ├── StoreDeniedError         the server answers, but lets nobody in with this token or name
+    │   └── LinesRefusedError        the server will never take these lines; they are kept apart
     ├── AccessError                  a person may not do this (now)
     │   ├── NotSignedInError         no token, or one that is not good (any more)
     │   ├── TooManyGuessesError      wait before the next password; `wait_s` says how long
@@ -115,6 +117,14 @@ class StoreLockedError(StoreError):
     """Another process holds the lock on the state folder."""
 
     retry = False
+
+
+class StoreDeniedError(StoreError):
+    """The server answers, but not to this token, organisation or bucket: a person has to do something."""
+
+
+class LinesRefusedError(StoreError):
+    """The server will never take these lines; the message is its own."""
 
 
 class SolveError(EmsError):

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from protocols.clock import Instant
 from protocols.errors import ContractError
+from protocols.point import is_part
 from protocols.source_time import SourceTimes, Times, pack_sources, unpack_sources
 
 SCHEMA: Final = 2
@@ -86,7 +87,9 @@ def decode_catalogue(data: bytes) -> Catalogue:
         schema, site, device, points, units, kinds = row
         if schema != CATALOGUE_SCHEMA:
             raise ContractError(f"a catalogue of schema {schema!r}; known is {CATALOGUE_SCHEMA}")
-        return Catalogue(str(site), str(device), tuple(points), tuple(units), tuple(kinds))
+        if not all(is_part(name) for name in (site, device, *points)):
+            raise ContractError("a catalogue with a name that is no part of a point id: [a-z0-9_]")
+        return Catalogue(site, device, tuple(points), tuple(units), tuple(kinds))
     except (TypeError, ValueError) as error:
         raise ContractError("not a catalogue") from error
 

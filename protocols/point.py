@@ -40,6 +40,16 @@ class PointId(NamedTuple):
         return f"{self.device}/{self.point}"
 
 
+def is_part(text: object) -> bool:
+    """Whether something may stand in a point id.
+
+    Example:
+        >>> is_part("power_kw"), is_part("a b"), is_part(1)
+        (True, False, False)
+    """
+    return isinstance(text, str) and _PART.fullmatch(text) is not None
+
+
 def parse_point(text: str) -> PointId:
     """Read `site/device/point`.
 
@@ -51,7 +61,7 @@ def parse_point(text: str) -> PointId:
         'comp1'
     """
     parts = text.split("/")
-    if len(parts) != len(PointId._fields) or not all(_PART.match(part) for part in parts):
+    if len(parts) != len(PointId._fields) or not all(_PART.fullmatch(part) for part in parts):
         raise ContractError(f"{text!r} is no point id; expected site/device/point of [a-z0-9_]")
     return PointId(*parts)
 

@@ -10,7 +10,7 @@ from typing import Final
 from hub import database
 from hub.command.election import LEASE_S
 from hub.store import schema
-from hub.store.engine import StorePlace
+from hub.store.engine import StoreChoice, StorePlace, place_of
 from runtime.bus import BusLogin, ca_file
 from runtime.bus_layout import HUB
 from runtime.nats_server import seed_file
@@ -35,6 +35,8 @@ class RoleOptions:
         leader_lease_s: How long the hub that commands may be silent before another takes over. [s]
         db: Address of the business database as given at the start, `sqlite` for the file in `state`; None:
             where it was before. Roles find it in the state folder.
+        store: Where the series stand as given at the start; None: where they stood before. Roles find it in
+            the state folder, and the token by file or environment.
     """
 
     config: Path
@@ -47,6 +49,7 @@ class RoleOptions:
     tls: tuple[Path, Path] | None = None
     leader_lease_s: float = LEASE_S
     db: str | None = None
+    store: StoreChoice | None = None
 
     @property
     def login(self) -> BusLogin:
@@ -62,7 +65,12 @@ class RoleOptions:
     @property
     def store_place(self) -> StorePlace:
         """Where the series stand."""
-        return StorePlace(self.series_path)
+        return place_of(self.state)
+
+    @property
+    def one_writer(self) -> bool:
+        """Whether the store has room for one ingest only."""
+        return self.store_place.influx is None
 
     @property
     def business_url(self) -> str:

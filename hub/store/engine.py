@@ -13,16 +13,14 @@ from hub import database
 from hub.store import schema
 from hub.store.embedded import EmbeddedStore
 from hub.store.influx.place import InfluxPlace
-from hub.store.influx.reader import InfluxReader
-from hub.store.influx.server import InfluxServer, NotLetInError
-from hub.store.influx.store import InfluxStore
 from hub.store.port import Marker, SeriesStore, StoreReader
 from hub.store.reader import EmbeddedReader
 from protocols.clock import Clock
-from protocols.errors import ConfigError, StoreError
+from protocols.errors import ConfigError, StoreDeniedError, StoreError
 
 _log = logging.getLogger(__name__)
 
+EMBEDDED: Final = "embedded"
 PLACE_FILE: Final = "series.place"
 """In the state folder, where the series are not in it: the server they are on, without its token."""
 
@@ -40,6 +38,36 @@ class StorePlace:
     series: Path
     influx: InfluxPlace | None = None
     business_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreChoice:
+    """What a command line says of the series; `influx` None: the embedded engine."""
+
+    influx: InfluxPlace | None = None
+
+
+def choice_of(store: str | None, **server: object) -> StoreChoice | None:
+    """What `--store` says; None where it is not given: as before.
+
+    Args:
+        store: `embedded` or the address of an InfluxDB 2 server.
+        server: Fields of `InfluxPlace`; None is as if not given.
+
+    Raises:
+        ConfigError: Not an address, or options of a server without one.
+    """
+    given = {name: value for name, value in server.items() if value is not None}
+    if store is None or store == EMBEDDED:
+        if given:
+            raise ConfigError("--store-… options belong to --store http://host:port; give it too")
+        return None if store is None else StoreChoice()
+    try:
+        return StoreChoice(InfluxPlace.model_validate({"url": store, **given}))
+    except ValidationError as error:
+        first = error.errors()[0]
+        words = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"--store {store!r}: {'.'.join(map(str, first['loc']))}: {words}") from error
 
 
 def embedded_place(state: Path) -> StorePlace:
@@ -90,6 +118,8 @@ def prepare_store(place: StorePlace) -> list[str]:
     if place.influx is None:
         schema.open_writer(place.series).close()
         return []
+    from hub.store.influx.server import InfluxServer  # noqa: PLC0415  the client costs 0.2 s: only who has a server
+
     server = InfluxServer(place.influx)
     try:
         return server.make_buckets()
@@ -106,10 +136,12 @@ def check_store(place: StorePlace) -> None:
     if place.influx is None:
         prepare_store(place)
         return
+    from hub.store.influx.server import InfluxServer  # noqa: PLC0415  the client costs 0.2 s: only who has a server
+
     server = InfluxServer(place.influx)
     try:
         server.check()
-    except NotLetInError:
+    except StoreDeniedError:
         raise
     except StoreError as error:
         _log.warning("%s; the hub starts without it and waits", error)
@@ -124,6 +156,8 @@ def open_store(place: StorePlace, clock: Clock, marker: Marker | None = None) ->
         StoreError: It cannot be opened.
     """
     if place.influx is not None:
+        from hub.store.influx.store import InfluxStore  # noqa: PLC0415  the client costs 0.2 s: only who has a server
+
         return InfluxStore(place.influx, place.business_url, clock, marker)
     return EmbeddedStore(place.series, clock, marker)
 
@@ -135,5 +169,7 @@ def open_reader(place: StorePlace, marker: Marker | None = None) -> StoreReader:
         StoreError: It is not there yet, or cannot be opened.
     """
     if place.influx is not None:
+        from hub.store.influx.reader import InfluxReader  # noqa: PLC0415  the client costs 0.2 s: only who has a server
+
         return InfluxReader(place.influx, place.business_url, marker)
     return EmbeddedReader(place.series, marker)

@@ -34,7 +34,7 @@ class InfluxPlace(Config):
     bucket: str = Field(default="ems", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
     """Bucket of the samples; those of rollups have `_1m`, `_15m`, `_1h` and `_1d` behind it."""
     token_file: Path | None = None
-    """File with the token, mode 0600; without it the environment variable EMS_INFLUX_TOKEN."""
+    """File with the token, which others must not be able to read; without it EMS_INFLUX_TOKEN has it."""
     keep_days: int = Field(default=400, ge=0, le=36_500)
     """How long the server keeps samples, and 1-min rollups five times as long; 0 for ever. [days]"""
 
@@ -64,7 +64,7 @@ class InfluxPlace(Config):
                 )
             return token
         try:
-            if stat.S_IMODE(self.token_file.stat().st_mode) & 0o077:
+            if stat.S_IMODE(self.token_file.stat().st_mode) & 0o007:
                 raise KeyFileError(f"{self.token_file}: others can read the token; chmod 0600 it")
             token = self.token_file.read_text(encoding="utf-8").strip()
         except OSError as error:

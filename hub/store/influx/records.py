@@ -80,10 +80,10 @@ class RecordBook:
         except SQLAlchemyError as error:
             raise StoreError(f"the business database does not take or give data: {error}") from error
 
-    def source_numbers(self, sources: Sequence[_Source]) -> dict[_Source, tuple[int, RangeSet]]:
-        """Number and committed ranges of each journal; a new one gets its number."""
+    def new_source(self, source: _Source) -> tuple[int, RangeSet]:
+        """Number and committed ranges of a journal that gets its number now, or just did by another."""
         with self.transaction() as connection:
-            return {source: self._source(connection, source, for_good=False) for source in sources}
+            return self._source(connection, source)
 
     def commit(
         self, rows: Sequence[Received], refusals: Sequence[Refusal], notes: Mapping[_Source, CommitNote]
@@ -101,7 +101,7 @@ class RecordBook:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _RECORDS_LOCK})
             coverage = []
             for source in sorted(by_source):
-                number, ranges = self._source(connection, source, for_good=True)
+                number, ranges = self._source(connection, source)
                 fresh = [row for row in by_source[source] if row.seq not in ranges]
                 for row in fresh:
                     if row.seq not in ranges:
@@ -196,12 +196,11 @@ class RecordBook:
         with self.transaction() as connection:
             return [CommitNote(row[0], row[1], msgpack.unpackb(row[2])) for row in connection.execute(wanted)]
 
-    def _source(self, connection: Connection, source: _Source, *, for_good: bool) -> tuple[int, RangeSet]:
-        """Number and ranges; `for_good` locks the row to the end of the transaction."""
-        wanted = select(SourceRow.number, SourceRow.ranges).where(
-            SourceRow.edge == source[0], SourceRow.journal == source[1]
-        )
-        wanted = wanted.with_for_update() if for_good else wanted
+    @staticmethod
+    def _source(connection: Connection, source: _Source) -> tuple[int, RangeSet]:
+        """Number and ranges; the row is locked to the end of the transaction."""
+        mine = (SourceRow.edge == source[0], SourceRow.journal == source[1])
+        wanted = select(SourceRow.number, SourceRow.ranges).where(*mine).with_for_update()
         row = connection.execute(wanted).one_or_none()
         if row is None:
             fresh = {"edge": source[0], "journal": source[1], "ranges": msgpack.packb([])}

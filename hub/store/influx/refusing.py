@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Final
 
 from hub.store.influx.records import Refusal
-from hub.store.influx.server import RefusedLinesError
 from hub.store.port import Received
+from protocols.errors import LinesRefusedError
 
 MOST_REQUESTS: Final = 64
 """Tries at one block; what is still unsettled then is kept apart whole."""
@@ -22,7 +22,7 @@ def send(write: Callable[[bytes], None], pieces: list[Piece]) -> list[Refusal]:
     """Write pieces of lines in one request if possible.
 
     Args:
-        write: Writes lines; raises `RefusedLinesError`.
+        write: Writes lines; raises `LinesRefusedError`.
         pieces: Lines and the row they came with.
 
     Returns:
@@ -39,7 +39,7 @@ def send(write: Callable[[bytes], None], pieces: list[Piece]) -> list[Refusal]:
         part = waiting.pop()
         try:
             write(b"".join(lines for _, lines in part))
-        except RefusedLinesError as error:
+        except LinesRefusedError as error:
             halves = [] if _TOO_OLD in str(error) else _halved(part)
             waiting += halves
             if not halves:

@@ -18,7 +18,7 @@ from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
 from hub.store.influx.place import Bucket, InfluxPlace
-from protocols.errors import StoreError
+from protocols.errors import LinesRefusedError, StoreDeniedError, StoreError
 
 _TIMEOUT_MS: Final = 20_000
 _WAITS_S: Final = (0.1, 0.3, 1.0, 2.0)
@@ -37,14 +37,6 @@ _DO: Final = {
 _MESSAGE_CHARS: Final = 400
 
 
-class RefusedLinesError(StoreError):
-    """The server will never take these lines; the message is its own."""
-
-
-class NotLetInError(StoreError):
-    """The server answers, but not to this token, organisation or bucket: a person has to do something."""
-
-
 class InfluxServer:
     """One server; used from one thread at a time."""
 
@@ -60,8 +52,8 @@ class InfluxServer:
         """Write lines and wait for the server's 204; the same bytes again while it is busy or away.
 
         Raises:
-            RefusedLinesError: At least one line will never be taken; others may have been.
-            NotLetInError: No right to write, or no such bucket.
+            LinesRefusedError: At least one line will never be taken; others may have been.
+            StoreDeniedError: No right to write, or no such bucket.
             StoreError: Not written as far as known: away or busy.
         """
         body = gzip.compress(lines, 1)
@@ -102,7 +94,7 @@ class InfluxServer:
             What was made or changed, in words.
 
         Raises:
-            NotLetInError: The token may not, or there is no such organisation.
+            StoreDeniedError: The token may not, or there is no such organisation.
             StoreError: The server is away.
         """
         done: list[str] = []
@@ -129,7 +121,7 @@ class InfluxServer:
         """Look whether the samples' buckets are there and may be read.
 
         Raises:
-            NotLetInError: A bucket is missing, or the token is wrong.
+            StoreDeniedError: A bucket is missing, or the token is wrong.
             StoreError: The server is away.
         """
         try:
@@ -143,7 +135,7 @@ class InfluxServer:
             raise StoreError(f"InfluxDB at {self.place.url} does not answer: {error}") from error
         missing = [bucket.name for bucket in self.place.buckets() if bucket.name not in found]
         if missing:
-            raise NotLetInError(
+            raise StoreDeniedError(
                 f"InfluxDB at {self.place.url} shows no bucket {', '.join(missing)} to this token; "
                 "run `ems hub init` with one that may make them, or give this one the right to read and write"
             )
@@ -161,9 +153,9 @@ class InfluxServer:
     def _raise(self, error: ApiException) -> NoReturn:
         words = _words(error)
         if error.status in _REFUSED:
-            raise RefusedLinesError(words, status=error.status) from error
+            raise LinesRefusedError(words, status=error.status) from error
         if error.status in _DO:
-            raise NotLetInError(
+            raise StoreDeniedError(
                 f"InfluxDB at {self.place.url} answered {error.status} for organisation {self.place.org!r}, "
                 f"bucket {self.place.bucket!r}: {words}; {_DO[error.status]}"
             ) from error

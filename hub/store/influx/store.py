@@ -68,7 +68,7 @@ class InfluxStore(InfluxReader, SeriesStore):
 
     @override
     def append(self, batch: Sequence[Received]) -> list[Coverage]:
-        sources = self._writer.source_numbers(sorted({(row.edge, row.journal) for row in batch}))
+        sources = self._sources(sorted({(row.edge, row.journal) for row in batch}))
         fresh = [row for row in batch if row.seq not in sources[row.edge, row.journal][1]]
         refusals = self._write(fresh, sources)
         for refusal in refusals:
@@ -91,8 +91,20 @@ class InfluxStore(InfluxReader, SeriesStore):
             self._server.write(self._place.level(QUARTER_S), lines.encode())
 
     @override
+    def upkeep(self) -> bool:
+        """Nothing is due: the server keeps and drops samples by itself."""
+        return False
+
+    @override
     def forget_rollups(self, points: Sequence[PointId]) -> None:
         """Nothing to do: windows are made from samples at each ask, and seeded means are no samples."""
+
+    def _sources(self, wanted: Sequence[_Source]) -> dict[_Source, tuple[int, RangeSet]]:
+        """Number and ranges of journals; only for a new one is something written."""
+        found: dict[_Source, tuple[int, RangeSet]] = {}
+        for source in wanted:
+            found[source] = self._book.number_of(*source) or self._writer.new_source(source)
+        return found
 
     def _take(self, catalogue: Catalogue) -> None:
         self._catalogues[catalogue.hash()] = catalogue

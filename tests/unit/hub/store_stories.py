@@ -15,6 +15,7 @@ from protocols.point import PointId
 from protocols.quality import Quality, is_bad
 
 S = 1_000_000_000
+MS = 1_000_000
 MINUTE = 60 * S
 START_NS = 1_790_000_100 * S
 METER = Catalogue("demo", "meter", ("power_kw", "energy_kwh"), ("kW", "kWh"), ("measurement", "counter"))
@@ -40,9 +41,7 @@ def day_of(samples: int, seed: int) -> list[Sample]:
     draw = np.random.default_rng(seed)
     at_ns, found, value = START_NS, [], 20.0
     for _ in range(samples):
-        at_ns += (
-            int(draw.integers(1, 90 * S)) if draw.random() < 0.95 else int(draw.integers(900 * S, 4000 * S))
-        )
+        at_ns += MS * int(draw.integers(*((1, 90_000) if draw.random() < 0.95 else (900_000, 4_000_000))))
         value += float(draw.normal())
         kind = draw.random()
         quality = (

@@ -28,6 +28,7 @@ from tests.unit.hub.store_stories import (
     ENERGY,
     METER,
     MINUTE,
+    MS,
     POWER,
     START_NS,
     S,
@@ -92,13 +93,13 @@ def test_ranges_tell_the_gap_that_is_still_to_come(store: SeriesStore) -> None:
 def test_last_is_by_the_time_of_the_sample_and_not_by_its_arrival(
     store: SeriesStore, reader: StoreReader
 ) -> None:
-    store.append([row(2, frame(START_NS + 9 * S + 7, 9.0, 90.0))])
+    store.append([row(2, frame(START_NS + 9 * S + 7 * MS, 9.0, 90.0))])
     store.append([row(1, frame(START_NS + S, 1.0, 10.0))])
     store.append([row(3, frame(START_NS + 10 * S, np.nan, quality=Quality.BAD_UNREACHABLE))])
     last = reader.last()
     assert np.isnan(last[POWER].value)
     assert (last[POWER].quality, last[POWER].time_ns) == (Quality.BAD_UNREACHABLE, START_NS + 10 * S)
-    assert (last[ENERGY].value, last[ENERGY].time_ns) == (90.0, START_NS + 9 * S + 7)
+    assert (last[ENERGY].value, last[ENERGY].time_ns) == (90.0, START_NS + 9 * S + 7 * MS)
     assert set(reader.last([ENERGY, PointId("demo", "meter", "nothing")])) == {ENERGY}
     assert reader.last([]) == {}
 
@@ -164,10 +165,10 @@ def test_a_counter_that_was_reset_keeps_every_reading(store: SeriesStore, reader
 
 def test_numbers_come_back_bit_for_bit(store: SeriesStore, reader: StoreReader) -> None:
     hard = [0.1, -0.0, 5.0, 1e-300, 1.7976931348623157e308, 2.0**53 + 2, -1.0 / 3.0, 5e-324]
-    store.append([row(1, *(frame(START_NS + at, value) for at, value in enumerate(hard)))])
-    found = reader.raw(POWER, START_NS, START_NS + 99)
+    store.append([row(1, *(frame(START_NS + at * MS, value) for at, value in enumerate(hard)))])
+    found = reader.raw(POWER, START_NS, START_NS + S)
     assert found.values.tobytes() == np.array(hard).tobytes()
-    assert found.times_ns.tolist() == [START_NS + at for at in range(len(hard))]
+    assert found.times_ns.tolist() == [START_NS + at * MS for at in range(len(hard))]
 
 
 def test_what_is_no_number_is_never_one(store: SeriesStore, reader: StoreReader) -> None:
