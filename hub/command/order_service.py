@@ -66,15 +66,14 @@ class OrderService:
         return await self._write_down() or changed
 
     async def _read(self) -> None:
-        rows = [
-            row
-            for row in await orders.open_orders(self._sessions, self._site)
-            if row.id not in self._people.open
-        ]
+        found = await orders.open_orders(self._sessions, self._site)
+        roles = await self._roles(found) if found else {}
+        self._people.dismiss(roles)
+        rows = [row for row in found if row.id not in self._people.open]
         if not rows:
             return
         now_ns, now_s = self._clock.now().wall_ns, self._clock.mono_s()
-        known = Known(self._writables, await self._roles(rows), now_ns)
+        known = Known(self._writables, roles, now_ns)
         taken = [row.id for row in rows if row.state == orders.TAKEN]
         commands = await book.of_orders(self._sessions, taken) if taken else []
         for row in rows:

@@ -15,7 +15,7 @@ from typing import Final
 from hub.command.desk import ECHO_MAX_S, Desk
 from hub.command.errands import MOST_SENDS
 from hub.command.orders import is_passing
-from hub.command.policy import Known, edges_of, refusal
+from hub.command.policy import MAY_COMMAND, Known, edges_of, refusal
 from hub.command.work import Work, end_s, errand_of, wish_of
 from hub.ledger.moves import ISSUED, NO_ANSWER, OVER, REFUSED, VERIFIED, of_one_copy
 from hub.ledger.orders import ENDED, Change, Order
@@ -111,6 +111,12 @@ class People:
             self._note_answer(work, receipt)
             work.waiting.discard(receipt.edge)
             self._end_if_answered(work)
+
+    def dismiss(self, roles: Mapping[str, str]) -> None:
+        """End what people hold who may no longer command; what they have taken away stays taken away."""
+        for work in list(self._open.values()):
+            if work.holds and roles.get(work.order.actor) not in MAY_COMMAND:
+                self._end(work, Refusal.PERSON.value)
 
     def look(self, now_ns: int, now_s: float) -> None:
         """What time brings: ends, orders that reached nobody, leases that are gone; then tell the desks."""

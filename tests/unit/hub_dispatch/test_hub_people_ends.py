@@ -119,6 +119,17 @@ def test_a_release_of_a_person_ends_the_override_and_is_done_itself(office: Offi
     assert office.turn(1.0) == []
 
 
+def test_what_a_person_holds_ends_with_the_right_to_command_and_a_stop_stays(office: Office) -> None:
+    held, _ = office.override()
+    stop = office.ask(CommandKind.STOP, "all")
+    office.people.dismiss({"anna": "operator"})
+    assert office.said() == []
+    office.people.dismiss({"anna": "viewer"})
+    assert office.said() == [(held, ENDED, "person")]
+    assert office.people.open == {stop}
+    assert CommandKind.RELEASE in {one.kind for _ in range(3) for one in office.turn(1.0)}
+
+
 def test_a_selection_becomes_a_lease_under_its_own_id_once_it_is_operated(office: Office) -> None:
     chosen = office.ask(CommandKind.SELECT, STEPPED, 1.0)
     (select,) = office.turn()
