@@ -17,6 +17,7 @@ from hub.registry.accepted import accepted_folder
 from hub.roles.options import Role, RoleOptions
 from hub.store.engine import check_store, prepare_store
 from hub.store.engine import remember as remember_store
+from runtime.alive import shows_life
 from runtime.children import check_port_free, die_with_parent
 from runtime.clock import SystemClock
 from runtime.lock import StateLock
@@ -89,7 +90,13 @@ def run_role(name: str, options: RoleOptions) -> None:
     """Be one role until SIGTERM; ends at once when the parent dies."""
     die_with_parent()
     work: Role = importlib.import_module(f"hub.roles.{name}").run
-    asyncio.run(_until_signal(lambda: work(options)))
+    asyncio.run(_until_signal(lambda: _shown(name, work, options)))
+
+
+async def _shown(name: str, work: Role, options: RoleOptions) -> None:
+    """The role, with a file beside it for whoever watches processes from outside."""
+    with shows_life(options.state / f"{name}.alive", SystemClock()):
+        await work(options)
 
 
 async def _until_signal(work: Callable[[], Awaitable[None]]) -> None:
