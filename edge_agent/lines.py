@@ -4,7 +4,7 @@ A line is what requests share: a serial port, the TCP address of a Modbus gatewa
 otherwise the device itself. A device that is silent several times in a row is asked more and more rarely, and
 on a shared line with a short patience and so rarely that it never takes more than a twentieth of the line's
 time: living units do not wait for dead ones. A long read gives way to a write between two of its requests.
-At most `MAX_WAITING` reads and as many writes wait at a line; one more is refused, none is ever dropped.
+A bounded number of reads and of writes waits at a line; one more is refused, none is ever dropped.
 """
 
 from __future__ import annotations
@@ -12,19 +12,17 @@ from __future__ import annotations
 import asyncio
 import enum
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self, TypeVar
-
-from typing_extensions import override
+from typing import Any, Final, Self, TypeVar
 
 from edge_agent.device_meter import DeviceMeter
+from edge_agent.turns import Turns
 from protocols.clock import Clock
 from protocols.device import BacnetIp, Connection, Device, ModbusSerial, ModbusTcp, Mqtt
-from protocols.driver import Driver, GiveWay, RawCells, Reading, Sharing
+from protocols.driver import Driver, Prompt, RawCells, Reading, Rest, Sharing
 from protocols.errors import BadAnswerError, DeviceError, DeviceRefusedError, DeviceUnreachableError
 from protocols.profile import PointSpec
 from runtime.site import SiteDevices
@@ -32,9 +30,6 @@ from runtime.supervise import Backoff
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
-
-MAX_WAITING: Final = 64
-"""Requests that may wait at one line: a quarter of the most units behind a gateway, asked in four rounds."""
 
 _PATIENT_FAILURES: Final = 2
 """Failures in a row that are taken for a hiccup; from the next one on the device is asked more rarely."""
@@ -64,83 +59,6 @@ class Breaker(enum.IntEnum):
     """Calls are refused at once until its time comes."""
 
 
-class _Waiter(NamedTuple):
-    turn: asyncio.Future[None]
-    ticket: object
-
-
-class Turns(GiveWay):
-    """One turn at a time: urgent ones first, then first come, first served."""
-
-    def __init__(self, most_waiting: int = MAX_WAITING) -> None:
-        self._most = most_waiting
-        self._holder: object | None = None
-        self._urgent: deque[_Waiter] = deque()
-        self._normal: deque[_Waiter] = deque()
-
-    def take_now(self, ticket: object) -> bool:
-        """Hold the line until `let_go`, where it is free."""
-        free = self._holder is None
-        if free:
-            self._holder = ticket
-        return free
-
-    async def take(self, ticket: object, *, urgent: bool) -> None:
-        """Wait for the line and hold it until `let_go`.
-
-        Raises:
-            DeviceUnreachableError: Too many wait already.
-        """
-        if self.take_now(ticket):
-            return
-        queue = self._urgent if urgent else self._normal
-        if len(queue) >= self._most:
-            raise DeviceUnreachableError(f"{self._most} requests wait at this line already")
-        waiter = _Waiter(asyncio.get_running_loop().create_future(), ticket)
-        queue.append(waiter)
-        await self._granted(waiter)
-
-    @property
-    def waiting(self) -> int:
-        """Requests that wait for their turn now."""
-        return len(self._urgent) + len(self._normal)
-
-    @override
-    def wanted(self) -> bool:
-        return bool(self._urgent) and any(not waiter.turn.done() for waiter in self._urgent)
-
-    @override
-    async def give_way(self) -> None:
-        if self.wanted():
-            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            waiter = _Waiter(turn, self._holder)
-            self._normal.appendleft(waiter)
-            self._hand_on()
-            await self._granted(waiter)
-
-    async def _granted(self, waiter: _Waiter) -> None:
-        try:
-            await waiter.turn
-        except asyncio.CancelledError:
-            self.let_go(waiter.ticket)  # it may have been handed over at the same moment
-            raise
-
-    def let_go(self, ticket: object) -> None:
-        """Hand the line on, where `ticket` holds it."""
-        if self._holder is ticket:
-            self._hand_on()
-
-    def _hand_on(self) -> None:
-        for queue in (self._urgent, self._normal):
-            while queue:
-                waiter = queue.popleft()
-                if not waiter.turn.done():
-                    self._holder = waiter.ticket
-                    waiter.turn.set_result(None)
-                    return
-        self._holder = None
-
-
 @dataclass(slots=True)
 class _Station:
     """One device at its line."""
@@ -151,6 +69,7 @@ class _Station:
     shared: bool
     specs: Mapping[str, PointSpec]
     own_deadlines: bool
+    prompt: Prompt | None
     meter: DeviceMeter
     failures: int = 0
     next_try_s: float = 0.0
@@ -179,6 +98,30 @@ class _Station:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class RestOfRead:
+    """What is left of a read that was begun without a task; it holds the line until it is read or dropped."""
+
+    rest: Rest
+    drop: Callable[[], None]
+
+    async def read(self) -> Reading:
+        """The reading.
+
+        Raises:
+            DeviceUnreachableError: No answer.
+            BadAnswerError: The answer does not fit the question.
+        """
+        try:
+            return await self.rest()
+        finally:
+            self.drop()
+
+
+Ended = Callable[[Reading | RestOfRead], None]
+"""Takes the end of a read that was begun without a task; must not wait."""
+
+
 class Lines:
     """Every request to a device goes through here; `async with` closes the connections at the end."""
 
@@ -201,6 +144,7 @@ class Lines:
                 shared=list(keys.values()).count(keys[device.id]) > 1,
                 specs={spec.name: spec for spec in site.profile_of(device.id).points},
                 own_deadlines=isinstance(drivers[device.id], Sharing),
+                prompt=_prompt(drivers[device.id]),
                 meter=meters.get(device.id) or DeviceMeter(),
                 failures=-1,
             )
@@ -228,6 +172,42 @@ class Lines:
         """
         station = self._stations[device]
         return self._ask(station, partial(station.driver.read, station.specs_of(points)), urgent=False)
+
+    def begin_read(self, device: str, points: Sequence[str], ended: Ended) -> bool:
+        """Begin `read` without a task, where the device is up, its line is free and its driver can.
+
+        `ended` is called once, later, with the reading or with a rest that has to be read or dropped.
+
+        Returns:
+            Whether it was begun; nothing was sent where not.
+        """
+        station, ticket = self._stations[device], object()
+        if station.failures or station.prompt is None or not station.turns.take_now(ticket):
+            return False
+        let_go, begun = partial(station.turns.let_go, ticket), False
+        over = partial(self._over, station, self._clock.mono_s(), let_go, ended)
+        try:
+            begun = station.prompt.begin_read(station.specs_of(points), over)
+        finally:
+            if not begun:
+                let_go()
+        station.meter.calls += begun
+        return begun
+
+    def _over(
+        self,
+        station: _Station,
+        begin_s: float,
+        let_go: Callable[[], None],
+        ended: Ended,
+        answer: Reading | Rest,
+    ) -> None:
+        if isinstance(answer, Reading):
+            let_go()
+            self._note_answer(station, begin_s)
+            ended(answer)
+        else:
+            ended(RestOfRead(partial(self._settled, station, begin_s, answer), let_go))
 
     async def write(self, device: str, point: str, value: float | None) -> None:
         """Write a set-point once, before any waiting read; None gives it back.
@@ -295,9 +275,12 @@ class Lines:
     async def _call(self, station: _Station, ask: Callable[[], Awaitable[_T]]) -> _T:
         station.retries += station.failures > 0
         station.meter.calls += 1
-        begin_s = self._clock.mono_s()
+        within = partial(_within, _patience_s(station), station.driver, ask)
+        return await self._settled(station, self._clock.mono_s(), within)
+
+    async def _settled(self, station: _Station, begin_s: float, ask: Callable[[], Awaitable[_T]]) -> _T:
         try:
-            answer = await _within(_patience_s(station), station.driver, ask)
+            answer = await ask()
         except TimeoutError as error:
             silent = DeviceUnreachableError("no answer in time", device=station.device.id)
             self._note_failure(station, silent, begin_s)
@@ -348,6 +331,10 @@ async def _opened(patience_s: float | None, driver: Driver, ask: Callable[[], Aw
     async with asyncio.timeout(patience_s):
         await driver.open()
         return await ask()
+
+
+def _prompt(driver: Driver) -> Prompt | None:
+    return driver if isinstance(driver, Prompt) else None
 
 
 async def _raw_of(driver: Driver, table: str, start: int, count: int) -> bytes:

@@ -57,18 +57,42 @@ def phase_s(order: int, every_s: Seconds, step: Seconds) -> Seconds:
 
 
 class Member:
-    """One that is called each round; what it misses while it is busy is owed once, not as often as missed."""
+    """One that is called each round; what it misses while it is busy is owed once, not as often as missed.
+
+    Its work is done by the task that waits for `called`, unless `begin` can begin it without.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._owed = False
+        self._begun = False
         self._call: asyncio.Future[Instant] | None = None
+
+    def begin(self, at: Instant) -> bool:
+        """Begin the work of this round without the task, or say that it is for the task."""
+        del at
+        return False
 
     def call(self, at: Instant) -> None:
         """It is time."""
-        if self._call is None or self._call.done():
+        if self._begun or self._call is None or self._call.done():
             self._owed = True
+        elif self.begin(at):
+            self._begun = True
         else:
+            self._call.set_result(at)
+
+    def ended(self) -> None:
+        """What was begun is done; the task does what is owed."""
+        self._begun = False
+        if self._owed:
+            self._owed = False
+            self.wake(self._clock.now())
+
+    def wake(self, at: Instant) -> None:
+        """What was begun, or is to be, is for the task."""
+        self._begun = False
+        if self._call is not None and not self._call.done():
             self._call.set_result(at)
 
     async def called(self) -> Instant:

@@ -6,10 +6,10 @@ over datagrams may go out twice inside its time, because the wire itself loses t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,28 @@ class Sharing(Protocol):
 
     def share(self, line: GiveWay) -> None:
         """Ask this line before each request."""
+        ...
+
+
+Rest = Callable[[], Coroutine[Any, Any, Reading]]
+"""The rest of a read that cannot end without a task, to be begun once."""
+
+
+@runtime_checkable
+class Prompt(Protocol):
+    """A driver whose usual read needs no task, and keeps its own deadlines."""
+
+    def begin_read(self, points: Sequence[PointSpec], ended: Callable[[Reading | Rest], None]) -> bool:
+        """Begin what `read` does, where nothing has to be waited for before its first request goes out.
+
+        Args:
+            points: As for `read`.
+            ended: Called once by the event loop, never before this returns: with the reading where all went
+                well, otherwise with the rest, which the same turn at the line is for.
+
+        Returns:
+            Whether it was begun; where not, nothing was sent and `ended` is not called.
+        """
         ...
 
 

@@ -12,6 +12,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from typing_extensions import override
 
@@ -21,6 +22,9 @@ from protocols.drivers.modbus.pdu import Outcome, Request, check
 from protocols.errors import BadAnswerError, DeviceUnreachableError
 from protocols.links.link import Ears, Link
 from protocols.units import Seconds
+
+Outcomes = list[Outcome | None]
+"""One for each request, in order; None where the batch gave way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class _Batch:
     terms: Terms
     loop: asyncio.AbstractEventLoop
     done: asyncio.Future[None]
-    outcomes: list[Outcome | None]
+    outcomes: Outcomes
     next: int = 0
     silences: int = 0
     stopped: bool = False
@@ -99,6 +103,11 @@ class ModbusClient(Ears, ABC):
         self._deadlines = deadlines
 
     @property
+    def is_free(self) -> bool:
+        """Whether a batch could be begun now."""
+        return self._batch is None and self._link.is_open
+
+    @property
     def is_open(self) -> bool:
         """Whether it is connected."""
         return self._link.is_open
@@ -119,7 +128,7 @@ class ModbusClient(Ears, ABC):
         self._link.close()
         self._fail_waiting("the connection was closed")
 
-    async def ask(self, requests: Sequence[Request], terms: Terms) -> list[Outcome | None]:
+    async def ask(self, requests: Sequence[Request], terms: Terms) -> Outcomes:
         """Send each request once and give an outcome for each, in order; None where the batch gave way.
 
         Raises:
@@ -129,21 +138,43 @@ class ModbusClient(Ears, ABC):
             raise DeviceUnreachableError(f"{self.name} is in use by another request")
         if not self._link.is_open:
             await self.open()
-        loop = self._loop()  # once a batch: each time costs a call of the kernel
-        batch = _Batch(requests, terms, loop, loop.create_future(), [None] * len(requests))
-        self._batch, self.slowest_s, self._asked_s = batch, 0.0, loop.time()
+        batch = self._new_batch(requests, terms)
         try:
             self._go_on(batch)
             await batch.done
         finally:
-            for waiting in batch.waiting.values():
-                self._owed(waiting)
-            self._batch = None
-            self._deadlines.forget(self._wake)
-            if self._resume is not None:
-                self._resume.cancel()
-                self._resume = None
+            self._end(batch)
         return batch.outcomes
+
+    def ask_soon(self, requests: Sequence[Request], terms: Terms, ended: Callable[[Outcomes], None]) -> None:
+        """The same without a task: `ended` is called with the outcomes. Only while `is_free`."""
+        batch, begun = self._new_batch(requests, terms), False
+        batch.done.add_done_callback(partial(self._ended, batch, ended))
+        try:
+            self._go_on(batch)
+            begun = True
+        finally:
+            if not begun:
+                self._end(batch)
+
+    def _ended(self, batch: _Batch, ended: Callable[[Outcomes], None], _: asyncio.Future[None]) -> None:
+        self._end(batch)
+        ended(batch.outcomes)
+
+    def _new_batch(self, requests: Sequence[Request], terms: Terms) -> _Batch:
+        loop = self._loop()  # once a batch: each time costs a call of the kernel
+        batch = _Batch(requests, terms, loop, loop.create_future(), [None] * len(requests))
+        self._batch, self.slowest_s, self._asked_s = batch, 0.0, loop.time()
+        return batch
+
+    def _end(self, batch: _Batch) -> None:
+        for waiting in batch.waiting.values():
+            self._owed(waiting)
+        self._batch = None
+        self._deadlines.forget(self._wake)
+        if self._resume is not None:
+            self._resume.cancel()
+            self._resume = None
 
     @override
     def lost(self, why: str) -> None:

@@ -8,14 +8,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from protocols.driver import Driver, GiveWay, Reading, Traffic
-from protocols.drivers.modbus.client import ModbusClient, Terms
+from protocols.driver import Driver, GiveWay, Reading, Rest, Traffic
+from protocols.drivers.modbus.client import ModbusClient, Outcomes, Terms
 from protocols.drivers.modbus.codec import modbus_address
 from protocols.drivers.modbus.narrow import Narrowed, narrow
 from protocols.drivers.modbus.pdu import (
@@ -120,13 +121,42 @@ class ModbusDriver(Driver):
     @override
     async def read(self, points: Sequence[PointSpec]) -> Reading:
         plan = self._plan(points)
-        alive = self._silent == 0
-        outcomes = await self._ask(plan.requests, silences=2 if alive and len(plan.requests) > 1 else 1)
-        if _ONLY_BYTES.issuperset(map(type, outcomes)):
-            if plan.omitted:
-                await self._recheck(plan)
-            return plan.decode(outcomes)
-        return await self._read_with_faults(plan, outcomes)
+        return await self._decoded(plan, await self._ask(plan.requests, self._silences(plan)))
+
+    def begin_read(self, points: Sequence[PointSpec], ended: Callable[[Reading | Rest], None]) -> bool:
+        """See `Prompt`; a connection, a plan or a re-check of what was refused is a matter of a task."""
+        known = self._plans.get(id(points))
+        if known is None or known[0] is not points or known[1].omitted or not self._client.is_free:
+            return False
+        plan, terms = known[1], self._terms_now(self._silences(known[1]))
+        self._silent += 1
+        self._client.ask_soon(plan.requests, terms, partial(self._ended, plan, terms, ended))
+        return True
+
+    def _ended(
+        self, plan: ReadPlan, terms: Terms, ended: Callable[[Reading | Rest], None], outcomes: Outcomes
+    ) -> None:
+        answer: Reading | Rest = partial(self._read_on, plan, terms, outcomes)
+        try:
+            if _all_answered(outcomes):
+                self._note_heard()
+                answer = plan.decode(outcomes)
+        finally:
+            ended(answer)
+
+    async def _read_on(self, plan: ReadPlan, terms: Terms, outcomes: Outcomes) -> Reading:
+        return await self._decoded(plan, await self._completed(plan.requests, terms, outcomes))
+
+    async def _decoded(self, plan: ReadPlan, outcomes: Outcomes) -> Reading:
+        if not _all_answered(outcomes):
+            return await self._read_with_faults(plan, outcomes)
+        if plan.omitted:
+            await self._recheck(plan)
+        return plan.decode(outcomes)
+
+    def _silences(self, plan: ReadPlan) -> int:
+        """Unanswered requests after which the rest is not asked; one more of a unit that answered last."""
+        return 2 if self._silent == 0 and len(plan.requests) > 1 else 1
 
     @override
     async def write(self, point: PointSpec, value: float | None) -> None:
@@ -204,19 +234,26 @@ class ModbusDriver(Driver):
             return outcome
         raise outcome or DeviceUnreachableError("was not asked", unit=request.unit)
 
-    async def _ask(self, requests: Sequence[Request], silences: int = 1) -> list[Outcome | None]:
+    async def _ask(self, requests: Sequence[Request], silences: int = 1) -> Outcomes:
         """Ask all of them, giving way in between; the unit's patience follows its own habits."""
-        line, terms = self._line, self._terms_now(silences)
+        terms = self._terms_now(silences)
         self._silent += 1  # also when this is cancelled
-        outcomes = await self._client.ask(requests, terms)
+        return await self._completed(requests, terms, await self._client.ask(requests, terms))
+
+    async def _completed(self, requests: Sequence[Request], terms: Terms, outcomes: Outcomes) -> Outcomes:
+        """Let urgent ones go first where the client gave way, and ask what is left."""
+        line = self._line
         while line is not None and None in outcomes:
             await line.give_way()
             done = outcomes.index(None)
             outcomes[done:] = await self._client.ask(requests[done:], terms)
-        if _heard(outcomes):
-            self._silent = 0
-            self._slowest_s = max(self._client.slowest_s, self._slowest_s * _FORGET)
+        if not outcomes or not all(isinstance(outcome, DeviceUnreachableError) for outcome in outcomes):
+            self._note_heard()
         return outcomes
+
+    def _note_heard(self) -> None:
+        self._silent = 0
+        self._slowest_s = max(self._client.slowest_s, self._slowest_s * _FORGET)
 
     def _terms_now(self, silences: int) -> Terms:
         terms, patience_s = self._terms, self._patience_s()
@@ -306,11 +343,8 @@ class ModbusDriver(Driver):
         return raw - 0x10000 if raw > _NOT_A_FACTOR else raw
 
 
-def _heard(outcomes: Sequence[Outcome | None]) -> bool:
-    """Whether the unit said anything, if only that it refuses; true where it was asked nothing."""
-    if _ONLY_BYTES.issuperset(map(type, outcomes)):
-        return True
-    return not all(isinstance(outcome, DeviceUnreachableError) for outcome in outcomes)
+def _all_answered(outcomes: Sequence[Outcome | None]) -> bool:
+    return _ONLY_BYTES.issuperset(map(type, outcomes))
 
 
 def cover_span(spans: Sequence[Span]) -> Span:

@@ -15,8 +15,9 @@ from pymodbus.simulator import SimData, SimDevice
 
 from edge_agent.drivers import make_drivers
 from edge_agent.image import Image
-from edge_agent.lines import Breaker, Lines, Turns, line_key
+from edge_agent.lines import Breaker, Lines, line_key
 from edge_agent.poll import Poller, poll_groups
+from edge_agent.turns import Turns
 from protocols.device import EdgeDevices
 from protocols.errors import DeviceUnreachableError
 from protocols.frame import Frame

@@ -13,7 +13,8 @@ import pytest
 from bacpypes3.apdu import APDU, AbortPDU, RejectPDU
 from bacpypes3.app import Application
 
-from edge_agent.lines import Turns, line_key
+from edge_agent.lines import line_key
+from edge_agent.turns import Turns
 from protocols.config import Text
 from protocols.device import Device, EdgeDevices
 from protocols.drivers.bacnet import polls
