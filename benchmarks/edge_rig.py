@@ -102,7 +102,7 @@ class CountingHub:
         self._ranges[journal].add(seq)
         lane = headers.get(LANE_HEADER, "")
         self.order[lane, journal].append(seq)
-        if message.subject.startswith("rcpt."):
+        if subjects.as_sent(message.subject).startswith("rcpt."):
             self.receipts[key] = message.data
             return journal
         bundle = decode_bundle(message.data)

@@ -22,6 +22,7 @@ from typing_extensions import override
 from benchmarks.edge_rig import CountingHub, Rig, rig
 from benchmarks.peer_tools import find_tool, need_tool
 from edge_agent.poll import poll_groups
+from protocols import subjects
 from protocols.errors import ContractError
 from protocols.frame import decode_bundle
 from runtime.children import free_port
@@ -91,7 +92,7 @@ class _Checker(CountingHub):
 
     @override
     def take(self, message: Msg) -> str:
-        if not message.subject.startswith("rcpt."):
+        if not subjects.as_sent(message.subject).startswith("rcpt."):
             self._look(message)
         return CountingHub.take(self, message)
 

@@ -12,6 +12,8 @@ down   cmd.<edge>                 commands                     stream CMD (memor
 both   ask.<edge>                 read-only request and reply  no stream
 hub    evt.<site>.<kind>          what the hub's roles tell each other: values, plan, command, leader
        $KV.LEADER.<site>          which hub leads, by compare-and-set bucket LEADER
+       $KV.INGEST.<site>          who takes in which partition         bucket INGEST
+in     in.<partition>.tel.…       the stream TEL keeps its messages by partitions of edges (docs/adr/0027)
 edge   $KV.EDGES.edge_<edge>      which agent is the edge's, by the same   bucket EDGES
 
 """
@@ -24,6 +26,7 @@ STREAM_TELEMETRY: Final = "TEL"
 STREAM_CATALOGUE: Final = "CAT"
 STREAM_COMMAND: Final = "CMD"
 BUCKET_LEADER: Final = "LEADER"
+BUCKET_INGEST: Final = "INGEST"
 BUCKET_EDGES: Final = "EDGES"
 
 STREAM_SUBJECTS: Final[dict[str, tuple[str, ...]]] = {
@@ -31,6 +34,31 @@ STREAM_SUBJECTS: Final[dict[str, tuple[str, ...]]] = {
     STREAM_CATALOGUE: ("cat.*.*",),
     STREAM_COMMAND: ("cmd.*",),
 }
+
+
+PARTITIONS: Final = 16
+"""Parts of the edges, by a hash of the edge's id that the bus server makes; fixed for good."""
+
+STORED_FROM: Final = "*.*.*"
+STORED_AS: Final = f"in.{{{{partition({PARTITIONS},2)}}}}." + ".".join(
+    f"{{{{wildcard({at})}}}}" for at in (1, 2, 3)
+)
+"""How the server turns the subject of a row into the one the stream keeps it under."""
+
+
+def partition(number: int) -> str:
+    """All rows of one partition, as the stream keeps them."""
+    return f"in.{number}.>"
+
+
+def as_sent(stored: str) -> str:
+    """The subject a row was sent to.
+
+    Example:
+        >>> as_sent("in.7.tel.edge1.ab"), as_sent("tel.edge1.ab")
+        ('tel.edge1.ab', 'tel.edge1.ab')
+    """
+    return stored.split(".", 2)[2] if stored.startswith("in.") else stored
 
 
 def telemetry(edge: str, journal: str) -> str:

@@ -17,12 +17,22 @@ from typing import Final, Literal
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+    SubjectTransform,
+)
 from nats.js.errors import APIError, NotFoundError
 
 from protocols.errors import BusError, ConfigError
 from protocols.subjects import (
     BUCKET_EDGES,
+    STORED_AS,
+    STORED_FROM,
     STREAM_CATALOGUE,
     STREAM_COMMAND,
     STREAM_SUBJECTS,
@@ -182,6 +192,7 @@ def stream_configs() -> tuple[StreamConfig, ...]:
             deny_delete=True,
             deny_purge=True,
             duplicate_window=_DUPLICATE_WINDOW_S,
+            subject_transform=SubjectTransform(src=STORED_FROM, dest=STORED_AS),
         ),
         StreamConfig(
             name=STREAM_CATALOGUE,

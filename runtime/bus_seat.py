@@ -1,4 +1,4 @@
-"""One small record on the bus that is changed by compare-and-set: where hubs of a site agree who leads.
+"""A small record on the bus, changed by compare-and-set: where processes of a site agree on who does what.
 
 The record is a key of a bucket in file storage. It has to outlive a restart of the bus: in memory it would be
 lost there, and every hub would find the seat free at the same moment.
@@ -19,7 +19,8 @@ from protocols.errors import BusError
 from protocols.subjects import BUCKET_LEADER
 
 _BUCKET_BYTES: Final = 262_144
-_RECORD_BYTES: Final = 1024
+RECORD_BYTES: Final = 1024
+"""Largest record of who leads. [B]"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +34,14 @@ class SeatRecord:
 class Seat:
     """The record of one site."""
 
-    def __init__(self, bus: Client, site: str, timeout_s: float) -> None:
-        """Speak over `bus`; every question is given up after `timeout_s`. [s]."""
+    def __init__(
+        self, bus: Client, site: str, timeout_s: float, bucket: str = BUCKET_LEADER, most: int = RECORD_BYTES
+    ) -> None:
+        """Speak over `bus`; every question is given up after `timeout_s` [s]; `most` bounds a record [B]."""
         self._js = bus.jetstream(timeout=timeout_s)
         self._site = site
-        self._bucket = KeyValue(
-            BUCKET_LEADER, f"KV_{BUCKET_LEADER}", f"$KV.{BUCKET_LEADER}.", self._js, direct=False
-        )
+        self._name, self._most = bucket, most
+        self._bucket = KeyValue(bucket, f"KV_{bucket}", f"$KV.{bucket}.", self._js, direct=False)
 
     async def read(self) -> SeatRecord | None:
         """The record by the word of the stream's leader; None where there is none, or no bucket.
@@ -52,7 +54,7 @@ class Seat:
         except KeyNotFoundError:
             return None
         except (APIError, NatsError, TimeoutError) as error:
-            raise BusError(f"who leads {self._site} cannot be read: {error}") from error
+            raise BusError(f"the record {self._name} of {self._site} cannot be read: {error}") from error
         return SeatRecord(entry.revision or 0, entry.value or b"")
 
     async def write(self, body: bytes, last: int) -> int | None:
@@ -72,15 +74,15 @@ class Seat:
         except KeyWrongLastSequenceError:
             return None
         except (APIError, NatsError, TimeoutError) as error:
-            raise BusError(f"who leads {self._site} cannot be written: {error}") from error
+            raise BusError(f"the record {self._name} of {self._site} cannot be written: {error}") from error
 
     async def _make(self) -> None:
         await self._js.create_key_value(
             KeyValueConfig(
-                bucket=BUCKET_LEADER,
+                bucket=self._name,
                 history=1,
                 storage=StorageType.FILE,
-                max_bytes=_BUCKET_BYTES,
-                max_value_size=_RECORD_BYTES,
+                max_bytes=max(_BUCKET_BYTES, 4 * self._most),
+                max_value_size=self._most,
             )
         )

@@ -1,8 +1,7 @@
-"""Heartbeats of the edges: the newest one is kept in the store and handed on at once."""
+"""Heartbeats of the edges: each worker learns of clocks by them; the one on duty keeps and hands them on."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from functools import partial
 from typing import Final
@@ -34,17 +33,27 @@ class Beats:
         self._site = site
         self._newest: dict[str, tuple[int, bytes]] = {}
         self._others: dict[str, str] = {}
+        self._on_duty = False
 
     async def run(self) -> None:
-        """Listen and keep until cancelled."""
+        """Listen until cancelled."""
         subscription = await self._bus.subscribe(heartbeat("*"), pending_msgs_limit=_QUEUE)
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._keep(), name="beats:keep")
-                async for message in subscription.messages:
-                    await self._hear(message)
+            async for message in subscription.messages:
+                await self._hear(message)
         finally:
             await subscription.unsubscribe()
+
+    async def keep(self) -> None:
+        """Be the one that keeps and hands on, until cancelled."""
+        self._on_duty = True
+        try:
+            async for _ in self._clock.ticks(_KEEP_S):
+                newest, self._newest = self._newest, {}
+                if newest:
+                    await self._news.with_store(partial(self._store.keep_heartbeats, newest))
+        finally:
+            self._on_duty = False
 
     async def _hear(self, message: Msg) -> None:
         beat = guarded_decode(decode_heartbeat, message.data, "heartbeat")
@@ -53,11 +62,14 @@ class Beats:
         if beat.edge != edge_of(message.subject) or beat.site != self._site:
             _log.warning("a heartbeat on %s says it is of %s/%s", message.subject, beat.site, beat.edge)
             return
+        if not beat.read_only:
+            self._clocks.hear(beat)
+        if not self._on_duty:
+            return
         if beat.read_only:
             self._twice(beat.edge, " ".join(trouble.detail for trouble in beat.troubles))
             await self._news.tell_heartbeat(beat, message.data)
             return
-        self._clocks.hear(beat)
         self._newest[beat.edge] = (self._clock.now().wall_ns, message.data)
         await self._news.tell_heartbeat(beat, message.data)
 
@@ -66,9 +78,3 @@ class Beats:
         if self._others.get(edge) != words:
             self._others[edge] = words
             _log.error("a second agent says it is %s: %s", edge, words)
-
-    async def _keep(self) -> None:
-        async for _ in self._clock.ticks(_KEEP_S):
-            newest, self._newest = self._newest, {}
-            if newest:
-                await self._news.with_store(partial(self._store.keep_heartbeats, newest))

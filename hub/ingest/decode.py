@@ -11,7 +11,7 @@ from protocols.clock_note import decode_clock_note, is_clock_note
 from protocols.configuration import decode_configuration_report, is_configuration_report
 from protocols.frame import Bundle, Catalogue, Frame, decode_bundle
 from protocols.gap import decode_gap, is_gap
-from protocols.subjects import message_id
+from protocols.subjects import as_sent, message_id
 from runtime.supervise import guarded_decode
 
 _log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class Origin:
 
 
 def origin_of(subject: str, ident: str | None) -> Origin | None:
-    """Read `tel.<edge>.<journal>` and `<journal>:<seq>`; None when they do not fit together.
+    """Read `tel.<edge>.<journal>`, as sent or as kept, and `<journal>:<seq>`; None when they do not fit.
 
     Example:
         >>> origin_of("tel.edge1.ab", "ab:7")
@@ -42,7 +42,7 @@ def origin_of(subject: str, ident: str | None) -> Origin | None:
         >>> origin_of("tel.edge1.ab", "cd:7") is None
         True
     """
-    kind, _, rest = subject.partition(".")
+    kind, _, rest = as_sent(subject).partition(".")
     edge, _, journal = rest.partition(".")
     digits = (ident or "").rpartition(":")[2]
     if not (digits.isascii() and digits.isdigit() and len(digits) < 19):  # noqa: PLR2004  digits of 2**62

@@ -1,4 +1,4 @@
-"""The way of a bundle from the bus into the store: pull, decode, group commit, acknowledge, tell.
+"""The way of a bundle from the bus into the store: pull by partition, decode, commit, acknowledge, tell.
 
 A message is acknowledged only after its commit, so a kill at any moment loses nothing; what comes again is
 known by the committed ranges, so nothing is doubled.
@@ -6,6 +6,7 @@ known by the committed ranges, so nothing is doubled.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
@@ -17,21 +18,28 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.errors import Error as JetStreamError
+from nats.js.errors import NotFoundError
 
 from hub.ingest.clocks import Clocks
 from hub.ingest.decode import Origin, fits, origin_of, rejected, row_of
 from hub.ingest.news import News
 from hub.store.port import Received, SeriesStore
 from protocols.frame import Catalogue, decode_catalogue
-from protocols.subjects import STREAM_CATALOGUE, STREAM_TELEMETRY
+from protocols.subjects import STREAM_CATALOGUE, STREAM_SUBJECTS, STREAM_TELEMETRY, as_sent, partition
 from protocols.subjects import catalogue as catalogue_subject
 from runtime.bus import ensure_streams
-from runtime.supervise import guarded_decode
+from runtime.supervise import guarded_decode, stand_to_cancellation
 
 _log = logging.getLogger(__name__)
 
-DURABLE: Final = "ingest"
+_OLD_CONSUMER: Final = "ingest"
+"""Consumer of the version that had no partitions."""
+
 _BATCH: Final = 512
+_FETCH_BYTES: Final = 1_000_000
+_WAITING: Final = 4
+"""Groups that wait for the commit before them; with `_FETCH_BYTES` a bound of what is in memory."""
+
 _GROUP_S: Final = 0.03
 _RECEIPT_GROUP_S: Final = 0.002
 """Receipts are waited for by people: they only take along what is there already. [s]"""
@@ -42,7 +50,7 @@ _MOST_TRIES: Final = 120
 
 
 class Intake:
-    """Takes telemetry and receipts of all edges of a site."""
+    """Takes telemetry and receipts of the edges in the partitions it is given."""
 
     def __init__(self, bus: Client, store: SeriesStore, site: str, news: News, clocks: Clocks) -> None:
         self._js: JetStreamContext = bus.jetstream()
@@ -50,21 +58,54 @@ class Intake:
         self._site = site
         self._news = news
         self._clocks = clocks
+        self._groups: asyncio.Queue[list[Msg]] = asyncio.Queue(_WAITING)
 
-    async def run(self) -> None:
-        """Take in until cancelled; raises when the bus or the store fails, and can be run again."""
+    async def take_in(self, part: int) -> None:
+        """Fetch the rows of a part until cancelled; raises when the bus fails, and can be run again."""
         await ensure_streams(self._js)
-        config = ConsumerConfig(
-            ack_policy=AckPolicy.EXPLICIT, ack_wait=_ACK_WAIT_S, max_ack_pending=4 * _BATCH
-        )
-        pull = await self._js.pull_subscribe("", durable=DURABLE, stream=STREAM_TELEMETRY, config=config)
+        await self._forget_old_consumer()
+        consumer = await self._consumer(part)
+        for note in await self._news.with_store(self._store.clock_notes):
+            self._clocks.learn(note)  # another worker may have heard it
+        pull = await self._js.pull_subscribe_bind(consumer=consumer, stream=STREAM_TELEMETRY)
+        most = _BATCH
         try:
             while True:
-                messages = await _next_group(pull)
+                messages = await _next_group(pull, most)
+                stand_to_cancellation()
                 if messages:
-                    await self._take(messages)
+                    size = sum(len(message.data) for message in messages) // len(messages)
+                    most = min(max(_FETCH_BYTES // max(size, 1), 8), _BATCH)
+                    await self._groups.put(messages)
         finally:
             await pull.unsubscribe()
+
+    async def commit(self) -> None:
+        """Commit what was fetched until cancelled; raises when the store fails, and can be run again.
+
+        Groups of several parts that wait already go into one commit; what a failed commit held comes again.
+        """
+        while True:
+            messages = await self._groups.get()
+            while not self._groups.empty() and len(messages) < _BATCH:
+                messages = messages + self._groups.get_nowait()
+            await self._take(messages)
+            stand_to_cancellation()
+
+    async def _forget_old_consumer(self) -> None:
+        """Take the consumer of all away: a row belongs to one consumer of this stream."""
+        with contextlib.suppress(NotFoundError):
+            await self._js.delete_consumer(STREAM_TELEMETRY, _OLD_CONSUMER)
+
+    async def _consumer(self, part: int) -> str:
+        name = f"ingest_{part}"
+        filters = [partition(part - 1)] if part else list(STREAM_SUBJECTS[STREAM_TELEMETRY])
+        config = ConsumerConfig(
+            durable_name=name, filter_subjects=filters, ack_policy=AckPolicy.EXPLICIT, ack_wait=_ACK_WAIT_S,
+            max_ack_pending=4 * _BATCH,
+        )  # fmt: skip
+        await self._js.add_consumer(STREAM_TELEMETRY, config)
+        return name
 
     async def _take(self, messages: Sequence[Msg]) -> None:
         rows: list[Received] = []
@@ -122,13 +163,13 @@ class Intake:
         return found
 
 
-async def _next_group(pull: JetStreamContext.PullSubscription) -> list[Msg]:
-    """Wait for one message, then gather what comes within the group time; empty when none came."""
+async def _next_group(pull: JetStreamContext.PullSubscription, most: int) -> list[Msg]:
+    """Wait for one message, then gather up to `most` within the group time; empty when none came."""
     try:
         messages = await pull.fetch(1, timeout=_IDLE_S)
     except TimeoutError:
         return []
-    awaited = messages[0].subject.startswith("rcpt.")
+    awaited = as_sent(messages[0].subject).startswith("rcpt.")
     with contextlib.suppress(TimeoutError):
-        messages += await pull.fetch(_BATCH, timeout=_RECEIPT_GROUP_S if awaited else _GROUP_S)
+        messages += await pull.fetch(most, timeout=_RECEIPT_GROUP_S if awaited else _GROUP_S)
     return messages

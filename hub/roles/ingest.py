@@ -1,30 +1,44 @@
-"""The role that takes in: the only writer of `series.db`."""
+"""The role that takes in; any number of workers where the store takes it, one with the embedded store."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
 
 from nats.aio.client import Client
 
 from hub.database import create_engine, sessions_of
+from hub.health.figures import put_intake
+from hub.health.report import Reporter
 from hub.ingest.beats import Beats
 from hub.ingest.clocks import Clocks
 from hub.ingest.intake import Intake
 from hub.ingest.news import News
+from hub.ingest.sharing import DUTIES
+from hub.ingest.shift import Shift
 from hub.registry.delivery import Delivery
 from hub.roles.options import RoleOptions
 from hub.store.engine import open_store
 from hub.store.port import SeriesStore
+from protocols.clock import Clock
 from runtime.bus import connect
 from runtime.clock import SystemClock
+from runtime.one_thread import OneThread
 from runtime.supervise import Backoff, supervise
+
+_BACKOFF = Backoff(first_s=0.5, most_s=5.0)
+_BETWEEN_S: Final = 0.02
+"""Between two portions of upkeep: commits come first. [s]"""
+_IDLE_S: Final = 5.0
 
 
 async def run(options: RoleOptions) -> None:
     """Take in until cancelled; waits for the bus and says so once.
 
     Raises:
-        StoreError: `series.db` cannot be opened.
+        StoreError: The store cannot be opened, or has one writer, which is another process.
     """
     store = open_store(options.store_place, SystemClock())
     engine = create_engine(options.business_url)
@@ -32,7 +46,7 @@ async def run(options: RoleOptions) -> None:
         bus = await connect(options.login)
         delivery = Delivery(bus, sessions_of(engine), store, options.site, SystemClock())
         try:
-            await _work(bus, store, delivery, options.site)
+            await _work(bus, store, delivery, options)
         finally:
             await bus.close()
     finally:
@@ -40,13 +54,50 @@ async def run(options: RoleOptions) -> None:
         store.close()
 
 
-async def _work(bus: Client, store: SeriesStore, delivery: Delivery, site: str) -> None:
-    news = News(bus, store, site)
-    clocks = Clocks(SystemClock(), store.clock_notes())
-    intake = Intake(bus, store, site, news, clocks)
-    beats = Beats(bus, store, news, clocks, site)
-    backoff = Backoff(first_s=0.5, most_s=5.0)
+async def _work(bus: Client, store: SeriesStore, delivery: Delivery, options: RoleOptions) -> None:
+    clock = SystemClock()
+    news = News(bus, store, options.site)
+    clocks = Clocks(clock, store.clock_notes())
+    intake = Intake(bus, store, options.site, news, clocks)
+    parts = _Parts(intake, Beats(bus, store, news, clocks, options.site), delivery, store, clock)
+    shift = Shift(bus, options.site, clock, parts.work, alone=options.store_place.influx is None)
+    await shift.join()
+    collect = partial(put_intake, bus=bus, state=options.state)
+    reporter = Reporter("ingest", (bus, options.site), clock, news.meter, collect)
     async with asyncio.TaskGroup() as group:
-        group.create_task(supervise("ingest:intake", intake.run, backoff), name="intake")
-        group.create_task(supervise("ingest:beats", beats.run, backoff), name="beats")
-        group.create_task(supervise("registry:delivery", delivery.run, backoff), name="delivery")
+        group.create_task(supervise("ingest:commit", intake.commit, _BACKOFF), name="commit")
+        group.create_task(supervise("ingest:beats", parts.beats.run, _BACKOFF), name="beats")
+        group.create_task(supervise("ingest:shift", shift.run, _BACKOFF), name="shift")
+        group.create_task(supervise("ingest:report", reporter.run, _BACKOFF), name="report")
+
+
+async def _keep_up(store: SeriesStore, clock: Clock) -> None:
+    """Seal, roll up and merge in a thread of its own, so that no commit waits; runs until cancelled."""
+    thread = OneThread("upkeep")
+    while True:
+        more = await thread.call(store.upkeep)
+        await clock.sleep(_BETWEEN_S if more else _IDLE_S)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What a part is."""
+
+    intake: Intake
+    beats: Beats
+    delivery: Delivery
+    store: SeriesStore
+    clock: Clock
+
+    async def work(self, part: int) -> None:
+        """Work on a part until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            take_in = supervise(f"ingest:part{part}", partial(self.intake.take_in, part), _BACKOFF)
+            group.create_task(take_in, name=f"take:{part}")
+            if part == DUTIES:
+                for name, duty in (
+                    ("ingest:heartbeats", self.beats.keep),
+                    ("registry:delivery", self.delivery.run),
+                    ("store:upkeep", partial(_keep_up, self.store, self.clock)),
+                ):
+                    group.create_task(supervise(name, duty, _BACKOFF), name=name)

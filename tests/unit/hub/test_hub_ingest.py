@@ -241,6 +241,9 @@ async def test_a_second_agent_is_told_of_and_nothing_of_it_is_kept(bus: RunningB
         await hub.flush()
         twin = Heartbeat("edge1", "demo", 2, "b", 1, 1, 0, pending=1, journal="copy", read_only=True)
         true = Heartbeat("edge1", "demo", 1, "b", 1, 1, 0)
+        await edge.send_catalogue()
+        await edge.send(1)
+        await wait_for(lambda: reader.ranges("edge1", JOURNAL) == [(1, 1)])  # it is at work
         for beat in (true, twin):
             await edge.client.publish(subjects.heartbeat("edge1"), beat.encode())
             assert (await told.next_msg(timeout=5)).data == beat.encode()
