@@ -55,7 +55,7 @@ class InfluxServerProcess:
         executable: Its program.
         folder: Data and log.
         port: Port on loopback.
-        token: Token of everything, given at the first start.
+        token: Token of everything, given at the first start; at least 8 characters.
     """
 
     executable: Path
@@ -127,6 +127,10 @@ class InfluxServerProcess:
             return False
 
     def _set_up(self) -> None:
+        asked = f"{self.url}/api/v2/setup"
+        with urllib.request.urlopen(asked, timeout=10) as answer:  # noqa: S310  our own address
+            if not json.load(answer)["allowed"]:
+                return
         body = {
             "username": "ems",
             "password": self.token,
@@ -135,10 +139,11 @@ class InfluxServerProcess:
             "token": self.token,
         }
         request = urllib.request.Request(  # noqa: S310  our own address
-            f"{self.url}/api/v2/setup", json.dumps(body).encode(), {"Content-Type": "application/json"}
+            asked, json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
         try:
             urllib.request.urlopen(request, timeout=10).close()  # noqa: S310  our own address
         except urllib.error.HTTPError as error:
-            if error.code != 422:  # noqa: PLR2004  it was set up before
-                raise ConfigError(f"InfluxDB at {self.url} cannot be set up: {error}") from error
+            self.stop()
+            words = error.read().decode(errors="replace")
+            raise ConfigError(f"InfluxDB at {self.url} cannot be set up: {words}") from error
