@@ -30,6 +30,7 @@ from protocols.point import PointId
 from protocols.quality import Quality
 from runtime.bus import connect, ensure_streams, publish_row
 from runtime.children import free_port
+from runtime.clock import SystemClock
 from runtime.nats_server import RunningBus, running_bus
 
 S = 1_000_000_000
@@ -51,8 +52,8 @@ def options(bus: RunningBus, folder: Path) -> RoleOptions:
     return RoleOptions(folder, "demo", folder / "hub", bus.url, bus.config.keys, free_port())
 
 
-def payload(seq: int, value: float = 1.0) -> bytes:
-    at = Instant("b", seq * S, seq * S)
+def payload(seq: int, value: float = 1.0, from_ns: int = 0) -> bytes:
+    at = Instant("b", seq * S, from_ns + seq * S)
     frame = Frame(METER.hash(), at, np.array([value]), np.zeros(1, np.uint8))
     return encode_bundle(Bundle("edge1", JOURNAL, seq, seq * S, (frame,)))
 
@@ -68,12 +69,14 @@ class Edge:
 
     def __init__(self, client: Client) -> None:
         self.client = client
+        self.from_ns = 0
         self.js = client.jetstream()
 
     async def send(self, seq: int, value: float = 1.0, ident: str | None = None) -> None:
         """`ident` lets a row pass the bus's own filter for doubles, as it does after two minutes."""
         subject = subjects.telemetry("edge1", JOURNAL)
-        await publish_row(self.js, subject, payload(seq, value), ident or subjects.message_id(JOURNAL, seq))
+        body = payload(seq, value, self.from_ns)
+        await publish_row(self.js, subject, body, ident or subjects.message_id(JOURNAL, seq))
 
     async def send_catalogue(self) -> None:
         await self.js.publish(subjects.catalogue("edge1", METER.hash().hex()), METER.encode())
@@ -270,6 +273,7 @@ async def test_kill_9_in_the_middle_loses_and_doubles_nothing(bus: RunningBus, t
     )
     rows = 400
     async with an_edge(bus) as edge:
+        edge.from_ns = SystemClock().now().wall_ns - rows * S  # what is older than its retention goes
         await edge.send_catalogue()
         process = start(code)
         for seq in range(1, rows + 1):
