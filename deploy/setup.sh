@@ -10,7 +10,7 @@
 set -eu
 
 config=/etc/ems/config
-bus=/var/lib/ems/bus hub=/var/lib/ems/hub keys=/var/lib/ems/keys signing=/var/lib/ems/signing
+bus=/var/lib/ems/bus hub=/var/lib/ems/hub keys=${EMS_KEYS:-/var/lib/ems/keys} signing=/var/lib/ems/signing
 
 bus() {
     set -- --state "$bus" --keys "$keys" --listen "0.0.0.0:4222" --address "${EMS_BUS_ADDRESS:-bus:4222}"

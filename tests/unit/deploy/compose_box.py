@@ -32,6 +32,11 @@ SECRETS = "/run/secrets"
 _MOUNTED = "/dev", "/proc", "/sys"
 _PROGRAM = "opt/ems"
 _ENV = ("/usr/bin/env", "-i")
+_ASK = """
+import sys, urllib.request as u
+body = sys.argv[3].encode() if sys.argv[3:] else None
+print(u.urlopen(u.Request(sys.argv[1], body, {"Authorization": "Token " + sys.argv[2]})).read().decode())
+"""
 _POST = "import sys, urllib.request as u; u.urlopen(sys.argv[1], sys.stdin.buffer.read())"
 
 
@@ -83,6 +88,7 @@ class Box:
         self._folder = folder
         self._clock = SystemClock()
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._processes: dict[str, Process] = {}
         self.data = load(file, {})
         self.services = {name: Service(name, data) for name, data in self.data["services"].items()}
         self._net = subprocess.Popen(
@@ -98,7 +104,8 @@ class Box:
         """Start a service as the file says; `process` instead of the image's own for images of others."""
         service = self.services[name]
         script = self._folder / f"{name}-{number}.sh"
-        script.write_text(self._script(service, process or self._ours(service), f"{name}-{number}"))
+        made = self._processes[f"{name}-{number}"] = process or self._ours(service)
+        script.write_text(self._script(service, made, f"{name}-{number}"))
         with (self._folder / f"{name}-{number}.log").open("wb") as log:
             running = subprocess.Popen(
                 [NSENTER, self._network, "unshare", "--mount", "--propagation", "private", "sh", str(script)],
@@ -117,7 +124,7 @@ class Box:
     def healthy(self, name: str, wait_s: float, number: int = 1) -> float:
         """Wait until the health command of a service succeeds; gives after how many seconds."""
         begun_s = self._clock.mono_s()
-        while self.inside(name, self.services[name].health, number) != 0:
+        while self.inside(name, self.services[name].health, number).returncode != 0:
             running = self._running[f"{name}-{number}"]
             late = self._clock.mono_s() - begun_s > wait_s
             assert running.poll() is None, (
@@ -126,26 +133,37 @@ class Box:
             assert not late, f"{name} is not healthy after {wait_s} s:\n{self.said(name, number)}"
         return self._clock.mono_s() - begun_s
 
-    def inside(self, name: str, command: Sequence[str], number: int = 1) -> int:
-        """Run a command in the container of a service, as its user; gives the exit code."""
+    def inside(self, name: str, command: Sequence[str], number: int = 1) -> subprocess.CompletedProcess[str]:
+        """Run a command in the container of a service, as its user."""
         root = self._folder / f"root-{name}-{number}"
-        running = self._running[f"{name}-{number}"]
+        running, process = self._running[f"{name}-{number}"], self._processes[f"{name}-{number}"]
         service = self.services[name]
-        environment = {
-            **self._image.environment,
-            "PATH": f"/usr/lib/postgresql/15/bin:{self._image.environment['PATH']}",
-        }
         mounts = f"--mount=/proc/{running.pid}/ns/mnt"
         as_user = [*_as(service.data.get("user")), str(root), *_ENV]
-        variables = [f"{key}={value}" for key, value in environment.items()]
+        variables = [f"{key}={value}" for key, value in process.environment.items()]
         words = [NSENTER, self._network, mounts, *as_user, *variables, *command]
-        done = subprocess.run(words, capture_output=True, check=False, timeout=30)
-        return done.returncode
+        return subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
 
     def post(self, url: str, body: bytes) -> None:
         """Send a body from inside the network."""
         words = [NSENTER, self._network, sys.executable, "-c", _POST, url]
         subprocess.run(words, input=body, check=True, timeout=30)
+
+    def ask(self, url: str, token: str, body: str | None = None) -> str:
+        """An answer from inside the network, to the holder of a token of InfluxDB."""
+        words = [
+            NSENTER,
+            self._network,
+            sys.executable,
+            "-c",
+            _ASK,
+            url,
+            token,
+            *([] if body is None else [body]),
+        ]
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=30)
+        assert done.returncode == 0, done.stderr[-300:]
+        return done.stdout
 
     def said(self, name: str, number: int = 1) -> str:
         """What a service wrote."""
