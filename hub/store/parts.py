@@ -351,8 +351,9 @@ def _array(column: Array, kind: pa.DataType) -> pa.Array:
 
 
 def _numpy(column: pa.ChunkedArray, pieces: Sequence[slice]) -> Array:
-    if column.type == _TIME or column.type == pa.timestamp("ms", tz="UTC"):
-        column = column.cast(pa.int64()).fill_null(0)
+    if column.type == _TIME:
+        column = column.cast(pa.int64())
+        column = column.fill_null(0) if column.null_count else column
     elif pa.types.is_dictionary(column.type) or pa.types.is_string(column.type):
         column = column.cast(pa.string())
     whole: Array = column.to_numpy()

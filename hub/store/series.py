@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final as Constant
@@ -34,8 +34,6 @@ from protocols.point import PointId
 _log = logging.getLogger(__name__)
 
 HOLD_NS: Constant = int(HOLD_S * NS_PER_S)
-_APART_NS: Constant = 6 * 3_600 * NS_PER_S
-"""Samples of spans further apart than this are looked for one by one. [ns]"""
 _PLAIN: Constant = ("time", "value", "quality")
 _WINDOW: Constant = ("time", "integral", "covered_s", "low", "high", "first", "last", "worst")
 
@@ -195,20 +193,23 @@ class Series:
         groups: Sequence[Group],
         rest: dict[PointId, Spans],
     ) -> None:
-        """Make windows of samples where no rollup is."""
-        margin_ns = max((self.margin_ns(point) for point in rest), default=0)
-        for low, high in _clusters(rest.values()):
-            span = (low - HOLD_NS - margin_ns, high + margin_ns)
-            found: Pieces = defaultdict(list)
-            files = parts_of(connection, groups[0].shelf, RAW.name, *span)
-            self._read_parts(found, files, [key_of(point) for point in rest], _PLAIN)
-            self._read_frames(found, connection, groups, (list(rest), *span))
-            for point, spans in rest.items():
-                some = (spans.starts_ns >= low) & (spans.ends_ns <= high)
-                edges, wanted = cuts(Spans(spans.starts_ns[some], spans.ends_ns[some]))
-                raw = raw_of(found[key_of(point)], *span)
-                made = held(raw, self.marked(point, raw), edges, HOLD_NS)
-                parts[point].append(picked(made, wanted))
+        """Make windows of samples where no rollup is; each file that has some is read once."""
+        wanted = [spans for spans in rest.values() if len(spans.starts_ns)]
+        if not wanted:
+            return
+        around_ns = max(self.margin_ns(point) for point in rest)
+        low = min(int(spans.starts_ns[0]) for spans in wanted) - HOLD_NS - around_ns
+        high = max(int(spans.ends_ns[-1]) for spans in wanted) + around_ns
+        found: Pieces = defaultdict(list)
+        files = parts_of(connection, groups[0].shelf, RAW.name, low, high)
+        needed = [part for part in files if any(_near(spans, part, around_ns) for spans in wanted)]
+        self._read_parts(found, needed, [key_of(point) for point in rest], _PLAIN)
+        self._read_frames(found, connection, groups, (list(rest), low, high))
+        for point, spans in rest.items():
+            edges, there = cuts(spans)
+            stretches = _stretches(spans, around_ns)
+            raw = raw_of([_thinned(piece, stretches) for piece in found[key_of(point)]], low, high)
+            parts[point].append(picked(held(raw, self.marked(point, raw), edges, HOLD_NS), there))
 
     def _read_parts(
         self, found: Pieces, parts: Sequence[Part], keys: Sequence[str], names: Sequence[str]
@@ -280,15 +281,22 @@ def _among(known: TimeArray, starts: TimeArray) -> Array:
     return found
 
 
-def _clusters(spans: Iterable[Spans]) -> list[tuple[int, int]]:
-    """Stretches of time that hold all spans; between them is more than `_APART_NS`."""
-    pairs = sorted(
-        {(int(one.starts_ns[at]), int(one.ends_ns[at])) for one in spans for at in range(len(one.starts_ns))}
-    )
-    found: list[tuple[int, int]] = []
-    for low, high in pairs:
-        if found and low - found[-1][1] <= _APART_NS:
-            found[-1] = (found[-1][0], max(found[-1][1], high))
-        else:
-            found.append((low, high))
-    return found
+def _stretches(spans: Spans, around_ns: int) -> Spans:
+    """Where the samples are that stand in the spans, or that their rules look at; without overlap."""
+    lows, highs = spans.starts_ns - HOLD_NS - around_ns, spans.ends_ns + around_ns
+    fresh = np.append(True, lows[1:] > highs[:-1])[: len(lows)]
+    return Spans(lows[fresh], highs[np.append(fresh[1:], True)[: len(lows)]])
+
+
+def _thinned(piece: dict[str, Array], stretches: Spans) -> dict[str, Array]:
+    """The samples of a table that are in one of the stretches."""
+    lows = np.searchsorted(piece["time"], stretches.starts_ns // NS_PER_MS)
+    counts = np.searchsorted(piece["time"], stretches.ends_ns // NS_PER_MS + 1) - lows
+    at = np.arange(int(counts.sum())) + np.repeat(lows - (np.cumsum(counts) - counts), counts)
+    return {name: column[at] for name, column in piece.items()}
+
+
+def _near(spans: Spans, part: Part, around_ns: int) -> bool:
+    """Whether a file may have samples that stand in one of the spans, or that its rules look at."""
+    starts, ends = spans.starts_ns - HOLD_NS - around_ns, spans.ends_ns + around_ns
+    return bool(np.any((starts <= part.last_ns) & (ends > part.first_ns)))
