@@ -23,7 +23,7 @@ from nats.aio.msg import Msg
 
 from benchmarks.edge_rig import Rig, until
 from hub.command.desk import Desk
-from hub.command.orders import Fresh, Issuer, Out, Wish
+from hub.command.wishes import Fresh, Issuer, Out, Wish
 from protocols import subjects
 from protocols.command import Renewal
 from protocols.errors import BusError, ContractError

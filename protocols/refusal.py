@@ -42,6 +42,11 @@ class Refusal(StrEnum):
     LEASE_LIST = "lease_list"
 
 
+OF_ONE_COPY: Final = frozenset({Refusal.ADDRESSEE, Refusal.FENCED, Refusal.STALE_ECHO, Refusal.OUT_OF_ORDER})
+"""They say something of one copy of a message; another copy of the same command may be accepted."""
+ASKED_ANEW: Final = OF_ONE_COPY | {Refusal.QUOTA}
+"""They say nothing of what was asked: an open order is sent once more."""
+
 REFUSAL_TEXTS: Final[dict[Refusal, Text]] = {
     Refusal.SCHEMA: Text(
         en="The message does not follow the protocol version in use.", zh="报文不符合所用的协议版本。"

@@ -17,7 +17,7 @@ from hub.ledger.order_tables import OrderRow
 from hub.ledger.queries import code_text
 from hub.ledger.tables import CommandRow
 from protocols.config import Text
-from protocols.refusal import Refusal
+from protocols.refusal import ASKED_ANEW, Refusal
 
 _TEXTS: Final[Mapping[str, Text]] = {
     "asked": Text(en="Written down; not sent yet.", zh="已记录,尚未发出。"),
@@ -50,8 +50,6 @@ _NOT_ALL: Final = Text(en="Not every edge has done it yet.", zh="尚有网关未
 _UNDOING: Final = frozenset({"resume", "lift", "opt_in"})
 _TAKING: Final = frozenset({"stop", "lock_out", "opt_out"})
 """Acts that are sent until every edge has answered, so that no answer is no end."""
-_ANEW: Final = frozenset({"addressee", "fenced", "stale_echo", "out_of_order", "quota"})
-"""Refusals after which an open order is sent once more; where it is not, the order ends."""
 _GONE: Final = frozenset({"superseded", "overridden", "expired", "released"})
 _RANK: Final[Mapping[str, int]] = {
     "issued": 0, "received": 1, "scheduled": 1, "written": 2, "verified": 3, "mismatch": 2,
@@ -139,7 +137,7 @@ def _under_way(kind: str, commands: Sequence[CommandRow]) -> tuple[OrderState, s
 def _goes_on(kind: str, command: CommandRow) -> bool:
     """Whether the order is still sent although this command of it came to nothing."""
     nothing = kind in _UNDOING and command.code == Refusal.SELECTION  # another edge may have something
-    return nothing or command.code in _ANEW or (kind in _TAKING and command.code == NO_ANSWER)
+    return nothing or command.code in ASKED_ANEW or (kind in _TAKING and command.code == NO_ANSWER)
 
 
 def _ended(row: OrderRow, commands: Sequence[CommandRow]) -> tuple[OrderState, str | None]:

@@ -16,9 +16,9 @@ from typing import Final
 
 from hub.command.drafting import Drafter
 from hub.command.errands import RESEND_S, UNDERWAY_S, Errands, is_given_up
-from hub.command.orders import PLANNER, Again, Errand, Fresh, Held, Issuer, Out, Place, Wish, pause_s
 from hub.command.renewals import Renewals
 from hub.command.standing import Pace, Standing
+from hub.command.wishes import PLANNER, Again, Errand, Fresh, Held, Issuer, Out, Place, Wish, pause_s
 from hub.ledger.moves import of_one_copy
 from protocols.command import Command, CommandKind, Level, Renewal
 from protocols.heartbeat import Heartbeat

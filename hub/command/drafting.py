@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final
 
-from hub.command.orders import Errand, Issuer, Wish
+from hub.command.wishes import Errand, Issuer, Wish
 from protocols.command import VERSION, Command, CommandKind, Echo, Level, Renewal, lease_list_hash
 from protocols.heartbeat import Heartbeat
 from protocols.point import parse_point

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from hub.command.drafting import Drafter
-from hub.command.orders import Again, Errand, Fresh, Held, Out, Place
+from hub.command.wishes import Again, Errand, Fresh, Held, Out, Place
 from hub.ledger.moves import of_one_copy
 from protocols.command import Command, CommandKind, Level
 from protocols.heartbeat import Heartbeat

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from hub.command.desk import Desk
 from hub.command.leader import Leader
-from hub.command.orders import Again, Fresh, Issuer, Out, Wish
+from hub.command.wishes import Again, Fresh, Issuer, Out, Wish
 from hub.ledger import book, orders
 from hub.ledger.moves import NO_ANSWER, OVER
 from protocols import subjects

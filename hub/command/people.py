@@ -14,8 +14,8 @@ from typing import Final
 
 from hub.command.desk import ECHO_MAX_S, Desk
 from hub.command.errands import MOST_SENDS
-from hub.command.orders import is_passing
 from hub.command.policy import MAY_COMMAND, Known, edges_of, refusal
+from hub.command.wishes import is_passing
 from hub.command.work import Work, end_s, errand_of, wish_of
 from hub.ledger.moves import ISSUED, NO_ANSWER, OVER, REFUSED, VERIFIED, of_one_copy
 from hub.ledger.orders import ENDED, Change, Order

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from hub.command.orders import Held
+from hub.command.wishes import Held
 
 RENEW_S: Final = 3.0
 _EARLY_S: Final = 0.6

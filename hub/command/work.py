@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Final
 
-from hub.command.orders import Errand, Wish
 from hub.command.policy import HOLDING, LASTING
+from hub.command.wishes import Errand, Wish
 from hub.ledger.orders import Order
 from hub.registry.writable import Writable
 from protocols.command import CommandKind, Level

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from typing import Final
 
-from hub.command.orders import Wish
+from hub.command.wishes import Wish
 from hub.dispatch import core
 from hub.dispatch.report import row_of
 from hub.dispatch.site import DispatchSite

@@ -27,7 +27,7 @@ from protocols.receipt import (
     Verified,
     kind_of,
 )
-from protocols.refusal import Refusal
+from protocols.refusal import OF_ONE_COPY
 
 ISSUED: Final = "issued"
 REFUSED: Final = "refused"
@@ -44,9 +44,6 @@ _DONE_AT_ONCE: Final = frozenset(
     }
 )
 """Kinds without a lease of their own: `released` says that they are done."""
-
-_OF_ONE_COPY: Final = frozenset({Refusal.ADDRESSEE, Refusal.FENCED, Refusal.STALE_ECHO, Refusal.OUT_OF_ORDER})
-"""Refusals that say something of one copy of a message; another copy of the same command may be accepted."""
 
 _PROVISIONAL: Final = frozenset({NO_ANSWER, "mismatch"})
 _RANK: Final = {
@@ -80,14 +77,14 @@ class Standing:
 
 def of_one_copy(receipt: Receipt) -> bool:
     """Whether it only says that this copy came too late or to the wrong run, and nothing of the command."""
-    return isinstance(receipt, Refused) and receipt.code in _OF_ONE_COPY
+    return isinstance(receipt, Refused) and receipt.code in OF_ONE_COPY
 
 
 def moved(now: Standing, kind: str, receipt: Receipt) -> Standing:
     """The standing after a receipt; `kind` is the command's."""
     if of_one_copy(receipt) and now.state not in {ISSUED, REFUSED, FAILED}:
         return now  # another copy was accepted
-    if now.state == REFUSED and now.code in _OF_ONE_COPY and not isinstance(receipt, Refused):
+    if now.state == REFUSED and now.code in OF_ONE_COPY and not isinstance(receipt, Refused):
         now = Standing(ISSUED)
     name = kind_of(receipt)
     state = name if _RANK[name] >= _RANK[now.state] else now.state

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from benchmarks.edge_orders import point
-from hub.command.orders import Wish
+from hub.command.wishes import Wish
 from hub.database import embedded_url, upgrade
 from hub.roles import dispatch, ingest
 from hub.roles.options import RoleOptions

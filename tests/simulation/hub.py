@@ -15,7 +15,7 @@ from sqlalchemy import Engine, select
 from hub.command.issuer import CommandIssuer
 from hub.command.leader import Company, Leader
 from hub.command.order_service import OrderService
-from hub.command.orders import Wish
+from hub.command.wishes import Wish
 from hub.ledger import book
 from hub.ledger.tables import CommandRow
 from hub.registry.writable import Writables

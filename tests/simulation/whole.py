@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from edge_agent.gate import audit
 from hub.command import leader
-from hub.command.orders import Wish
+from hub.command.wishes import Wish
 from hub.ledger.moves import ISSUED, Standing, moved
 from hub.ledger.tables import CommandRow
 from protocols.receipt import TERMINAL, Receipt, Received, Refused, Verified, encode_receipt, kind_of

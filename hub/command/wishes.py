@@ -1,4 +1,4 @@
-"""The small values the desk works with."""
+"""What a desk is asked for, what it holds and what it sends."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 from protocols.command import Command, CommandKind, Level, Renewal
 from protocols.receipt import Mismatch, Overridden, Receipt, Refused, Released
-from protocols.refusal import Refusal
+from protocols.refusal import ASKED_ANEW, Refusal
 
 _SOON_S: Final = 2.0
 _LATER_S: Final = 60.0
@@ -15,16 +15,6 @@ _OVERRIDDEN_S: Final = 900.0
 """Whoever took the point over is left alone this long. [s]"""
 _ENDING_S: Final = 10.0
 """An edge that releases by itself is about to end; when it is back its heartbeats say so. [s]"""
-_PASSING: Final = frozenset(
-    {
-        Refusal.STALE_ECHO,
-        Refusal.OUT_OF_ORDER,
-        Refusal.ADDRESSEE,
-        Refusal.FENCED,
-        Refusal.BAD_INPUT,
-        Refusal.QUOTA,
-    }
-)
 
 
 Place = tuple[str, Level]
@@ -187,7 +177,7 @@ Out = Fresh | Again | Renewal
 
 def is_passing(receipt: Receipt) -> bool:
     """Whether a refusal says nothing of the order, so that a new one may be taken a moment later."""
-    return isinstance(receipt, Refused) and receipt.code in _PASSING - {Refusal.BAD_INPUT}
+    return isinstance(receipt, Refused) and receipt.code in ASKED_ANEW
 
 
 def pause_s(receipt: Receipt, *, told: bool = False) -> float:
@@ -198,7 +188,7 @@ def pause_s(receipt: Receipt, *, told: bool = False) -> float:
     if isinstance(receipt, Overridden):
         return _SOON_S if told else _OVERRIDDEN_S
     if isinstance(receipt, Refused):
-        return _SOON_S if receipt.code in _PASSING else _LATER_S
+        return _SOON_S if receipt.code in ASKED_ANEW | {Refusal.BAD_INPUT} else _LATER_S
     if isinstance(receipt, Released):
         return _ENDING_S
     return _LATER_S if isinstance(receipt, Mismatch) else 0.0
