@@ -18,6 +18,7 @@ from hub.api import (
     join_routes,
     order_routes,
     problems,
+    series_routes,
     site_routes,
 )
 from hub.api.deps import ApiDeps
@@ -63,6 +64,7 @@ def _with_routes() -> FastAPI:
     app.include_router(health_routes.router, prefix=_PREFIX)
     app.include_router(health_routes.figures)
     app.include_router(site_routes.router, prefix=_PREFIX)
+    app.include_router(series_routes.router, prefix=_PREFIX)
     app.include_router(edge_routes.router, prefix=_PREFIX)
     app.include_router(order_routes.router, prefix=_PREFIX)
     app.include_router(audit_routes.router, prefix=_PREFIX)

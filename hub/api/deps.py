@@ -22,8 +22,10 @@ from hub.database import Sessions
 from hub.health.book import RoleBook
 from hub.registry.site import Registry
 from hub.store.port import SeriesReader
+from hub.values.site import SiteValues
 from protocols.clock import Clock
 from protocols.errors import NotSignedInError, StoreError
+from protocols.point import PointId
 
 _T = TypeVar("_T")
 _BEARER: Final = HTTPBearer(auto_error=False, scheme_name="bearer")
@@ -45,6 +47,8 @@ class ApiDeps:
         metrics_token: Who shows it may read the figures from elsewhere; empty: nobody may.
         config_version: Configuration this hub goes by; 0: a folder that was never accepted.
         roles: What the other roles tell of themselves.
+        values: What the site declares about its values.
+        units: Unit of every point, measured and virtual.
     """
 
     registry: Registry
@@ -58,9 +62,13 @@ class ApiDeps:
     metrics_token: str = ""
     config_version: int = 0
     roles: RoleBook = field(init=False)
+    values: SiteValues = field(default_factory=SiteValues)
+    units: dict[PointId, str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.roles = RoleBook(self.clock)
+        self.units = {point: spec.unit for point, spec in self.registry.points.items()}
+        self.units |= {point: one.declared.unit for point, one in self.values.virtual.items()}
 
     async def ask_series(self, work: Callable[[SeriesReader], _T]) -> _T:
         """Read the series store in a thread.

@@ -21,6 +21,7 @@ from hub.health.report import KIND
 from hub.ledger.orders import open_orders
 from hub.ledger.queries import latest_plan
 from hub.store.port import LastValue
+from hub.values.live import LiveVirtual
 from protocols.ask import Question, decode_answer
 from protocols.holder import Holder, decode_holders, read_holders
 from protocols.subjects import ask, edge_of, event, holders
@@ -45,6 +46,7 @@ class Feed:
         self._orders: dict[str, Order] = {}
         self._old: set[str] = set()
         self._plan: str | None = None
+        self._virtual = LiveVirtual(deps.values)
 
     async def follow_bus(self, login: BusLogin) -> None:
         """Hand on what the other roles tell, until cancelled; waits for the bus as long as it takes."""
@@ -107,6 +109,7 @@ class Feed:
         elif kind == "values":
             rows = guarded_decode(_rows, message.data, "values") or []
             now_ns = self._deps.clock.now().wall_ns
+            rows += self._virtual.hear(rows)
             self._live.tell_values([value_of(point, last, now_ns) for point, last in rows])
         elif kind in {"command", "plan", "order"}:
             self._nudged.set()

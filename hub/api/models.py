@@ -154,7 +154,7 @@ class Point(Config):
     """Symbol."""
 
     kind: str
-    """measurement, counter, state or setpoint."""
+    """measurement, counter, state, setpoint or virtual."""
 
     label: Text
     """What people call it."""
@@ -167,6 +167,12 @@ class Point(Config):
 
     stale_after_s: Number
     """Age from which on a value is not the present one; longer where it is reported by exception. [s]"""
+
+    expression: str | None = None
+    """How a virtual point is calculated; None for a measured one."""
+
+    inputs: list[str] = Field(default_factory=list)
+    """Measured points it is calculated from, `site/device/point`."""
 
 
 class Value(Config):
@@ -192,56 +198,6 @@ class Value(Config):
 
     source_time: datetime | None
     """What the device itself told, right or wrong; None where it tells no times."""
-
-
-class Samples(Config):
-    """Samples of a point as they came, sorted by time."""
-
-    point: str
-    """`site/device/point`."""
-
-    unit: str
-    """Symbol."""
-
-    times: list[datetime]
-    """When they were so."""
-
-    values: list[Number | None]
-    """None where the quality is bad. [unit]"""
-
-    qualities: list[int]
-    """Codes of the quality."""
-
-    source_times: list[datetime | None]
-    """What the device itself told, right or wrong; None where it told no time."""
-
-
-class History(Config):
-    """Time-weighted windows of a point; None where nothing is covered."""
-
-    point: str
-    """`site/device/point`."""
-
-    unit: str
-    """Symbol."""
-
-    window_s: int
-    """Length of a window. [s]"""
-
-    times: list[datetime]
-    """Starts of the windows."""
-
-    mean: list[Number | None]
-    """Time-weighted mean. [unit]"""
-
-    min: list[Number | None]
-    """Lowest held value. [unit]"""
-
-    max: list[Number | None]
-    """Highest held value. [unit]"""
-
-    completeness_pct: Number
-    """Covered part of the whole range. [%]"""
 
 
 class PlanSeries(Config):

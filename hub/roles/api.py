@@ -25,6 +25,8 @@ from hub.registry.site import load_registry
 from hub.registry.writable import load_writables
 from hub.roles.options import RoleOptions
 from hub.store.engine import open_reader
+from hub.values.cleaning import RuleMarker
+from hub.values.load import known_points, load_values
 from runtime.clock import SystemClock
 from runtime.supervise import Backoff, supervise
 
@@ -40,14 +42,15 @@ async def run(options: RoleOptions) -> None:
     clock = SystemClock()
     registry = load_registry(options.config, options.site)
     writables = load_writables(options.config, registry)
-    reader = open_reader(options.store_place)
+    values = load_values(options.config, options.site, known_points(registry))
+    reader = open_reader(options.store_place, RuleMarker(values.cleaning))
     engine = create_engine(options.business_url)
     sessions = sessions_of(engine)
     edges = EdgeWatch(registry.site.edges, clock)
     edges.seed(await asyncio.to_thread(reader.heartbeats))
     auth = Auth(sessions, open_tokens(options.state, clock), clock)
     control = control_of(options.site, writables, edges, clock)
-    deps = ApiDeps(registry, reader, sessions, auth, edges, clock, control)
+    deps = ApiDeps(registry, reader, sessions, auth, edges, clock, control, values=values)
     deps.metrics_token = open_token(options.state)
     deps.config_version = version_of_folder(options.config)
     live = LiveHub(deps)

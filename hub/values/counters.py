@@ -76,6 +76,12 @@ class Consumption:
     covered_s: FloatArray
     events: tuple[Event, ...]
 
+    @property
+    def total(self) -> float:
+        """Over all windows, with what was counted across gaps. [unit]."""
+        gaps = sum(event.amount for event in self.events if event.kind == "gap")
+        return float(np.nansum(self.amount)) + gaps
+
 
 def consumption(
     reader: SeriesReader, point: PointId, counter: Counter | None, edges_ns: TimeArray

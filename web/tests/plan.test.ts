@@ -13,7 +13,7 @@ const AT = Date.parse('2026-01-05T08:00:00Z')
 
 describe('the chart\'s columns', () => {
   const history = (mean: (number | null)[], start: number): History => ({
-    point: 'p', unit: 'kW', window_s: 900, mean, min: mean, max: mean, completeness_pct: 100,
+    point: 'p', unit: 'kW', window_s: 900, mean, min: mean, max: mean, completeness_pct: 100, complete_pct: mean.map(() => 100), worst: mean.map(() => 0),
     times: mean.map((_, i) => new Date(start + i * 900_000).toISOString()),
   })
 

@@ -18,7 +18,7 @@ from protocols.config import Config
 from protocols.units import UNITS, Unit, convert, unit
 
 K = TypeVar("K")
-API_MODELS = ("hub.api.models", "hub.api.order_models")
+API_MODELS = ("hub.api.models", "hub.api.order_models", "hub.api.series_models")
 """Answers follow the contract of the API, however many fields it names."""
 
 for _module in pkgutil.iter_modules(protocols.__path__):

@@ -164,46 +164,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/sites/{site}/history": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * History
-         * @description Time-weighted windows of one point; the last one ends now at the latest.
-         */
-        get: operations["history"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/sites/{site}/samples": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Samples
-         * @description Samples of one point as they came, with the times its device told.
-         */
-        get: operations["samples"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/sites/{site}/plan": {
         parameters: {
             query?: never;
@@ -236,6 +196,126 @@ export interface paths {
          * @description Newest set-points, newest first.
          */
         get: operations["commands"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * History
+         * @description Time-weighted windows of one point; the last one ends now at the latest.
+         */
+        get: operations["history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Series
+         * @description Windows of several points: by a fixed length, by the site's calendar, or one a pixel of a chart.
+         */
+        get: operations["series"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/samples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Samples
+         * @description Samples of one point as they came, with the times its device told and the marks of cleaning rules.
+         */
+        get: operations["samples"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/consumption": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Consumed
+         * @description What a counter counted in each window, and how that compares with the integral of its power.
+         */
+        get: operations["consumption"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/balances": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Balances
+         * @description Balances of the site: which meter stands above which.
+         */
+        get: operations["balances"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/balance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Balance
+         * @description A meter, the sum below it, and what is not accounted for.
+         */
+        get: operations["balance"];
         put?: never;
         post?: never;
         delete?: never;
@@ -491,6 +571,85 @@ export interface components {
             command: string;
         };
         /**
+         * Balance
+         * @description A meter against the sum of what is metered below it, over the time in which all are covered.
+         */
+        Balance: {
+            /**
+             * Id
+             * @description Id part.
+             */
+            id: string;
+            /**
+             * Unit
+             * @description Symbol.
+             */
+            unit: string;
+            /**
+             * Edges Ms
+             * @description Edges of the windows, milliseconds since 1970 UTC: one more than windows.
+             */
+            edges_ms: number[];
+            /**
+             * Parent
+             * @description Mean of the meter above. [unit]
+             */
+            parent: (number | null)[];
+            /**
+             * Children
+             * @description Mean of the sum below. [unit]
+             */
+            children: (number | null)[];
+            /**
+             * Residual
+             * @description What is not accounted for. [unit]
+             */
+            residual: (number | null)[];
+            /**
+             * Residual Pct
+             * @description The same as a share of the meter above; None where that is 0. [%]
+             */
+            residual_pct: (number | null)[];
+            /**
+             * Complete Pct
+             * @description Part of each window in which all are covered. [%]
+             */
+            complete_pct: number[];
+            /**
+             * Worst
+             * @description Worst quality of any of them in each window.
+             */
+            worst: number[];
+        };
+        /**
+         * BalanceName
+         * @description A balance of a site.
+         */
+        BalanceName: {
+            /**
+             * Id
+             * @description Id part.
+             */
+            id: string;
+            /** @description What people call it. */
+            label: components["schemas"]["Text"];
+            /**
+             * Unit
+             * @description Symbol.
+             */
+            unit: string;
+            /**
+             * Parent
+             * @description The meter above, `site/device/point`.
+             */
+            parent: string;
+            /**
+             * Children
+             * @description What is below, `site/device/point`.
+             */
+            children: string[];
+        };
+        /**
          * Command
          * @description A set-point and what became of it.
          */
@@ -554,6 +713,124 @@ export interface components {
              * @description When that was.
              */
             readback_time: string | null;
+        };
+        /**
+         * Comparison
+         * @description Energy by counter and by integral of the power, over the time in which both are known.
+         */
+        Comparison: {
+            /**
+             * Power
+             * @description The power, `site/device/point`.
+             */
+            power: string;
+            /**
+             * Counted Kwh
+             * @description By the counter. [kWh]
+             */
+            counted_kwh: number;
+            /**
+             * Integral Kwh
+             * @description By the integral. [kWh]
+             */
+            integral_kwh: number;
+            /**
+             * Difference Kwh
+             * @description Counter less integral. [kWh]
+             */
+            difference_kwh: number;
+            /**
+             * Difference Pct
+             * @description The same as a share of the counter; None where it counted nothing. [%]
+             */
+            difference_pct: number | null;
+            /**
+             * Compared Pct
+             * @description Share of the asked time that could be compared. [%]
+             */
+            compared_pct: number;
+        };
+        /**
+         * Consumption
+         * @description What a counter counted in each window.
+         */
+        Consumption: {
+            /**
+             * Point
+             * @description `site/device/point`.
+             */
+            point: string;
+            /**
+             * Unit
+             * @description Symbol.
+             */
+            unit: string;
+            /**
+             * Edges Ms
+             * @description Edges of the windows, milliseconds since 1970 UTC: one more than windows.
+             */
+            edges_ms: number[];
+            /**
+             * Amount
+             * @description Counted in each window; None without readings. [unit]
+             */
+            amount: (number | null)[];
+            /**
+             * Total
+             * @description Over all windows, with what was counted across gaps. [unit]
+             */
+            total: number;
+            /**
+             * Complete Pct
+             * @description Part of each window with readings. [%]
+             */
+            complete_pct: number[];
+            /**
+             * Events
+             * @description Roll-overs, new meters, readings left out, gaps.
+             */
+            events: components["schemas"]["CounterEvent"][];
+            /** @description Against the power; None where the site declares none. */
+            comparison: components["schemas"]["Comparison"] | null;
+        };
+        /**
+         * CounterEvent
+         * @description Something in the readings of a counter a person has to know of.
+         */
+        CounterEvent: {
+            /**
+             * Kind
+             * @description What: a gap is what was counted over an edge of windows, known only as a whole.
+             * @enum {string}
+             */
+            kind: "rolled_over" | "new_meter" | "glitch" | "gap";
+            /**
+             * Time From
+             * Format: date-time
+             * @description Last reading before it.
+             */
+            time_from: string;
+            /**
+             * Time To
+             * Format: date-time
+             * @description First reading after it.
+             */
+            time_to: string;
+            /**
+             * Before
+             * @description That reading. [unit]
+             */
+            before: number;
+            /**
+             * After
+             * @description That reading. [unit]
+             */
+            after: number;
+            /**
+             * Amount
+             * @description What was counted between; None where nobody can know. [unit]
+             */
+            amount: number | null;
         };
         /**
          * Device
@@ -838,6 +1115,16 @@ export interface components {
              * @description Highest held value. [unit]
              */
             max: (number | null)[];
+            /**
+             * Complete Pct
+             * @description Covered part of each window. [%]
+             */
+            complete_pct: number[];
+            /**
+             * Worst
+             * @description Worst quality of the samples that stood in each window.
+             */
+            worst: number[];
             /**
              * Completeness Pct
              * @description Covered part of the whole range. [%]
@@ -1161,7 +1448,7 @@ export interface components {
             unit: string;
             /**
              * Kind
-             * @description measurement, counter, state or setpoint.
+             * @description measurement, counter, state, setpoint or virtual.
              */
             kind: string;
             /** @description What people call it. */
@@ -1181,6 +1468,67 @@ export interface components {
              * @description Age from which on a value is not the present one; longer where it is reported by exception. [s]
              */
             stale_after_s: number;
+            /**
+             * Expression
+             * @description How a virtual point is calculated; None for a measured one.
+             */
+            expression?: string | null;
+            /**
+             * Inputs
+             * @description Measured points it is calculated from, `site/device/point`.
+             */
+            inputs?: string[];
+        };
+        /**
+         * PointSeries
+         * @description One point of a `Series`; arrays have one entry a window, None where nothing is covered.
+         */
+        PointSeries: {
+            /**
+             * Point
+             * @description `site/device/point`.
+             */
+            point: string;
+            /**
+             * Unit
+             * @description Symbol.
+             */
+            unit: string;
+            /**
+             * Mean
+             * @description Time-weighted mean. [unit]
+             */
+            mean: (number | null)[];
+            /**
+             * Min
+             * @description Lowest held value. [unit]
+             */
+            min: (number | null)[];
+            /**
+             * Max
+             * @description Highest held value. [unit]
+             */
+            max: (number | null)[];
+            /**
+             * Energy Kwh
+             * @description Integral over the covered time; None for what is no power. [kWh]
+             */
+            energy_kwh: (number | null)[] | null;
+            /**
+             * Complete Pct
+             * @description Covered part of each window. [%]
+             */
+            complete_pct: number[];
+            /**
+             * Worst
+             * @description Worst quality of the samples that stood in each window.
+             */
+            worst: number[];
+            /**
+             * Completeness Pct
+             * @description Covered part of the whole range. [%]
+             */
+            completeness_pct: number;
         };
         /**
          * Reported
@@ -1236,19 +1584,45 @@ export interface components {
             times: string[];
             /**
              * Values
-             * @description None where the quality is bad. [unit]
+             * @description None where the quality it came with is bad. [unit]
              */
             values: (number | null)[];
             /**
              * Qualities
-             * @description Codes of the quality.
+             * @description Codes of the quality, as they came.
              */
             qualities: number[];
+            /**
+             * Marks
+             * @description Codes of the quality by the site's cleaning rules, which windows go by.
+             */
+            marks: number[];
             /**
              * Source Times
              * @description What the device itself told, right or wrong; None where it told no time.
              */
             source_times: (string | null)[];
+            /**
+             * Next From
+             * @description Ask from here on for the rest; None when this is all.
+             */
+            next_from: string | null;
+        };
+        /**
+         * Series
+         * @description Windows of several points between the same edges.
+         */
+        Series: {
+            /**
+             * Edges Ms
+             * @description Edges of the windows, milliseconds since 1970 UTC: one more than windows; none after now.
+             */
+            edges_ms: number[];
+            /**
+             * Points
+             * @description In the order they were asked for.
+             */
+            points: components["schemas"]["PointSeries"][];
         };
         /**
          * Session
@@ -1907,149 +2281,6 @@ export interface operations {
             };
         };
     };
-    history: {
-        parameters: {
-            query: {
-                point: string;
-                window_s: number;
-                from: string;
-                to: string;
-            };
-            header?: never;
-            path: {
-                site: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["History"];
-                };
-            };
-            /** @description Problem */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    samples: {
-        parameters: {
-            query: {
-                point: string;
-                from: string;
-                to: string;
-            };
-            header?: never;
-            path: {
-                site: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Samples"];
-                };
-            };
-            /** @description Problem */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     plan: {
         parameters: {
             query?: never;
@@ -2159,6 +2390,430 @@ export interface operations {
             };
             /** @description Problem */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    history: {
+        parameters: {
+            query: {
+                point: string;
+                window_s: number;
+                from: string;
+                to: string;
+            };
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["History"];
+                };
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    series: {
+        parameters: {
+            query: {
+                point: string[];
+                window_s?: number | null;
+                calendar?: ("hour" | "day" | "week" | "month" | "year") | null;
+                pixels?: number | null;
+                from: string;
+                to: string;
+            };
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Series"];
+                };
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    samples: {
+        parameters: {
+            query: {
+                point: string;
+                limit?: number;
+                from: string;
+                to: string;
+            };
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Samples"];
+                };
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    consumption: {
+        parameters: {
+            query: {
+                point: string;
+                window_s?: number | null;
+                calendar?: ("hour" | "day" | "week" | "month" | "year") | null;
+                pixels?: number | null;
+                from: string;
+                to: string;
+            };
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Consumption"];
+                };
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    balances: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BalanceName"][];
+                };
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    balance: {
+        parameters: {
+            query: {
+                id: string;
+                window_s?: number | null;
+                calendar?: ("hour" | "day" | "week" | "month" | "year") | null;
+                pixels?: number | null;
+                from: string;
+                to: string;
+            };
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Balance"];
+                };
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,0 +1,40 @@
+"""Virtual points on what is heard live: each is calculated anew when one of its inputs is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hub.store.port import LastValue
+from hub.values.site import SiteValues, Virtual
+from hub.values.virtual import newest_of
+from protocols.point import PointId
+
+
+class LiveVirtual:
+    """Keeps the newest value of every input of a virtual point, and of nothing else."""
+
+    def __init__(self, values: SiteValues) -> None:
+        self._users: dict[str, list[Virtual]] = {}
+        self._names: dict[str, PointId] = {}
+        self._last: dict[PointId, LastValue] = {}
+        for one in values.virtual.values():
+            for point in one.inputs:
+                self._names[str(point)] = point
+                self._users.setdefault(str(point), []).append(one)
+
+    def hear(self, rows: Iterable[tuple[str, LastValue]]) -> list[tuple[str, LastValue]]:
+        """Values of the virtual points with an input among these; one with an input never heard is left out.
+
+        Nothing older takes the place of something newer.
+        """
+        touched: dict[PointId, Virtual] = {}
+        for name, last in rows:
+            point = self._names.get(name)
+            if point is None:
+                continue
+            known = self._last.get(point)
+            if known is None or known.time_ns <= last.time_ns:
+                self._last[point] = last
+                touched.update((one.id, one) for one in self._users[name])
+        found = ((str(ident), newest_of(one, self._last)) for ident, one in touched.items())
+        return [(name, last) for name, last in found if last is not None]
