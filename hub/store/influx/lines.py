@@ -7,11 +7,12 @@ where there is none: NaN and infinity are no numbers to the server), quality, nu
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
 
-from hub.store.port import TimeArray, Windows
+from hub.store.port import Received, TimeArray, Windows
 from protocols.frame import Catalogue, Frame
 from protocols.point import PointId
 
@@ -101,15 +102,17 @@ def window_lines(measurement: str, point: PointId, windows: Windows) -> bytes:
     return "".join(lines).encode()
 
 
-def blocks_of(texts: list[bytes], most_lines: int) -> list[list[int]]:
-    """Which texts go together into one request: consecutive ones, up to so many lines, at least one."""
-    blocks: list[list[int]] = []
-    room = 0
-    for at, text in enumerate(texts):
-        count = text.count(b"\n")
-        if not blocks or count > room:
-            blocks.append([])
-            room = most_lines
-        blocks[-1].append(at)
-        room -= count
-    return blocks
+def blocks_of(rows: Sequence[Received], most_samples: int) -> Iterator[list[Received]]:
+    """Rows with samples that go into one request: consecutive ones, up to so many samples, at least one."""
+    block: list[Received] = []
+    room = most_samples
+    for row in rows:
+        count = sum(len(frame.values) for frame in row.frames)
+        if block and count > room:
+            yield block
+            block, room = [], most_samples
+        if count:
+            block.append(row)
+            room -= count
+    if block:
+        yield block

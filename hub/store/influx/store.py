@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 import numpy as np
@@ -38,6 +39,7 @@ class InfluxStore(InfluxReader, SeriesStore):
     ) -> None:
         super().__init__(place, business_url, marker)
         self._writer = RecordBook(business_url, writing=True)
+        self._sender = ThreadPoolExecutor(1, "influx")
         self._clock = clock
         self._catalogues: dict[bytes, Catalogue] = {}
         self._formats: dict[bytes, LineFormat] = {}
@@ -46,6 +48,7 @@ class InfluxStore(InfluxReader, SeriesStore):
 
     @override
     def close(self) -> None:
+        self._sender.shutdown()
         super().close()
         self._writer.close()
 
@@ -113,19 +116,24 @@ class InfluxStore(InfluxReader, SeriesStore):
     def _write(
         self, rows: Sequence[Received], sources: Mapping[_Source, tuple[int, RangeSet]]
     ) -> list[Refusal]:
-        texts: list[bytes] = []
-        owners: list[Received] = []
+        """Send the samples in order; the next lines are made while the ones before are on their way."""
         for row in rows:
-            number = row_number(sources[row.edge, row.journal][0], row.seq)
             for frame in row.frames:
                 self.catalogue(frame.catalogue)
-                texts.append(self._formats[frame.catalogue].lines(frame, number))
-                owners.append(row)
-        refusals: list[Refusal] = []
-        for block in blocks_of(texts, BLOCK_LINES):
-            pieces = [(owners[at], texts[at]) for at in block]
-            refusals += send(lambda lines: self._server.write(self._place.bucket, lines), pieces)
-        return refusals
+        sent: list[Future[list[Refusal]]] = []
+        for block in blocks_of(rows, BLOCK_LINES):
+            pieces = [(row, self._lines(row, sources[row.edge, row.journal][0])) for row in block]
+            sent.append(self._sender.submit(send, self._write_samples, pieces))
+            if len(sent) > 1:
+                sent[-2].result()  # what cannot be sent ends it here; at most two blocks are in memory
+        return [refusal for done in sent for refusal in done.result()]
+
+    def _lines(self, row: Received, source: int) -> bytes:
+        number = row_number(source, row.seq)
+        return b"".join(self._formats[frame.catalogue].lines(frame, number) for frame in row.frames)
+
+    def _write_samples(self, lines: bytes) -> None:
+        self._server.write(self._place.bucket, lines)
 
     def _notes(
         self, rows: Sequence[Received], sources: Mapping[_Source, tuple[int, RangeSet]]

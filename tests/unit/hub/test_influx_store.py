@@ -113,8 +113,9 @@ def test_lines_hold_value_quality_row_and_instant_to_the_nanosecond() -> None:
 
 
 def test_blocks_are_full_but_never_empty() -> None:
-    assert blocks_of([b"\n" * 3, b"\n" * 4, b"\n" * 2, b"\n" * 20], 8) == [[0, 1], [2], [3]]
-    assert blocks_of([], 8) == []
+    rows = [row(seq, *[frame(START_NS, 1.0)] * count) for seq, count in enumerate((3, 4, 0, 2, 20))]
+    assert [[one.seq for one in block] for block in blocks_of(rows, 8)] == [[0, 1], [3], [4]]
+    assert list(blocks_of([], 8)) == []
 
 
 def test_a_name_that_could_become_lines_of_its_own_is_no_catalogue() -> None:
