@@ -18,6 +18,7 @@ from hub.values.calendar import Calendar, calendar_edges, pixel_edges
 from hub.values.cleaning import RuleMarker, marked
 from hub.values.config import Cleaning, Counter, Spike
 from hub.values.counters import Readings, consumption, counted
+from hub.values.kept import FILE, bring_up
 from hub.values.load import load_values, values_file
 from hub.values.site import Known, Virtual
 from hub.values.virtual import newest_of, windows_of
@@ -286,3 +287,14 @@ def test_a_roll_over_inside_a_stored_window_is_found_in_the_samples(fill: Fill) 
     undeclared = consumption(store, COUNT, None, edges)
     assert undeclared.amount.tolist() == pytest.approx([59.0, 60.0])
     assert [event.kind for event in undeclared.events] == ["new_meter"]
+
+
+def test_rollups_are_made_anew_when_rules_change_and_only_then(tmp_path: Path, fill: Fill) -> None:
+    store = fill([(at * MINUTE, 5.0, 1.0, 0.0) for at in range(30)])
+    wide, narrow = (Cleaning(points=("m/power_kw",), high=high) for high in (10.0, 4.0))
+    assert bring_up(store, {}, tmp_path) == []
+    assert bring_up(store, {POWER: (wide,), FLOW: (wide,)}, tmp_path) == [FLOW, POWER]
+    assert bring_up(store, {POWER: (wide,), FLOW: (wide,)}, tmp_path) == []
+    assert bring_up(store, {POWER: (narrow,)}, tmp_path) == [FLOW, POWER]
+    (tmp_path / FILE).write_text("[damaged", encoding="utf-8")
+    assert bring_up(store, {POWER: (narrow,)}, tmp_path) == [POWER]
