@@ -36,6 +36,7 @@ from protocols.heartbeat import Heartbeat, decode_heartbeat
 from protocols.receipt import Receipt, Refused, decode_receipt, encode_receipt, kind_of
 from protocols.refusal import REFUSAL_TEXTS, Refusal
 from protocols.signing import key_id, open_envelope, verify
+from protocols.trouble import Trouble, TroubleCode
 
 AT = Instant("boot0", 1_000, 2_000)
 COMMAND = Command(
@@ -49,7 +50,7 @@ GAP = Gap("edge1", "j0", 3, 9, 7, 4200)
 NOTE = ClockNote("edge1", "boot0", 5, 1_700_000_000_000_000_000, synced=True)
 HEARTBEAT = Heartbeat(
     "edge1", "demo", 3, "boot0", 123_456, 5, 4, ["aa"], {"comp1": "up"}, 7, 1, {"comp1": "ab"}, "j0",
-    ["the disk is full"], 2, 3, 3, "00ff", ["devices/x.yaml"],
+    [Trouble(TroubleCode.DISK_FULL, "the disk is full")], 2, 3, 3, "00ff", ["devices/x.yaml"],
 )  # fmt: skip
 
 
