@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Final
 
 import numpy as np
@@ -30,10 +31,11 @@ from runtime.site import devices_file, load_devices
 
 _TEXT: Final = {"en": "x", "zh": "x"}
 _FARM_WAIT_S: Final = 0.8
-_WARM_S: Final = 6.0
 _FIRST_ROW_S: Final = 60.0
 _AMPLITUDE: Final = 1.001
 _LEAST_FRAC: Final = 0.9
+_SCHED_CLOCK: Final = 2
+"""Which clock of a process: the lowest bits of the id that clock_getcpuclockid(3) makes of its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,11 @@ class Load:
         devices: Connections.
         floats: float32 points of each.
         every_s: Period. [s]
-        for_s: Length of the window. [s]
+        for_s: Length of all windows together. [s]
         depth: Requests on their way at once.
         core: Core the agent is pinned to, None for any.
+        warm_s: Time between the first row and the first window. [s]
+        windows: Windows that follow one another; of processor time the median of them counts.
     """
 
     devices: int = 20
@@ -55,6 +59,8 @@ class Load:
     for_s: float = 20.0
     depth: int = 1
     core: int | None = None
+    warm_s: float = 6.0
+    windows: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +68,8 @@ class Seen:
     """What came of a load.
 
     Attributes:
-        points_s: Good points that arrived per second of the window. [1/s]
-        us_per_point: User and system time of the agent's processes per point. [us]
+        points_s: Good points that arrived per second of all windows. [1/s]
+        us_per_point: User and system time of the agent's processes per point, median of the windows. [us]
         core_pct: The same in per cent of one core.
         rss_mb: Resident memory of the agent's processes at the end. [MB]
         bytes_per_point: Payload and headers on the bus per point. [byte]
@@ -196,19 +202,22 @@ async def _window(made: Rig, load: Load, checker: _Checker) -> Seen:
         if time.monotonic() > begin_s + _FIRST_ROW_S:
             raise ContractError("no row arrived; the agent's log is in its folder")
         await asyncio.sleep(0.05)
-    await asyncio.sleep(_WARM_S)
+    await asyncio.sleep(load.warm_s)
     checker.forget()
-    cpu_begin_s, from_s = _cpu_s(agent), time.monotonic()
-    await asyncio.sleep(load.for_s)
-    used_s, took_s = _cpu_s(agent) - cpu_begin_s, time.monotonic() - from_s
+    from_s, shares = time.monotonic(), []
+    for _ in range(load.windows):
+        begun = _Begun.of(agent)
+        await asyncio.sleep(load.for_s / load.windows)
+        shares.append(begun.share(agent))
+    took_s = time.monotonic() - from_s
     rss = sum(process.memory_info().rss for process in _tree(agent))
     good, size, late, wrong = checker.good, checker.size, checker.late(load.every_s), checker.wrong
     if not good:
-        raise ContractError("no good point arrived in the window")
+        raise ContractError("no good point arrived in the windows")
     return Seen(
         points_s=good / took_s,
-        us_per_point=1e6 * used_s / good,
-        core_pct=100.0 * used_s / took_s,
+        us_per_point=1e6 * median(shares) * took_s / good,
+        core_pct=100.0 * median(shares),
         rss_mb=rss / 2**20,
         bytes_per_point=size / good,
         late=late,
@@ -216,12 +225,30 @@ async def _window(made: Rig, load: Load, checker: _Checker) -> Seen:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """Begin of a window: how much processor time a process and its children had used, and when."""
+
+    cpu_s: float
+    at_s: float
+
+    @classmethod
+    def of(cls, process: psutil.Process) -> _Begun:
+        """Now."""
+        return cls(_cpu_s(process), time.monotonic())
+
+    def share(self, process: psutil.Process) -> float:
+        """Part of one core that it has used since."""
+        return (_cpu_s(process) - self.cpu_s) / (time.monotonic() - self.at_s)
+
+
 def _tree(process: psutil.Process) -> list[psutil.Process]:
     return [process, *process.children(recursive=True)]
 
 
 def _cpu_s(process: psutil.Process) -> float:
-    return sum(one.cpu_times().user + one.cpu_times().system for one in _tree(process))
+    """User and system time of all threads, ended ones too, by the kernel's clock of each process. [s]."""
+    return sum(time.clock_gettime(~one.pid << 3 | _SCHED_CLOCK) for one in _tree(process))
 
 
 def telegraf(folder: Path, load: Load) -> dict[str, float] | None:
@@ -240,19 +267,23 @@ def telegraf(folder: Path, load: Load) -> dict[str, float] | None:
             [str(tool), "--config", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as process:
             try:
-                time.sleep(_WARM_S)
-                peer = psutil.Process(process.pid)
-                points, cpu_s, from_s = _farm_points(first + load.devices), _cpu_s(peer), time.monotonic()
-                time.sleep(load.for_s)
+                time.sleep(load.warm_s)
+                peer, shares = psutil.Process(process.pid), []
+                points, from_s = _farm_points(first + load.devices), time.monotonic()
+                for _ in range(load.windows):
+                    begun = _Begun.of(peer)
+                    time.sleep(load.for_s / load.windows)
+                    shares.append(begun.share(peer))
                 points = _farm_points(first + load.devices) - points
-                cpu_s, took_s = _cpu_s(peer) - cpu_s, time.monotonic() - from_s
+                took_s = time.monotonic() - from_s
                 rss = peer.memory_info().rss
             finally:
                 process.kill()
     if points < _LEAST_FRAC * load.devices * load.floats * took_s / load.every_s:
         raise ContractError(f"telegraf read {points} points in {took_s:.0f} s, which is not all of them")
+    share = median(shares)
     return {
-        "us_per_point": 1e6 * cpu_s / points, "core_pct": 100.0 * cpu_s / took_s, "rss_mb": rss / 2**20,
+        "us_per_point": 1e6 * share * took_s / points, "core_pct": 100.0 * share, "rss_mb": rss / 2**20,
     }  # fmt: skip
 
 

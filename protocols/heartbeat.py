@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Final
 
 import msgpack
@@ -64,7 +64,7 @@ class Heartbeat:
 
     def encode(self) -> bytes:
         """Pack it."""
-        row = {"v": VERSION, **asdict(self)}
+        row = {"v": VERSION, **{part.name: getattr(self, part.name) for part in fields(self)}}
         if not self.read_only:
             del row["read_only"]
         return bytes(msgpack.packb(row))

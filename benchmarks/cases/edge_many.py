@@ -11,7 +11,7 @@ from benchmarks.modbus_load import Load, measure, telegraf
 from benchmarks.registry import Case, Result
 from protocols.errors import ContractError
 
-_LOAD: Final = Load(devices=500, floats=30, every_s=1.0, for_s=20.0)
+_LOAD: Final = Load(devices=500, floats=30, every_s=1.0, for_s=30.0, windows=3)
 
 
 def run() -> Result:
