@@ -192,6 +192,12 @@ def test_a_clock_note_comes_back_and_is_told_from_a_receipt() -> None:
     assert not any(is_clock_note(body) for body in [GAP.encode(), *map(encode_receipt, _receipts())])
 
 
+def test_a_trouble_of_an_older_agent_is_read_as_other() -> None:
+    row = {**msgpack.unpackb(HEARTBEAT.encode()), "troubles": ["the disk is full"]}
+    heard = decode_heartbeat(bytes(msgpack.packb(row)))
+    assert heard == dataclasses.replace(HEARTBEAT, troubles=[Trouble(TroubleCode.OTHER, "the disk is full")])
+
+
 def test_a_gap_record_of_the_version_before_is_read() -> None:
     old = bytes.fromhex("9801a3676170a56564676531a26a30030907cd1068")
     assert decode_gap(old) == GAP
