@@ -7,7 +7,7 @@ are. What is not final is answered from samples, so an answer never waits for th
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, Self
 
 import numpy as np
@@ -24,6 +24,7 @@ from hub.store.snapshot import key_of, parts_of
 from protocols.point import PointId
 
 _MOST_ROWS: Final = 6_000_000
+_BLOCK_ROWS: Final = 4_000_000
 _HOUR_S: Final = 3_600
 _ALL: Final = (1 << 24) - 1 | DAY_BIT
 
@@ -150,19 +151,33 @@ class Rolling:
     def _tables(self, connection: sqlite3.Connection, hours: _Hours) -> dict[int, Table]:
         """Windows of each length of all points of the shelf that have samples there."""
         low_ns, high_ns = hours.edges
-        points = self._points(connection, hours.shelf)
         margin_ns = self._series.most_margin_ns(connection)
-        found = self._series.raw(
-            connection, points, low_ns - HOLD_NS - margin_ns, high_ns + margin_ns, told=False
-        )
+        span = (low_ns - HOLD_NS - margin_ns, high_ns + margin_ns)
         levels: dict[int, dict[str, Windows]] = {level_s: {} for level_s in LEVELS_S[1:]}
-        for point, raw in found.items():
-            if len(raw.times_ns):
-                for level_s, windows in _levels(
-                    raw, self._series.marked(point, raw), low_ns, high_ns
-                ).items():
-                    levels[level_s][key_of(point)] = windows
+        for points in self._blocks(connection, hours.shelf, span):
+            for point, raw in self._series.raw(connection, points, *span, told=False).items():
+                if len(raw.times_ns):
+                    qualities = self._series.marked(point, raw)
+                    for level_s, windows in _levels(raw, qualities, low_ns, high_ns).items():
+                        levels[level_s][key_of(point)] = windows
         return {level_s: _table(windows) for level_s, windows in levels.items()}
+
+    def _blocks(
+        self, connection: sqlite3.Connection, shelf: int, span: tuple[int, int]
+    ) -> Iterator[list[PointId]]:
+        """Points of a shelf, so many at a time that what is read of the files stays bounded."""
+        rows = self._series.rows_of(connection, shelf, span)
+        some: list[PointId] = []
+        count = 0
+        for point in self._points(connection, shelf):
+            there = rows.get(key_of(point), 0)
+            if some and count + there > _BLOCK_ROWS:
+                yield some
+                some, count = [], 0
+            some.append(point)
+            count += there
+        if some:
+            yield some
 
     def _made(self, shelf: int, tables: Mapping[int, Table], day_ns: int) -> _Made:
         return _Made(self._files, shelf, tables, day_ns)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hub.store.body import unpack_polls
+from hub.store.body import Poll
 from hub.store.parts import Array, Table
 from hub.store.port import Raw
 
@@ -50,22 +50,23 @@ class FrameRows:
     """Samples out of stored frames, for some points of each catalogue."""
 
     def __init__(self) -> None:
+        self._count = 0
         self._codes: list[Array] = []
         self._times: list[Array] = []
         self._values: list[Array] = []
         self._qualities: list[Array] = []
         self._told: list[Array] = []
 
-    def take(self, bodies: Sequence[bytes], code_of: NDArray[np.int64]) -> None:
-        """Take samples out of bodies.
+    def take(self, polls: Iterable[Poll], code_of: NDArray[np.int64]) -> None:
+        """Take samples out of polls.
 
         Args:
-            bodies: Of one catalogue, in order of arrival.
+            polls: Of one catalogue, in order of arrival.
             code_of: Key of each point of the catalogue; -1 where it is not asked for.
         """
         wanted = np.flatnonzero(code_of >= 0)
         whole = code_of[wanted]
-        for poll in unpack_polls(bodies):
+        for poll in polls:
             frame = poll.columns
             if frame.indices is None:
                 where, codes = (wanted, whole) if len(wanted) < len(code_of) else (slice(None), whole)
@@ -74,6 +75,7 @@ class FrameRows:
                 where = np.flatnonzero(all_codes >= 0)
                 codes = all_codes[where]
             values = frame.values[where]
+            self._count += len(values)
             self._codes.append(codes[: len(values)])
             self._values.append(values)
             self._qualities.append(frame.qualities[where])
@@ -87,7 +89,7 @@ class FrameRows:
     @property
     def rows(self) -> int:
         """How many samples were taken."""
-        return sum(map(len, self._codes))
+        return self._count
 
     def columns(self) -> tuple[Array, dict[str, Array]]:
         """Codes and columns, in order of arrival; times are whole milliseconds."""

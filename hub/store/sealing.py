@@ -7,10 +7,9 @@ A kill before it leaves a file that no row names, which the next start removes; 
 from __future__ import annotations
 
 import sqlite3
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
@@ -32,14 +31,65 @@ _FULL_SAMPLES: Final = 4_000_000
 """A shelf with more than this is sealed before its slot is over."""
 
 
-class _Rows(NamedTuple):
-    """Rows of the frame journal of one catalogue."""
+class _Portion:
+    """Rows of the frame journal that are sealed together: their samples, polls and ids."""
 
-    group: Group
-    ids: list[int]
-    sources: list[tuple[int, str, int]]
-    done_ns: list[int]
-    bodies: list[bytes]
+    def __init__(self, groups: Sequence[Group]) -> None:
+        self._keys = sorted({name for group in groups for name in group.names()})
+        self._codes = {key: code for code, key in enumerate(self._keys)}
+        self._taken = FrameRows()
+        self._polls: dict[str, list[object]] = {name: [] for name in ("journal", *POLLS.types)}
+        self._spans: dict[int, tuple[int, int]] = {}
+        self.ids: list[int] = []
+
+    @property
+    def samples(self) -> int:
+        """How many there are so far."""
+        return self._taken.rows
+
+    def take(self, connection: sqlite3.Connection, group: Group, before_ns: int) -> None:
+        """Take rows of a catalogue that began before a time, oldest first, until there are enough."""
+        code_of = np.array([self._codes[name] for name in group.names()], np.int64)
+        device = f"{group.catalogue.site}/{group.catalogue.device}"
+        rows = connection.execute(
+            "SELECT f.id, s.id, s.edge || '/' || s.journal, f.seq, coalesce(k.done_ns, k.begun_ns),"
+            " f.body FROM frames AS f JOIN source AS s ON s.id = f.source"
+            " JOIN commits AS k ON k.id = f.commit_id"
+            " WHERE f.catalogue = ? AND f.first_ns < ? ORDER BY f.id",
+            (group.id, before_ns),
+        )
+        for key, source, journal, seq, done_ns, body in rows:
+            polls = list(unpack_polls([body]))
+            self._taken.take(polls, code_of)
+            for poll in polls:
+                wall_ns, samples = poll.columns.wall_ns, len(poll.columns.values)
+                told = (journal, seq, device, poll.boot, poll.mono_ns, wall_ns, done_ns, samples)
+                for column, value in zip(self._polls.values(), told, strict=True):
+                    column.append(value)
+            low, high = self._spans.get(source, (seq, seq))
+            self._spans[source] = (min(low, seq), max(high, seq))
+            self.ids.append(key)
+            if self.samples >= _MOST_SAMPLES:
+                break
+        rows.close()
+
+    def table(self) -> Table:
+        """Samples, sorted by point and time."""
+        return self._taken.table(self._keys)
+
+    def polls(self) -> Table:
+        """Polls, sorted by journal and seq."""
+        names = self._polls["journal"]
+        journals = sorted({str(name) for name in names})
+        codes = {journal: code for code, journal in enumerate(journals)}
+        columns: dict[str, Array] = {name: np.array(self._polls[name]) for name in POLLS.types}
+        return sort_rows(
+            journals, np.array([codes[str(name)] for name in names], np.int64), columns, "seq", unique=False
+        )
+
+    def sources(self) -> list[tuple[int, int, int]]:
+        """Sources with the first and last seq of each."""
+        return [(source, low, high) for source, (low, high) in self._spans.items()]
 
 
 class Sealing:
@@ -60,50 +110,29 @@ class Sealing:
             groups = self._catalogues.of_shelf(connection, shelf)
             before_ns = _due(connection, groups, now_ns)
             if before_ns is not None:
-                rows = self._portion(connection, groups, before_ns)
-                if rows:
-                    self._seal(shelf, rows, now_ns)
+                portion = _Portion(groups)
+                for group in groups:
+                    if portion.samples < _MOST_SAMPLES:
+                        portion.take(connection, group, before_ns)
+                if portion.ids:
+                    self._seal(shelf, portion, now_ns)
                     return True
         return False
 
-    def _portion(
-        self, connection: sqlite3.Connection, groups: Sequence[Group], before_ns: int
-    ) -> list[_Rows]:
-        """Rows that began before a time, of some catalogues, oldest first, as many as are sealed at once."""
-        found: list[_Rows] = []
-        room = _MOST_SAMPLES
-        for group in groups:
-            points = max(len(group.catalogue.points), 1)
-            rows = connection.execute(
-                "SELECT f.id, s.id, s.edge || '/' || s.journal, f.seq, coalesce(k.done_ns, k.begun_ns),"
-                " f.body FROM frames AS f JOIN source AS s ON s.id = f.source"
-                " JOIN commits AS k ON k.id = f.commit_id"
-                " WHERE f.catalogue = ? AND f.first_ns < ? ORDER BY f.id LIMIT ?",
-                (group.id, before_ns, room // points + 1),
-            ).fetchall()
-            if rows:
-                ids, sources, journals, seqs, done, bodies = (
-                    list(column) for column in zip(*rows, strict=True)
-                )
-                found.append(_Rows(group, ids, list(zip(sources, journals, seqs, strict=True)), done, bodies))
-            room -= len(rows) * points
-            if room <= 0:
-                break
-        return found
-
-    def _seal(self, shelf: int, rows: Sequence[_Rows], now_ns: int) -> None:
+    def _seal(self, shelf: int, portion: _Portion, now_ns: int) -> None:
         fresh: list[Fresh] = []
         try:
-            samples, polls = _tables(rows)
             fresh += [
-                self._files.write(shelf, RAW, (day, day + DAY_NS), [table]) for day, table in _by_day(samples)
+                self._files.write(shelf, RAW, (day, day + DAY_NS), [table])
+                for day, table in _by_day(portion.table())
             ]
+            polls = portion.polls()
             start_ns = int(polls.columns["wall_ns"].min()) // DAY_NS * DAY_NS
             made = self._files.write(shelf, POLLS, (start_ns, start_ns + DAY_NS), [polls])
-            fresh.append(replace(made, sources=_source_spans(rows)))
+            fresh.append(replace(made, sources=portion.sources()))
             with self._writing() as connection:
                 self._files.commit(connection, fresh, now_ns)
-                _delete(connection, [key for group in rows for key in group.ids])
+                _delete(connection, portion.ids)
         except BaseException:
             self._files.give_up(fresh)
             raise
@@ -126,51 +155,6 @@ def _due(connection: sqlite3.Connection, groups: Sequence[Group], now_ns: int) -
                 return before_ns
         samples += count * len(group.catalogue.points)
     return now_ns - LAG_NS if samples > _FULL_SAMPLES else None
-
-
-def _tables(rows: Sequence[_Rows]) -> tuple[Table, Table]:
-    """Samples sorted by point and time, and the polls they came with, sorted by journal and seq."""
-    keys = sorted({name for group in rows for name in group.group.names()})
-    codes = {key: code for code, key in enumerate(keys)}
-    taken = FrameRows()
-    for group in rows:
-        taken.take(group.bodies, np.array([codes[name] for name in group.group.names()], np.int64))
-    return taken.table(keys), _polls(rows)
-
-
-def _polls(rows: Sequence[_Rows]) -> Table:
-    journals = sorted({journal for group in rows for _, journal, _ in group.sources})
-    code_of = {journal: code for code, journal in enumerate(journals)}
-    lists: dict[str, list[object]] = defaultdict(list)
-    codes: list[int] = []
-    for group in rows:
-        device = f"{group.group.catalogue.site}/{group.group.catalogue.device}"
-        for (_, journal, seq), done_ns, body in zip(group.sources, group.done_ns, group.bodies, strict=True):
-            for poll in unpack_polls([body]):
-                codes.append(code_of[journal])
-                row = (
-                    seq,
-                    device,
-                    poll.boot,
-                    poll.mono_ns,
-                    poll.columns.wall_ns,
-                    done_ns,
-                    len(poll.columns.values),
-                )
-                for name, value in zip(POLLS.types, row, strict=True):
-                    lists[name].append(value)
-    columns: dict[str, Array] = {name: np.array(values) for name, values in lists.items()}
-    return sort_rows(journals, np.array(codes, np.int64), columns, "seq", unique=False)
-
-
-def _source_spans(rows: Sequence[_Rows]) -> list[tuple[int, int, int]]:
-    """Rows of the sources: source, first and last seq."""
-    spans: dict[int, tuple[int, int]] = {}
-    for group in rows:
-        for source, _, seq in group.sources:
-            low, high = spans.get(source, (seq, seq))
-            spans[source] = (min(low, seq), max(high, seq))
-    return [(source, low, high) for source, (low, high) in spans.items()]
 
 
 def _by_day(table: Table) -> Iterable[tuple[int, Table]]:

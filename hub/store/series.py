@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sqlite3
 from collections import defaultdict
@@ -12,6 +13,7 @@ from typing import Final as Constant
 
 import numpy as np
 
+from hub.store.body import unpack_polls
 from hub.store.parts import POLLS, RAW, ROLLUPS, Array, DamagedPartError, PartFiles, Table
 from hub.store.port import HOLD_S, Marker, Raw, Span, TimeArray, Windows
 from hub.store.rollup import (
@@ -85,6 +87,15 @@ class Series:
             for point in some:
                 answer[point] = combine(joined(parts[point]), edges_ns)
         return answer
+
+    def rows_of(self, connection: sqlite3.Connection, shelf: int, span: tuple[int, int]) -> dict[str, int]:
+        """Rows of each key in the files of samples that have some between two times."""
+        found: dict[str, int] = defaultdict(int)
+        for part in parts_of(connection, shelf, RAW.name, *span):
+            with contextlib.suppress(DamagedPartError):  # told of when it is read
+                for key, rows in self._files.keys(part.file).items():
+                    found[key] += rows
+        return found
 
     def polls(self, connection: sqlite3.Connection, span: Span) -> Table:
         """Sealed polls of a range of rows of a journal."""
@@ -253,7 +264,7 @@ class Series:
         for group in groups:
             code_of = np.array([codes.get(name, -1) for name in group.names()], np.int64)
             if (code_of >= 0).any():
-                rows.take(bodies_of(connection, group, *span), code_of)
+                rows.take(unpack_polls(bodies_of(connection, group, *span)), code_of)
         return rows.table(ordered)
 
 
