@@ -20,6 +20,8 @@ from hub.registry.writable import load_writables
 from hub.roles.dispatch_loops import DispatchLoops, Planner
 from hub.roles.options import RoleOptions
 from hub.store.engine import open_reader
+from hub.values.cleaning import RuleMarker
+from hub.values.kept import cleaning_rules
 from protocols.clock import Clock
 from runtime.bus import connect
 from runtime.clock import SystemClock
@@ -38,7 +40,8 @@ async def run(options: RoleOptions) -> None:
         KeyFileError: The signing key cannot be used.
         StoreError: A database cannot be opened.
     """
-    site, history = load_site(options.config, options.site), open_reader(options.store_place)
+    marker = RuleMarker(cleaning_rules(options.config, options.site))
+    site, history = load_site(options.config, options.site), open_reader(options.store_place, marker)
     try:
         await carry_out(options, lambda hands: Pilot(site, PlantView(site, history), *hands))
     finally:

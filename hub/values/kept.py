@@ -11,7 +11,7 @@ from typing import Final
 from hub.registry.site import load_registry
 from hub.store.port import SeriesStore
 from hub.values.config import Cleaning
-from hub.values.load import known_points, load_values
+from hub.values.load import known_points, load_values, values_file
 from protocols.errors import ContractError
 from protocols.point import PointId, parse_point
 
@@ -22,11 +22,13 @@ Rules = Mapping[PointId, tuple[Cleaning, ...]]
 
 
 def cleaning_rules(config_dir: Path, site: str) -> Rules:
-    """Cleaning rules of a site by point.
+    """Cleaning rules of a site by point; none where it has no file of values, whatever else is there.
 
     Raises:
         ConfigError: The site or its values cannot be read.
     """
+    if not values_file(config_dir, site).exists():
+        return {}
     return load_values(config_dir, site, known_points(load_registry(config_dir, site))).cleaning
 
 
