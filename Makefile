@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 FOR ?=
 OUT ?=
 CASE ?=
+STORE ?=
 ARCH ?= amd64
 PY ?= 3.11
 
 .PHONY: help setup demo test check bench nightly web deb clean
 
 help:
-	@echo "make demo [FOR=90 OUT=demo.json] | test | check | bench [CASE=name] | nightly | web | deb [ARCH=arm64 PY=3.13] | setup | clean"
+	@echo "make demo [FOR=90 OUT=demo.json STORE=influx] | test | check | bench [CASE=name] | nightly | web | deb [ARCH=arm64 PY=3.13] | setup | clean"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say which: make PYTHON=python3.12 …"; exit 2; }
@@ -33,7 +34,7 @@ web: $(VENV)/.run-stamp
 	@PYTHON=$(BIN)/python sh web/build.sh
 
 demo: $(VENV)/.run-stamp web
-	@$(BIN)/ems demo $(if $(FOR),--for $(FOR)) $(if $(OUT),--out $(OUT))
+	@$(BIN)/ems demo $(if $(FOR),--for $(FOR)) $(if $(OUT),--out $(OUT)) $(if $(STORE),--store $(STORE))
 
 test: $(VENV)/.dev-stamp
 	@$(BIN)/python -m pytest --junitxml=var/test.xml
@@ -42,7 +43,7 @@ check: $(VENV)/.dev-stamp
 	@$(BIN)/ruff format -q --check . && $(BIN)/ruff check -q .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --cache-dir $(VENV)/.import-linter > $(VENV)/.imports.log || { cat $(VENV)/.imports.log; exit 1; }
-	@$(BIN)/shellcheck packaging/*.sh packaging/debian/p* deploy/compose/*.sh .ci/run
+	@$(BIN)/shellcheck packaging/*.sh packaging/debian/p* deploy/*.sh deploy/*/*.sh .ci/run
 	@PYTHON=$(BIN)/python sh web/build.sh check
 	@echo "check: clean"
 

@@ -17,7 +17,7 @@ app = typer.Typer(invoke_without_command=True)
 
 
 @app.callback()
-def demo(
+def demo(  # noqa: PLR0913, PLR0917  a command line
     context: typer.Context,
     for_s: Annotated[
         float | None, typer.Option("--for", help="End by itself after so many seconds, at least 75.")
@@ -25,6 +25,7 @@ def demo(
     out: Annotated[Path | None, typer.Option(help="Write what happened as JSON; needs --for.")] = None,
     state: Annotated[Path, typer.Option(help="Folder of everything the demo keeps.")] = Path("var"),
     config: Annotated[Path, typer.Option(help="Shipped configuration.")] = Path("configs"),
+    store: Annotated[str, typer.Option(help="Where series stand: embedded or influx.")] = "embedded",
 ) -> None:
     """Run a whole plant on this machine until Ctrl-C.
 
@@ -33,10 +34,12 @@ def demo(
     if context.invoked_subcommand is not None:
         return
     _check(for_s, out)
+    if store not in {"embedded", "influx"}:
+        raise ConfigError(f"STORE={store}: it is embedded or influx")
     from ems.demo.run import run_demo  # noqa: PLC0415  the help needs none of it
 
     setup_logging("demo", "WARNING")
-    raise typer.Exit(run_demo(state, config, for_s, out))
+    raise typer.Exit(run_demo(state, config, for_s, out, store))
 
 
 def _check(for_s: float | None, out: Path | None) -> None:
@@ -66,6 +69,7 @@ def _check(for_s: float | None, out: Path | None) -> None:
 @app.command(hidden=True)
 def seed(
     state: Annotated[Path, typer.Option(help="The demo's state folder.")] = Path("var"),
+    store: Annotated[str, typer.Option(help="embedded or influx.")] = "embedded",
 ) -> None:
     """Simulate thirty days and keep their means; the demo runs this once in a process of its own."""
     from ems.demo.history import seed_history  # noqa: PLC0415  a process of its own, so that its memory goes with it
@@ -73,5 +77,5 @@ def seed(
     from ems.demo.startup import SEED  # noqa: PLC0415  as above
 
     layout = Layout(state.resolve(), state.resolve())
-    points = seed_history(layout.config, layout.state("hub"), SEED)
+    points = seed_history(layout.config, layout.state("hub"), SEED, on_server=store == "influx")
     typer.echo(f"{points} series have 30 days of past")

@@ -8,19 +8,28 @@ from typing import Final
 import numpy as np
 
 from ems.demo.layout import SITE
-from hub.store import schema
-from hub.store.engine import StorePlace, open_store
+from hub.store.engine import StorePlace, embedded_place, open_store, place_of
 from hub.store.port import QUARTER_S
 from protocols.point import local_point
 from runtime.clock import NS, SystemClock
 from simulator.history import History, simulate_history
 from simulator.service import SimulatorSettings, load_flowsheet, load_timeline
 
+SEEDED_FILE: Final = "series.seeded"
+"""In the hub's folder: the server has the past."""
+
 _QUARTER_NS: Final = QUARTER_S * NS
 
 
-def seed_history(config: Path, hub_state: Path, seed: int, days: int = 30) -> int:
-    """Simulate the past and make the hub's store with its 15-minute means.
+def seed_history(config: Path, hub_state: Path, seed: int, *, on_server: bool = False, days: int = 30) -> int:
+    """Simulate the past and put its 15-minute means into the hub's store.
+
+    Args:
+        config: The demo's configuration.
+        hub_state: State folder of the hub.
+        seed: What the past is drawn from.
+        on_server: Whether the store is the server the hub was told of; else it is made here, in the folder.
+        days: Length of the past. [days]
 
     Returns:
         Number of points that have a past now.
@@ -35,7 +44,12 @@ def seed_history(config: Path, hub_state: Path, seed: int, days: int = 30) -> in
     past = simulate_history(
         load_flowsheet(config, SITE), load_timeline(settings, wall_ns), seed, wall_ns, days
     )
-    _all_or_nothing(hub_state / schema.FILE, past, clock)
+    place = place_of(hub_state) if on_server else embedded_place(hub_state)
+    if place.influx is None:
+        _all_or_nothing(place.series, past, clock)
+    else:
+        _put(place, past, clock)
+        (hub_state / SEEDED_FILE).touch()
     return len(past.values)
 
 
@@ -44,14 +58,18 @@ def _all_or_nothing(target: Path, past: History, clock: SystemClock) -> None:
     fresh = target.with_name(f"{target.name}.new")
     for left in target.parent.glob(f"{fresh.name}*"):
         left.unlink()
-    store = open_store(StorePlace(fresh), clock)
+    _put(StorePlace(fresh), past, clock)
+    fresh.replace(target)
+
+
+def _put(place: StorePlace, past: History, clock: SystemClock) -> None:
+    store = open_store(place, clock)
     try:
         for name, values in past.values.items():
             starts_ns, means = _quarters(past, values)
             store.seed_means(local_point(SITE, name), starts_ns, means)
     finally:
         store.close()
-    fresh.replace(target)
 
 
 def _quarters(

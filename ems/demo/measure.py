@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from hub.database import create_engine, sessions_of, url_of
 from hub.ledger.queries import counts, latest_plan
-from hub.store.engine import embedded_place, open_reader
+from hub.store.engine import open_reader, place_of
 from hub.store.port import Span, StoreReader
 from protocols.errors import ConfigError
 from protocols.receipt import (
@@ -156,7 +156,7 @@ def report(record: Record, runs: list[PolledRun], hub_state: Path, devices: Site
     Raises:
         StoreError: The store cannot be read.
     """
-    reader = open_reader(embedded_place(hub_state))
+    reader = open_reader(place_of(hub_state))
     try:
         return _report(record, runs, reader, devices) | {
             "plan": None if record.plan is None else {name: record.plan[name] for name in _PLAN_FIELDS},

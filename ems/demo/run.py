@@ -11,6 +11,7 @@ from ems.demo import ending, measure, startup
 from ems.demo.layout import Layout
 from ems.demo.parts import Parts
 from ems.demo.screen import say
+from ems.demo.series_server import SeriesServer
 from ems.demo.timeline import Timeline
 from protocols.clock import Clock
 from protocols.errors import ConfigError, StoreError
@@ -30,12 +31,14 @@ class Demo:
         for_s: Seconds from the printed address to the end, or None to run until Ctrl-C.
         out: Where `demo.json` goes.
         clock: Its time.
+        series: Where its series stand.
     """
 
     layout: Layout
     for_s: float | None
     out: Path | None
     clock: Clock
+    series: SeriesServer
     up: bool = field(default=False, init=False)
     stopping: bool = field(default=False, init=False)
 
@@ -58,10 +61,11 @@ class Demo:
                 return self._acts(parts)
             finally:
                 parts.stop_all()
+                self.series.stop()
 
     def _acts(self, parts: Parts) -> int:
         record = measure.Record(up_ns=self.clock.now().wall_ns)
-        announce = startup.bring_up(self.layout, parts)
+        announce = startup.bring_up(self.layout, parts, self.series)
         self.up = True  # before the address is seen: who stops the demo from here on ends it in order
         announce()
         record.began_ns = self.clock.now().wall_ns
@@ -78,13 +82,14 @@ class Demo:
         return 0 if self.out is None else ending.write_report(self.layout, parts, record, self.out)
 
 
-def run_demo(root: Path, source: Path, for_s: float | None, out: Path | None) -> int:
+def run_demo(root: Path, source: Path, for_s: float | None, out: Path | None, store: str) -> int:
     """Run the demo; Ctrl-C and SIGTERM end it in order.
 
     Raises:
         ConfigError: Bad input, or a part that does not come up.
     """
-    demo = Demo(Layout(root.resolve(), source.resolve()), for_s, out, SystemClock())
+    layout = Layout(root.resolve(), source.resolve())
+    demo = Demo(layout, for_s, out, SystemClock(), SeriesServer(layout, store))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, demo.ask_to_stop)
     try:

@@ -14,9 +14,11 @@ from functools import partial
 from typing import Final
 
 from edge_agent.commission.comparing import Comparer, compare_live
+from ems.demo.history import SEEDED_FILE
 from ems.demo.layout import EDGE, SITE, Layout, Ports, choose_ports, prepare
 from ems.demo.parts import Part, Parts, run_to_end
 from ems.demo.screen import say
+from ems.demo.series_server import EMBEDDED, INFLUX, SeriesServer
 from hub.store import schema
 from protocols.errors import ConfigError
 from runtime.nats_server import seed_file
@@ -30,7 +32,7 @@ _SEED_HISTORY_S: Final = 180.0
 _PROVE_S: Final = 120.0
 
 
-def bring_up(layout: Layout, parts: Parts) -> Callable[[], None]:
+def bring_up(layout: Layout, parts: Parts, series: SeriesServer) -> Callable[[], None]:
     """Start everything, each with a line.
 
     Returns:
@@ -41,15 +43,19 @@ def bring_up(layout: Layout, parts: Parts) -> Callable[[], None]:
     """
     ports = prepare(layout)
     _bus_and_plant(layout, parts, ports)
-    _seed_history(layout)
-    init = _begin_hub_init(layout, ports)
+    if series.engine == EMBEDDED:
+        _seed_history(layout, schema.FILE, EMBEDDED)
+    series.start()
+    init = _begin_hub_init(layout, ports, series)
     parts.wait("sim", lambda: parts.says("sim", "simulator ready"))
     devices = len(demo_devices(layout).edge.devices)
     say(f"plant    {devices} simulated devices: Modbus, BACnet, OPC UA, MQTT")
     _compare(layout)
     _prove(layout, ports)
     password = _end_hub_init(init)
-    ports = _edge_and_hub(layout, parts, ports)
+    if series.engine == INFLUX:
+        _seed_history(layout, SEEDED_FILE, INFLUX)
+    ports = _edge_and_hub(layout, parts, ports, series)
     return partial(_announce, layout, ports, password)
 
 
@@ -67,11 +73,11 @@ def _bus_and_plant(layout: Layout, parts: Parts, ports: Ports) -> None:
     say(f"bus      nats://127.0.0.1:{ports.bus}")
 
 
-def _seed_history(layout: Layout) -> None:
-    if (layout.state("hub") / schema.FILE).exists():
+def _seed_history(layout: Layout, mark: str, engine: str) -> None:
+    if (layout.state("hub") / mark).exists():
         return
     say("history  simulating 30 days …")
-    arguments = ("demo", "seed", f"--state={layout.root}")
+    arguments = ("demo", "seed", f"--state={layout.root}", f"--store={engine}")
     run_to_end(Part("history", arguments, layout.logs / "history.log"), _SEED_HISTORY_S)
 
 
@@ -93,10 +99,10 @@ def _prove(layout: Layout, ports: Ports) -> None:
     say("proofs   every set-point falls back by itself (var/edge/proofs)")
 
 
-def _edge_and_hub(layout: Layout, parts: Parts, ports: Ports) -> Ports:
+def _edge_and_hub(layout: Layout, parts: Parts, ports: Ports, series: SeriesServer) -> Ports:
     parts.up("edge", "edge", "run", *_edge(layout, ports))
     ports = choose_ports(layout, ports)
-    parts.up("hub", "hub", "run", *_hub(layout, ports), f"--port={ports.page}")
+    parts.up("hub", "hub", "run", *_hub(layout, ports, series), f"--port={ports.page}")
     say("edge     polls and keeps its journal")
     parts.wait("hub", lambda: parts.says("hub", "role api up") and _healthy(ports))
     say("hub      stores, forecasts and plans")
@@ -107,8 +113,8 @@ def _edge(layout: Layout, ports: Ports) -> tuple[str, ...]:
     return (f"--edge={EDGE}", f"--state={layout.state('edge')}", *_common(layout, ports))
 
 
-def _hub(layout: Layout, ports: Ports) -> tuple[str, ...]:
-    return (f"--state={layout.state('hub')}", *_common(layout, ports))
+def _hub(layout: Layout, ports: Ports, series: SeriesServer) -> tuple[str, ...]:
+    return (f"--state={layout.state('hub')}", *series.options(), *_common(layout, ports))
 
 
 def _common(layout: Layout, ports: Ports) -> tuple[str, ...]:
@@ -116,10 +122,10 @@ def _common(layout: Layout, ports: Ports) -> tuple[str, ...]:
     return (f"--config={layout.config}", f"--site={SITE}", f"--keys={layout.keys}", bus)
 
 
-def _begin_hub_init(layout: Layout, ports: Ports) -> subprocess.Popen[str]:
+def _begin_hub_init(layout: Layout, ports: Ports, series: SeriesServer) -> subprocess.Popen[str]:
     """Make the hub's databases meanwhile; the one-time password comes by a pipe and is in no log."""
     return subprocess.Popen(  # noqa: S603  our own command line
-        [sys.executable, "-m", "ems.main", "hub", "init", *_hub(layout, ports)],
+        [sys.executable, "-m", "ems.main", "hub", "init", *_hub(layout, ports, series)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,

@@ -10,7 +10,7 @@ from ems.demo import measure
 from ems.demo.layout import SITE, Layout
 from ems.demo.parts import Parts
 from ems.demo.screen import say
-from hub.store.engine import embedded_place, open_reader
+from hub.store.engine import open_reader, place_of
 from protocols.clock import Clock
 from runtime.clock import NS
 
@@ -74,7 +74,7 @@ class Timeline:
         now_s = self.clock.mono_s()
         if now_s < earliest_s:
             return False
-        reader = open_reader(embedded_place(self.layout.state("hub")))
+        reader = open_reader(place_of(self.layout.state("hub")))
         try:
             first_ns = measure.first_verified_ns(reader, record.up_ns)
         finally:
