@@ -19,6 +19,8 @@ NEEDS: Final = {
     "clone": "git, and a clone instead of an unpacked archive",
     "foreign": "servers of other makers",
     "influxd": "InfluxDB's server program, version 2",
+    "kubectl": "kubectl, which puts manifests together without a cluster",
+    "openssl": "the openssl command",
     "packages": "pip's index with wheels for arm64, and dpkg-deb",
     "page": "the page, built by `make web`",
     "postgres": "PostgreSQL's server programs, from version 15 on",

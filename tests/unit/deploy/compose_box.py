@@ -16,9 +16,10 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import yaml
@@ -132,6 +133,13 @@ class Box:
             )
             assert not late, f"{name} is not healthy after {wait_s} s:\n{self.said(name, number)}"
         return self._clock.mono_s() - begun_s
+
+    def until(self, condition: Callable[[], bool], wait_s: float) -> None:
+        """Wait until something is so."""
+        begun_s = self._clock.mono_s()
+        while not condition():
+            assert self._clock.mono_s() - begun_s < wait_s, f"not so after {wait_s} s"
+            sleep(0.05)
 
     def inside(self, name: str, command: Sequence[str], number: int = 1) -> subprocess.CompletedProcess[str]:
         """Run a command in the container of a service, as its user."""

@@ -89,15 +89,19 @@ def test_the_image_is_built_and_every_service_of_the_compose_file_runs_in_it(tmp
     except subprocess.CalledProcessError as error:
         missing("packages", f"the image cannot be built: {error}")
     with running(image, tmp_path) as here:
-        secrets = tmp_path / "secrets"
-        servers_started(here, image, secrets)
-        assert "admin password: " in hub_started(here)
-        for name in HUB:
-            here.healthy(name, READY_S)
-        assert not (here.volume("keys") / "hub_sign.key").exists()
-        assert (here.volume("signing") / "hub_sign.key").exists()
-        check_doors(here, secrets)
-        assert [here.stop(name) for name in HUB] == [0, 0, 0]
+        prove(here, image, tmp_path / "secrets")
+
+
+def prove(here: Box, image: Stage, secrets: Path) -> None:
+    """Everything of the file but the pages of others starts, is healthy, does its work and ends well."""
+    servers_started(here, image, secrets)
+    assert "admin password: " in hub_started(here)
+    for name in HUB:
+        here.healthy(name, READY_S)
+    check_doors(here, secrets)
+    here.until((here.volume("signing") / "hub_sign.key").exists, READY_S)
+    assert not (here.volume("keys") / "hub_sign.key").exists()
+    assert [here.stop(name) for name in HUB] == [0, 0, 0]
 
 
 def check_doors(here: Box, secrets: Path) -> None:
