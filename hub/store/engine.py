@@ -15,6 +15,7 @@ from hub.store.embedded import EmbeddedStore
 from hub.store.influx.place import InfluxPlace
 from hub.store.port import Marker, SeriesStore, StoreReader
 from hub.store.reader import EmbeddedReader
+from hub.store.retention import Retention
 from protocols.clock import Clock
 from protocols.errors import ConfigError, StoreDeniedError, StoreError
 
@@ -149,8 +150,16 @@ def check_store(place: StorePlace) -> None:
         server.close()
 
 
-def open_store(place: StorePlace, clock: Clock, marker: Marker | None = None) -> SeriesStore:
+def open_store(
+    place: StorePlace, clock: Clock, marker: Marker | None = None, keep: Retention | None = None
+) -> SeriesStore:
     """The store for its one writer; use it from one thread at a time.
+
+    Args:
+        place: Where it stands.
+        clock: Time of commits and of upkeep.
+        marker: Cleaning rules; None: qualities as they came.
+        keep: How long samples and rollups are kept by the embedded engine; a server has its own rules.
 
     Raises:
         StoreError: It cannot be opened.
@@ -159,7 +168,7 @@ def open_store(place: StorePlace, clock: Clock, marker: Marker | None = None) ->
         from hub.store.influx.store import InfluxStore  # noqa: PLC0415  the client costs 0.2 s: only who has a server
 
         return InfluxStore(place.influx, place.business_url, clock, marker)
-    return EmbeddedStore(place.series, clock, marker)
+    return EmbeddedStore(place.series, clock, marker, keep)
 
 
 def open_reader(place: StorePlace, marker: Marker | None = None) -> StoreReader:

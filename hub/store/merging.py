@@ -31,7 +31,7 @@ _MONTH_QUIET_NS: Final = DAY_NS
 _MANY: Final = 12
 _MONTH_ROWS: Final = 64_000_000
 """Days of more rows stay days: their files are large enough."""
-_BLOCK_ROWS: Final = 4_000_000
+_BLOCK_ROWS: Final = 2_000_000
 
 
 class Merging:

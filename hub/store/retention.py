@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from pathlib import Path
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -14,6 +15,7 @@ from hub.store.shelf_files import ShelfFiles, Writing
 from hub.store.snapshot import PART, Part
 from protocols.config import Config
 from runtime.clock import iso_utc
+from runtime.yaml_config import load_config
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +46,16 @@ class Retention(Config):
             RAW.name: self.raw_days, POLLS.name: self.raw_days, "m1": self.minute_days,
             "m15": self.quarter_days, "h1": self.hour_days, "d1": self.day_days,
         }  # fmt: skip
+
+
+def load_retention(config_dir: Path, site: str) -> Retention:
+    """What `sites/<site>/retention.yaml` says; without the file, the defaults.
+
+    Raises:
+        ConfigError: The file cannot be read or has a fault; it says where.
+    """
+    path = config_dir / "sites" / site / "retention.yaml"
+    return load_config(path, Retention) if path.exists() else Retention()
 
 
 class Retaining:

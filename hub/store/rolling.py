@@ -23,8 +23,8 @@ from hub.store.shelf_files import Fresh, ShelfFiles, Writing
 from hub.store.snapshot import key_of, parts_of
 from protocols.point import PointId
 
-_MOST_ROWS: Final = 6_000_000
-_BLOCK_ROWS: Final = 4_000_000
+_MOST_ROWS: Final = 4_000_000
+_BLOCK_ROWS: Final = 2_000_000
 _HOUR_S: Final = 3_600
 _ALL: Final = (1 << 24) - 1 | DAY_BIT
 

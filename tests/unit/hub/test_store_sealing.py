@@ -15,7 +15,8 @@ import pytest
 
 from hub.store.embedded import EmbeddedStore
 from hub.store.reader import EmbeddedReader
-from hub.store.retention import Retention
+from hub.store.retention import Retention, load_retention
+from protocols.errors import ConfigError
 from runtime.clock import VirtualClock
 from tests.unit.hub.store_day import (
     DAY,
@@ -217,6 +218,17 @@ def test_old_files_go_as_a_whole_and_rollups_stay(tmp_path: Path, caplog: pytest
     store.append([row(60_000, frame(START + 5 * S, 1.0))])
     settle(store, clock, START + 13 * DAY)
     same_windows(store.over([POWER], np.array([START, START + DAY]))[POWER], before)
+
+
+def test_how_long_is_kept_is_said_in_a_file_of_the_site(tmp_path: Path) -> None:
+    assert load_retention(tmp_path, "demo") == Retention()
+    file = tmp_path / "sites" / "demo" / "retention.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("raw_days: 90\nminute_days: 400\n")
+    assert load_retention(tmp_path, "demo") == Retention(raw_days=90, minute_days=400)
+    file.write_text("raw_days: 0\n")
+    with pytest.raises(ConfigError, match=r"retention\.yaml:1: raw_days"):
+        load_retention(tmp_path, "demo")
 
 
 def test_a_file_of_the_version_before_is_taken_on_without_loss(tmp_path: Path, plain: EmbeddedStore) -> None:
