@@ -173,24 +173,25 @@ class HubRig:
 
 @asynccontextmanager
 async def hub_rig(
-    folder: Path, points: int, *, lease_s: float = 10.0, dwell_s: float = 0.0
+    folder: Path, points: int, *, lease_s: float = 10.0, dwell_s: float = 0.0, meters: int = 5
 ) -> AsyncIterator[HubRig]:
     """A proven edge at work and its hub with ingest; `dispatch` and `api` are started by the caller.
 
-    Five meters with 20 points each are polled every second meanwhile.
+    Meters with 20 points each are polled every second meanwhile.
 
     Args:
         folder: Empty; everything is below.
         points: Set-points of the one device.
         lease_s: How long a silent hub that leads stays undisputed. [s]
         dwell_s: Shortest time between two changes of the last set-point. [s]
+        meters: How many meters.
 
     Raises:
         BusError: Something does not start.
     """
     setup_logging("bench", "WARNING")
-    with set_points(points, FIRST_C) as device, farm(5, 20) as port:
-        write_site(folder / "config", port, devices=5, floats=20)
+    with set_points(points, FIRST_C) as device, farm(meters, 20) as port:
+        write_site(folder / "config", port, devices=meters, floats=20)
         write_set_points(folder / "config", device.port, points, dwell_s=dwell_s)
         _write_hub_files(folder / "config")
         async with rig(folder, counting=False) as made:

@@ -62,6 +62,10 @@ class SetPointServer(threading.Thread):
         """What the device holds now."""
         return float(struct.unpack_from(">f", self._cells, 4 * number)[0])
 
+    def put(self, number: int, value: float) -> None:
+        """Let the device itself change what it holds, as at its own panel."""
+        self._cells[4 * number : 4 * number + 4] = struct.pack(">f", value)
+
     async def _serve_all(self) -> None:
         self._loop, self._leaving = asyncio.get_running_loop(), asyncio.Event()
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
