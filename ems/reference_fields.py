@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hub.registry.site import SiteFile
+from hub.values.config import ValuesFile
 from optimizer.tariff import Emissions, Tariff
 from plant.control.controllers import ControllerBook
 from plant.flowsheet import Flowsheet
@@ -42,6 +43,7 @@ ROOTS: Final = (
     Root("sites/<site>/write/<device>.yaml", "limits and fallbacks of what may be written", WriteBlock),
     Root("sites/<site>/<edge>.controllers.yaml", "local controllers of one edge", ControllerBook),
     Root("sites/<site>/<edge>.rules.yaml", "rules of one edge", RuleBook),
+    Root("sites/<site>/values.yaml", "virtual points, balances, counters, cleaning rules", ValuesFile),
     Root("sites/<site>/flowsheet.yaml", "carriers, machines and how they hang together", Flowsheet),
     Root("devices/<profile>.yaml", "a make and model: its points and where they are read", Profile),
     Root("tariffs/<site>.yaml", "what energy costs", Tariff),
