@@ -19,7 +19,7 @@ from typing import Final, Self
 from edge_agent.journal_rows import Entry, Run
 from edge_agent.journal_store import JournalStore
 from protocols.clock import Clock
-from protocols.coverage import Coverage
+from protocols.coverage import Coverage, Mark
 from protocols.errors import StoreError
 from protocols.frame import MAX_BUNDLE_BYTES, Frame
 from protocols.trouble import Trouble, TroubleCode
@@ -219,6 +219,18 @@ class Journal:
             StoreError: The disk refused; nothing was deleted.
         """
         return await self._thread.call(partial(self._open.cover, coverage.journal, coverage.ranges))
+
+    async def mark(self, told: Mark) -> list[int]:
+        """Take what the hub tells of its backups; returns rows that it lost and that wait again.
+
+        Raises:
+            StoreError: The disk refused; nothing was changed.
+        """
+        return await self._thread.call(partial(self._open.mark, told))
+
+    async def keeps(self) -> bool:
+        """Whether rows are kept until a backup of the hub has them."""
+        return await self._thread.call(self._open.keeps)
 
     async def waiting(self, after: int) -> list[int]:
         """Numbers of rows not covered, ascending, above `after`; at most some hundred a call."""

@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import Final
 
 from edge_agent.journal_disk import Commit, Reserve, is_full
+from edge_agent.journal_kept import Kept
 from edge_agent.journal_rows import PROTOCOLS, SCHEMA, Entry, Kind, Run
+from protocols.coverage import Mark
 from protocols.errors import StoreError
 from protocols.frame import Bundle, Frame, decode_bundle, encode_bundle
 from protocols.gap import WHY_MEMORY, WHY_ROOM, Gap
@@ -57,6 +59,7 @@ class JournalStore:
                 raise StoreError(f"the journal {path} cannot be used: {error}") from error
             self._begin_in_reserve(path, boot, started_wall_ns)
         self._bytes = self._stored_bytes()
+        self._kept = Kept(self._db, path.parent)
 
     def _begin(self, boot: str, started_wall_ns: int) -> None:
         self._db.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
@@ -201,6 +204,25 @@ class JournalStore:
         self._gone |= fresh
         return list(fresh)
 
+    def mark(self, told: Mark) -> list[int]:
+        """Take what the hub tells of its backups; returns rows that it lost and that wait again.
+
+        Raises:
+            StoreError: The disk refused; nothing was changed.
+        """
+        with self._commit(durable=False):
+            lost = self._kept.mark(told)
+        self._bytes = self._stored_bytes() if lost else self._bytes
+        return lost
+
+    def keeps(self) -> bool:
+        """Whether rows are kept until a backup of the hub has them."""
+        return self._kept.on
+
+    def kept_bytes(self) -> int:
+        """Bytes of rows that the hub has and no backup of it, bodies alone."""
+        return self._kept.bytes
+
     def tidy(self) -> None:
         """Delete covered rows that no new row took along.
 
@@ -235,6 +257,7 @@ class JournalStore:
         def after(happened: bool) -> None:  # noqa: FBT001  the one thing it tells
             if not happened:
                 self._bytes = self._stored_bytes()
+                self._kept.recount()
                 return
             self.dirty = not durable
             self._gone = {seq: size for seq, size in self._gone.items() if seq not in self._deleted}
@@ -246,6 +269,7 @@ class JournalStore:
 
     def _delete_gone(self) -> None:
         self._deleted = frozenset(self._gone)
+        self._kept.take(self._deleted)
         self._db.executemany("DELETE FROM entry WHERE seq = ?", [(seq,) for seq in self._deleted])
         self._bytes -= sum(self._gone[seq] for seq in self._deleted)
 
@@ -278,6 +302,7 @@ class JournalStore:
 
     def _evict(self) -> None:
         """Give up the oldest telemetry when the byte bound asks, and leave a counted record of it."""
+        self._kept.make_room(max(self._max_bytes - self._bytes, 0))
         if self._bytes <= self._max_bytes:
             return
         rows = self._db.execute(

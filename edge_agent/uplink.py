@@ -29,7 +29,7 @@ from edge_agent.journal_rows import Entry, Kind
 from edge_agent.lane import Lane
 from protocols import subjects
 from protocols.clock import Clock
-from protocols.coverage import Coverage, decode_coverage
+from protocols.coverage import Coverage, decode_coverage, decode_mark, is_mark
 from protocols.errors import BusError, StoreError
 from protocols.frame import Catalogue
 from protocols.trouble import Trouble, TroubleCode
@@ -156,10 +156,22 @@ class Uplink:
         await _set_within(self._covered, most_s)
 
     async def _on_coverage(self, journal: Journal, message: Msg) -> None:
+        if is_mark(message.data):
+            await self._on_mark(journal, message)
+            return
         coverage = guarded_decode(decode_coverage, message.data, "coverage")
         if coverage is None or coverage.edge != self._edge:
             return
         await self.cover(journal, coverage)
+
+    async def _on_mark(self, journal: Journal, message: Msg) -> None:
+        mark = guarded_decode(decode_mark, message.data, "mark")
+        if mark is None or mark.edge != self._edge:
+            return
+        try:
+            self._fall_back(await journal.mark(mark))
+        except StoreError as error:
+            _log.warning("a mark of the hub is not taken for now: %s", error)
 
     async def cover(self, journal: Journal, coverage: Coverage) -> None:
         """Let the journal forget what is in the hub's database."""

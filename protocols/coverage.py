@@ -7,6 +7,7 @@ only when its own seq is covered.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,6 +16,8 @@ import msgpack
 from protocols.errors import ContractError
 
 VERSION: Final = 1
+MARK_VERSION: Final = 2
+"""An agent that knows no marks takes one for a coverage message of a later version, and drops it."""
 
 
 @dataclass(slots=True)
@@ -78,3 +81,52 @@ def decode_coverage(data: bytes) -> Coverage:
     if version != VERSION:
         raise ContractError("a coverage message of an unknown version")
     return Coverage(str(edge), str(journal), pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a hub with backups tells an edge now and then, on the subject of coverage.
+
+    An edge that never heard one deletes rows as soon as they are covered. After one it keeps them, as far as
+    its disk allows, until they are marked; and it sends those again that are no longer covered: the hub was
+    restored.
+
+    Attributes:
+        edge: The edge.
+        journal: Journal the ranges are about.
+        covered: Inclusive ranges of seq that are in the database.
+        marked: Those that are in the newest backup too; None: there is no backup.
+    """
+
+    edge: str
+    journal: str
+    covered: tuple[tuple[int, int], ...]
+    marked: tuple[tuple[int, int], ...] | None
+
+    def encode(self) -> bytes:
+        """Pack it."""
+        return bytes(msgpack.packb([MARK_VERSION, self.edge, self.journal, self.covered, self.marked]))
+
+
+def is_mark(data: bytes) -> bool:
+    """Whether a message on the subject of coverage is a mark: five things, the first of them its version."""
+    return data[:2] == bytes((0x95, MARK_VERSION))
+
+
+def decode_mark(data: bytes) -> Mark:
+    """Read a mark back.
+
+    Raises:
+        ContractError: Not a mark of a known version.
+    """
+    try:
+        version, edge, journal, covered, marked = msgpack.unpackb(data)
+        if version != MARK_VERSION:
+            raise ContractError("a mark of an unknown version")
+        return Mark(str(edge), str(journal), _pairs(covered), None if marked is None else _pairs(marked))
+    except (ValueError, TypeError, msgpack.exceptions.UnpackException) as error:
+        raise ContractError("not a mark") from error
+
+
+def _pairs(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    return tuple((int(first), int(last)) for first, last in ranges)

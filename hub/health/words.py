@@ -101,6 +101,16 @@ ILLNESSES: Final[dict[str, Illness]] = {
         "When it is full the store takes no more: the edges keep their samples. Make room, or keep less.",
         "写满后存储不再接收数据,由边缘端保留样本。请腾出空间或缩短保留期。",
     ),
+    "store:upkeep": _of(
+        "Old samples are not sealed and rolled up.", "旧样本未能归档和汇总。",
+        "Nothing is lost; the store grows and long charts get slower until it works again.",
+        "数据不会丢失;在恢复之前,存储会变大,长时段图表会变慢。",
+    ),
+    "backup:telling": _of(
+        "The edges are not told of backups.", "未能将备份情况告知边缘端。",
+        "They keep more rows than they need, as far as their disks allow.",
+        "边缘端会在磁盘允许的范围内多保留一些数据。",
+    ),
     "other": _of(
         "A part of the hub fails again and again.", "中心的某个部分反复失败。",
         "The log of that role says why; the other parts go on.", "原因见该角色的日志;其他部分继续运行。",

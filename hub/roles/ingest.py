@@ -9,6 +9,7 @@ from typing import Final
 
 from nats.aio.client import Client
 
+from hub.backup.telling import Telling
 from hub.database import create_engine, sessions_of
 from hub.health.figures import put_intake
 from hub.health.report import Reporter
@@ -22,6 +23,9 @@ from hub.registry.delivery import Delivery
 from hub.roles.options import RoleOptions
 from hub.store.engine import open_store
 from hub.store.port import SeriesStore
+from hub.store.retention import load_retention
+from hub.values.cleaning import RuleMarker
+from hub.values.kept import bring_up, cleaning_rules
 from protocols.clock import Clock
 from runtime.bus import connect
 from runtime.clock import SystemClock
@@ -38,15 +42,20 @@ async def run(options: RoleOptions) -> None:
     """Take in until cancelled; waits for the bus and says so once.
 
     Raises:
+        ConfigError: The site cannot be read.
         StoreError: The store cannot be opened, or has one writer, which is another process.
     """
-    store = open_store(options.store_place, SystemClock())
+    rules = cleaning_rules(options.config, options.site)
+    keep = load_retention(options.config, options.site)
+    store = open_store(options.store_place, SystemClock(), RuleMarker(rules), keep)
     engine = create_engine(options.business_url)
     try:
+        bring_up(store, rules, options.state)
         bus = await connect(options.login)
         delivery = Delivery(bus, sessions_of(engine), store, options.site, SystemClock())
+        telling = Telling(bus, sessions_of(engine), store, options.site, SystemClock())
         try:
-            await _work(bus, store, delivery, options)
+            await _work(bus, store, (delivery, telling), options)
         finally:
             await bus.close()
     finally:
@@ -54,12 +63,15 @@ async def run(options: RoleOptions) -> None:
         store.close()
 
 
-async def _work(bus: Client, store: SeriesStore, delivery: Delivery, options: RoleOptions) -> None:
+async def _work(
+    bus: Client, store: SeriesStore, singles: tuple[Delivery, Telling], options: RoleOptions
+) -> None:
     clock = SystemClock()
     news = News(bus, store, options.site)
     clocks = Clocks(clock, store.clock_notes())
     intake = Intake(bus, store, options.site, news, clocks)
-    parts = _Parts(intake, Beats(bus, store, news, clocks, options.site), delivery, store, clock)
+    beats = Beats(bus, store, news, clocks, options.site)
+    parts = _Parts(intake, beats, *singles, store, clock)
     shift = Shift(bus, options.site, clock, parts.work, alone=options.store_place.influx is None)
     await shift.join()
     collect = partial(put_intake, bus=bus, state=options.state)
@@ -86,6 +98,7 @@ class _Parts:
     intake: Intake
     beats: Beats
     delivery: Delivery
+    telling: Telling
     store: SeriesStore
     clock: Clock
 
@@ -98,6 +111,7 @@ class _Parts:
                 for name, duty in (
                     ("ingest:heartbeats", self.beats.keep),
                     ("registry:delivery", self.delivery.run),
+                    ("backup:telling", self.telling.run),
                     ("store:upkeep", partial(_keep_up, self.store, self.clock)),
                 ):
                     group.create_task(supervise(name, duty, _BACKOFF), name=name)
