@@ -97,7 +97,10 @@ class Judge(Reference):
         if request.why != "refresh":
             self.judge_trace(request)
         before = self.device.values[point]
-        if value != before:
+        again = (
+            bool(spot.changes) and spot.changes[-1][1] == value
+        )  # a second try: the device ignored the first
+        if value != before and not again:
             spot.changes.append((self.now_ns, value))
             if before == 0 and value != 0:
                 spot.starts.append(self.now_ns)
