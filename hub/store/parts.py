@@ -7,6 +7,7 @@ of the points it asks for. Each page has a checksum: damage is an error, never a
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
@@ -156,9 +157,11 @@ class PartWriter:
         return size
 
     def give_up(self) -> None:
-        """Leave nothing behind."""
-        self._file.close()
+        """Leave nothing behind; a full disk refuses also what is still in memory."""
         self._temporary.unlink(missing_ok=True)
+        self._writer.is_open = False  # else it writes its footer when it is forgotten
+        with contextlib.suppress(OSError):
+            self._file.close()
 
     def _arrow(self, table: Table, codes: Array, start: int, stop: int) -> pa.Table:
         low, high = int(codes[start]), int(codes[stop - 1])

@@ -30,6 +30,7 @@ from hub.store.port import Received, Span
 from protocols.clock import Instant
 from protocols.errors import StoreError
 from protocols.frame import Catalogue, Frame
+from protocols.point import PointId
 from runtime.clock import SystemClock, VirtualClock
 from tests.needs import missing
 
@@ -139,6 +140,29 @@ def test_the_hub_s_store_takes_the_same_rows_when_there_is_room(disk: Disk) -> N
     assert store.ranges("edge1", "j1")[-1][1] == kept + 2
     stored = store.counts(Span("edge1", "j1", 1, 10**9))
     assert (stored.stored, stored.duplicates) == ((kept + 2) * SAMPLES, 0)
+    store.close()
+    assert _whole(disk.folder / "series.db")
+
+
+def test_sealing_waits_for_room_and_no_sample_is_lost(disk: Disk) -> None:
+    clock = VirtualClock()
+    store = open_store(StorePlace(disk.folder / "series.db"), clock)
+    store.add_catalogue(METER)
+    for seq in range(1, 2001):
+        store.append([Received("edge1", "j1", seq, (_frame(seq),))])
+    clock.advance(86_400.0 * 3)
+    disk.fill()
+    for _ in range(3):
+        with pytest.raises(StoreError, match=r"cannot write the sealed file .*No space left"):
+            store.upkeep()
+    assert store.counts(Span("edge1", "j1", 1, 10**9)).stored == 2000 * SAMPLES
+    disk.make_room()
+    while store.upkeep():
+        pass
+    assert list(disk.folder.glob("series/*/raw-*.parquet"))
+    assert not list(disk.folder.glob("series/*/*.tmp"))
+    point = PointId("demo", "meter", "p7_kw")
+    assert store.raw(point, 0, 10**15).values.tolist() == [float(_frame(n).values[7]) for n in range(1, 2001)]
     store.close()
     assert _whole(disk.folder / "series.db")
 

@@ -14,9 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from hub.store.embedded import EmbeddedStore
+from hub.store.port import QualityArray, Raw
 from hub.store.reader import EmbeddedReader
 from hub.store.retention import Retention, load_retention
 from protocols.errors import ConfigError
+from protocols.point import PointId
+from protocols.quality import Quality
 from runtime.clock import VirtualClock
 from tests.unit.hub.store_day import (
     DAY,
@@ -218,6 +221,49 @@ def test_old_files_go_as_a_whole_and_rollups_stay(tmp_path: Path, caplog: pytest
     store.append([row(60_000, frame(START + 5 * S, 1.0))])
     settle(store, clock, START + 13 * DAY)
     same_windows(store.over([POWER], np.array([START, START + DAY]))[POWER], before)
+
+
+class Above:
+    """A rule: power above a limit is bad, and so are its neighbours within the margin."""
+
+    def __init__(self, limit: float) -> None:
+        self.limit = limit
+
+    def marks(self, point: PointId, raw: Raw) -> QualityArray:
+        found = raw.qualities.copy()
+        if point == POWER:
+            for at_ns in raw.times_ns[np.nan_to_num(raw.values) > self.limit].tolist():
+                found[np.abs(raw.times_ns - at_ns) <= self.margin_ns(point)] = Quality.BAD_RANGE
+        return found
+
+    def margin_ns(self, point: PointId) -> int:
+        return 90 * S if point == POWER else 0
+
+
+def test_rollups_are_of_marked_samples_and_made_anew_when_the_rules_change(tmp_path: Path) -> None:
+    rows = day_of_rows()
+    highest = float(np.nanmax([frame.values[0] for one in rows for frame in one.frames]))
+    clock = VirtualClock(START)
+    rule = Above(highest - 0.45)
+    store = EmbeddedStore(tmp_path / "series.db", clock, rule)
+    store.add_catalogue(METER)
+    plain = EmbeddedStore(tmp_path / "plain.db", VirtualClock(START), rule)
+    plain.add_catalogue(METER)
+    for one in rows:
+        store.append([one])
+        plain.append([one])
+        if one.seq % 20 == 0:
+            settle(store, clock, one.frames[-1].at.wall_ns)
+    settle(store, clock, START + 3 * DAY)
+    assert not np.isnan(store.quarters(POWER, START, START + DAY).mean[0])
+    same(store, plain, START, START + DAY)
+    rule.limit = highest - 1.05
+    store.forget_rollups([POWER])
+    assert np.isnan(store.quarters(POWER, START, START + DAY).mean[0])
+    same(store, plain, START, START + DAY)
+    settle(store, clock, START + 3 * DAY)
+    assert not np.isnan(store.quarters(POWER, START, START + DAY).mean[0])
+    same(store, plain, START, START + DAY)
 
 
 def test_how_long_is_kept_is_said_in_a_file_of_the_site(tmp_path: Path) -> None:
