@@ -129,11 +129,11 @@ def test_the_script_of_secrets_makes_each_once_and_for_its_owner_alone(tmp_path:
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
     def run() -> str:
-        words = ["/bin/sh", FOLDER / "secrets.sh", tmp_path / "made", "bus.ems.example"]
+        words = ["/bin/sh", str(FOLDER / "secrets.sh"), str(tmp_path / "made"), "bus.ems.example"]
         done = subprocess.run(
             words, capture_output=True, text=True, check=True, env={**os.environ, "PATH": path}
         )
-        return done.stdout
+        return str(done.stdout)
 
     said = run()
     before = {file.name: file.read_bytes() for file in (tmp_path / "made").iterdir()}
