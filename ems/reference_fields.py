@@ -10,7 +10,6 @@ from typing import Any, Final
 from hub.registry.site import SiteFile
 from hub.store.retention import Retention
 from hub.values.config import ValuesFile
-from hub.values.config import ValuesFile
 from optimizer.tariff import Emissions, Tariff
 from plant.control.controllers import ControllerBook
 from plant.flowsheet import Flowsheet
@@ -47,7 +46,6 @@ ROOTS: Final = (
     Root("sites/<site>/<edge>.rules.yaml", "rules of one edge", RuleBook),
     Root("sites/<site>/values.yaml", "virtual points, balances, counters, cleaning rules", ValuesFile),
     Root("sites/<site>/flowsheet.yaml", "carriers, machines and how they hang together", Flowsheet),
-    Root("sites/<site>/values.yaml", "what is calculated and cleaned (docs/values.md)", ValuesFile),
     Root("sites/<site>/retention.yaml", "how long samples and rollups are kept", Retention),
     Root("devices/<profile>.yaml", "a make and model: its points and where they are read", Profile),
     Root("tariffs/<site>.yaml", "what energy costs", Tariff),
