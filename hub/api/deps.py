@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from hub.api.control import Control
 from hub.api.edges import EdgeWatch
 from hub.api.models import Problem
+from hub.api.newest import NewestValues
 from hub.auth.sessions import Auth
 from hub.auth.tokens import Caller
 from hub.database import Sessions
@@ -49,6 +50,7 @@ class ApiDeps:
         roles: What the other roles tell of themselves.
         values: What the site declares about its values.
         units: Unit of every point, measured and virtual.
+        newest: Newest values, also while the store cannot be read; only ever asked in a thread.
     """
 
     registry: Registry
@@ -64,9 +66,11 @@ class ApiDeps:
     roles: RoleBook = field(init=False)
     values: SiteValues = field(default_factory=SiteValues)
     units: dict[PointId, str] = field(init=False)
+    newest: NewestValues = field(init=False)
 
     def __post_init__(self) -> None:
         self.roles = RoleBook(self.clock)
+        self.newest = NewestValues(self.series)
         self.units = {point: spec.unit for point, spec in self.registry.points.items()}
         self.units |= {point: one.declared.unit for point, one in self.values.virtual.items()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Final
 
@@ -64,7 +65,7 @@ async def setpoints_of(deps: ApiDeps) -> list[Setpoint]:
         StoreError: The series store cannot be read now.
     """
     known = deps.control.writables
-    found = await deps.ask_series(lambda series: series.last([one.point for one in known.values()]))
+    found = await asyncio.to_thread(deps.newest.read, [one.point for one in known.values()])
     return [_shown(deps, one, found.get(one.point)) for one in known.values()]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, HTTPException, Query
@@ -79,7 +80,7 @@ async def points(site: SiteId, deps: Deps) -> list[Point]:  # noqa: ARG001  chec
 @router.get("/sites/{site}/values", operation_id="values", responses=problems(401, 403, 404, 422, 503))
 async def values(site: SiteId, deps: Deps) -> list[Value]:  # noqa: ARG001  checked by its type
     """Newest sample of each point; a point never read is left out."""
-    found = await deps.ask_series(lambda series: series.last())
+    found = await asyncio.to_thread(deps.newest.read)
     now_ns = deps.clock.now().wall_ns
     shown = {point: found[point] for point in deps.registry.points if point in found}
     shown |= newest(deps.values, found)

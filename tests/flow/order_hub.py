@@ -13,17 +13,22 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from typing_extensions import override
+
 from benchmarks.edge_orders import point
 from hub.command.wishes import Wish
 from hub.database import embedded_url, upgrade
 from hub.roles import dispatch, ingest
 from hub.roles.options import RoleOptions
+from hub.store.engine import open_reader
 from hub.store.schema import open_writer
 from protocols.heartbeat import Heartbeat
 
 PLANNED = 2
 """The set-point the planner wants held."""
 PLAN_C = 30.0
+SHORT_LEASE_S = 8.0
+"""For who shows that it is renewed. [s]"""
 LEASE_S = 30.0
 """Long enough for a killed role to be there again on a machine that has much else to do. [s]"""
 
@@ -36,6 +41,18 @@ class SamePlan:
 
     async def plan_when_asked(self) -> None:
         await asyncio.Event().wait()
+
+
+class PlanOfStore(SamePlan):
+    """As a plan is made: from what the store says; while it says nothing, what is held stays held."""
+
+    def __init__(self, options: RoleOptions) -> None:
+        self._reader = open_reader(options.store_place)
+
+    @override
+    async def decide(self, beats: Mapping[str, tuple[Heartbeat, float]]) -> dict[str, list[Wish]]:
+        await asyncio.to_thread(self._reader.last)
+        return await super().decide(beats)
 
 
 def options_of(folder: Path, bus: str) -> RoleOptions:
@@ -76,6 +93,8 @@ async def _run(name: str, options: RoleOptions) -> None:
     with suppress(asyncio.CancelledError):
         if name == "ingest":
             await ingest.run(options)
+        elif name == "reading-dispatch":
+            await dispatch.carry_out(options, lambda _: PlanOfStore(options), SHORT_LEASE_S)
         else:
             await dispatch.carry_out(options, lambda _: SamePlan(), LEASE_S)
 

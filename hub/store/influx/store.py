@@ -73,7 +73,11 @@ class InfluxStore(InfluxReader, SeriesStore):
     def append(self, batch: Sequence[Received]) -> list[Coverage]:
         sources = self._sources(sorted({(row.edge, row.journal) for row in batch}))
         fresh = [row for row in batch if row.seq not in sources[row.edge, row.journal][1]]
-        refusals = self._write(fresh, sources)
+        try:
+            refusals = self._write(fresh, sources)
+        except StoreError:
+            self._keep_what_is_no_sample(fresh)
+            raise
         for refusal in refusals:
             _log.error("InfluxDB refused lines of %s, kept apart: %s", refusal.row.edge, refusal.message)
         return self._writer.commit(batch, refusals, self._notes(fresh, sources))
@@ -127,6 +131,12 @@ class InfluxStore(InfluxReader, SeriesStore):
             if len(sent) > 1:
                 sent[-2].result()  # what cannot be sent ends it here; at most two blocks are in memory
         return [refusal for done in sent for refusal in done.result()]
+
+    def _keep_what_is_no_sample(self, rows: Sequence[Received]) -> None:
+        """Commit rows without samples though the server is away: set-points wait for their receipts."""
+        rest = [row for row in rows if not row.frames]
+        if rest:
+            self._writer.commit(rest, [], {})
 
     def _lines(self, row: Received, source: int) -> bytes:
         number = row_number(source, row.seq)
