@@ -68,8 +68,12 @@ class Builder:
         return stage
 
     def _from(self, rest: str) -> Stage:
-        name = rest.partition(" AS ")[2] or "final"
+        image, _, name = re.sub(r"--platform=\S+ ", "", rest).partition(" AS ")
+        name = name or "final"
         layer = self._given.get(name, self._folder / name)
+        if image in self.stages:
+            layer.parent.mkdir(parents=True, exist_ok=True)
+            subprocess.run(["/bin/cp", "-a", self.stages[image].layer, layer], check=True)
         layer.mkdir(parents=True, exist_ok=True)
         self.stages[name] = Stage(name, layer, {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"})
         if name not in self._given:
@@ -173,6 +177,8 @@ def _base(layer: Path) -> None:
     """What the base images have beside a Debian: `python` and `pip` by these names."""
     tools = layer / "usr" / "local" / "bin"
     tools.mkdir(parents=True, exist_ok=True)
+    if (tools / "python").is_symlink():
+        return
     (tools / "python").symlink_to("/usr/bin/python3")
     (tools / "pip").write_text('#!/bin/sh\nexec /usr/bin/python3 -m pip "$@"\n')
     (tools / "pip").chmod(0o755)

@@ -33,7 +33,9 @@ def light_image(folder: Path) -> Stage:
     (given / "opt").mkdir(parents=True)
     (given / "opt" / "ems").symlink_to(Path(sys.prefix))
     text = (ROOT / "deploy" / "Dockerfile").read_text()
-    made = Builder(ROOT, folder / "image", {"page": given, "wheel": given, "installed": given}).build(text)
+    done = {"page": given, "wheel": given, "installed": given, "system": folder / "nothing"}
+    (folder / "nothing").mkdir()
+    made = Builder(ROOT, folder / "image", done).build(text)
     (made.layer / "root").mkdir()  # the interpreter of this environment may stand below it
     (made.layer / "root").chmod(0o755)
     return made
@@ -101,6 +103,11 @@ def prove(here: Box, image: Stage, secrets: Path) -> None:
     check_doors(here, secrets)
     here.until((here.volume("signing") / "hub_sign.key").exists, READY_S)
     assert not (here.volume("keys") / "hub_sign.key").exists()
+    state = ["--state", "/var/lib/ems/hub"]
+    backup = here.inside("api", ["ems", "backup", "/tmp/b.tar.zst", *state])
+    assert backup.returncode == 0, backup
+    drill = here.inside("api", ["ems", "backup", "drill", "/tmp/b.tar.zst", "--in", "/tmp"])
+    assert drill.returncode == 0, drill
     assert [here.stop(name) for name in HUB] == [0, 0, 0]
 
 

@@ -47,6 +47,14 @@ def containers(overlay: str) -> Iterator[tuple[str, dict[str, Any]]]:
             yield f"{name}/{one['name']}", one
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_file_by_itself_fits_the_schemas_of_kubernetes(version: str) -> None:
+    files = [*(FOLDER / "base").glob("*.yaml"), FOLDER / "overlays" / "small" / "databases.yaml"]
+    for file in files:
+        for one in yaml.safe_load_all(file.read_text()) if file.name != "kustomization.yaml" else ():
+            kubernetes_validate.validate(one, version, strict=True)
+
+
 @pytest.mark.parametrize("overlay", OVERLAYS)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_manifest_fits_the_schemas_of_kubernetes(overlay: str, version: str) -> None:
