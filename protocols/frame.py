@@ -14,6 +14,7 @@ samples have none ends before them. Nothing per sample is a Python object on the
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -171,7 +172,7 @@ def encode_bundle(bundle: Bundle) -> bytes:
         bundle.sent_unix_ns,
         [pack_frame(frame) for frame in bundle.frames],
     ]
-    return _COMPRESS.compress(bytes(msgpack.packb(row)))
+    return _OWN.compressor.compress(bytes(msgpack.packb(row)))
 
 
 def decode_bundle(data: bytes) -> Bundle:
@@ -238,4 +239,11 @@ def _known(schema: object) -> int:
     return most
 
 
-_COMPRESS: Final = zstandard.ZstdCompressor(level=3)
+class _Own(threading.local):
+    """A compressor is one thread's own: two at once in one spoil what they write."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=3)
+
+
+_OWN: Final = _Own()

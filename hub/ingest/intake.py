@@ -59,12 +59,16 @@ class Intake:
         self._news = news
         self._clocks = clocks
         self._groups: asyncio.Queue[list[Msg]] = asyncio.Queue(_WAITING)
+        self._opening = asyncio.Lock()
 
     async def take_in(self, part: int) -> None:
         """Fetch the rows of a part until cancelled; raises when the bus fails, and can be run again."""
-        await ensure_streams(self._js)
-        await self._forget_old_consumer()
-        consumer = await self._consumer(part)
+        async with (
+            self._opening
+        ):  # one after the other: the server reserves room for a stream it is asked for
+            await ensure_streams(self._js)
+            await self._forget_old_consumer()
+            consumer = await self._consumer(part)
         for note in await self._news.with_store(self._store.clock_notes):
             self._clocks.learn(note)  # another worker may have heard it
         pull = await self._js.pull_subscribe_bind(consumer=consumer, stream=STREAM_TELEMETRY)

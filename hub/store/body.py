@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -14,7 +15,15 @@ from hub.store.port import FloatArray, QualityArray, TimeArray
 from protocols.frame import Frame, pack_frame
 from protocols.source_time import SourceTimes, unpack_sources
 
-_COMPRESS: Final = zstandard.ZstdCompressor(level=1)
+
+class _Own(threading.local):
+    """A compressor is one thread's own: two at once in one spoil what they write."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=1)
+
+
+_OWN: Final = _Own()
 _PLAIN_BYTES: Final = 17
 """Of a point in the last values, without a told time."""
 
@@ -45,7 +54,7 @@ class Columns(NamedTuple):
 
 def pack_frames(frames: Sequence[Frame]) -> bytes:
     """Frames of one catalogue in one body; boot and monotonic time stay, so that a clock can be put right."""
-    return _COMPRESS.compress(bytes(msgpack.packb([pack_frame(frame) for frame in frames])))
+    return _OWN.compressor.compress(bytes(msgpack.packb([pack_frame(frame) for frame in frames])))
 
 
 class Poll(NamedTuple):
