@@ -317,7 +317,7 @@ class SeriesStore(StoreReader, Protocol):
             The ranges of every journal in the batch, after the commit: never ahead of what is durable.
 
         Raises:
-            StoreError: No range of the batch was committed; the same batch may be given again.
+            StoreError: Not all is committed, of rows with samples none; the same batch may be given again.
         """
         ...
 

@@ -27,7 +27,7 @@ from protocols.heartbeat import Heartbeat
 PLANNED = 2
 """The set-point the planner wants held."""
 PLAN_C = 30.0
-SHORT_LEASE_S = 8.0
+SHORT_LEASE_S = 6.0
 """For who shows that it is renewed. [s]"""
 LEASE_S = 30.0
 """Long enough for a killed role to be there again on a machine that has much else to do. [s]"""
