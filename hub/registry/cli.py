@@ -6,11 +6,14 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 
 from protocols.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hub.database import Sessions
 
 _T = TypeVar("_T")
 KEY_FILE: Final = "config_sign.key"
@@ -21,7 +24,10 @@ app = typer.Typer(
     help="What edges shall go by, and do go by.\n\nExample: ems hub configuration list --edge edge1",
 )
 
-Configs = Annotated[Path, typer.Option("--config", help="Folder with sites/ and devices/.")]
+Configs = Annotated[
+    Path | None,
+    typer.Option("--config", help="Folder with sites/ and devices/; without: the accepted configuration."),
+]
 Site = Annotated[str, typer.Option(help="Id of the site.")]
 Edge = Annotated[str, typer.Option(help="Id of the edge.")]
 State = Annotated[Path, typer.Option(help="The hub's own folder.")]
@@ -36,7 +42,7 @@ def send(  # noqa: PLR0913  one option each
     note: Annotated[str, typer.Option(help="What for.")] = "",
     edge: Edge = "edge1",
     site: Site = "demo",
-    config: Configs = Path("configs"),
+    config: Configs = None,
     state: State = Path("var/hub"),
     keys: Keys = Path("var/keys"),
 ) -> None:
@@ -46,10 +52,16 @@ def send(  # noqa: PLR0913  one option each
     """
     from hub.registry.check import checked_files  # noqa: PLC0415  the help needs none of it
     from hub.registry.desired import Wish, want  # noqa: PLC0415  as above
+    from hub.registry.edge_files import accepted_files  # noqa: PLC0415  as above
     from runtime.clock import SystemClock  # noqa: PLC0415  as above
     from runtime.keys import create_signing_key, load_signing_key  # noqa: PLC0415  as above
 
-    wish = Wish(site, edge, checked_files(config, site, edge), actor[:64], note[:200])
+    if config is None:
+        found = asyncio.run(_with(state, lambda sessions: accepted_files(sessions, site, edge)))
+        files, note = found.files, f"configuration {found.version}. {note}"
+    else:
+        files = checked_files(config, site, edge)
+    wish = Wish(site, edge, files, actor[:64], note.strip()[:200])
     file = keys / KEY_FILE
     if not file.exists():
         create_signing_key(file)
@@ -83,12 +95,17 @@ def list_(
         }
         for row in rows
     ]  # fmt: skip
+    drift = asyncio.run(_with(state, lambda sessions: _drift(sessions, site, edge)))
     if as_json:
-        typer.echo(json.dumps({"reported": heard, "wanted": wanted}, ensure_ascii=False))
+        told = {"reported": heard, "wanted": wanted, "accepted": drift}
+        typer.echo(json.dumps(told, ensure_ascii=False))
         return
     typer.echo(
         f"{site}/{edge}: " + ("never heard" if heard is None else f"goes by version {heard['version']}")
     )
+    if drift is not None and drift["same"] is not None:
+        words = "as in" if drift["same"] else "other files than in"
+        typer.echo(f"  {words} the accepted configuration {drift['version']}")
     for path in [] if now is None else now.edited:
         typer.echo(f"  changed at the box: {path}")
     for row in rows:
@@ -125,6 +142,20 @@ def save(
     )  # fmt: skip
     write_private(file, saved.model_dump_json(indent=1).encode())
     typer.echo(f"{file}: version {now.version}; the new box is read-only until it has its write blocks")
+
+
+async def _drift(sessions: Sessions, site: str, edge: str) -> dict[str, int | str | bool | None] | None:
+    """The accepted configuration against what the edge goes by; None where there is none or it is faulty."""
+    from hub.registry.desired import reported  # noqa: PLC0415  the help needs none of it
+    from hub.registry.edge_files import accepted_files  # noqa: PLC0415  as above
+
+    try:
+        found = await accepted_files(sessions, site, edge)
+    except ConfigError:
+        return None
+    now = await reported(sessions, site, edge)
+    same = None if now is None else now.digest == found.digest
+    return {"version": found.version, "digest": found.digest, "same": same}
 
 
 async def _with(state: Path, work: Callable[..., Awaitable[_T]]) -> _T:

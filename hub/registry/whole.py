@@ -13,6 +13,7 @@ from hub.registry.check import checked_files
 from hub.registry.documents import Documents, put_files
 from hub.registry.site import Registry, load_registry
 from hub.registry.writable import load_writables
+from hub.store.retention import load_retention
 from hub.values.load import known_points, load_values
 from optimizer.tariff import Emissions, Tariff
 from plant.flowsheet import Flowsheet
@@ -66,6 +67,7 @@ def check_folder(folder: Path, site: str) -> Registry:
         for edge in registry.site.edges:
             _tried(lambda edge=edge: checked_files(folder, site, edge), faults)  # type: ignore[misc]  # bound now
         _tried(lambda: load_writables(folder, registry), faults)
+        _tried(lambda: load_retention(folder, site), faults)
         _tried(lambda: load_values(folder, site, known_points(registry)), faults)
         if flowsheet is not None:
             faults += missing_points(folder / "sites" / site / "flowsheet.yaml", flowsheet, registry)

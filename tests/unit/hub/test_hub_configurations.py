@@ -16,7 +16,9 @@ from typer.testing import CliRunner
 from hub.cli import app
 from hub.database import create_engine, embedded_url, sessions_of
 from hub.registry import desired
+from hub.registry.check import checked_files
 from hub.registry.delivery import Delivery
+from hub.registry.edge_files import accepted_files
 from hub.store.engine import StorePlace, open_store
 from hub.store.port import Received, SeriesStore
 from protocols import subjects
@@ -166,3 +168,23 @@ async def test_the_hub_goes_on_counting_from_what_the_edge_has_seen_and_saves_it
     await client.close()
     await engine.dispose()
     store.close()
+
+
+async def test_without_a_folder_an_edge_gets_the_accepted_configuration_and_drift_is_told(
+    hub: Path, configs: Path
+) -> None:
+    said = await asyncio.to_thread(
+        ems, "configuration", "send", "--actor=A. Smith", f"--state={hub}", f"--keys={hub.parent / 'keys'}"
+    )
+    assert "version 1 is wanted" in said
+    rows = (await asyncio.to_thread(listed, hub))["wanted"]
+    assert rows[0]["note"] == "configuration 1."
+    engine = create_engine(embedded_url(hub))
+    files = await accepted_files(sessions_of(engine), "demo", "edge1")
+    assert files.files == checked_files(configs, "demo", "edge1")
+    for digest, same in ((files.digest, True), ("00", False)):
+        told = replace(beat(1, 1, []), config_digest=digest)
+        await desired.note_reported(sessions_of(engine), "demo", [(1, told)])
+        accepted = (await asyncio.to_thread(listed, hub))["accepted"]
+        assert accepted == {"version": 1, "digest": files.digest, "same": same}
+    await engine.dispose()
