@@ -14,6 +14,7 @@ import typer
 from protocols.errors import ConfigError
 from protocols.join import check_address
 from runtime.bus import ca_file
+from runtime.bus_guard import start_guard
 from runtime.bus_layout import HUB
 from runtime.bus_register import CONFIG, BusKeeper, BusRegister, differences, nobodys_key
 from runtime.children import check_port_free
@@ -56,6 +57,7 @@ def run(
     host, _, at = register.listen.rpartition(":")
     check_port_free(host.strip("[]"), int(at), "the bus")
     binary = server_binary()
+    start_guard(state.resolve())
     os.execv(binary, [str(binary), "-c", str(keeper.config)])  # noqa: S606  the server takes this process's place and pid
 
 
