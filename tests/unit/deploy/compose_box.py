@@ -12,7 +12,6 @@ import contextlib
 import os
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -83,14 +82,14 @@ def load(path: Path, environment: Mapping[str, str]) -> dict[str, Any]:
 class Box:
     """One machine for the services of a file; everything is gone at its end."""
 
-    def __init__(self, file: Path, image: Stage, folder: Path) -> None:
+    def __init__(self, file: Path, image: Stage, folder: Path, data: dict[str, Any], names: str) -> None:
         self._file = file
         self._image = image
         self._folder = folder
         self._clock = SystemClock()
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._processes: dict[str, Process] = {}
-        self.data = load(file, {})
+        self.data = data
         self.services = {name: Service(name, data) for name, data in self.data["services"].items()}
         self._net = subprocess.Popen(
             ["/usr/bin/unshare", "--net", "sh", "-c", "ip link set lo up && echo up && exec sleep 900"],
@@ -99,7 +98,7 @@ class Box:
         self._network = f"--net=/proc/{self._net.pid}/ns/net"
         assert self._net.stdout is not None
         assert self._net.stdout.readline() == b"up\n"
-        (folder / "hosts").write_text("127.0.0.1 localhost " + " ".join(self.services) + "\n")
+        (folder / "hosts").write_text(f"127.0.0.1 localhost {names}\n")
 
     def start(self, name: str, process: Process | None = None, number: int = 1) -> subprocess.Popen[bytes]:
         """Start a service as the file says; `process` instead of the image's own for images of others."""
@@ -227,19 +226,16 @@ class Box:
 
     def _lay(self, upper: Path) -> None:
         """What the image has, for one container; the program is large and mounted instead."""
-        large = self._image.layer / _PROGRAM
-
-        def left_out(folder: str, names: list[str]) -> list[str]:
-            return [name for name in names if Path(folder, name) == large and not large.is_symlink()]
-
-        shutil.copytree(self._image.layer, upper, symlinks=True, ignore=left_out)
-        for path in self._image.layer.rglob("*"):
-            mine = upper / path.relative_to(self._image.layer)
-            if not path.is_relative_to(large) and not path.is_symlink():
-                os.chown(mine, path.stat().st_uid, path.stat().st_gid)
-        for one in (upper / _PROGRAM, upper / SECRETS.lstrip("/")):
-            if not one.is_symlink():
-                one.mkdir(parents=True, exist_ok=True)
+        upper.mkdir()
+        linked = (self._image.layer / _PROGRAM).is_symlink()
+        left_out = [] if linked else [f"--exclude=./{_PROGRAM}"]
+        keep = ["--xattrs", "--xattrs-include=*"]
+        pack = ["/bin/tar", "-C", str(self._image.layer), *keep, *left_out, "-cf", "-", "."]
+        packed = subprocess.run(pack, check=True, capture_output=True)
+        subprocess.run(["/bin/tar", "-C", str(upper), *keep, "-xpf", "-"], input=packed.stdout, check=True)
+        for one in (_PROGRAM, SECRETS.lstrip("/")):
+            if not (upper / one).is_symlink():
+                (upper / one).mkdir(parents=True, exist_ok=True)
 
     def _mounts(self, service: Service, root: Path) -> Iterator[str]:
         for text in service.data.get("tmpfs", ()):
@@ -284,9 +280,12 @@ def _as(user: str | None) -> list[str]:
 
 
 @contextlib.contextmanager
-def box(file: Path, image: Stage, folder: Path) -> Iterator[Box]:
-    """A box that ends with the block."""
-    made = Box(file, image, folder)
+def box(
+    file: Path, image: Stage, folder: Path, data: dict[str, Any] | None = None, names: str = ""
+) -> Iterator[Box]:
+    """A box that ends with the block: for the services of a file, or of `data` and `names`."""
+    found = load(file, {}) if data is None else data
+    made = Box(file, image, folder, found, names or " ".join(found["services"]))
     try:
         yield made
     finally:

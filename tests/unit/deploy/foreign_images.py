@@ -15,7 +15,6 @@ POSTGRES = Path("/usr/lib/postgresql/15/bin")
 _PATH = {"PATH": f"{POSTGRES}:/usr/local/bin:/usr/bin:/bin"}
 
 _POSTGRES_START = """
-echo 'of_image:x:999:999::/:/bin/sh' >>/etc/passwd
 data=/var/lib/postgresql/data
 chown 999:999 "$data" && chmod 700 "$data"
 install -o 999 -m 600 "$POSTGRES_PASSWORD_FILE" /tmp/password
@@ -36,10 +35,12 @@ exec setpriv --reuid=1000 --regid=1000 --clear-groups influxd --bolt-path influx
 """
 
 
-def postgres(environment: Mapping[str, str]) -> Process:
+def postgres(environment: Mapping[str, str], layer: Path) -> Process:
     """The official image of PostgreSQL: a database with user and password at the first start."""
     if not (POSTGRES / "initdb").exists():
         missing("postgres", "its server programs are not installed")
+    with (layer / "etc" / "passwd").open("a") as people:
+        people.write("of_image:x:999:999::/:/bin/sh\n")
     return Process(["/bin/sh", "-euc", _POSTGRES_START], environment={**environment, **_PATH})
 
 

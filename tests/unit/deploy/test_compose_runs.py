@@ -54,7 +54,9 @@ def servers_started(here: Box, image: Stage, secrets: Path) -> None:
     """Bus and databases, set up as their images do it."""
     here.finished("bus-setup", READY_S)
     here.start("bus")
-    here.start("postgres", foreign_images.postgres(here.services["postgres"].data["environment"]))
+    here.start(
+        "postgres", foreign_images.postgres(here.services["postgres"].data["environment"], image.layer)
+    )
     influx = here.services["influxdb"].data["environment"]
     here.start("influxdb", foreign_images.influxdb(influx, image.layer))
     for name in ("bus", "influxdb", "postgres"):
