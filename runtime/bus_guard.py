@@ -1,8 +1,8 @@
 """Beside the server of the bus: ends it when its disk has room again after it was full.
 
 nats-server keeps the first error of a write to a stream's file: from then on it answers no message of that
-stream, also when there is room again, until it is started anew (seen with 2.15.1). Whoever runs the bus starts
-it: systemd, the demo. Its streams stand on the disk; what it did not answer is still in the boxes' journals.
+stream, also when there is room again, until it is started anew (seen with 2.15.1). Whoever runs the bus does
+so: systemd, the demo. Its streams stand on the disk; what it did not answer is still in the boxes' journals.
 """
 
 from __future__ import annotations
