@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hub.command.desk import Desk
-from hub.command.orders import Again, Fresh, Issuer, Out, Wish
 from hub.command.people import People
 from hub.command.policy import Known
+from hub.command.wishes import Again, Fresh, Issuer, Out, Wish
 from hub.ledger.orders import Order
 from hub.registry.writable import Writable
 from protocols.clock import Instant

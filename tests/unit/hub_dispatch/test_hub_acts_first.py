@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hub.command.drafting import Drafter
 from hub.command.issuer import acts_first
-from hub.command.orders import Errand, Fresh, Issuer, Out
+from hub.command.wishes import Errand, Fresh, Issuer, Out
 from protocols.command import CommandKind
 from protocols.heartbeat import decode_heartbeat
 from tests.unit.hub_dispatch.test_hub_issuer import beat

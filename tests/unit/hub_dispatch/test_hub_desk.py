@@ -7,7 +7,7 @@ import pytest
 
 from edge_agent.gate.rules import Rules
 from hub.command.desk import Desk
-from hub.command.orders import Again, Errand, Fresh, Issuer, Out, Wish
+from hub.command.wishes import Again, Errand, Fresh, Issuer, Out, Wish
 from protocols.clock import Instant
 from protocols.command import Command, CommandKind, Level, Renewal, lease_list_hash
 from protocols.heartbeat import Heartbeat

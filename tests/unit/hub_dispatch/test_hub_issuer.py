@@ -13,7 +13,7 @@ from nats.aio.subscription import Subscription
 from hub.command.drafting import Drafter
 from hub.command.issuer import CommandIssuer
 from hub.command.leader import Company, Leader
-from hub.command.orders import Errand, Issuer, Wish
+from hub.command.wishes import Errand, Issuer, Wish
 from hub.database import Sessions
 from hub.ledger import book, orders
 from protocols import subjects
