@@ -153,9 +153,9 @@ def _last_ms(folder: Path) -> float:
 
 
 def month(folder: Path) -> Figures:
-    """30 days of 20 points at 10 s; windows of 15 minutes of all, the newest hour from samples."""
+    """30 days of 20 points at 20 s; windows of 15 minutes of all, the newest hour from samples."""
     count = int(os.environ.get("EMS_BENCH_MONTH_POINTS", "20"))
-    times = START_NS + np.arange(30 * 8_640) * 10 * NS
+    times = START_NS + np.arange(30 * 4_320) * 20 * NS
     store, clock = _filled(folder, count, times, a_row=120)
     _settled(store, clock, folder, START_NS + 30 * DAY_NS)
     edges = np.arange(START_NS, START_NS + 30 * DAY_NS + 1, 900 * NS)

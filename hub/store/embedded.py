@@ -217,7 +217,8 @@ class EmbeddedStore(EmbeddedReader, SeriesStore):
                 (source, seq, key, first_ns, last_ns, commit, pack_frames(group)),
             )
             shelf, margin_ns = self._shelf_of(connection, key)
-            self._hours[shelf].update(hours_of(first_ns, last_ns, margin_ns))
+            for frame in group:  # each for itself: a clock may have been set between two of them
+                self._hours[shelf].update(hours_of(_first_ns(frame), frame.at.wall_ns, margin_ns))
             span = (last_ns - first_ns, key, last_ns - first_ns)
             connection.execute("UPDATE catalogue SET span_ns = ? WHERE id = ? AND span_ns < ?", span)
             last = self._last_of(connection, key, len(catalogue.points))

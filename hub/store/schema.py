@@ -41,6 +41,8 @@ HOUR_NS: Final = 3_600_000_000_000
 DAY_BIT: Final = 1 << 24
 """Of `rolled.hours`: the rollup of the whole day is final."""
 _SHELF_POINTS: Final = 2000
+_LONG_HOURS: Final = 48
+"""A row that spans more had its clock set in the middle: nothing is between its ends."""
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS source (
@@ -203,4 +205,6 @@ def _take_on(connection: sqlite3.Connection) -> None:
         (HOUR_NS,),
     ).fetchall()
     for shelf, first, last in spans:
-        touch(connection, shelf, hours_of(first * HOUR_NS, (last + 1) * HOUR_NS - 1))
+        ends = {first, last} if last - first > _LONG_HOURS else range(first, last + 1)
+        for hour in ends:
+            touch(connection, shelf, hours_of(hour * HOUR_NS, (hour + 1) * HOUR_NS - 1))

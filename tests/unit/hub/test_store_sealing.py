@@ -147,6 +147,22 @@ def test_months_become_one_file_and_answer_the_same(tmp_path: Path) -> None:
     same_windows(found, plain.windows(POWER, START, START + 40 * DAY, 900))
 
 
+def test_a_clock_that_was_set_in_the_middle_of_a_row_makes_no_work_for_the_years_between(
+    tmp_path: Path,
+) -> None:
+    clock = VirtualClock(START)
+    path = tmp_path / "series.db"
+    store = fed(
+        path, [row(1, frame(START - 700 * DAY, 1.0), frame(START, 2.0), frame(START + 60 * S, 3.0))], clock
+    )
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM todo").fetchone() == (2,)
+    settle(store, clock, START + 3 * DAY)
+    settle(store, clock, START + 3 * DAY + HOUR)
+    assert store.raw(POWER, 0, START + DAY).values.tolist() == [1.0, 2.0, 3.0]
+    assert store.quarters(POWER, START, START + HOUR).last[0] == 3.0
+
+
 def test_any_tool_reads_a_sealed_file(tmp_path: Path) -> None:
     clock = VirtualClock(START + 3 * DAY)
     store = fed(tmp_path / "series.db", day_of_rows(), clock)
