@@ -102,6 +102,8 @@ def prove(here: Box, image: Stage, secrets: Path) -> None:
     assert "admin password: " in hub_started(here)
     for name in HUB:
         here.healthy(name, READY_S)
+    here.start("ingest", number=2)  # `up --scale ingest=2`
+    here.healthy("ingest", READY_S, 2)
     check_doors(here, secrets)
     here.until((here.volume("signing") / "hub_sign.key").exists, READY_S)
     assert not (here.volume("keys") / "hub_sign.key").exists()
