@@ -169,9 +169,12 @@ class Uplink:
         if mark is None or mark.edge != self._edge:
             return
         try:
-            self._fall_back(await journal.mark(mark))
+            lost = await journal.mark(mark)
         except StoreError as error:
             _log.warning("a mark of the hub is not taken for now: %s", error)
+            return
+        self._fall_back(lost)
+        self._heard_s = self._clock.mono_s()
 
     async def cover(self, journal: Journal, coverage: Coverage) -> None:
         """Let the journal forget what is in the hub's database."""

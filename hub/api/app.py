@@ -13,6 +13,7 @@ from starlette.responses import Response
 from hub.api import (
     audit_routes,
     auth_routes,
+    config_routes,
     edge_routes,
     health_routes,
     join_routes,
@@ -66,6 +67,7 @@ def _with_routes() -> FastAPI:
     app.include_router(site_routes.router, prefix=_PREFIX)
     app.include_router(series_routes.router, prefix=_PREFIX)
     app.include_router(edge_routes.router, prefix=_PREFIX)
+    app.include_router(config_routes.router, prefix=_PREFIX)
     app.include_router(order_routes.router, prefix=_PREFIX)
     app.include_router(audit_routes.router, prefix=_PREFIX)
     app.include_router(join_routes.router, prefix=_PREFIX)

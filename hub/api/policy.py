@@ -32,6 +32,8 @@ POLICY: Final[dict[str, frozenset[str]]] = {
     "plan": _READ,
     "commands": _READ,
     "edges": _READ,
+    "configVersions": _READ,
+    "configChanges": _READ,
     "setpoints": _READ,
     "holders": _READ,
     "orders": _READ,

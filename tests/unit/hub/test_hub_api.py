@@ -29,6 +29,7 @@ from hub.database import Base, create_engine, embedded_url, sessions_of
 from hub.ledger import tables as ledger_tables
 from hub.registry.desired import Wish, note_reported, take_reports, want
 from hub.registry.site import load_registry
+from hub.registry.versions import Author, keep
 from hub.registry.writable import load_writables
 from hub.store.engine import StorePlace, open_store
 from hub.store.port import Received, SeriesStore
@@ -122,11 +123,11 @@ async def test_every_get_route_answers_a_signed_in_caller_without_nan(api: Runni
     for path, methods in openapi_document()["paths"].items():
         if "get" in methods:
             answer = await api.get(
-                path.removeprefix("/api/v1").replace("{site}", "demo"),
+                path.removeprefix("/api/v1").replace("{site}", "demo").replace("{version}", "1"),
                 token,
                 **(counted if path.endswith("/consumption") else query if path.endswith(WITHIN) else {}),
             )
-            none_yet = path.endswith(("/plan", "/{ident}"))
+            none_yet = path.endswith(("/plan", "/{ident}", "/changes"))
             assert answer.status_code == (404 if none_yet else 200), answer.text
             json.loads(answer.text, parse_constant=pytest.fail)
 
@@ -403,6 +404,28 @@ async def test_health_shows_its_parts_only_to_signed_in_callers(api: Running) ->
     assert (await api.client.get("/api/v1/health")).json() == {"status": "ok"}
     parts = (await api.get("/health")).json()["parts"]
     assert {part["name"] for part in parts} == {"series", "database", "bus", "edge"}
+
+
+async def test_versions_of_the_configuration_and_what_each_changed_can_be_read(api: Running) -> None:
+    first, second = (
+        {"sites/demo/site.yaml": b"a: 1\n"},
+        {"sites/demo/site.yaml": b"a: 2\n", "devices/x.yaml": b"\n"},
+    )
+    for files in (first, second, first):
+        await keep(api.deps.sessions, "demo", files, Author("A. Smith", "a test"), NOW_S * S)
+    api.deps.config_version = 2
+    rows = (await api.get("/sites/demo/configuration")).json()
+    assert [(row["version"], row["used"]) for row in rows] == [(3, False), (2, True), (1, False)]
+    changes = (await api.get("/sites/demo/configuration/2/changes")).json()
+    assert [(one["path"], one["kind"]) for one in changes] == [
+        ("devices/x.yaml", "added"), ("sites/demo/site.yaml", "changed")
+    ]  # fmt: skip
+    assert "-a: 1\n+a: 2" in changes[1]["text"]
+    assert (await api.get("/sites/demo/configuration/3/changes", against=1)).json() == []
+    assert (await api.get("/sites/demo/configuration/9/changes")).status_code == 404
+    parts = {part["name"]: part for part in (await api.get("/health")).json()["parts"]}
+    assert parts["bus"]["status"] == "degraded"
+    assert parts["configuration"]["detail"] == "version 3 is accepted, the hub goes by 2"
 
 
 async def test_what_is_ill_comes_with_what_it_means_for_the_plant(api: Running) -> None:

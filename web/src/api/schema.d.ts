@@ -344,6 +344,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sites/{site}/configuration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Versions
+         * @description Accepted versions, newest first.
+         */
+        get: operations["configVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/configuration/{version}/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Changes
+         * @description What a version changed; `against` another one than the version before it, 0 for nothing.
+         */
+        get: operations["configChanges"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sites/{site}/setpoints": {
         parameters: {
             query?: never;
@@ -749,6 +789,70 @@ export interface components {
              * @description Share of the asked time that could be compared. [%]
              */
             compared_pct: number;
+        };
+        /**
+         * ConfigChange
+         * @description What a version changed at one file.
+         */
+        ConfigChange: {
+            /**
+             * Path
+             * @description The file.
+             */
+            path: string;
+            /**
+             * Kind
+             * @description What happened to it.
+             * @enum {string}
+             */
+            kind: "added" | "removed" | "changed";
+            /**
+             * Text
+             * @description The lines, as a unified diff; empty where it would be too long for one answer.
+             */
+            text: string;
+        };
+        /**
+         * ConfigVersion
+         * @description One accepted version of all files of a site.
+         */
+        ConfigVersion: {
+            /**
+             * Version
+             * @description Counts up; the highest is in force.
+             */
+            version: number;
+            /**
+             * Made
+             * Format: date-time
+             * @description When it was accepted.
+             */
+            made: string;
+            /**
+             * Actor
+             * @description Who wanted it.
+             */
+            actor: string;
+            /**
+             * Note
+             * @description What for.
+             */
+            note: string;
+            /**
+             * Digest
+             * @description SHA-256 over its files.
+             */
+            digest: string;
+            /**
+             * Back To
+             * @description Version whose files it has again; None: it is no roll-back.
+             */
+            back_to: number | null;
+            /**
+             * Used
+             * @description Whether the hub goes by it; a newer one is used from its next start on.
+             */
+            used: boolean;
         };
         /**
          * Consumption
@@ -2872,6 +2976,145 @@ export interface operations {
             };
             /** @description Problem */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    configVersions: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigVersion"][];
+                };
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    configChanges: {
+        parameters: {
+            query?: {
+                against?: number | null;
+            };
+            header?: never;
+            path: {
+                version: number;
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigChange"][];
+                };
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
