@@ -107,7 +107,7 @@ class Feed:
         elif kind == "heartbeat":
             self._deps.edges.hear(message.data)
         elif kind == "values":
-            rows = guarded_decode(_rows, message.data, "values") or []
+            rows = self._virtual.judge(guarded_decode(_rows, message.data, "values") or [])
             now_ns = self._deps.clock.now().wall_ns
             rows += self._virtual.hear(rows)
             self._live.tell_values([value_of(point, last, now_ns) for point, last in rows])

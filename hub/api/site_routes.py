@@ -21,6 +21,7 @@ from hub.api.models import (
 from hub.api.policy import permitted
 from hub.ledger.queries import latest_plan, recent_commands
 from hub.registry.site import Registry
+from hub.values.cleaning import RuleMarker
 from hub.values.reading import newest
 from hub.values.site import Virtual
 from protocols.command import CommandKind
@@ -80,7 +81,9 @@ async def points(site: SiteId, deps: Deps) -> list[Point]:  # noqa: ARG001  chec
 @router.get("/sites/{site}/values", operation_id="values", responses=problems(401, 403, 404, 422, 503))
 async def values(site: SiteId, deps: Deps) -> list[Value]:  # noqa: ARG001  checked by its type
     """Newest sample of each point; a point never read is left out."""
-    found = await asyncio.to_thread(deps.newest.read)
+    marker = RuleMarker(deps.values.cleaning)
+    told = await asyncio.to_thread(deps.newest.read)
+    found = {point: marker.newest(point, last) for point, last in told.items()}
     now_ns = deps.clock.now().wall_ns
     shown = {point: found[point] for point in deps.registry.points if point in found}
     shown |= newest(deps.values, found)

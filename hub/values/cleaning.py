@@ -6,6 +6,7 @@ sides, so the newest marks may still change. A mark never makes a quality better
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Final
 
@@ -14,7 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from hub.store.port import HOLD_S, FloatArray, Marker, QualityArray, Raw, TimeArray
+from hub.store.port import HOLD_S, FloatArray, LastValue, Marker, QualityArray, Raw, TimeArray
 from hub.values.config import Cleaning, Spike
 from protocols.point import PointId
 from protocols.quality import Quality, is_bad
@@ -44,6 +45,14 @@ class RuleMarker(Marker):
     @override
     def margin_ns(self, point: PointId, /) -> int:
         return self._margins.get(point, 0)
+
+    def newest(self, point: PointId, last: LastValue) -> LastValue:
+        """The newest sample by what can be said of it alone: its range; other rules need its neighbours."""
+        value = np.array([last.value])
+        out = any(_outside(rule, value)[0] for rule in self._rules.get(point, ()))
+        if not out or is_bad(last.quality):
+            return last
+        return LastValue(math.nan, int(Quality.BAD_RANGE), last.time_ns, last.source_ns)
 
 
 def marked(rule: Cleaning, raw: Raw, qualities: QualityArray) -> QualityArray:

@@ -1,10 +1,11 @@
-"""Virtual points on what is heard live: each is calculated anew when one of its inputs is."""
+"""What is heard live: ranges of cleaning rules judged, virtual points calculated anew with their inputs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from hub.store.port import LastValue
+from hub.values.cleaning import RuleMarker
 from hub.values.site import SiteValues, Virtual
 from hub.values.virtual import newest_of
 from protocols.point import PointId
@@ -14,6 +15,8 @@ class LiveVirtual:
     """Keeps the newest value of every input of a virtual point, and of nothing else."""
 
     def __init__(self, values: SiteValues) -> None:
+        self._marker = RuleMarker(values.cleaning)
+        self._ruled = {str(point): point for point in values.cleaning}
         self._users: dict[str, list[Virtual]] = {}
         self._names: dict[str, PointId] = {}
         self._last: dict[PointId, LastValue] = {}
@@ -21,6 +24,13 @@ class LiveVirtual:
             for point in one.inputs:
                 self._names[str(point)] = point
                 self._users.setdefault(str(point), []).append(one)
+
+    def judge(self, rows: Iterable[tuple[str, LastValue]]) -> list[tuple[str, LastValue]]:
+        """The same, with what lies outside the range of a rule as bad."""
+        return [
+            (name, self._marker.newest(self._ruled[name], last) if name in self._ruled else last)
+            for name, last in rows
+        ]
 
     def hear(self, rows: Iterable[tuple[str, LastValue]]) -> list[tuple[str, LastValue]]:
         """Values of the virtual points with an input among these; one with an input never heard is left out.

@@ -257,3 +257,20 @@ async def test_a_virtual_value_follows_its_inputs_live(ask: Asker) -> None:
     assert live.hear([("demo/chiller1/power_kw", LastValue(50.0, 0, 4 * S))]) == []
     late = dict(live.hear([("demo/chiller1/power_kw", LastValue(float("nan"), 129, 7 * S))]))
     assert late["demo/chiller1/cop"].quality == Quality.BAD_UNREACHABLE
+
+
+async def test_a_newest_value_out_of_its_range_is_bad_at_once(ask: Asker) -> None:
+    ask.put("weather1", {"outdoor_c": [99.0], "wet_bulb_c": [20.0]}, start=NOW - MINUTE)
+    found = {one["point"]: one for one in await ask.get("values")}
+    assert (found["demo/weather1/outdoor_c"]["value"], found["demo/weather1/outdoor_c"]["quality"]) == (
+        None,
+        133,
+    )
+    assert found["demo/weather1/wet_bulb_c"]["value"] == 20.0
+    live = LiveVirtual(ask.deps.values)
+    ((_, judged), (_, other)) = live.judge(
+        [("demo/weather1/outdoor_c", LastValue(99.0, 0, 5)), ("demo/comp1/power_kw", LastValue(1e9, 0, 5))]
+    )
+    assert judged.quality == Quality.BAD_RANGE
+    assert np.isnan(judged.value)
+    assert other == LastValue(1e9, 0, 5)
