@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from typing_extensions import override
 
 from hub.store.influx import flux
 from hub.store.influx.lines import row_number
 from hub.store.influx.place import InfluxPlace
 from hub.store.influx.records import RecordBook
+from hub.store.influx.rolling import Front, Stretch, clusters_of, levels_for, rolled
 from hub.store.influx.server import InfluxServer
 from hub.store.mean import window_edges
 from hub.store.port import (
@@ -30,7 +33,7 @@ from hub.store.port import (
     TimeArray,
     Windows,
 )
-from hub.store.rollup import NS_PER_S, held
+from hub.store.rollup import NS_PER_S, Spans, blank, combine, cuts, held, joined, picked, take
 from protocols.clock_note import ClockNote
 from protocols.gap import Gap
 from protocols.point import PointId, parse_point
@@ -80,7 +83,14 @@ class InfluxReader(StoreReader):
 
     @override
     def quarters(self, point: PointId, from_ns: int, to_ns: int) -> Windows:
-        return self._seeded(point, window_edges(from_ns, to_ns, QUARTER_S))
+        edges = window_edges(from_ns, to_ns, QUARTER_S)
+        front = self._book.front(point.site, point.device)
+        if front is None or len(edges) < 2:  # noqa: PLR2004  two edges make a window
+            return self._seeded(point, edges)
+        there = rolled(self._server, self._place, point, Stretch(from_ns, to_ns), QUARTER_S)
+        whole = there.starts_ns + _QUARTER_NS <= to_ns
+        final = picked(there, front.final(there.starts_ns, QUARTER_S) & whole)
+        return self._seeds_in(point, combine(final, edges), edges)
 
     @override
     def receipts(self, after_rowid: int, limit: int = 1000) -> list[ReceiptRow]:
@@ -140,23 +150,51 @@ class InfluxReader(StoreReader):
             found |= {point: flux.raw_of(columns, point) for point in portion}
         return found
 
-    def _held(self, point: PointId, edges_ns: TimeArray) -> Windows:
-        """Windows from samples alone, by marked qualities."""
+    def _held_of(self, points: Sequence[PointId], edges_ns: TimeArray) -> dict[PointId, tuple[Windows, int]]:
+        """Windows from samples alone, by marked qualities, and how many samples were looked at."""
+        margin_ns = 0
+        if self._marker is not None:
+            margin_ns = max((self._marker.margin_ns(point) for point in points), default=0)
+        span_ns = int(edges_ns[0]) - HOLD_NS - margin_ns, int(edges_ns[-1]) + margin_ns
+        found: dict[PointId, tuple[Windows, int]] = {}
+        for point, raw in self._raw_of(points, *span_ns).items():
+            marks = raw.qualities if self._marker is None else self._marker.marks(point, raw)
+            found[point] = held(raw, marks, edges_ns, HOLD_NS), len(raw.times_ns)
+        return found
+
+    def _windows(self, point: PointId, edges_ns: TimeArray) -> Windows:
+        """Windows from the coarsest rollups that are final, and from samples where none are."""
         if len(edges_ns) < 2:  # noqa: PLR2004  two edges make a window
-            return held(self.raw(point, 0, 0), np.empty(0, np.uint8), edges_ns, HOLD_NS)
-        margin_ns = 0 if self._marker is None else self._marker.margin_ns(point)
-        raw = self.raw(point, int(edges_ns[0]) - HOLD_NS - margin_ns, int(edges_ns[-1]) + margin_ns)
-        marks = raw.qualities if self._marker is None else self._marker.marks(point, raw)
-        return held(raw, marks, edges_ns, HOLD_NS)
+            return blank(edges_ns[:-1])
+        parts, spans = self._rolled(point, edges_ns)
+        for cluster in clusters_of(spans, 2 * HOLD_NS):
+            edges, wanted = cuts(cluster)
+            parts.append(picked(self._held_of([point], edges)[point][0], wanted))
+        return combine(joined(parts), edges_ns)
+
+    def _rolled(self, point: PointId, edges_ns: TimeArray) -> tuple[list[Windows], Spans]:
+        """What rollups say for good, and the time that is left to samples."""
+        front, spans, parts = self._book.front(point.site, point.device), Spans.between(edges_ns), []
+        if front is None:
+            return [], spans
+        for length_s in levels_for(edges_ns):
+            asked = Stretch(int(edges_ns[0]), min(int(edges_ns[-1]), front.until_ns))
+            there = rolled(self._server, self._place, point, asked, length_s)
+            final = partial(_final, there.starts_ns, front, length_s)
+            starts, spans = take(spans, length_s, final)
+            parts.append(picked(there, np.isin(there.starts_ns, starts)))
+        return parts, spans
 
     def _with_seeds(self, point: PointId, edges_ns: TimeArray) -> Windows:
         """Windows of samples; where there are none, of means that were put there for the past."""
-        live = self._held(point, edges_ns)
-        blank = live.covered_s <= 0.0
-        if not blank.any():
+        return self._seeds_in(point, self._windows(point, edges_ns), edges_ns)
+
+    def _seeds_in(self, point: PointId, live: Windows, edges_ns: TimeArray) -> Windows:
+        none = live.covered_s <= 0.0
+        if not none.any():
             return live
         kept = self._seeded(point, edges_ns)
-        use = blank & (kept.covered_s > 0.0)
+        use = none & (kept.covered_s > 0.0)
         return Windows(
             live.starts_ns,
             np.where(use, kept.mean, live.mean),
@@ -183,3 +221,8 @@ class InfluxReader(StoreReader):
 
 def _portions(points: Sequence[PointId]) -> list[Sequence[PointId]]:
     return [points[start : start + _POINTS_A_QUERY] for start in range(0, len(points), _POINTS_A_QUERY)]
+
+
+def _final(there_ns: TimeArray, front: Front, length_s: int, starts_ns: TimeArray) -> NDArray[np.bool_]:
+    """Which windows are on the server and stay as they are."""
+    return np.isin(starts_ns, there_ns) & front.final(starts_ns, length_s)

@@ -7,7 +7,7 @@ read for good, and who writes records holds a lock, so that they become visible 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
@@ -17,11 +17,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from hub.database import create_sync_engine
+from hub.store.influx.rolling import Front, Stretch
 from hub.store.influx.tables import (
     CatalogueRow,
     ClockNoteRow,
     CommitRow,
+    FrontRow,
     HeartbeatTableRow,
+    LateRow,
     RecordRow,
     SourceRow,
 )
@@ -56,6 +59,13 @@ class CommitNote(NamedTuple):
     frames: list[tuple[int, int]]
 
 
+class Notes(NamedTuple):
+    """What goes with a commit: when it was, by source, and late stretches, by (site, device)."""
+
+    commits: Mapping[tuple[str, str], CommitNote]
+    late: Mapping[tuple[str, str], Stretch]
+
+
 class RecordBook:
     """One process's view of it; used from one thread at a time."""
 
@@ -85,9 +95,7 @@ class RecordBook:
         with self.transaction() as connection:
             return self._source(connection, source)
 
-    def commit(
-        self, rows: Sequence[Received], refusals: Sequence[Refusal], notes: Mapping[_Source, CommitNote]
-    ) -> list[Coverage]:
+    def commit(self, rows: Sequence[Received], refusals: Sequence[Refusal], notes: Notes) -> list[Coverage]:
         """Commit the ranges of rows whose samples the server has, with what else the rows hold.
 
         Returns:
@@ -111,7 +119,8 @@ class RecordBook:
                 connection.execute(update(SourceRow).where(SourceRow.number == number).values(ranges=packed))
                 coverage.append(Coverage(*source, tuple(ranges.ranges)))
             self._add_refusals(connection, refusals)
-            self._note(connection, by_source, notes)
+            self._note(connection, by_source, notes.commits)
+            self._add_late(connection, notes.late)
         return coverage
 
     def keep_heartbeats(self, newest: Mapping[str, tuple[int, bytes]]) -> None:
@@ -235,6 +244,66 @@ class RecordBook:
                 "note": message[:500],
             }  # fmt: skip
             connection.execute(_insert(connection, RecordRow).values(values))
+
+    def front(self, site: str, device: str) -> Front | None:
+        """How far a device's rollups are; None before the first."""
+        with self.transaction() as connection:
+            return self._front(connection, site, device)
+
+    def begin_front(self, site: str, device: str, from_ns: int) -> None:
+        """Rollups of a device begin here, if they have not begun."""
+        row = {"site": site, "device": device, "from_ns": from_ns, "until_ns": from_ns}
+        with self.transaction() as connection:
+            connection.execute(_insert(connection, FrontRow).values(row).on_conflict_do_nothing())
+
+    def move_front(self, site: str, device: str, until_ns: int) -> None:
+        """Rollups of a device are final up to here."""
+        mine = (FrontRow.site == site, FrontRow.device == device, FrontRow.until_ns < until_ns)
+        with self.transaction() as connection:
+            connection.execute(update(FrontRow).where(*mine).values(until_ns=until_ns))
+
+    def late_of(self, site: str, device: str) -> list[tuple[int, Stretch]]:
+        """Stretches still to be done, by number, oldest first."""
+        wanted = select(LateRow.number, LateRow.from_ns, LateRow.to_ns).where(
+            LateRow.site == site, LateRow.device == device
+        )
+        with self.transaction() as connection:
+            rows = connection.execute(wanted.order_by(LateRow.from_ns)).all()
+        return [(row[0], Stretch(row[1], row[2])) for row in rows]
+
+    def late_done(self, number: int, up_to_ns: int) -> None:
+        """A stretch is done up to an instant."""
+        with self.transaction() as connection:
+            connection.execute(delete(LateRow).where(LateRow.number == number, LateRow.to_ns <= up_to_ns))
+            rest = update(LateRow).where(LateRow.number == number)
+            connection.execute(rest.values(from_ns=up_to_ns))
+
+    def forget(self, devices: Iterable[tuple[str, str]]) -> None:
+        """All rollups of devices are to be made anew."""
+        with self.transaction() as connection:
+            for device in sorted(devices):
+                mine = (FrontRow.site == device[0], FrontRow.device == device[1])
+                row = connection.execute(
+                    select(FrontRow.from_ns, FrontRow.until_ns).where(*mine)
+                ).one_or_none()
+                if row is not None:
+                    self._add_late(connection, {device: Stretch(*row)})
+
+    @staticmethod
+    def _front(connection: Connection, site: str, device: str) -> Front | None:
+        late = select(LateRow.from_ns, LateRow.to_ns).where(LateRow.site == site, LateRow.device == device)
+        stretches = tuple(Stretch(*row) for row in connection.execute(late))
+        mine = select(FrontRow.until_ns).where(FrontRow.site == site, FrontRow.device == device)
+        until_ns = connection.execute(mine).scalar()
+        return None if until_ns is None else Front(int(until_ns), stretches)
+
+    @staticmethod
+    def _add_late(connection: Connection, late: Mapping[tuple[str, str], Stretch]) -> None:
+        for (site, device), (from_ns, to_ns) in sorted(late.items()):
+            row = {"site": site, "device": device, "from_ns": from_ns, "to_ns": to_ns}
+            connection.execute(_insert(connection, LateRow).values(row))
+            mine = (FrontRow.site == site, FrontRow.device == device, FrontRow.from_ns > from_ns)
+            connection.execute(update(FrontRow).where(*mine).values(from_ns=from_ns))
 
     def _note(
         self,

@@ -13,9 +13,10 @@ from typing_extensions import override
 
 from hub.store.influx.lines import SEED, LineFormat, blocks_of, key_of, row_number
 from hub.store.influx.place import InfluxPlace
-from hub.store.influx.reader import InfluxReader
-from hub.store.influx.records import CommitNote, RecordBook, Refusal
+from hub.store.influx.reader import HOLD_NS, InfluxReader
+from hub.store.influx.records import CommitNote, Notes, RecordBook, Refusal
 from hub.store.influx.refusing import send
+from hub.store.influx.rolling import LAG_NS, LATE_NS, PORTION_NS, Roller, Stretch
 from hub.store.port import QUARTER_S, FloatArray, Marker, Received, SeriesStore, TimeArray
 from protocols.clock import Clock
 from protocols.coverage import Coverage, RangeSet
@@ -28,6 +29,7 @@ _log = logging.getLogger(__name__)
 BLOCK_LINES: Final = 8000
 """Most lines of one request, when its rows are smaller."""
 
+_QUARTER_NS: Final = QUARTER_S * 1_000_000_000
 _Source = tuple[str, str]
 
 
@@ -40,6 +42,7 @@ class InfluxStore(InfluxReader, SeriesStore):
         super().__init__(place, business_url, marker)
         self._writer = RecordBook(business_url, writing=True)
         self._sender = ThreadPoolExecutor(1, "influx")
+        self._roller = Roller(self._server, place, self._held_of)
         self._clock = clock
         self._catalogues: dict[bytes, Catalogue] = {}
         self._formats: dict[bytes, LineFormat] = {}
@@ -80,7 +83,8 @@ class InfluxStore(InfluxReader, SeriesStore):
             raise
         for refusal in refusals:
             _log.error("InfluxDB refused lines of %s, kept apart: %s", refusal.row.edge, refusal.message)
-        return self._writer.commit(batch, refusals, self._notes(fresh, sources))
+        notes = Notes(self._notes(fresh, sources), self._late(fresh))
+        return self._writer.commit(batch, refusals, notes)
 
     @override
     def keep_heartbeats(self, newest: Mapping[str, tuple[int, bytes]]) -> None:
@@ -99,12 +103,59 @@ class InfluxStore(InfluxReader, SeriesStore):
 
     @override
     def upkeep(self) -> bool:
-        """Nothing is due: the server keeps and drops samples by itself."""
-        return False
+        """Roll up at most a day of one device; several writers may, what they write is the same."""
+        end_ns = (self._clock.now().wall_ns - LAG_NS) // _QUARTER_NS * _QUARTER_NS
+        devices = sorted({(one.site, one.device) for one in self._book.catalogues()})
+        return any(self._roll(site, device, end_ns) for site, device in devices)
 
     @override
     def forget_rollups(self, points: Sequence[PointId]) -> None:
-        """Nothing to do: windows are made from samples at each ask, and seeded means are no samples."""
+        self._writer.forget({(point.site, point.device) for point in points})
+
+    def _roll(self, site: str, device: str, end_ns: int) -> bool:
+        front, late = self._book.front(site, device), self._book.late_of(site, device)
+        if front is None:
+            self._writer.begin_front(site, device, end_ns)
+            return True
+        points = self._points(site, device)
+        if late:
+            number, (from_ns, to_ns) = late[0]
+            up_to_ns = min(to_ns, from_ns + PORTION_NS)
+            self._roller.roll(points, Stretch(from_ns, up_to_ns), front.until_ns)
+            self._writer.late_done(number, up_to_ns)
+            return True
+        until_ns = min(end_ns, front.until_ns + PORTION_NS)
+        if until_ns <= front.until_ns:
+            return False
+        self._roller.roll(points, Stretch(front.until_ns, until_ns), until_ns)
+        self._writer.move_front(site, device, until_ns)
+        return True
+
+    def _points(self, site: str, device: str) -> list[PointId]:
+        catalogues = [one for one in self._book.catalogues() if (one.site, one.device) == (site, device)]
+        return sorted({PointId(site, device, name) for one in catalogues for name in one.points})
+
+    def _late(self, rows: Sequence[Received]) -> dict[tuple[str, str], Stretch]:
+        """Of each device the time that samples older than others wait for may have changed."""
+        late_ns = self._clock.now().wall_ns - LATE_NS
+        found: dict[tuple[str, str], Stretch] = {}
+        for row in rows:
+            for frame in row.frames:
+                times_ns = frame.times_ns() if frame.sources is not None else [frame.at.wall_ns]
+                first_ns, last_ns = int(min(times_ns)), int(max(times_ns))
+                if first_ns < late_ns:
+                    one = self.catalogue(frame.catalogue)
+                    margin_ns = self._margin_ns(one)
+                    span = Stretch(first_ns - margin_ns, last_ns + HOLD_NS + margin_ns)
+                    old = found.get((one.site, one.device), span)
+                    found[one.site, one.device] = Stretch(min(old[0], span[0]), max(old[1], span[1]))
+        return found
+
+    def _margin_ns(self, catalogue: Catalogue) -> int:
+        if self._marker is None:
+            return 0
+        names = (PointId(catalogue.site, catalogue.device, name) for name in catalogue.points)
+        return max((self._marker.margin_ns(name) for name in names), default=0)
 
     def _sources(self, wanted: Sequence[_Source]) -> dict[_Source, tuple[int, RangeSet]]:
         """Number and ranges of journals; only for a new one is something written."""
@@ -136,7 +187,7 @@ class InfluxStore(InfluxReader, SeriesStore):
         """Commit rows without samples though the server is away: set-points wait for their receipts."""
         rest = [row for row in rows if not row.frames]
         if rest:
-            self._writer.commit(rest, [], {})
+            self._writer.commit(rest, [], Notes({}, {}))
 
     def _lines(self, row: Received, source: int) -> bytes:
         number = row_number(source, row.seq)

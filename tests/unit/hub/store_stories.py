@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -66,13 +67,17 @@ class Held:
 
 def reference(samples: Sequence[Sample], edges_ns: TimeArray) -> list[Held]:
     """Windows between edges, sample by sample."""
-    found = [Held() for _ in edges_ns[:-1]]
+    edges = edges_ns.tolist()
+    found = [Held() for _ in edges[:-1]]
     ordered = sorted(samples)
-    following = [one[0] for one in ordered[1:]] + [int(edges_ns[-1])]
+    following = [one[0] for one in ordered[1:]] + [edges[-1]]
     for (at_ns, value, quality), next_ns in zip(ordered, following, strict=True):
         end_ns = min(next_ns, at_ns + int(HOLD_S * S))
-        for window, start, stop in zip(found, edges_ns[:-1].tolist(), edges_ns[1:].tolist(), strict=True):
-            length_ns = min(end_ns, stop) - max(at_ns, start)
+        for number in range(max(bisect_right(edges, at_ns) - 1, 0), len(found)):
+            if edges[number] >= end_ns:
+                break
+            window = found[number]
+            length_ns = min(end_ns, edges[number + 1]) - max(at_ns, edges[number])
             if length_ns <= 0:
                 continue
             window.worst = max(window.worst, quality)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -32,6 +32,7 @@ from tests.unit.hub.store_stories import (
     POWER,
     START_NS,
     S,
+    Sample,
     assert_same,
     day_of,
     frame,
@@ -141,6 +142,48 @@ def test_five_ten_and_five_kilowatts_for_one_four_and_one_minute_are_8_33(
     window = reader.over([POWER], edges(0, 360))[POWER]
     assert window.mean.round(2).tolist() == [8.33]
     assert window.completeness(START_NS + 360 * S).tolist() == [1.0]
+
+
+def upkeep(store: SeriesStore) -> None:
+    """Do all that is due."""
+    for _ in range(200):
+        if not store.upkeep():
+            return
+    raise AssertionError("never done")
+
+
+def test_rollups_never_change_an_answer_also_not_after_late_samples(place: StorePlace) -> None:
+    samples = day_of(1500, seed=9)
+    clock = VirtualClock(wall_ns=START_NS)
+    store, reader = open_store(place, clock), None
+    store.add_catalogue(METER)
+    upkeep(store)
+    clock.shift_wall((samples[-1][0] - START_NS) / S + 3 * 86_400.0)
+    late = set(random.Random(2).sample(range(len(samples)), 15))  # noqa: S311  a seeded choice of a test
+    first = [one for at, one in enumerate(samples) if at not in late]
+    store.append([row(seq, frame(at, kw, quality=quality)) for seq, (at, kw, quality) in enumerate(first)])
+    upkeep(store)
+    reader = open_reader(place)
+    check_grids(reader, first)
+    store.append([row(10_000 + n, frame(*samples[n][:2], quality=samples[n][2])) for n in sorted(late)])
+    check_grids(reader, samples)
+    upkeep(store)
+    check_grids(reader, samples)
+    store.forget_rollups([POWER])
+    check_grids(reader, samples)
+    upkeep(store)
+    check_grids(reader, samples)
+    reader.close()
+    store.close()
+
+
+def check_grids(reader: StoreReader, samples: Sequence[Sample]) -> None:
+    """Quarters, hours, days, uneven edges: as the reference says."""
+    day = START_NS // (86_400 * S) * 86_400 * S
+    end = samples[-1][0] + 4000 * S
+    grids = [np.arange(day, end, step * S, dtype=np.int64) for step in (900, 3600, 86_400, 7000)]
+    for asked in grids:
+        assert_same(reader.over([POWER], asked)[POWER], reference(samples, asked))
 
 
 def test_a_gap_stays_a_gap(store: SeriesStore, reader: StoreReader) -> None:
