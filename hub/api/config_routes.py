@@ -1,4 +1,4 @@
-"""The configuration of a site in versions: which there are, what each changed; `ems hub config` makes them."""
+"""The site's configuration in versions: which there are, and what each changed."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ from hub.command.issuer import CommandIssuer
 from hub.command.lane import CommandLane
 from hub.command.leader import Leader
 from hub.command.order_service import OrderService
-from hub.command.wishes import Wish
 from hub.command.receipts import ReceiptIntake
+from hub.command.wishes import Wish
 from hub.health.meter import Meter
 from hub.health.report import Reporter
 from protocols.heartbeat import Heartbeat
