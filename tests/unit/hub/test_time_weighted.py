@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hub.store.engine import StorePlace, open_reader, open_store
-from hub.store.mean import time_weighted
 from hub.store.port import QualityArray, Raw, Received
+from hub.store.rollup import held
 from protocols.clock import Instant
 from protocols.frame import Catalogue, Frame
 from protocols.point import PointId
@@ -37,7 +37,7 @@ def test_a_window_tells_first_and_last_held_value_and_the_worst_quality_that_sto
         (0, 5.0, 0), (MINUTE, 10.0, Quality.UNCERTAIN_STALE),
         (3 * MINUTE, np.nan, Quality.BAD_UNREACHABLE), (5 * MINUTE, 7.0, 0),
     )  # fmt: skip
-    windows = time_weighted(raw, raw.qualities, edges_of(0, 2, 4, 6, 40, 50), 15 * MINUTE)
+    windows = held(raw, raw.qualities, edges_of(0, 2, 4, 6, 40, 50), 15 * MINUTE)
     assert windows.first.tolist()[:4] == [5.0, 10.0, 7.0, 7.0]
     assert windows.last.tolist()[:4] == [10.0, 10.0, 7.0, 7.0]
     assert windows.covered_s.tolist() == [120.0, 60.0, 60.0, 840.0, 0.0]
