@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -23,10 +24,13 @@ from hub.ledger.queries import latest_plan
 from hub.store.port import LastValue
 from hub.values.live import LiveVirtual
 from protocols.ask import Question, decode_answer
+from protocols.errors import StoreError
 from protocols.holder import Holder, decode_holders, read_holders
 from protocols.subjects import ask, edge_of, event, holders
 from runtime.bus import BusLogin, LinkState, connect
 from runtime.supervise import guarded_decode
+
+_log = logging.getLogger(__name__)
 
 _LOOK_S: Final = 2.0
 _COMMANDS: Final = 100
@@ -50,6 +54,7 @@ class Feed:
 
     async def follow_bus(self, login: BusLogin) -> None:
         """Hand on what the other roles tell, until cancelled; waits for the bus as long as it takes."""
+        await self._seed()
         bus = await connect(login, self._bus_is)
         self._deps.control.nudge.bus = bus
         try:
@@ -61,6 +66,15 @@ class Feed:
         finally:
             self._deps.control.nudge.bus = None
             await bus.close()
+
+    async def _seed(self) -> None:
+        """What an input said last stands until it speaks again, which may be long by exception."""
+        try:
+            known = await asyncio.to_thread(self._deps.newest.read)
+        except StoreError as error:
+            _log.warning("virtual points wait for their inputs: %s", error)
+            return
+        self._virtual.hear(self._virtual.judge([(str(point), last) for point, last in known.items()]))
 
     async def _events(self, bus: Client) -> None:
         subscription = await bus.subscribe(event(self._site, "*"), pending_msgs_limit=1000)

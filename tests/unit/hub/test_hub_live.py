@@ -142,6 +142,23 @@ async def test_values_and_status_reach_a_signed_in_socket(hub: Hub) -> None:
         await client.close()
 
 
+async def test_a_virtual_point_reaches_the_socket_with_its_inputs(hub: Hub) -> None:
+    async with hub.live() as socket:
+        await _sign_in(socket, await hub.token())
+        client = await plant_bus.connect(hub.bus.login("hub"))
+        now_ns = SystemClock().now().wall_ns
+        rows = [
+            ["demo/chiller1/power_kw", 100.0, 0, now_ns, 0],
+            ["demo/chiller1/cooling_kw", 520.0, 0, now_ns, 0],
+        ]
+        await _until(socket, lambda message: message.get("bus") == "up")
+        await client.publish(subjects.event("demo", "values"), bytes(msgpack.packb(rows)))
+        await client.flush()
+        told = await _until(socket, lambda message: message["type"] == "values")
+        assert {value["point"]: value["value"] for value in told["values"]}["demo/chiller1/cop"] == 5.2
+        await client.close()
+
+
 async def test_orders_and_holders_reach_a_signed_in_socket_and_the_dispatcher_is_nudged(hub: Hub) -> None:
     edge = await plant_bus.connect(hub.bus.login("edge1"))
     other = await plant_bus.connect(hub.bus.login("hub"))
