@@ -211,6 +211,7 @@ class JournalStore:
             StoreError: The disk refused; nothing was changed.
         """
         with self._commit(durable=False):
+            self._delete_gone()
             lost = self._kept.mark(told)
         self._bytes = self._stored_bytes() if lost else self._bytes
         return lost
