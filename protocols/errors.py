@@ -14,7 +14,8 @@
     ├── StoreError                   the store cannot take or give data; the bus keeps it
     │   ├── StoreLockedError         another process holds the state folder
     │   ├── StoreDeniedError         the server answers, but lets nobody in with this token or name
-    │   └── LinesRefusedError        the server will never take these lines; they are kept apart
+    │   ├── LinesRefusedError        the server will never take these lines; they are kept apart
+    │   └── DamagedPartError         a sealed file is not what was written; it is kept aside
     ├── AccessError                  a person may not do this (now)
     │   ├── NotSignedInError         no token, or one that is not good (any more)
     │   ├── TooManyGuessesError      wait before the next password; `wait_s` says how long
@@ -125,6 +126,12 @@ class StoreDeniedError(StoreError):
 
 class LinesRefusedError(StoreError):
     """The server will never take these lines; the message is its own."""
+
+
+class DamagedPartError(StoreError):
+    """A sealed file that cannot be read; the others answer."""
+
+    retry = False
 
 
 class SolveError(EmsError):
