@@ -16,12 +16,13 @@ from typing import Final
 
 import numpy as np
 
-from hub.store.parts import KINDS, POLLS, DamagedPartError, Kind, PartFiles, Table
+from hub.store.parts import KINDS, POLLS, Kind, PartFiles, Table
 from hub.store.rows import sort_rows
 from hub.store.schema import HOUR_NS, touch
 from hub.store.sealing import DAY_NS
 from hub.store.shelf_files import ShelfFiles, Writing
 from hub.store.snapshot import PART, Part
+from protocols.errors import DamagedPartError
 
 _log = logging.getLogger(__name__)
 
@@ -57,13 +58,13 @@ class Merging:
         kind = KINDS[parts[0].kind]
         try:
             keys = self._keys(parts)
-        except DamagedPartError as error:
+        except (DamagedPartError, FileNotFoundError) as error:
             self._set_aside(parts, error)
             return
         period = (min(part.period_ns for part in parts), max(part.until_ns for part in parts))
         try:
             fresh = self._files.write(parts[0].shelf, kind, period, self._blocks(kind, parts, keys))
-        except DamagedPartError as error:
+        except (DamagedPartError, FileNotFoundError) as error:
             self._set_aside(parts, error)
             return
         try:
@@ -104,7 +105,7 @@ class Merging:
         columns = {name: np.concatenate([table.columns[name] for table in tables]) for name in kind.types}
         return sort_rows(keys, codes, columns, kind.order, unique=kind is not POLLS)
 
-    def _set_aside(self, parts: Sequence[Part], error: DamagedPartError) -> None:
+    def _set_aside(self, parts: Sequence[Part], error: Exception) -> None:
         """A damaged file gets another name and counts no more; a rollup is made anew from samples."""
         for part in parts:
             if part.file in str(error):

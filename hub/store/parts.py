@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from protocols.errors import StoreError
+from protocols.errors import DamagedPartError, StoreError
 
 Array = NDArray[Any]
 
@@ -259,10 +259,6 @@ class PartFiles:
         return known
 
 
-class DamagedPartError(StoreError):
-    """A sealed file that cannot be read; the others answer."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Footer:
     metadata: pq.FileMetaData
@@ -288,7 +284,7 @@ class _telling:  # noqa: N801  used as a verb in a `with`
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         if isinstance(error, FileNotFoundError):
-            return
+            raise FileNotFoundError(f"the sealed file {self._file} is missing") from error
         if isinstance(error, (OSError, pa.ArrowException, ValueError, KeyError, TypeError)):
             raise DamagedPartError(f"the sealed file {self._file} is damaged: {error}") from error
 

@@ -14,7 +14,7 @@ from typing import Final as Constant
 import numpy as np
 
 from hub.store.body import unpack_polls
-from hub.store.parts import POLLS, RAW, ROLLUPS, Array, DamagedPartError, PartFiles, Table
+from hub.store.parts import POLLS, RAW, ROLLUPS, Array, PartFiles, Table
 from hub.store.port import HOLD_S, Marker, Raw, Span, TimeArray, Windows
 from hub.store.rollup import (
     LEVELS_S,
@@ -31,6 +31,7 @@ from hub.store.rollup import (
 )
 from hub.store.rows import NS_PER_MS, FrameRows, raw_of
 from hub.store.snapshot import Catalogues, Final, Group, Part, bodies_of, by_shelf, key_of, parts_of
+from protocols.errors import DamagedPartError
 from protocols.point import PointId
 
 _log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class Series:
         self._files = PartFiles(folder)
         self._marker = marker
         self.catalogues = Catalogues()
+        self._missed: set[str] = set()
         self.damaged: set[str] = set()
         """Sealed files that could not be read; what they hold is missing from answers."""
 
@@ -228,13 +230,24 @@ class Series:
         for part in parts:
             try:
                 table = self._files.read(part.file, keys, names)
+            except FileNotFoundError:
+                if (
+                    part.file not in self._missed
+                ):  # replaced meanwhile: the next look does not name it any more
+                    self._missed.add(part.file)
+                    raise
+                self._tell(part.file, f"the sealed file {part.file} is missing")
+                continue
             except DamagedPartError as error:
-                if part.file not in self.damaged:
-                    _log.error("%s; what it holds is missing from answers", error)
-                self.damaged.add(part.file)
+                self._tell(part.file, str(error))
                 continue
             for key, columns in table.pieces().items():
                 found[key].append(columns)
+
+    def _tell(self, file: str, why: str) -> None:
+        if file not in self.damaged:
+            _log.error("%s; what it holds is missing from answers", why)
+        self.damaged.add(file)
 
     def _read_frames(
         self,

@@ -68,7 +68,7 @@ class Upkeep:
                 or self._merging.step(self._connection, now_ns)
                 or self._seldom(now_ns)
             )
-        except sqlite3.Error as error:
+        except (sqlite3.Error, FileNotFoundError) as error:
             raise StoreError(f"the upkeep of the series waits: {error}") from error
 
     def _seldom(self, now_ns: int) -> bool:

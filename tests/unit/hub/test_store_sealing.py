@@ -220,6 +220,26 @@ def test_a_file_that_was_cut_or_is_gone_is_named_at_the_start(
     assert parts(path)["m15"] > 0
 
 
+def test_a_file_that_goes_away_while_the_hub_runs_is_named_and_the_rest_answers(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = VirtualClock(START)
+    store = fed(tmp_path / "series.db", day_of_rows(days=2), clock)
+    settle(store, clock, START + 4 * DAY)
+    with closing(sqlite3.connect(tmp_path / "series.db")) as connection:
+        (name,) = connection.execute(
+            "SELECT file FROM part WHERE kind = 'raw' AND period_ns = ? ORDER BY id DESC", (START,)
+        ).fetchone()
+    (tmp_path / "series" / name).unlink()
+    raw = store.raw(POWER, START, START + 2 * DAY)
+    assert raw.times_ns[-1] == START + 2 * DAY - 30 * S
+    assert f"{name} is missing" in caplog.text
+    store.append([row(50_000, frame(START + 5 * S, 1.0))])
+    settle(store, clock, START + 6 * DAY)
+    settle(store, clock, START + 6 * DAY + HOUR)
+    assert store.raw(POWER, START, START + HOUR).values.tolist() == [1.0]
+
+
 def test_old_files_go_as_a_whole_and_rollups_stay(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     clock = VirtualClock(START)
