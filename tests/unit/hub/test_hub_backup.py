@@ -33,11 +33,13 @@ from hub.store.port import Received, SeriesStore, Span
 from protocols.clock import Instant
 from protocols.errors import ConfigError, EmsError, StoreError
 from protocols.frame import Catalogue, Frame
+from protocols.point import PointId
 from runtime.clock import SystemClock
 from runtime.keys import create_signing_key, load_signing_key
 
 S = 1_000_000_000
 METER = Catalogue("demo", "meter", ("power_kw", "energy_kwh"), ("kW", "kWh"), ("measurement", "counter"))
+POWER = PointId("demo", "meter", "power_kw")
 EVERYTHING = Span("edge1", "j1", 0, 10**9)
 
 
@@ -278,8 +280,20 @@ def test_a_folder_without_a_hub_is_one_clear_sentence(tmp_path: Path) -> None:
         backup(tmp_path / "none")
 
 
-def test_sealed_files_that_the_database_counts_on_are_in_it(hub: Path, tmp_path: Path) -> None:
+def test_sealed_files_that_the_database_counts_on_are_in_it_and_a_missing_one_is_found(
+    hub: Path, tmp_path: Path
+) -> None:
+    with closing(open_store(embedded_place(hub), SystemClock())) as store:
+        while store.upkeep():
+            pass
     names = snapshot.sealed_files(hub / "series.db")
+    assert names
     file = backup(hub)
     restore(file, tmp_path / "again")
     assert all((tmp_path / "again" / snapshot.SEALED / name).is_file() for name in names)
+    assert drill(file, None, SystemClock()).faults == ()
+    with closing(open_reader(embedded_place(tmp_path / "again"))) as reader:
+        assert len(reader.raw(POWER, 0, 2**62).values) == 100
+    (hub / snapshot.SEALED / names[0]).unlink()
+    with pytest.raises(StoreError, match="sealed files of the series went away"):
+        backup(hub, "c.tar.zst")
