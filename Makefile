@@ -6,13 +6,14 @@ FOR ?=
 OUT ?=
 CASE ?=
 STORE ?=
+DB ?=
 ARCH ?= amd64
 PY ?= 3.11
 
 .PHONY: help setup demo test check bench nightly web deb clean
 
 help:
-	@echo "make demo [FOR=90 OUT=demo.json STORE=influx] | test | check | bench [CASE=name] | nightly | web | deb [ARCH=arm64 PY=3.13] | setup | clean"
+	@echo "make demo [FOR=90 OUT=demo.json STORE=influx DB=postgres] | test | check | bench [CASE=name] | nightly | web | deb [ARCH=arm64 PY=3.13] | setup | clean"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say which: make PYTHON=python3.12 …"; exit 2; }
@@ -34,7 +35,7 @@ web: $(VENV)/.run-stamp
 	@PYTHON=$(BIN)/python sh web/build.sh
 
 demo: $(VENV)/.run-stamp web
-	@$(BIN)/ems demo $(if $(FOR),--for $(FOR)) $(if $(OUT),--out $(OUT)) $(if $(STORE),--store $(STORE))
+	@$(BIN)/ems demo $(if $(FOR),--for $(FOR)) $(if $(OUT),--out $(OUT)) $(if $(STORE),--store $(STORE)) $(if $(DB),--db $(DB))
 
 test: $(VENV)/.dev-stamp
 	@$(BIN)/python -m pytest --junitxml=var/test.xml

@@ -11,11 +11,13 @@ import shutil
 import signal
 import subprocess
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Final
 
 from protocols.errors import ConfigError
+from runtime.children import die_with_parent
 
 USER: Final = "ems"
 _NOBODY: Final = "nobody"
@@ -41,11 +43,13 @@ class PostgresServer:
         folder: Data and log; `nobody` has to reach it where we are root.
         port: Port on loopback.
         durable: Whether a commit waits for the disk.
+        tied: Whether it ends with the thread that starts it, also when that is killed.
     """
 
     folder: Path
     port: int
     durable: bool = True
+    tied: bool = False
     _server: subprocess.Popen[bytes] | None = None
 
     def url(self, database: str) -> str:
@@ -74,6 +78,7 @@ class PostgresServer:
             self._server = subprocess.Popen(  # noqa: S603  the database's own program
                 [_program("postgres"), "-D", str(data), *(f"-c{one}" for one in settings)],
                 user=_owner(), stdout=log, stderr=log, start_new_session=True, cwd="/",
+                preexec_fn=partial(die_with_parent, signal.SIGQUIT) if self.tied else None,  # noqa: PLW1509  one prctl
             )  # fmt: skip
         until_s = monotonic() + _START_S
         while not self._answers():

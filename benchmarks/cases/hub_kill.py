@@ -43,8 +43,8 @@ def kills(rig: IngestRig, victims: Sequence[str], rate: int) -> Figures:
     rig.start_hub("hub1")
     rig.reader()
     rig.feed(rate)
-    rig.wait_for_row(0, FIRST_ROW_S)
     begun_s = monotonic()
+    rig.wait_for_row(0, FIRST_ROW_S)
     after: dict[str, list[float]] = {"hub": [0.0], "bus": [0.0]}
     for turn, victim in enumerate(victims):
         sleep(dice.uniform(*_BETWEEN_S))

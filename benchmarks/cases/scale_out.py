@@ -77,6 +77,7 @@ def kill_in_turn(rig: IngestRig, for_s: float, every_s: float, rate: int) -> Fig
         rig.init_hub(name)
         rig.start_hub(name)
     rig.feed(rate)
+    fed_s = monotonic()
     rig.wait_for_row(0, _FIRST_ROW_S)
     begun_s, kills, quiet_s = monotonic(), 0, 0.0
     while monotonic() - begun_s < for_s:
@@ -86,7 +87,7 @@ def kill_in_turn(rig: IngestRig, for_s: float, every_s: float, rate: int) -> Fig
         rig.start_hub(victim)
         kills += 1
         print(f"{kills}: {victim} killed, {rig.rows()} rows are stored", file=sys.stderr)
-    took_s = monotonic() - begun_s
+    took_s = monotonic() - fed_s
     balance = rig.settle()
     return {
         "workers": float(len(WORKERS)),

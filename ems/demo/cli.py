@@ -26,6 +26,7 @@ def demo(  # noqa: PLR0913, PLR0917  a command line
     state: Annotated[Path, typer.Option(help="Folder of everything the demo keeps.")] = Path("var"),
     config: Annotated[Path, typer.Option(help="Shipped configuration.")] = Path("configs"),
     store: Annotated[str, typer.Option(help="Where series stand: embedded or influx.")] = "embedded",
+    db: Annotated[str, typer.Option(help="Where business data stand: sqlite or postgres.")] = "sqlite",
 ) -> None:
     """Run a whole plant on this machine until Ctrl-C.
 
@@ -36,10 +37,12 @@ def demo(  # noqa: PLR0913, PLR0917  a command line
     _check(for_s, out)
     if store not in {"embedded", "influx"}:
         raise ConfigError(f"STORE={store}: it is embedded or influx")
+    if db not in {"sqlite", "postgres"}:
+        raise ConfigError(f"DB={db}: it is sqlite or postgres")
     from ems.demo.run import run_demo  # noqa: PLC0415  the help needs none of it
 
     setup_logging("demo", "WARNING")
-    raise typer.Exit(run_demo(state, config, for_s, out, store))
+    raise typer.Exit(run_demo((state, config), for_s, out, store, db))
 
 
 def _check(for_s: float | None, out: Path | None) -> None:

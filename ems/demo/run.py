@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from ems.demo import ending, measure, startup
+from ems.demo.business_server import BusinessServer
 from ems.demo.layout import Layout
 from ems.demo.parts import Parts
 from ems.demo.screen import say
@@ -32,6 +33,7 @@ class Demo:
         out: Where `demo.json` goes.
         clock: Its time.
         series: Where its series stand.
+        business: Where its business data stand.
     """
 
     layout: Layout
@@ -39,6 +41,7 @@ class Demo:
     out: Path | None
     clock: Clock
     series: SeriesServer
+    business: BusinessServer
     up: bool = field(default=False, init=False)
     stopping: bool = field(default=False, init=False)
 
@@ -62,10 +65,11 @@ class Demo:
             finally:
                 parts.stop_all()
                 self.series.stop()
+                self.business.stop()
 
     def _acts(self, parts: Parts) -> int:
         record = measure.Record(up_ns=self.clock.now().wall_ns)
-        announce = startup.bring_up(self.layout, parts, self.series)
+        announce = startup.bring_up(self.layout, parts, self.series, self.business)
         self.up = True  # before the address is seen: who stops the demo from here on ends it in order
         announce()
         record.began_ns = self.clock.now().wall_ns
@@ -82,14 +86,22 @@ class Demo:
         return 0 if self.out is None else ending.write_report(self.layout, parts, record, self.out)
 
 
-def run_demo(root: Path, source: Path, for_s: float | None, out: Path | None, store: str) -> int:
+def run_demo(folders: tuple[Path, Path], for_s: float | None, out: Path | None, store: str, db: str) -> int:
     """Run the demo; Ctrl-C and SIGTERM end it in order.
+
+    Args:
+        folders: Of everything the demo keeps, and of the shipped configuration.
+        for_s: Seconds to its end; None: until Ctrl-C.
+        out: Where `demo.json` goes.
+        store: `embedded` or `influx`.
+        db: `sqlite` or `postgres`.
 
     Raises:
         ConfigError: Bad input, or a part that does not come up.
     """
-    layout = Layout(root.resolve(), source.resolve())
-    demo = Demo(layout, for_s, out, SystemClock(), SeriesServer(layout, store))
+    layout = Layout(folders[0].resolve(), folders[1].resolve())
+    servers = SeriesServer(layout, store), BusinessServer(layout, db)
+    demo = Demo(layout, for_s, out, SystemClock(), *servers)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, demo.ask_to_stop)
     try:

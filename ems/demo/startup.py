@@ -14,6 +14,7 @@ from functools import partial
 from typing import Final
 
 from edge_agent.commission.comparing import Comparer, compare_live
+from ems.demo.business_server import BusinessServer
 from ems.demo.history import SEEDED_FILE
 from ems.demo.layout import EDGE, SITE, Layout, Ports, choose_ports, prepare
 from ems.demo.parts import Part, Parts, run_to_end
@@ -32,7 +33,9 @@ _SEED_HISTORY_S: Final = 180.0
 _PROVE_S: Final = 120.0
 
 
-def bring_up(layout: Layout, parts: Parts, series: SeriesServer) -> Callable[[], None]:
+def bring_up(
+    layout: Layout, parts: Parts, series: SeriesServer, business: BusinessServer
+) -> Callable[[], None]:
     """Start everything, each with a line.
 
     Returns:
@@ -46,7 +49,9 @@ def bring_up(layout: Layout, parts: Parts, series: SeriesServer) -> Callable[[],
     if series.engine == EMBEDDED:
         _seed_history(layout, schema.FILE, EMBEDDED)
     series.start()
-    init = _begin_hub_init(layout, ports, series)
+    business.start()
+    data = (*series.options(), *business.options())
+    init = _begin_hub_init(layout, ports, data)
     parts.wait("sim", lambda: parts.says("sim", "simulator ready"))
     devices = len(demo_devices(layout).edge.devices)
     say(f"plant    {devices} simulated devices: Modbus, BACnet, OPC UA, MQTT")
@@ -55,7 +60,7 @@ def bring_up(layout: Layout, parts: Parts, series: SeriesServer) -> Callable[[],
     password = _end_hub_init(init)
     if series.engine == INFLUX:
         _seed_history(layout, SEEDED_FILE, INFLUX)
-    ports = _edge_and_hub(layout, parts, ports, series)
+    ports = _edge_and_hub(layout, parts, ports, data)
     return partial(_announce, layout, ports, password)
 
 
@@ -99,10 +104,10 @@ def _prove(layout: Layout, ports: Ports) -> None:
     say("proofs   every set-point falls back by itself (var/edge/proofs)")
 
 
-def _edge_and_hub(layout: Layout, parts: Parts, ports: Ports, series: SeriesServer) -> Ports:
+def _edge_and_hub(layout: Layout, parts: Parts, ports: Ports, data: tuple[str, ...]) -> Ports:
     parts.up("edge", "edge", "run", *_edge(layout, ports))
     ports = choose_ports(layout, ports)
-    parts.up("hub", "hub", "run", *_hub(layout, ports, series), f"--port={ports.page}")
+    parts.up("hub", "hub", "run", *_hub(layout, ports, data), f"--port={ports.page}")
     say("edge     polls and keeps its journal")
     parts.wait("hub", lambda: parts.says("hub", "role api up") and _healthy(ports))
     say("hub      stores, forecasts and plans")
@@ -113,8 +118,8 @@ def _edge(layout: Layout, ports: Ports) -> tuple[str, ...]:
     return (f"--edge={EDGE}", f"--state={layout.state('edge')}", *_common(layout, ports))
 
 
-def _hub(layout: Layout, ports: Ports, series: SeriesServer) -> tuple[str, ...]:
-    return (f"--state={layout.state('hub')}", *series.options(), *_common(layout, ports))
+def _hub(layout: Layout, ports: Ports, data: tuple[str, ...]) -> tuple[str, ...]:
+    return (f"--state={layout.state('hub')}", *data, *_common(layout, ports))
 
 
 def _common(layout: Layout, ports: Ports) -> tuple[str, ...]:
@@ -122,10 +127,10 @@ def _common(layout: Layout, ports: Ports) -> tuple[str, ...]:
     return (f"--config={layout.config}", f"--site={SITE}", f"--keys={layout.keys}", bus)
 
 
-def _begin_hub_init(layout: Layout, ports: Ports, series: SeriesServer) -> subprocess.Popen[str]:
+def _begin_hub_init(layout: Layout, ports: Ports, data: tuple[str, ...]) -> subprocess.Popen[str]:
     """Make the hub's databases meanwhile; the one-time password comes by a pipe and is in no log."""
     return subprocess.Popen(  # noqa: S603  our own command line
-        [sys.executable, "-m", "ems.main", "hub", "init", *_hub(layout, ports, series)],
+        [sys.executable, "-m", "ems.main", "hub", "init", *_hub(layout, ports, data)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
