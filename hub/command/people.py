@@ -238,9 +238,12 @@ class People:
             self._seek(work, now_s)
 
     def _see_whether_sent(self, work: Work, now_s: float) -> None:
-        """One whose edge is not heard is refused before long."""
+        """One whose edge is not heard is refused before long; if a copy went out, it may have been taken."""
         work.begun = any(self._desks[edge].sent(work.order.id) for edge in work.waiting)
         if work.begun or now_s - work.since_s <= _UNHEARD_S:
+            return
+        if work.heard:
+            self._end(work, NO_ANSWER)
             return
         self._withdraw(work)
         del self._open[work.order.id]

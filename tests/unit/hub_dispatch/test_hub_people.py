@@ -157,6 +157,16 @@ def test_a_refusal_that_says_nothing_of_the_order_is_asked_anew_a_little_later(o
     assert (again.value, office.said()) == (50.0, [])
 
 
+def test_an_order_of_which_a_copy_went_out_is_never_called_refused_because_nobody_answers(
+    office: Office,
+) -> None:
+    ident = office.ask(CommandKind.RELEASE, POINT, reason="")
+    (command,) = office.turn()
+    office.answer(ident, Refused(command.id, "edge1", POINT, AT, Refusal.OUT_OF_ORDER, ""))
+    told = [one for _ in range(12) for one in (office.turn(1.0), office.said())[1]]
+    assert told == [(ident, ENDED, "no_answer")]
+
+
 def test_the_end_of_a_command_does_not_end_the_order_a_newer_command_carries(office: Office) -> None:
     ident = office.ask(CommandKind.SET, POINT, 50.0)
     (first,) = office.turn()
