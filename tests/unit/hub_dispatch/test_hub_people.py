@@ -162,8 +162,9 @@ def test_an_order_of_which_a_copy_went_out_is_never_called_refused_because_nobod
 ) -> None:
     ident = office.ask(CommandKind.RELEASE, POINT, reason="")
     (command,) = office.turn()
+    office.now_s += 6.0  # its edge is not heard any more
     office.answer(ident, Refused(command.id, "edge1", POINT, AT, Refusal.OUT_OF_ORDER, ""))
-    told = [one for _ in range(12) for one in (office.turn(1.0), office.said())[1]]
+    told = [one for _ in range(40) for one in (office.turn(1.0), office.said())[1]]
     assert told == [(ident, ENDED, "no_answer")]
 
 
