@@ -35,7 +35,7 @@ _OWN: Final = ("tel.e1.", "rcpt.e1.", "cat.e1.")
 PUBLISH: Final = (
     "tel.e2.j", "rcpt.e2.j", "cat.e2.ab", "hb.e2", "win.e2", "cmd.e2", "cmd.e1", "ren.e2", "ren.e1", "cov.e2",
     "cov.e1", "cfg.e2", "cfg.e1", "ask.e2", "evt.demo.values", "evt.demo.command", "tel.e1.j.deeper",
-    "$KV.leader.hub", "_INBOX_hub.x", "_INBOX_e2.x", "$JS.ACK.CMD.CMD_e2.1.1.1.1.0",
+    "in.5.tel.e2.j", "$KV.leader.hub", "_INBOX_hub.x", "_INBOX_e2.x", "$JS.ACK.CMD.CMD_e2.1.1.1.1.0",
     "$JS.ACK.TEL.ingest.1.1.1.1.0", "$JS.FC.CMD.CMD_e2.x", "_R_.x", "$SYS.ACCOUNT.HUB.CLAIMS.UPDATE",
 )  # fmt: skip
 """Subjects that e1 has no business to publish to."""
@@ -105,7 +105,9 @@ class Scene:
         for name in _STREAMS:
             info = await js.stream_info(name, subjects_filter=">")
             counts = info.state.subjects or {}
-            seen[name] = {at: count for at, count in counts.items() if not at.startswith(_OWN)}
+            seen[name] = {
+                at: count for at, count in counts.items() if not subjects.as_sent(at).startswith(_OWN)
+            }
             seen[f"{name} config"] = (info.config.subjects, info.config.max_bytes)
             seen[f"{name} consumers"] = sorted(one.name for one in await js.consumers_info(name))
         consumer = await js.consumer_info(subjects.STREAM_COMMAND, subjects.command_consumer(OTHER))
