@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import (
@@ -27,10 +28,13 @@ from nats.js.api import (
     SubjectTransform,
 )
 from nats.js.errors import APIError, NotFoundError
+from typing_extensions import override
 
 from protocols.errors import BusError, ConfigError
 from protocols.subjects import (
     BUCKET_EDGES,
+    BUCKET_INGEST,
+    BUCKET_LEADER,
     STORED_AS,
     STORED_FROM,
     STREAM_CATALOGUE,
@@ -40,13 +44,20 @@ from protocols.subjects import (
     command,
     command_consumer,
 )
+from runtime.supervise import heeding
 
-LinkState = Literal["up", "down"]
+LinkState = Literal["up", "down", "full"]
+"""`full`: the server lets nobody else of this account in, because others have all its connections."""
+
 OnState = Callable[[LinkState], None]
 
 _log = logging.getLogger(__name__)
 _PING_S: Final = 5
 _RETRY_S: Final = 1.0
+_CONNECT_S: Final = 2
+_MOST_CONNECT_S: Final = 8
+"""A step of connecting may take so long after one that took too long: a slow link needs several seconds."""
+_FULL: Final = "maximum account active connections"
 _TELEMETRY_BYTES: Final = 1_000_000_000
 _DUPLICATE_WINDOW_S: Final = 120.0
 _COMMAND_AGE_S: Final = 60.0
@@ -60,16 +71,23 @@ class BusLogin:
     """Who connects where.
 
     Attributes:
-        url: `nats://host:port`.
+        url: `nats://host:port`; of a cluster those of all servers, joined by commas.
         name: `hub` or the edge's id; also names the inbox prefix.
         seed_file: nkey seed; None on a server without authorisation.
         ca: Certificate of the only CA that is believed; needed for `tls://`.
+        use: What the connection is for, where one process has several; shown in logs and at the server.
     """
 
     url: str
     name: str
     seed_file: Path | None = None
     ca: Path | None = None
+    use: str = ""
+
+    @property
+    def shown(self) -> str:
+        """Who connects, for people."""
+        return f"{self.name} ({self.use})" if self.use else self.name
 
 
 def ca_file(keys: Path) -> Path:
@@ -78,7 +96,7 @@ def ca_file(keys: Path) -> Path:
 
 
 def _tls_of(login: BusLogin) -> ssl.SSLContext | None:
-    if not login.url.startswith("tls://"):
+    if not _encrypted(login.url):
         return None
     if login.ca is None or not login.ca.exists():
         raise ConfigError(f"{login.url} needs the certificate of your CA beside the keys, as bus_ca.pem")
@@ -88,6 +106,14 @@ def _tls_of(login: BusLogin) -> ssl.SSLContext | None:
         raise ConfigError(f"{login.ca}: is no certificate in PEM: {error}") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     return context
+
+
+def _encrypted(url: str) -> bool:
+    """Whether the addresses ask for TLS; all or none do, else one would be met in the clear."""
+    schemes = {one.partition("://")[0] for one in url.split(",")}
+    if "tls" in schemes and len(schemes) > 1:
+        raise ConfigError(f"{url}: with tls:// for one server of the bus it is tls:// for all of them")
+    return "tls" in schemes
 
 
 def inbox_prefix(name: str) -> str:
@@ -100,10 +126,10 @@ async def connect(login: BusLogin, on_state: OnState | None = None) -> Client:
 
     Args:
         login: Who and where.
-        on_state: Called at each (re)connect and each loss.
+        on_state: Called at each (re)connect, at each loss, and at each try that fails.
 
     Raises:
-        ConfigError: `tls://` without the certificate of a CA.
+        ConfigError: `tls://` without the certificate of a CA, or for some servers only.
     """
     waiting = False
     tls = _tls_of(login)
@@ -113,10 +139,12 @@ async def connect(login: BusLogin, on_state: OnState | None = None) -> Client:
         except (OSError, NatsError, TimeoutError) as error:
             if not waiting:
                 _log.warning("the bus at %s does not answer (%s); waiting for it", login.url, error)
+                if on_state is not None:
+                    on_state("down")
             waiting = True
             await asyncio.sleep(_RETRY_S)
             continue
-        _log.info("connected to the bus at %s as %s", login.url, login.name)
+        _log.info("connected to the bus at %s as %s", login.url, login.shown)
         if on_state is not None:
             on_state("up")
         return client
@@ -126,12 +154,13 @@ async def _connect_once(login: BusLogin, tls: ssl.SSLContext | None, on_state: O
     async def lost() -> None:
         if client.is_draining or client.is_closed:
             return
-        _log.warning("the bus is away")
+        _log.warning("the bus is away for %s", login.shown)
         if on_state is not None:
             on_state("down")
 
     async def back() -> None:
-        _log.info("the bus is back")
+        client.wait_as_usual()
+        _log.info("the bus is back for %s", login.shown)
         if on_state is not None:
             on_state("up")
 
@@ -140,13 +169,15 @@ async def _connect_once(login: BusLogin, tls: ssl.SSLContext | None, on_state: O
     async def failed(error: Exception) -> None:
         _log.debug("bus: %s", error)
         first.failed(error)
+        client.wait_longer(error)
+        _tell_failed(client, error, on_state)
         if "permissions violation" in str(error).lower():
             _log.error("the bus refused: %s", error)
 
-    client = Client()
+    client = _Lasting()
     await client.connect(
-        login.url,
-        name=login.name,
+        login.url.split(","),
+        name=login.shown,
         nkeys_seed=None if login.seed_file is None else str(login.seed_file),
         inbox_prefix=inbox_prefix(login.name).encode(),
         max_reconnect_attempts=-1,
@@ -154,7 +185,7 @@ async def _connect_once(login: BusLogin, tls: ssl.SSLContext | None, on_state: O
         ping_interval=_PING_S,
         max_outstanding_pings=2,
         allow_reconnect=True,
-        connect_timeout=2,
+        connect_timeout=_CONNECT_S,
         disconnected_cb=lost,
         reconnected_cb=back,
         error_cb=failed,
@@ -163,6 +194,12 @@ async def _connect_once(login: BusLogin, tls: ssl.SSLContext | None, on_state: O
     )
     first.said = True
     return client
+
+
+def _tell_failed(client: Client, error: Exception, on_state: OnState | None) -> None:
+    """A try to connect failed."""
+    if on_state is not None and not client.is_connected:
+        on_state("full" if _FULL in str(error).lower() else "down")
 
 
 class _FirstConnect:
@@ -177,6 +214,41 @@ class _FirstConnect:
         if not self.said:
             _log.warning("the bus at %s does not answer (%s); waiting for it", self._url, error)
         self.said = True
+
+
+class _Lasting(Client):
+    """A client that goes on: nats-py closes for good where the server ends a connection with an error.
+
+    Such is one connection too many of an account, which a server that stood still may still count, or a key
+    that is not known yet to the server that was reached; both pass. Nor does a request of it keep a task that
+    was asked to end.
+    """
+
+    @override
+    async def request(
+        self, subject: str, payload: bytes = b"", timeout: float = 0.5, old_style: bool = False,
+        headers: dict[str, str] | None = None,
+    ) -> Msg:  # fmt: skip
+        return await heeding(super().request(subject, payload, timeout, old_style, headers))
+
+    def wait_longer(self, error: Exception) -> None:
+        """A step of connecting took too long: the next one may take twice as long."""
+        if isinstance(error, TimeoutError) and not self.is_connected:
+            self.options["connect_timeout"] = min(2 * self.options["connect_timeout"], _MOST_CONNECT_S)
+
+    def wait_as_usual(self) -> None:
+        """It is connected: a server that does not answer from now on is left for the next soon."""
+        self.options["connect_timeout"] = _CONNECT_S
+
+    @override
+    async def _process_err(self, err_msg: str) -> None:
+        if not self.is_connected or "permissions violation" in err_msg.lower():
+            await super()._process_err(err_msg)
+            return
+        error = NatsError(f"the bus ended the connection: {err_msg}")
+        await self._error_cb(error)
+        await asyncio.sleep(_RETRY_S)
+        await self._process_op_err(error)
 
 
 def stream_configs() -> tuple[StreamConfig, ...]:
@@ -224,8 +296,12 @@ def stream_configs() -> tuple[StreamConfig, ...]:
     )
 
 
-async def ensure_streams(js: JetStreamContext) -> None:
-    """Make the streams, or bring them to the wanted settings.
+async def ensure_streams(js: JetStreamContext, replicas: int | None = None) -> None:
+    """Make the streams, or bring them to the wanted settings where they differ.
+
+    Args:
+        js: Of the hub's account.
+        replicas: Servers of a cluster that keep a copy of each stream; None: as it is, one for a new stream.
 
     Raises:
         BusError: The server refused.
@@ -233,12 +309,37 @@ async def ensure_streams(js: JetStreamContext) -> None:
     for config in stream_configs():
         try:
             try:
-                await js.stream_info(str(config.name))
-                await js.update_stream(config)
+                have = (await js.stream_info(str(config.name))).config
+                wanted = config.evolve(num_replicas=replicas or have.num_replicas)
+                if not _is_so(have, wanted):
+                    await js.update_stream(wanted)
             except NotFoundError:
-                await js.add_stream(config)
+                await js.add_stream(config.evolve(num_replicas=replicas or 1))
         except (APIError, NatsError, TimeoutError) as error:
             raise BusError(f"the stream {config.name} cannot be made: {error}") from error
+    if replicas is not None:
+        await _copy_records(js, replicas)
+
+
+async def _copy_records(js: JetStreamContext, replicas: int) -> None:
+    """Bring the records that processes agree in to so many copies, those that are there already."""
+    for bucket in (BUCKET_LEADER, BUCKET_INGEST):
+        try:
+            have = (await js.stream_info(f"KV_{bucket}")).config
+            if have.num_replicas != replicas:
+                await js.update_stream(have.evolve(num_replicas=replicas))
+        except NotFoundError:
+            continue
+        except (APIError, NatsError, TimeoutError) as error:
+            raise BusError(f"the record {bucket} cannot be kept {replicas} times: {error}") from error
+
+
+def _is_so(have: StreamConfig, wanted: StreamConfig) -> bool:
+    """Whether a stream has all that is asked for; what is not said is as the server chose."""
+    found, asked = have.as_dict(), wanted.as_dict()
+    if not wanted.duplicate_window:
+        del asked["duplicate_window"]
+    return all(found.get(name) == value for name, value in asked.items())
 
 
 async def ensure_command_consumers(js: JetStreamContext, edges: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from runtime.children import die_with_parent
 from runtime.logs import setup_logging
 
 FULL_BYTES: Final = 1_000_000
@@ -67,5 +68,6 @@ def guard(server_pid: int, folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    die_with_parent()  # at once, not at the next look
     setup_logging("bus")
     guard(int(sys.argv[1]), Path(sys.argv[2]))

@@ -15,17 +15,27 @@ from typing import Final
 
 from protocols import subjects
 from runtime.bus import inbox_prefix
+from runtime.bus_cluster import BusCluster, RouteTls, render_cluster
 
 HUB: Final = "hub"
 
-EDGE_CONNECTIONS: Final = 2
-"""Connections of one edge account: the agent's, and one for `ems doctor`; a clone is the third."""
+EDGE_CONNECTIONS: Final = 4
+"""Connections of one edge account: two of the agent (commands, samples), two for `ems doctor` or a clone.
+
+A clone has both of its own, so that it hears that it is one (ADR 0024); a second clone has none.
+In a cluster as many more as an agent has: a server that stood still counts those its client has left.
+"""
+
+_LEFT_CONNECTIONS: Final = 2
 
 EDGE_SUBSCRIPTIONS: Final = 64
 """Subscriptions of one edge account; an agent has about ten."""
 
 MOST_PAYLOAD_BYTES: Final = 262_144
 """Largest message, as JSON, bundles and configurations are bounded below it. [B]"""
+
+PING_S: Final = 15
+"""A box that lost its power leaves its connections behind; three times this later they count no more. [s]"""
 
 _MEMORY_STORE_BYTES: Final = 67_108_864
 _HUB_ACCOUNT: Final = "HUB"
@@ -40,6 +50,21 @@ class TlsFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class Peers:
+    """The other servers of the bus.
+
+    Attributes:
+        cluster: This server among them.
+        secret: What they show each other.
+        tls: Certificate on the routes, and the CA of the others'; None: in the clear, inside one machine.
+    """
+
+    cluster: BusCluster
+    secret: str
+    tls: RouteTls | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BusLayout:
     """One server and who may log in.
 
@@ -51,6 +76,7 @@ class BusLayout:
         max_store_bytes: Bound of all file streams together. [B]
         monitor_port: Port of the monitoring pages on loopback; 0: none.
         tls: Certificate of the server; None: without TLS.
+        peers: The other servers; None: it is alone.
     """
 
     folder: Path
@@ -60,6 +86,7 @@ class BusLayout:
     max_store_bytes: int
     monitor_port: int = 0
     tls: TlsFiles | None = None
+    peers: Peers | None = None
 
 
 def pid_file(folder: Path) -> Path:
@@ -69,15 +96,18 @@ def pid_file(folder: Path) -> Path:
 
 def render(layout: BusLayout) -> str:
     """The server's configuration, the same bytes for the same layout."""
-    accounts = [_hub_account(layout), *(_edge_account(edge, key) for edge, key in layout.edges)]
+    accounts = [_hub_account(layout), *(_edge_account(layout, edge, key) for edge, key in layout.edges)]
     lines = [
         "# written by `ems bus`; changes by hand are lost",
-        "server_name: ems_bus",
+        f"server_name: {layout.peers.cluster.server if layout.peers else 'ems_bus'}",
         f'listen: "{layout.listen}"',
         f"max_payload: {MOST_PAYLOAD_BYTES}",
+        f'ping_interval: "{PING_S}s"',
+        "ping_max: 2",
         f'pid_file: "{pid_file(layout.folder)}"',
         *([f'http: "127.0.0.1:{layout.monitor_port}"'] if layout.monitor_port else []),
         *([_tls(layout.tls)] if layout.tls else []),
+        *_cluster(layout.peers),
         "jetstream {",
         f'  store_dir: "{layout.folder / "store"}"',
         "  sync_interval: always",
@@ -90,6 +120,10 @@ def render(layout: BusLayout) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _cluster(peers: Peers | None) -> list[str]:
+    return [] if peers is None else render_cluster(peers.cluster, peers.secret, peers.tls)
 
 
 def _tls(files: TlsFiles) -> str:
@@ -141,20 +175,23 @@ def _hub_account(layout: BusLayout) -> str:
         exports.append(f'{{ service: "{_pull(edge)}", response: "stream", {only} }}')
         exports += [f'{{ stream: "{subject}", {only} }}' for subject in _downward(edge)]
         imports.append(_import("service", _account(edge), subjects.ask(edge)))
-    jetstream = f"jetstream: {{ max_mem: {_MEMORY_STORE_BYTES}, max_file: {layout.max_store_bytes} }}"
+    copies = len(layout.peers.cluster.routes) if layout.peers else 1  # the bound of an account counts each
+    memory_bytes, file_bytes = copies * _MEMORY_STORE_BYTES, copies * layout.max_store_bytes
+    jetstream = f"jetstream: {{ max_mem: {memory_bytes}, max_file: {file_bytes} }}"
     return _block(
         _HUB_ACCOUNT, [jetstream, _user(layout.hub_key, publish, subscribe), *_lists(exports, imports)]
     )
 
 
-def _edge_account(edge: str, key: str) -> str:
+def _edge_account(layout: BusLayout, edge: str, key: str) -> str:
     publish = [*_upward(edge), _pull(edge), _ack(edge), _own_record(edge)]
     subscribe = [f"{inbox_prefix(edge)}.>", *_downward(edge), subjects.ask(edge)]
     exports = [f'{{ service: "{subjects.ask(edge)}", accounts: ["{_HUB_ACCOUNT}"] }}']
     imports = [_import("service", _HUB_ACCOUNT, subject) for subject in publish]
     imports += [_import("stream", _HUB_ACCOUNT, subject) for subject in _downward(edge)]
+    connections = EDGE_CONNECTIONS + (0 if layout.peers is None else _LEFT_CONNECTIONS)
     limits = (
-        f"limits: {{ max_connections: {EDGE_CONNECTIONS}, max_subscriptions: {EDGE_SUBSCRIPTIONS}, "
+        f"limits: {{ max_connections: {connections}, max_subscriptions: {EDGE_SUBSCRIPTIONS}, "
         f"max_payload: {MOST_PAYLOAD_BYTES}, max_leafnodes: 0 }}"
     )
     return _block(_account(edge), [limits, _user(key, publish, subscribe), *_lists(exports, imports)])

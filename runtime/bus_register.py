@@ -24,7 +24,8 @@ from pydantic import Field, ValidationError
 
 from protocols.config import ID_PART, Config, IdPart
 from protocols.errors import BusError, ConfigError
-from runtime.bus_layout import HUB, BusLayout, TlsFiles, pid_file, render
+from runtime.bus_cluster import HOST_PORT, BusCluster, RouteTls, open_secret
+from runtime.bus_layout import HUB, BusLayout, Peers, TlsFiles, pid_file, render
 
 PUBLIC_KEY: Final = r"^U[A-Z2-7]{55}$"
 """A public nkey of a user."""
@@ -34,6 +35,8 @@ CONFIG: Final = "nats.conf"
 
 _BETWEEN_RELOADS_S: Final = 0.5
 """The server has read its configuration long before. [s]"""
+
+_ADDRESS: Final = r"(nats|tls)://[A-Za-z0-9.\[\]:-]+:[0-9]{1,5}"
 
 PublicKey = Annotated[str, Field(pattern=PUBLIC_KEY)]
 BoxState = Literal["joined", "spare", "revoked"]
@@ -55,11 +58,11 @@ class BusEdge(Config):
 class BusRegister(Config):
     """Settings of the server and its accounts."""
 
-    listen: Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$")]
+    listen: Annotated[str, Field(pattern=HOST_PORT)]
     """Address and client port, `host:port`."""
 
-    address: Annotated[str, Field(pattern=r"^(nats|tls)://[A-Za-z0-9.\[\]:-]+:[0-9]{1,5}$")]
-    """What boxes connect to; `tls://` where the server has a certificate."""
+    address: Annotated[str, Field(pattern=f"^{_ADDRESS}(,{_ADDRESS})*$")]
+    """What boxes connect to; `tls://` where the server has a certificate. Of a cluster all, with commas."""
 
     hub_key: PublicKey
     """Public nkey of the hub."""
@@ -78,6 +81,9 @@ class BusRegister(Config):
 
     tls_ca: Path | None = None
     """Certificate of the installation's own CA, which boxes pin."""
+
+    cluster: BusCluster | None = None
+    """The other servers of the bus; None: it is alone."""
 
     edges: tuple[BusEdge, ...] = ()
     """Accounts, in the order they came."""
@@ -150,6 +156,7 @@ def differences(old: BusRegister | None, new: BusRegister) -> list[str]:
         "tls_cert",
         "tls_key",
         "tls_ca",
+        "cluster",
     )
     lines = [
         f"~ {name}: {getattr(old, name)} → {getattr(new, name)}"
@@ -177,21 +184,18 @@ class BusKeeper:
         """The server's configuration."""
         return self._folder / CONFIG
 
+    @property
+    def register(self) -> Path:
+        """The register's file; it holds no secret."""
+        return self._folder / REGISTER
+
     def load(self) -> BusRegister | None:
         """The register; None where there is none yet.
 
         Raises:
             ConfigError: It cannot be read or was spoiled.
         """
-        path = self._folder / REGISTER
-        try:
-            return BusRegister.model_validate_json(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        except (OSError, UnicodeDecodeError, ValidationError) as error:
-            raise ConfigError(
-                f"{path}: is no register of a bus; restore it from a backup ({error})"
-            ) from error
+        return _read(self.register)
 
     def known(self) -> BusRegister:
         """The register.
@@ -212,7 +216,7 @@ class BusKeeper:
             new = how(old)
             config = render(self._layout(new))
             if old != new:
-                _write_whole(self._folder / REGISTER, new.model_dump_json(indent=1) + "\n")
+                _write_whole(self.register, new.model_dump_json(indent=1) + "\n")
             if not self.config.exists() or self.config.read_text(encoding="utf-8") != config:
                 _write_whole(self.config, config)
         return differences(old, new)
@@ -244,6 +248,35 @@ class BusKeeper:
 
         def how(old: BusRegister | None) -> BusRegister:
             return with_spares(_some(old), edges)
+
+        changed = self.change(how)
+        if changed:
+            self.reload_twice()
+        return changed
+
+    def follow(self, other: Path) -> list[str]:
+        """Take the accounts from the register of another server of the cluster; the rest stays as it is.
+
+        Blocks as `provision` does, where something changed.
+
+        Raises:
+            ConfigError: There is no such register, or it is older than this one: it lets a key in that was
+                cut off here.
+        """
+        theirs = _read(other)
+        if theirs is None:
+            raise ConfigError(f"{other} is missing; copy bus.json from the server where boxes join")
+
+        def how(old: BusRegister | None) -> BusRegister:
+            mine = _some(old)
+            back = [one.edge for one in theirs.edges if one.key in mine.revoked_keys]
+            if back:
+                raise ConfigError(
+                    f"{other} is too old: it lets {', '.join(back)} in, cut off here; copy it anew"
+                )
+            keys = dict.fromkeys((*theirs.revoked_keys, *mine.revoked_keys))
+            taken = {"hub_key": theirs.hub_key, "edges": theirs.edges, "revoked_keys": tuple(keys)}
+            return mine.model_copy(update=taken)
 
         changed = self.change(how)
         if changed:
@@ -301,7 +334,7 @@ class BusKeeper:
         return BusLayout(
             self._folder, register.listen, register.hub_key,
             tuple((one.edge, one.key) for one in register.edges), register.max_store_bytes,
-            register.monitor_port, tls,
+            register.monitor_port, tls, _peers(register),
         )  # fmt: skip
 
     @contextmanager
@@ -316,6 +349,24 @@ class BusKeeper:
             yield
         finally:
             os.close(handle)
+
+
+def _read(path: Path) -> BusRegister | None:
+    try:
+        return BusRegister.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        raise ConfigError(f"{path}: is no register of a bus; restore it from a backup ({error})") from error
+
+
+def _peers(register: BusRegister) -> Peers | None:
+    if register.cluster is None:
+        return None
+    secret, _ = open_secret(register.cluster.secret_file)
+    files = (register.tls_cert, register.tls_key, register.tls_ca)
+    tls = RouteTls(files[0], files[1], files[2]) if files[0] and files[1] and files[2] else None
+    return Peers(register.cluster, secret, tls)
 
 
 def _some(found: BusRegister | None) -> BusRegister:

@@ -31,17 +31,33 @@ class SeatRecord:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Where records of a kind are.
+
+    Attributes:
+        name: Of the bucket.
+        most: Bound of a record. [B]
+        replicas: Servers of a cluster that keep a copy, where the bucket is made.
+    """
+
+    name: str = BUCKET_LEADER
+    most: int = RECORD_BYTES
+    replicas: int = 1
+
+
 class Seat:
     """The record of one site."""
 
-    def __init__(
-        self, bus: Client, site: str, timeout_s: float, bucket: str = BUCKET_LEADER, most: int = RECORD_BYTES
-    ) -> None:
-        """Speak over `bus`; every question is given up after `timeout_s` [s]; `most` bounds a record [B]."""
+    def __init__(self, bus: Client, site: str, timeout_s: float, bucket: Bucket) -> None:
+        """Speak over `bus`; every question is given up after `timeout_s` [s]."""
         self._js = bus.jetstream(timeout=timeout_s)
         self._site = site
-        self._name, self._most = bucket, most
-        self._bucket = KeyValue(bucket, f"KV_{bucket}", f"$KV.{bucket}.", self._js, direct=False)
+        self._kind, self._name = bucket, bucket.name
+        # by the word of the stream's leader alone: a copy may be behind
+        self._bucket = KeyValue(
+            bucket.name, f"KV_{bucket.name}", f"$KV.{bucket.name}.", self._js, direct=False
+        )
 
     async def read(self) -> SeatRecord | None:
         """The record by the word of the stream's leader; None where there is none, or no bucket.
@@ -82,7 +98,8 @@ class Seat:
                 bucket=self._name,
                 history=1,
                 storage=StorageType.FILE,
-                max_bytes=max(_BUCKET_BYTES, 4 * self._most),
-                max_value_size=self._most,
+                max_bytes=max(_BUCKET_BYTES, 4 * self._kind.most),
+                max_value_size=self._kind.most,
+                replicas=self._kind.replicas,
             )
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -25,6 +26,16 @@ def die_with_parent(signal_number: int = signal.SIGKILL) -> None:
         return
     if os.getppid() == 1:
         os.kill(os.getpid(), signal_number)
+
+
+def step_back(by: int) -> None:
+    """Let other processes go first; where this may not be asked for (hardened units), it goes on as it is.
+
+    Args:
+        by: Steps of niceness, 1 to 19; see nice(2).
+    """
+    with contextlib.suppress(PermissionError):
+        os.nice(by)
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:

@@ -20,6 +20,7 @@ from typing import Final
 
 from protocols.errors import BusError, ConfigError
 from runtime.bus import BusLogin
+from runtime.bus_cluster import BusCluster
 from runtime.bus_layout import HUB
 from runtime.bus_register import BusEdge, BusKeeper, BusRegister, new_seed, public_key
 from runtime.children import check_port_free, free_port
@@ -39,6 +40,7 @@ class BusConfig:
         edges: Ids of the edges that may log in.
         host: Address to listen on.
         max_store_bytes: Bound of all file streams together.
+        cluster: The other servers; None: it is alone.
     """
 
     folder: Path
@@ -47,6 +49,7 @@ class BusConfig:
     edges: tuple[str, ...]
     host: str = "127.0.0.1"
     max_store_bytes: int = 2_000_000_000
+    cluster: BusCluster | None = None
 
 
 def server_binary() -> Path:
@@ -106,6 +109,7 @@ def write_config(config: BusConfig) -> Path:
             address=f"nats://{listen}",
             hub_key=public_of(config.keys, HUB),
             max_store_bytes=config.max_store_bytes,
+            cluster=config.cluster,
         )
         if old is not None:
             kept = {"listen": listen, "hub_key": register.hub_key}
@@ -123,6 +127,8 @@ def write_config(config: BusConfig) -> Path:
 
 
 def _moved(old: BusRegister, port: int) -> str:
+    if "," in old.address:
+        return old.address  # of a cluster: it names all servers
     return f"{old.address.rpartition(':')[0]}:{port}"
 
 

@@ -16,8 +16,12 @@ class OneThread:
     def __init__(self, name: str) -> None:
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
 
-    async def call(self, work: Callable[[], _T]) -> _T:
+    async def call(self, work: Callable[[], _T], halt: Callable[[], None] | None = None) -> _T:
         """Do `work` in the thread and give its result, or raise what it raised.
+
+        Args:
+            work: What is to be done.
+            halt: Called once when the caller is cancelled meanwhile, so that long work may end early.
 
         A caller that is cancelled meanwhile still gets the result and is cancelled at its next wait: what was
         committed is never unknown to whoever committed it, and the next commit never runs beside it.
@@ -28,6 +32,8 @@ class OneThread:
             try:
                 await asyncio.wait({future})
             except asyncio.CancelledError:
+                if halt is not None and not cancelled:
+                    halt()
                 cancelled = True
         task = asyncio.current_task()
         if cancelled and task is not None:

@@ -81,6 +81,24 @@ def stand_to_cancellation() -> None:
         raise asyncio.CancelledError
 
 
+async def heeding(work: Awaitable[_T]) -> _T:
+    """The result of `work`, unless this task was cancelled while it waited for it.
+
+    For a single call of a library that waits by `asyncio.wait_for` (see above). What runs in a task that is
+    being ended, such as giving back its leases, is not disturbed: only a cancellation during the wait counts.
+
+    Raises:
+        asyncio.CancelledError: The task was cancelled meanwhile, whatever `work` made of it.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    try:
+        return await work
+    finally:
+        if task and task.cancelling() > before:
+            raise asyncio.CancelledError
+
+
 def _is_cancelled() -> bool:
     """Whether this task was asked to end, and the answer got lost in an error of its tidying up."""
     task = asyncio.current_task()

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
@@ -27,13 +28,21 @@ _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The parser in C takes a tenth of the time where the package brings it."""
 
 
-_PARSED: Final[ContextVar[dict[bytes, yaml.Node] | None]] = ContextVar("parsed", default=None)
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    """What was parsed, by the hash of the bytes: nodes, and models, which are frozen."""
+
+    nodes: dict[bytes, yaml.Node] = field(default_factory=dict)
+    models: dict[tuple[bytes, type[Config]], Config] = field(default_factory=dict)
+
+
+_PARSED: Final[ContextVar[_Parsed | None]] = ContextVar("parsed", default=None)
 
 
 @contextmanager
 def parsed_once() -> Iterator[None]:
     """Parse the same bytes once only while this lasts; for whoever reads large files again and again."""
-    token = _PARSED.set({})
+    token = _PARSED.set(_Parsed())
     try:
         yield
     finally:
@@ -56,13 +65,22 @@ def load_config(path: Path, model: type[_C]) -> _C:
         ConfigError: As `load_yaml`, or the content does not fit: each fault on its own line as
             `file:line: field: what`.
     """
-    root = _compose(path)
+    body = _bytes(path)
+    kept = _PARSED.get()
+    name = (b"" if kept is None else hashlib.sha256(body).digest(), model)
+    known = None if kept is None else kept.models.get(name)
+    if isinstance(known, model):
+        return known
+    root = _compose(path, body)
     data = _plain(root, path)
     try:
-        return model.model_validate(data)
+        found = model.model_validate(data)
     except ValidationError as error:
         complaints = sorted(_complaint(path, root, fault) for fault in faults_of(model, data))
         raise ConfigError("\n".join(text for _, text in complaints)) from error
+    if kept is not None:
+        kept.models[name] = found
+    return found
 
 
 def as_config(origin: str, data: object, model: type[_C]) -> _C:
@@ -90,7 +108,7 @@ def line_numbers(path: Path) -> Callable[[Loc], int]:
     return partial(_line_of, _compose(path))
 
 
-def _compose(path: Path) -> yaml.Node:
+def _bytes(path: Path) -> bytes:
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
@@ -99,13 +117,18 @@ def _compose(path: Path) -> yaml.Node:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     if len(data) > _MOST_BYTES:
         raise ConfigError(f"{path}: {len(data)} bytes; a configuration has at most {_MOST_BYTES}")
+    return data
+
+
+def _compose(path: Path, body: bytes | None = None) -> yaml.Node:
+    data = _bytes(path) if body is None else body
     kept = _PARSED.get()
     name = b"" if kept is None else hashlib.sha256(data).digest()
-    if kept is not None and name in kept:
-        return kept[name]
+    if kept is not None and name in kept.nodes:
+        return kept.nodes[name]
     root = _parse(path, data)
     if kept is not None:
-        kept[name] = root
+        kept.nodes[name] = root
     return root
 
 

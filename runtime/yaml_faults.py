@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from protocols.config import Config
+from protocols.config import ONCE, Config, twice
 
 Loc = tuple[int | str, ...]
 _Schema = Mapping[str, object]
@@ -48,6 +48,7 @@ def faults_of(model: type[Config], data: object) -> list[Fault]:
     for _ in range(_ROUNDS):
         if not search.look():
             break
+    search.look_for_twins()
     return list(search.found)
 
 
@@ -76,6 +77,16 @@ class _Search:
             changed = [self._take(fault) for fault in faults]  # every one of them, not up to the first
             return any(changed)
         return False
+
+    def look_for_twins(self) -> None:
+        """Name items that share what each has once, also where other faults took all of them out."""
+        if not self.found or not isinstance(self._data, Mapping):
+            return
+        for field, items in self._data.items():
+            mark = _schema_at(self._schema, (str(field),)).get(ONCE)
+            if isinstance(mark, Mapping) and isinstance(items, list):
+                for number, name in _later_twins(items, str(mark["key"])):
+                    self.found.setdefault(Fault((str(field), number), twice(str(mark["what"]), name)))
 
     def _take_out_whole_items(self) -> bool:
         """Before the whole is judged, take out items of lists that are there only in part.
@@ -160,6 +171,15 @@ class _Search:
             return f"{_plain(fault)}; allowed: {_tags(_schema_at(self._schema, loc))}"
         text = _plain(fault)
         return text if kind in _OWN_WORDS else f"{text}; found {_shown(fault['input'])}"
+
+
+def _later_twins(items: list[object], key: str) -> Iterator[tuple[int, str]]:
+    """Position of the last of each set of twins, and the name they share."""
+    last: dict[str, list[int]] = {}
+    for number, item in enumerate(items):
+        if isinstance(item, Mapping) and isinstance(item.get(key), str):
+            last.setdefault(item[key], []).append(number)
+    yield from ((numbers[-1], name) for name, numbers in last.items() if len(numbers) > 1)
 
 
 def _deepest_item(loc: Loc) -> int:
