@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from protocols.access import Availability, KeyPair, Login, OpcUaSecurity, Sparkplug, Tls
-from protocols.config import Config, IdPart, Text
+from protocols.config import Config, IdPart, Text, once, twice
 from protocols.outlet import Outlet
 from protocols.report import Report
 from protocols.units import Seconds
@@ -246,7 +246,7 @@ class EdgeDevices(Config):
     edge: IdPart
     """The edge's own id."""
 
-    devices: Annotated[tuple[Device, ...], Field(min_length=1)]
+    devices: Annotated[tuple[Device, ...], Field(min_length=1, json_schema_extra=once("id", "device id"))]
     """Its devices."""
 
     outlet: Outlet | None = None
@@ -254,7 +254,7 @@ class EdgeDevices(Config):
 
     @model_validator(mode="after")
     def _once_each(self) -> Self:
-        faults = [f"device id {name!r} is there twice" for name in _twice([d.id for d in self.devices])]
+        faults = [twice("device id", name) for name in _twice([d.id for d in self.devices])]
         faults += [
             f"two devices share the address {where}" for where in _twice([place_of(d) for d in self.devices])
         ]

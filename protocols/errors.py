@@ -2,11 +2,14 @@
 
     EmsError
     ├── ConfigError                  a person must act; never retried
-    │   └── KeyFileError             a key is missing, unreadable or readable by others
+    │   ├── KeyFileError             a key is missing, unreadable or readable by others
+    │   ├── ConfigRefusedError       a proposed configuration has faults; they are in the context
+    │   └── ConfigMovedError         another version is in force than the one looked at
     ├── ContractError                a peer broke the contract; dropped and counted
     │   └── SignatureError           the bytes were not signed by the key they name
     ├── DeviceError                  one device fails, the others go on
     │   ├── DeviceUnreachableError   no answer or no link; retried with back-off
+    │   │   └── NoLinkError          the way to it does not open: nothing was sent
     │   ├── DeviceRefusedError       the device answered "no" (exception code, error, status)
     │   ├── BadAnswerError           an answer that does not fit the question; dropped
     │   └── PointUnreadableError     the device answered, but not with this point
@@ -15,13 +18,22 @@
     │   ├── StoreLockedError         another process holds the state folder
     │   ├── StoreDeniedError         the server answers, but lets nobody in with this token or name
     │   ├── LinesRefusedError        the server will never take these lines; they are kept apart
+    │   ├── HaltedError              a portion of work was given up because the process ends
+    │   ├── EnoughReadError          enough of an archive was read; nobody sees it
     │   └── DamagedPartError         a sealed file is not what was written; it is kept aside
+    ├── AlarmNotToldError            a message about an alarm was not taken; `again` says whether to try
+    ├── ForecastError                no forecast could be made; plans go on with similar days
     ├── AccessError                  a person may not do this (now)
     │   ├── NotSignedInError         no token, or one that is not good (any more)
+    │   │   └── SecondFactorError    the password is right, the code of the second factor is missing or wrong
+    │   ├── ProviderError            the provider of identities does not answer as it should
     │   ├── TooManyGuessesError      wait before the next password; `wait_s` says how long
     │   ├── OrderRefusedError        an order of a person that is not taken; `code` says why
     │   └── JoinRefusedError         a join token that is unknown, over, or used by another box
+    ├── HubAwayError                 the hub of a client does not answer, or says "later" too often
+    ├── HubRefusedError              the hub of a client says no; `status` and `code` are in the context
     └── SolveError                   no plan that may be used; the last good plan stays in force
+        └── WorseThanOwnControlError there is one, and the machines' own control is better
 
 Subclasses add no `__init__`: that keeps every error picklable, so that it
 survives a process pool with its message and its context.
@@ -70,6 +82,14 @@ class KeyFileError(ConfigError):
     """A key file is missing, unreadable or open to other users."""
 
 
+class ConfigRefusedError(ConfigError):
+    """A proposed configuration has faults, told one by one in the context; nothing was changed."""
+
+
+class ConfigMovedError(ConfigError):
+    """Another version came into force since the one that was looked at; nothing was changed."""
+
+
 class ContractError(EmsError):
     """A message does not follow the contract it claims."""
 
@@ -86,6 +106,10 @@ class DeviceUnreachableError(DeviceError):
     """No answer in time, or the link is down."""
 
     retry = True
+
+
+class NoLinkError(DeviceUnreachableError):
+    """Nobody answers at the address, or the port cannot be opened: nothing was sent."""
 
 
 class DeviceRefusedError(DeviceError):
@@ -134,8 +158,32 @@ class DamagedPartError(StoreError):
     retry = False
 
 
+class AlarmNotToldError(EmsError):
+    """A server did not take a message about an alarm; `again` in the context: it may later."""
+
+
+class HubAwayError(EmsError):
+    """The hub does not answer a client, says "later" too often, or broke an answer off."""
+
+    retry = True
+
+
+class HubRefusedError(EmsError):
+    """The hub says no to a client, in its own words; the context has `status` (HTTP) and `code`."""
+
+
 class SolveError(EmsError):
     """The optimiser returned no plan that may be used."""
+
+
+class WorseThanOwnControlError(SolveError):
+    """A plan was made, and run forward it is worse than leaving the machines to their own control."""
+
+
+class ForecastError(EmsError):
+    """The process that makes forecasts gave none; the plan goes on with similar days."""
+
+    retry = True
 
 
 class AccessError(EmsError):
@@ -144,6 +192,16 @@ class AccessError(EmsError):
 
 class NotSignedInError(AccessError):
     """No token, or one that is not good (any more); the person has to sign in."""
+
+
+class SecondFactorError(NotSignedInError):
+    """The password is right; the code of the second factor is missing, wrong, or was used before."""
+
+
+class ProviderError(AccessError):
+    """The provider of identities does not answer, or not as it should; nobody signs in by it now."""
+
+    retry = True
 
 
 class OrderRefusedError(AccessError):

@@ -106,6 +106,17 @@ class Expression:
             )
         return found
 
+    def truth_faults(self, units: Mapping[str, str]) -> list[str]:
+        """Everything that keeps it from being a comparison that is true or not; empty when nothing does.
+
+        One without faults is evaluated in the unit `1`: 1 is true, 0 is false.
+        """
+        found: list[str] = []
+        result = _meaning(self.root, units, found)
+        if result is not None and result.kind is not Kind.TRUTH:
+            found.append(f"it gives {result.text}, no comparison; write one such as a.power_kw > 5 kW")
+        return found
+
     def evaluate(self, inputs: Mapping[str, FloatArray], units: Mapping[str, str], target: str) -> FloatArray:
         """Values in the unit `target`; NaN where an input is NaN or the mathematics has no answer.
 

@@ -39,6 +39,8 @@ class Heartbeat:
         config_edited: Files changed at the box since they were accepted or loaded.
         read_only: Another agent has this edge's record on the bus: this one commands nothing and is not the
             edge. Sent only when it is so, and so no hub that does not know the word takes it for the edge.
+        hold_s: How long its journal has room if the hub takes nothing from now on; None: not known, and not
+            sent. [s]
     """
 
     edge: str
@@ -61,12 +63,15 @@ class Heartbeat:
     config_digest: str = ""
     config_edited: list[str] = field(default_factory=list)
     read_only: bool = False
+    hold_s: float | None = None
 
     def encode(self) -> bytes:
         """Pack it."""
         row = {"v": VERSION, **{part.name: getattr(self, part.name) for part in fields(self)}}
         if not self.read_only:
             del row["read_only"]
+        if self.hold_s is None:
+            del row["hold_s"]
         return bytes(msgpack.packb(row))
 
 

@@ -10,9 +10,9 @@ from collections import Counter
 from enum import StrEnum
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from protocols.config import Config, IdPart, Text
+from protocols.config import Config, IdPart, Text, once, twice
 from protocols.point import PointKind
 from protocols.report import Report
 from protocols.units import UNITS
@@ -268,6 +268,11 @@ Address = Annotated[
 ]
 
 
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+_SHORTEST_S: Final = 0.01
+_LONGEST_S: Final = 86_400.0
+
+
 class PointSpec(Config):
     """One point of a profile."""
 
@@ -286,45 +291,58 @@ class PointSpec(Config):
     address: Address
     """Where the device keeps it."""
 
-    scale: float = 1.0
-    """Raw value times this, plus `offset`, is the value in `unit`."""
+    scale: _Finite = 1.0
+    """Raw value times this, plus `offset`, is the value in `unit`; not 0, which would make all values one."""
 
-    offset: float = 0.0
+    offset: _Finite = 0.0
     """Added after scaling. [unit of the point]"""
 
-    low: float | None = None
+    low: _Finite | None = None
     """Lowest valid value; below it the quality is bad. [unit of the point]"""
 
-    high: float | None = None
+    high: _Finite | None = None
     """Highest valid value; above it the quality is bad. For a counter: where it rolls over. [unit]"""
 
     not_available: tuple[int, ...] = ()
     """Raw integers that mean "not available"."""
 
-    every_s: Annotated[float, Field(gt=0)] = 1.0
-    """Polling class: how often it is read."""
+    every_s: Annotated[float, Field(ge=_SHORTEST_S, le=_LONGEST_S)] = 1.0
+    """Polling class: how often it is read. [s]"""
 
     report: Report | None = None
     """When a sample is handed on; None: each one, unless the device says otherwise."""
 
     @field_validator("unit")
     @classmethod
-    def _known_unit(cls, symbol: str) -> str:
+    def _known_unit(cls, symbol: str, checked: ValidationInfo) -> str:
         if symbol not in UNITS:
             known = ", ".join(sorted(s for s in UNITS if s))
             message = f"unknown unit {symbol!r}; known are: {known}"
             raise ValueError(message)
+        suffix, name = UNITS[symbol].suffix, checked.data.get("name")
+        if name is not None and not name.endswith(suffix):
+            message = f"name {name!r} must end in {suffix!r}, the suffix of its unit {symbol!r}"
+            raise ValueError(message)
         return symbol
 
+    @field_validator("scale")
+    @classmethod
+    def _not_nought(cls, scale: float) -> float:
+        if scale == 0.0:
+            raise ValueError("a scale of 0 makes every value the same; leave it out for 1")
+        return scale
+
+    @field_validator("high")
+    @classmethod
+    def _above_low(cls, high: float | None, checked: ValidationInfo) -> float | None:
+        low = checked.data.get("low")
+        if low is not None and high is not None and low >= high:
+            message = f"low {low} must be below high {high}"
+            raise ValueError(message)
+        return high
+
     @model_validator(mode="after")
-    def _name_and_range(self) -> Self:
-        suffix = UNITS[self.unit].suffix
-        if not self.name.endswith(suffix):
-            message = f"name {self.name!r} must end in {suffix!r}, the suffix of its unit {self.unit!r}"
-            raise ValueError(message)
-        if self.low is not None and self.high is not None and self.low >= self.high:
-            message = f"low {self.low} must be below high {self.high}"
-            raise ValueError(message)
+    def _debounced_is_a_state(self) -> Self:
         if self.report is not None and self.report.debounce_s and self.kind is not PointKind.STATE:
             message = f"{self.name!r} is a {self.kind}; only a state is debounced, leave out debounce_s"
             raise ValueError(message)
@@ -385,7 +403,7 @@ class Profile(Config):
     origin: Origin | None = None
     """Where the facts come from; None for a profile made on the spot, or of an invented device."""
 
-    points: Annotated[tuple[PointSpec, ...], Field(min_length=1)]
+    points: Annotated[tuple[PointSpec, ...], Field(min_length=1, json_schema_extra=once("name", "point"))]
     """All points, in the order of the catalogue."""
 
     max_registers: Annotated[int, Field(ge=1, le=125)] = 125
@@ -408,9 +426,7 @@ class Profile(Config):
             if p.address.kind != self.protocol
         ]
         names = [p.name for p in self.points]
-        faults += [
-            f"point {name!r} is there twice" for name, times in sorted(Counter(names).items()) if times > 1
-        ]
+        faults += [twice("point", name) for name, times in sorted(Counter(names).items()) if times > 1]
         faults += _shared_addresses(self.points)
         faults += _beyond_limits(self.points, self.max_registers, self.modbus)
         if self.watchdog_point is not None and self.watchdog_point not in names:

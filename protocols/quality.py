@@ -24,6 +24,8 @@ class Quality(IntEnum):
     """The device repeats an old value."""
     UNCERTAIN_FLAT = 68
     """It has not moved for longer than it may; a mark of a cleaning rule, never on the wire."""
+    UNCERTAIN_SPIKE = 69
+    """Far from the values before it, and those after it are still to come; a mark, never on the wire."""
     BAD_UNREACHABLE = 129
     """No answer, or no link."""
     BAD_REFUSED = 130
@@ -54,6 +56,11 @@ def is_bad(quality: int) -> bool:
 def is_good(quality: int) -> bool:
     """Whether the number may be used without a sign."""
     return quality < _UNCERTAIN_FROM
+
+
+def bad_mask(qualities: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Where `qualities` is bad; same shape."""
+    return qualities >= _BAD_FROM
 
 
 def good_mask(qualities: NDArray[np.uint8]) -> NDArray[np.bool_]:

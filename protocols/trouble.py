@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from protocols.config import Text
+from protocols.phrases import Phrase
 
 
 class TroubleCode(StrEnum):
@@ -52,6 +53,54 @@ TROUBLE_TEXTS: Final[Mapping[TroubleCode, Text]] = {
     ),
     TroubleCode.OTHER: Text(en="The box tells of a trouble.", zh="网关报告了一个问题。"),
 }
+
+
+FULL: Final = Phrase(
+    "the disk is full; samples are kept in memory for ten minutes", "磁盘已满;样本在内存中保留十分钟"
+)
+REFUSES: Final = Phrase(
+    "the disk takes no samples; they are kept in memory for ten minutes",
+    "磁盘不接收样本;样本在内存中保留十分钟",
+)
+BUS_REFUSES: Final = Phrase(
+    "the bus takes no samples ({why}); they stay in the journal", "总线拒收样本({why});样本留在网关日志中"
+)
+ISOLATED: Final = Phrase(
+    "controller {id} is isolated: it {why}; again in {pause_s} s",
+    "控制器 {id} 已隔离:{why};{pause_s} 秒后重试",
+)
+DIED: Final = Phrase(
+    "ended with an error (exit code {code}); its traceback is in the log",
+    "因错误结束(退出码 {code}),详情见日志",
+)
+NO_ANSWER: Final = Phrase("gave no answer within {limit_s} s", "{limit_s} 秒内无应答")
+NOT_READY: Final = Phrase("was not ready {limit_s} s after its start", "启动 {limit_s} 秒后仍未就绪")
+UNSIGNED: Final = Phrase(
+    "rule {id} only advises: {points} has no signed limits with `writer: {writer}`;"
+    " sign a write block that names it",
+    "规则 {id} 只给建议:{points} 没有带 `writer: {writer}` 的签名限值;请签署写入该规则的写块",
+)
+UNTRIED: Final = Phrase(
+    "rule {id} only advises: it was not tried as it is now; run `ems edge rules try`",
+    "规则 {id} 只给建议:当前版本尚未试运行;请执行 `ems edge rules try`",
+)
+OTHER_AGENT: Final = Phrase(
+    "another agent runs with the id {edge} (start {epoch}, box {box}); this one only reads; end one of the"
+    " two, and give a cloned box an id of its own",
+    "另一个代理使用编号 {edge} 运行(第 {epoch} 次启动,网关 {box});本代理只读;"
+    "请停止其中一个,并为克隆的网关分配自己的编号",
+)
+NO_CONNECTION: Final = Phrase(
+    "others with this id have all its connections at the bus; this one only reads until one ends",
+    "同编号的其他代理占用了其全部总线连接;在其中一个结束之前本代理只读",
+)
+
+TROUBLE_PHRASES: Final = (
+    FULL, REFUSES, BUS_REFUSES, ISOLATED, DIED, NO_ANSWER, NOT_READY, UNSIGNED, UNTRIED, OTHER_AGENT,
+    NO_CONNECTION, Phrase("no stream", "流不存在"), Phrase("maximum bytes exceeded", "超过最大字节数"),
+    Phrase("maximum messages exceeded", "超过最大消息数"),
+)  # fmt: skip
+"""What boxes say of a trouble, the parts that come from elsewhere among them."""
 
 
 class Trouble(NamedTuple):

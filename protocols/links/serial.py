@@ -11,7 +11,7 @@ import serial  # type: ignore[import-untyped]  # pyserial has no types
 from typing_extensions import override
 
 from protocols.driver import Traffic
-from protocols.errors import DeviceUnreachableError
+from protocols.errors import NoLinkError
 from protocols.links.link import Ears, Link
 
 _PARITY: Final = {"none": "N", "even": "E", "odd": "O"}
@@ -63,7 +63,7 @@ class SerialLink(Link):
         try:
             port = await asyncio.to_thread(_open, self._settings)
         except (OSError, ValueError) as error:  # pyserial's own error is an OSError
-            raise DeviceUnreachableError(
+            raise NoLinkError(
                 f"the serial port {self.name} cannot be opened: {error}; check the name, the rights of this "
                 "user (group dialout) and that no other program holds it"
             ) from error

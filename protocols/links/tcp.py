@@ -9,7 +9,7 @@ from typing import Final, cast
 from typing_extensions import override
 
 from protocols.driver import Traffic
-from protocols.errors import DeviceUnreachableError
+from protocols.errors import NoLinkError
 from protocols.links.link import Ears, Link
 from protocols.units import Seconds
 
@@ -49,7 +49,7 @@ class TcpLink(Link):
                 )
         except (OSError, TimeoutError) as error:
             reason = error.strerror or str(error) or "no answer in time"
-            raise DeviceUnreachableError(f"nobody answers at {self.name}: {reason}") from error
+            raise NoLinkError(f"nobody answers at {self.name}: {reason}") from error
         self._wire = wire
 
     @override

@@ -74,7 +74,7 @@ class ModbusClient(Ears, ABC):
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self._loop = asyncio.get_running_loop
+        self._kept_loop: asyncio.AbstractEventLoop | None = None
         self._batch: _Batch | None = None
         self._deadlines = Deadlines()
         self._wake = self._on_time
@@ -120,6 +120,7 @@ class ModbusClient(Ears, ABC):
         """
         if not self._link.is_open:
             self._forget()
+            self._kept_loop = asyncio.get_running_loop()
             await self._link.open(self)
 
     def close(self) -> None:
@@ -162,10 +163,14 @@ class ModbusClient(Ears, ABC):
         ended(batch.outcomes)
 
     def _new_batch(self, requests: Sequence[Request], terms: Terms) -> _Batch:
-        loop = self._loop()  # once a batch: each time costs a call of the kernel
+        loop = self._loop()
         batch = _Batch(requests, terms, loop, loop.create_future(), [None] * len(requests))
         self._batch, self.slowest_s, self._asked_s = batch, 0.0, loop.time()
         return batch
+
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        """The loop the link was opened in: asyncio asks the kernel each time it is asked for it."""
+        return self._kept_loop or asyncio.get_running_loop()
 
     def _end(self, batch: _Batch) -> None:
         for waiting in batch.waiting.values():

@@ -47,6 +47,8 @@ _ONLY_BYTES: Final = frozenset({bytes})
 _MOST_PLANS: Final = 64
 _PATIENCE_FIRST_S: Final = 0.2
 _PATIENCE_TIMES: Final = 5.0
+_HICCUPS: Final = 3
+"""Silences in a row for which a unit of a shared line has the patience of its habits, which may change."""
 _FORGET: Final = 0.95
 _IDENTITY_LEVELS: Final = (1, 2)
 _IDENTITY_PAGES: Final = 16
@@ -269,7 +271,7 @@ class ModbusDriver(Driver):
         if not settings.shared or self._slowest_s == 0.0:
             return settings.timeout_s
         usual_s = _PATIENCE_FIRST_S + _PATIENCE_TIMES * self._slowest_s
-        return min(settings.timeout_s, usual_s * 2.0 ** min(self._silent, 10))
+        return min(settings.timeout_s, usual_s) if self._silent < _HICCUPS else settings.timeout_s
 
     async def _read_with_faults(self, plan: ReadPlan, outcomes: list[Outcome | None]) -> Reading:
         memory, faults = plan.memory(), plan.faults()

@@ -19,6 +19,7 @@ from asyncua.ua.uaerrors import (
 )
 
 from protocols.drivers.opcua.codec import opcua_address
+from protocols.drivers.opcua.kept import Kept
 from protocols.drivers.opcua.session import Session
 from protocols.errors import BadAnswerError
 from protocols.profile import PointSpec
@@ -91,5 +92,6 @@ class Batches:
 
 
 def _question(nodes: Sequence[ua.NodeId]) -> ua.ReadParameters:
-    wanted = [ua.ReadValueId(NodeId=node, AttributeId=AttributeIds.Value) for node in nodes]
-    return ua.ReadParameters(MaxAge=0.0, TimestampsToReturn=ua.TimestampsToReturn.Source, NodesToRead=wanted)
+    wanted = Kept(ua.ReadValueId(NodeId=node, AttributeId=AttributeIds.Value) for node in nodes)
+    source = ua.TimestampsToReturn.Source
+    return ua.ReadParameters(MaxAge=0.0, TimestampsToReturn=source, NodesToRead=wanted)

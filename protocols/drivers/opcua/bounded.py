@@ -5,6 +5,10 @@ for half a minute and with all memory there is. Every other element takes at lea
 section 5.2.2), so an array has at most as many elements as bytes are left. The same holds for lists of
 structures, some of which have no fields. The shape of a matrix is followed only where it fits its elements;
 the library would fill it up, for seconds. A point is one number, so no shape is needed.
+
+A text of negative length makes its buffer go back and longer than it is: the same bytes are read again, lists
+have room for any number of elements, and the loop stands while memory runs out. So does a message that claims
+to be shorter than its own header. Nothing goes back here.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from collections.abc import Callable
 from typing import IO, Any, Final
 
 from asyncua import ua
-from asyncua.common.utils import Buffer
+from asyncua.common.utils import Buffer, NotEnoughData
 from asyncua.ua import ua_binary
 from asyncua.ua.uaerrors import UaError
 
@@ -58,8 +62,34 @@ def reshape_bounded(flat: list[Any], dims: list[int] | None) -> list[Any]:
     return _reshape(flat, dims) if dims and fits and min(dims) > 0 else flat
 
 
+def read_forward(buffer: Buffer, size: int) -> bytes:
+    """Take bytes as the library does.
+
+    Raises:
+        UaError: Less than none are asked for, or more than are left.
+    """
+    at = buffer._cur_pos  # noqa: SLF001  in place of its own method
+    skip_forward(buffer, size)
+    return buffer._data[at : at + size]  # noqa: SLF001  as above
+
+
+def skip_forward(buffer: Buffer, size: int) -> None:
+    """Leave bytes out as the library does.
+
+    Raises:
+        UaError: Less than none are asked for, or more than are left.
+    """
+    if size < 0:
+        raise UaError(f"a length of {size} bytes")
+    if size > buffer._size:  # noqa: SLF001  in place of its own method
+        raise NotEnoughData(f"{size} bytes are told, {buffer._size} are left")  # noqa: SLF001  as above
+    buffer._size -= size  # noqa: SLF001  as above
+    buffer._cur_pos += size  # noqa: SLF001  as above
+
+
 def bound_arrays() -> None:
     """Put the bounds into the library; once or more often, for all sessions of this process."""
+    Buffer.read, Buffer.skip = read_forward, skip_forward  # type: ignore[method-assign,assignment]  # that is the bound
     ua_binary.unpack_uatype_array = unpack_bounded
     ua_binary._reshape = reshape_bounded  # noqa: SLF001  it has no name of its own for others
     if ua_binary._create_list_deserializer is not list_reader_bounded:  # noqa: SLF001  as above

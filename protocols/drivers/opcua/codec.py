@@ -151,5 +151,6 @@ def source_time_ns(answer: ua.DataValue) -> int:
         return 0
     if told.tzinfo is None:
         told = told.replace(tzinfo=dt.UTC)
-    at_ns = (dt.datetime.combine(told.date(), told.timetz()) - _EPOCH) // _MICROSECOND * 1000
+    at: dt.datetime = told
+    at_ns = (at - _EPOCH) // _MICROSECOND * 1000
     return min(max(at_ns, 0), LATEST_NS)  # the null of the protocol lies in 1601

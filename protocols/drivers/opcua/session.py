@@ -35,6 +35,8 @@ from protocols.access import KeyPair, OpcUaSecurity
 from protocols.device import OpcUa
 from protocols.driver import Surroundings
 from protocols.drivers.opcua.bounded import bound_arrays
+from protocols.drivers.opcua.kept import encode_once
+from protocols.drivers.opcua.plain import decode_plainly
 from protocols.drivers.opcua.trust import TrustList, application_uri, fingerprint
 from protocols.errors import DeviceUnreachableError, EmsError, KeyFileError
 from protocols.links.kernel_counts import Counted
@@ -120,6 +122,8 @@ async def connect(place: OpcUa, around: Surroundings) -> Session:
             user, or a key file that cannot be read; the sentence says which and what to do.
     """
     bound_arrays()
+    decode_plainly()
+    encode_once()
     client = _Client(place.url, timeout=place.timeout_s, watchdog_intervall=_WATCH_S)
     client.application_uri, client.session_timeout = application_uri(), _SESSION_MS
     client.name = client.description = "Ai4Energy EMS edge"
