@@ -1,8 +1,9 @@
 """One agent an edge: who else runs with this edge's id, such as a clone of its disk, only reads (fault E16).
 
 An agent writes to devices once it holds the edge's record on the bus (`contest.py`), or once it saw for
-`HOLD_S` that there is no bus to ask. Whoever finds the record in other hands begins a run that writes
-nothing, hears no commands and says so in its heartbeat; it waits until the record stands still. Without a bus
+`HOLD_S` that there is no bus to ask, or none that can say; one that is only slow to answer is waited for, for
+`ASK_S` at most. Whoever finds the record in other hands begins a run that writes nothing, hears no commands
+and says so in its heartbeat; it waits until the record stands still. Without a bus
 nobody can tell: a box that has seen another agent only reads until the bus says otherwise, over restarts too.
 """
 
@@ -27,19 +28,25 @@ from edge_agent.epoch import raise_epoch
 from protocols.clock import Clock
 from protocols.errors import ContractError, StoreError
 from protocols.subjects import BUCKET_EDGES, edge_key
+from protocols.trouble import NO_CONNECTION, OTHER_AGENT
 
 _log = logging.getLogger(__name__)
 Listener = Callable[[Client], Awaitable[None]]
 
 HOLD_S: Final = 2.0
-"""How long a start waits for a word of the bus. [s]"""
+"""How long a start waits for a word of a bus that is away, or refuses to say. [s]"""
+
+ASK_S: Final = 6.0
+"""How long it waits while the bus is being reached and asked: on a slow link an answer takes seconds. [s]"""
 
 SURE_S: Final = 1.0
 """How long writes wait for a word of the bus after the record could not be kept for a lease. [s]"""
 
 _LOOK_S: Final = 1.0
-_ANSWER_S: Final = 1.0
+_ANSWER_S: Final = 2.0
+_AGAIN_S: Final = 0.05
 _MARK: Final = "other_agent"
+_FULL_WORDS: Final = NO_CONNECTION.say()
 
 
 class Alone:
@@ -68,7 +75,9 @@ class Alone:
         self._begun_s = clock.mono_s()
         self._taken_s = -math.inf
         self._unsure_s: float | None = None
+        self._refused_s: float | None = None
         self._client: Client | None = None
+        self._hopeless = self._full = False
         self._may = False
         self._over = False
         self._other = _read_mark(state)
@@ -76,19 +85,35 @@ class Alone:
 
     def may_write(self) -> bool:
         """Whether this run is the edge's one agent, as far as can be known; asked before the first write."""
-        waited = self._clock.mono_s() - self._begun_s >= HOLD_S
-        if not self._may and not self._other and waited:
+        waited = self._clock.mono_s() - self._begun_s >= (HOLD_S if self._hopeless else ASK_S)
+        if not self._may and not self._other and not self._full and waited:
             _log.warning("%s: the bus does not say whether another agent has this id; going on", self._edge)
             self._admit()
         return self._may and not self._over and self._sure()
 
+    def on_bus(self, state: str) -> None:
+        """The connection came (`up`), or went, or cannot be made (`down`), or others have all (`full`)."""
+        self._hopeless, self._full = state == "down", state == "full"
+
+    def lost(self) -> bool:
+        """Whether this run ends because of another agent, or of a later run of its own box."""
+        return self._over
+
     def _sure(self) -> bool:
         """False for a moment after a process stood still for a lease: another may have the record by now.
 
-        With the bus away nobody can be asked, and nothing is held back.
+        False too after the bus refused the record, until it shows whose it is: a copy of it in a cluster may
+        be behind. That holds for a lease from the first refusal on, however many follow: servers without a
+        majority refuse for as long as they are so few, and no fallback may wait for them. With the bus away
+        nobody can be asked, and nothing is held back.
         """
         now_s = self._clock.mono_s()
-        if now_s - self._taken_s < LEASE_S or not (self._client and self._client.is_connected):
+        if not (self._client and self._client.is_connected):
+            self._unsure_s = None
+            return True
+        if self._refused_s is not None and now_s - self._refused_s < LEASE_S:
+            return False
+        if now_s - self._taken_s < LEASE_S:
             self._unsure_s = None
             return True
         if self._unsure_s is None:
@@ -98,7 +123,9 @@ class Alone:
     @property
     def trouble(self) -> str:
         """Why nothing is written; empty when it may be."""
-        return "" if self._may and not self._over else self._other
+        if self._may and not self._over:
+            return ""
+        return self._other or (_FULL_WORDS if self._full else "")
 
     def after(self, work: Listener) -> Listener:
         """The same work, done as soon as this is the edge's one agent."""
@@ -123,8 +150,13 @@ class Alone:
                 try:
                     await self._turn(bucket)
                 except KeyWrongLastSequenceError:
-                    continue  # somebody was faster: look again at once
+                    # somebody was faster, or what was read is old: look again soon
+                    if self._refused_s is None:
+                        self._refused_s = self._clock.mono_s()
+                    await self._clock.sleep(_AGAIN_S)
+                    continue
                 except (APIError, NatsError, TimeoutError, ContractError) as error:
+                    self._hopeless = not isinstance(error, TimeoutError)
                     _log.debug("%s: the bus does not say who its agent is: %s", self._edge, error)
             await self._clock.sleep(_LOOK_S / 4 if not self._may else _LOOK_S)
 
@@ -138,7 +170,7 @@ class Alone:
             self._end("the epoch of the last agent was higher")
         else:
             await bucket.update(edge_key(self._edge), self._me.encode(), found.last)
-            self._taken_s = now_s
+            self._taken_s, self._refused_s = now_s, None
             self._admit()
 
     async def _read(self, bucket: KeyValue) -> Record | None:
@@ -156,10 +188,7 @@ class Alone:
         self._admitted.set()
 
     def _lost(self, holder: Claimant) -> None:
-        words = (
-            f"another agent runs with the id {self._edge} (start {holder.epoch}, box {holder.box[:8]}); "
-            "this one only reads; end one of the two, and give a cloned box an id of its own"
-        )
+        words = OTHER_AGENT.say(edge=self._edge, epoch=holder.epoch, box=holder.box[:8])
         if not self._other:
             _log.error("%s", words)
         self._other = words

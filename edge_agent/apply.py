@@ -1,7 +1,8 @@
 """Carry out what the gate asks of one device: one request at a time, so that a slow device delays no other.
 
 A newer request for a point takes the place of an older one that still waits: at most one write and one read
-a point are waiting. A write is asked for once more right before it goes on the wire.
+a point are waiting. A write is asked for once more right before it goes on the wire, and waits its turn while
+this run may not write: the gate, which counts it as on its way, would try again only much later.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 from edge_agent.gate.events import ReadBack, ReadBackRequest, Write, WriteDone, WriteFailed
 from protocols.errors import DeviceError
@@ -19,6 +21,9 @@ _log = logging.getLogger(__name__)
 
 Request = Write | ReadBackRequest
 Answer = WriteDone | WriteFailed | ReadBack
+
+_HELD_S: Final = 0.1
+"""How often a write that is held back is looked at again. [s]"""
 
 
 class WriteLines(Protocol):
@@ -33,15 +38,30 @@ class WriteLines(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class HandPorts:
+    """What the requests of a device go by.
+
+    Attributes:
+        lines: To the devices.
+        admitted: Whether this run may write now.
+        wanted: Whether the gate still wants a write.
+        answer: Takes what came of a request.
+        sleep: Of the agent's clock. [s]
+    """
+
+    lines: WriteLines
+    admitted: Callable[[], bool]
+    wanted: Callable[[Write], bool]
+    answer: Callable[[Answer], Awaitable[None]]
+    sleep: Callable[[float], Awaitable[None]]
+
+
 class Hand:
     """The requests of one device."""
 
-    def __init__(
-        self, lines: WriteLines, wanted: Callable[[Write], bool], answer: Callable[[Answer], Awaitable[None]]
-    ) -> None:
-        self._lines = lines
-        self._wanted = wanted
-        self._answer = answer
+    def __init__(self, ports: HandPorts) -> None:
+        self._ports = ports
         self._waiting: dict[tuple[str, type], Request] = {}
         self._fresh = asyncio.Event()
 
@@ -58,19 +78,29 @@ class Hand:
             await self._fresh.wait()
             self._fresh.clear()
             while self._waiting:
-                request = self._waiting.pop(next(iter(self._waiting)))
-                await self._carry_out(request)
+                request = self._next()
+                if request is None:
+                    await self._ports.sleep(_HELD_S)
+                else:
+                    await self._carry_out(request)
+
+    def _next(self) -> Request | None:
+        """The oldest request that may be carried out now; None where writes alone wait, and may not go."""
+        for key, request in self._waiting.items():
+            if isinstance(request, ReadBackRequest) or self._ports.admitted():
+                return self._waiting.pop(key)
+        return None
 
     async def _carry_out(self, request: Request) -> None:
         if isinstance(request, ReadBackRequest):
-            await self._answer(await self._read(request))
-        elif self._wanted(request):
-            await self._answer(await self._write(request))
+            await self._ports.answer(await self._read(request))
+        elif self._ports.wanted(request):
+            await self._ports.answer(await self._write(request))
 
     async def _write(self, write: Write) -> Answer:
         where = parse_point(write.point)
         try:
-            await self._lines.write(where.device, where.point, write.value)
+            await self._ports.lines.write(where.device, where.point, write.value)
         except DeviceError as error:
             _log.debug("%s could not be written (%s): %s", write.point, write.why, error)
             return WriteFailed(write.point, write.ticket)
@@ -79,7 +109,7 @@ class Hand:
     async def _read(self, request: ReadBackRequest) -> Answer:
         device = parse_point(request.point).device
         try:
-            value = await self._lines.read_back(device, request.source)
+            value = await self._ports.lines.read_back(device, request.source)
         except DeviceError as error:
             _log.debug("%s could not be read back: %s", request.point, error)
             return ReadBack(request.point, request.ticket, None, failed=True)

@@ -13,6 +13,7 @@ from edge_agent.check import checked, refused_points
 from edge_agent.commission.cli import add_commands
 from edge_agent.commission.comparing import refuse_uncompared
 from edge_agent.commission.opcua_cli import app as opcua_app
+from edge_agent.commission.person import a_name
 from edge_agent.commission.record import describe
 from edge_agent.commission.trust_cli import app as trust_app
 from edge_agent.doctor import doctor
@@ -87,7 +88,7 @@ def check(  # noqa: PLR0913  one option each
 @app.command()
 def prove(  # noqa: PLR0913  one option each
     *,
-    person: Annotated[str, typer.Option(help="Who stands beside the machines.")],
+    person: Annotated[str, typer.Option(callback=a_name, help="Who stands beside the machines.")],
     config: Configs = Path("configs"),
     site: Site = "demo",
     edge: Edge = "edge1",

@@ -25,7 +25,7 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.errors import APIError
 
-from edge_agent.apply import Hand, WriteLines
+from edge_agent.apply import Hand, HandPorts, WriteLines
 from edge_agent.gate import core, standing
 from edge_agent.gate.draft import Decision, Draft
 from edge_agent.gate.events import (
@@ -57,7 +57,7 @@ from protocols.clock import Clock
 from protocols.errors import StoreError
 from protocols.receipt import encode_receipt
 from runtime.one_thread import OneThread
-from runtime.supervise import supervise
+from runtime.supervise import heeding, supervise
 
 _log = logging.getLogger(__name__)
 
@@ -112,6 +112,8 @@ class CommandPorts:
     clock: Clock
     admitted: Callable[[], bool] = lambda: True
     """Whether this run is the edge's one agent: nothing is taken over, heard or written before."""
+    lost: Callable[[], bool] = lambda: False
+    """Whether another agent has taken its place: what is held is that one's to end."""
 
 
 class CommandService:
@@ -132,7 +134,8 @@ class CommandService:
         self._state = restored(self._saved, ports.clock.now())
         self.holders = HolderNews(self._rules, lambda: self._state, ports.clock)
         self._turn = asyncio.Lock()
-        self._hands = {device: Hand(ports.lines, self._wanted, self.feed) for device in self._rules.points_of}
+        hand = HandPorts(ports.lines, ports.admitted, self._wanted, self.feed, ports.clock.sleep)
+        self._hands = {device: Hand(hand) for device in self._rules.points_of}
         self._outbox: deque[tuple[int, bytes]] = deque(self._store.outbox())
         self._loose: deque[bytes] = deque(maxlen=_LOOSE_RECEIPTS)
         self._mail = asyncio.Event()
@@ -195,7 +198,7 @@ class CommandService:
 
         A run that was never admitted, or lost its place to another agent, holds nothing and writes nothing.
         """
-        if not (self._ready.is_set() and self._ports.admitted()):
+        if not self._ready.is_set() or self._ports.lost():
             return
         await self.feed(ReleaseAll())
         try:
@@ -292,9 +295,7 @@ class CommandService:
         self._mail.set()
 
     def _wanted(self, write: Write) -> bool:
-        return self._ports.admitted() and core.wanted(
-            self._rules, self._state, write, self._ports.clock.now()
-        )
+        return core.wanted(self._rules, self._state, write, self._ports.clock.now())
 
     async def _tick(self) -> None:
         async for _ in self._ports.clock.ticks(TICK_S):
@@ -340,11 +341,11 @@ class CommandService:
 
     async def _pull_once(self, pull: JetStreamContext.PullSubscription) -> None:
         try:
-            messages = await pull.fetch(1, timeout=_FETCH_S)
+            messages = await heeding(pull.fetch(1, timeout=_FETCH_S))
             waiting = min(messages[0].metadata.num_pending, _MOST_AT_ONCE - 1)
             if waiting:  # a storm, with what a person asks for behind it
                 with contextlib.suppress(TimeoutError):
-                    messages += await pull.fetch(waiting, timeout=_RETRY_S)
+                    messages += await heeding(pull.fetch(waiting, timeout=_RETRY_S))
         except TimeoutError:
             return
         except (NatsError, APIError) as error:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import pickle
 import signal
 import sys
@@ -18,7 +17,7 @@ from edge_agent.configuration_check import Refused, Staged, check_staged
 from edge_agent.settings import Accepted
 from protocols.configuration import Why
 from protocols.errors import StoreError
-from runtime.children import die_with_parent
+from runtime.children import die_with_parent, step_back
 
 CHECK_S: Final = 90.0
 """A configuration whose check takes longer is refused. [s]"""
@@ -66,7 +65,7 @@ def main() -> None:
     """One question from stdin, one answer to stdout."""
     die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(_NICE)
+    step_back(_NICE)
     staged, now = pickle.load(sys.stdin.buffer)  # noqa: S301  from the agent that started this, over its own pipe
     found = check_staged(staged, now)
     json.dump([found.why.value, found.detail] if isinstance(found, Refused) else None, sys.stdout)

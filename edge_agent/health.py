@@ -1,8 +1,9 @@
-"""Heartbeats: once a second the hub is told the edge's clock, leases, links and how much it still owes."""
+"""Heartbeats: each second, on a slow link every other: clock, leases, links, and how much is still owed."""
 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -21,6 +22,9 @@ from protocols.trouble import Trouble, TroubleCode
 _log = logging.getLogger(__name__)
 
 BEAT_S: Final = 1.0
+SLOW_BEAT_S: Final = 2.0
+"""On a slow link: forty machines make a heartbeat of 4 kB. The hub goes by one of 5 s as well. [s]"""
+
 KNOWN_S: Final = 3.0
 """How long the first heartbeat waits for the first answers of all devices. [s]"""
 
@@ -39,6 +43,8 @@ class Vitals:
     known: Callable[[], bool]
     troubles: Callable[[], list[Trouble]] = list
     read_only: Callable[[], str] = str
+    slow: Callable[[], bool] = bool
+    """Whether the link is a slow one."""
 
 
 class Health:
@@ -53,7 +59,7 @@ class Health:
 
     async def heartbeat(self) -> Heartbeat:
         """The state of this instant."""
-        pending = await self._journal.pending()
+        pending, hold_s = await self._journal.pending(), await self._journal.hold_s()
         read_only = self._vitals.read_only()
         now = self._clock.now()
         return Heartbeat(
@@ -72,6 +78,7 @@ class Health:
             journal=self._journal.name,
             troubles=[*self._journal.troubles, *self._vitals.troubles(), *_second_agent(read_only)],
             read_only=bool(read_only),
+            hold_s=hold_s,
             **self._vitals.configuration()._asdict(),
         )
 
@@ -87,9 +94,12 @@ class Health:
         async for _ in self._clock.ticks(BEAT_S / 4):
             if not self._early():
                 break
+        sent_s = -math.inf
         async for _ in self._clock.ticks(BEAT_S):
-            if not client.is_connected:
+            since_s = self._clock.mono_s() - sent_s
+            if not client.is_connected or (self._vitals.slow() and since_s < SLOW_BEAT_S - BEAT_S / 2):
                 continue
+            sent_s = self._clock.mono_s()
             beat = await self.heartbeat()
             try:
                 await client.publish(subjects.heartbeat(beat.edge), beat.encode())

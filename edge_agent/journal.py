@@ -16,13 +16,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from edge_agent.journal_rows import Entry, Run
+from edge_agent.journal_rows import Entry, Kind, Run
 from edge_agent.journal_store import JournalStore
 from protocols.clock import Clock
 from protocols.coverage import Coverage, Mark
 from protocols.errors import StoreError
 from protocols.frame import MAX_BUNDLE_BYTES, Frame
-from protocols.trouble import Trouble, TroubleCode
+from protocols.trouble import FULL, REFUSES, Trouble, TroubleCode
 from runtime.clock import NS
 from runtime.one_thread import OneThread
 
@@ -133,10 +133,8 @@ class Journal:
     def troubles(self) -> list[Trouble]:
         """What a person should know about; empty when all is well."""
         if self._store is not None and self._store.reserve.released:
-            words = "the disk is full; samples are kept in memory for ten minutes"
-            return [Trouble(TroubleCode.DISK_FULL, words)]
-        words = "the disk takes no samples; they are kept in memory for ten minutes"
-        return [Trouble(TroubleCode.DISK_REFUSES, words)] if self._failing else []
+            return [Trouble(TroubleCode.DISK_FULL, FULL.say())]
+        return [Trouble(TroubleCode.DISK_REFUSES, REFUSES.say())] if self._failing else []
 
     async def run(self) -> None:
         """Close a bundle every `BUNDLE_S` until cancelled; a refusing disk is tried again."""
@@ -232,9 +230,9 @@ class Journal:
         """Whether rows are kept until a backup of the hub has them."""
         return await self._thread.call(self._open.keeps)
 
-    async def waiting(self, after: int) -> list[int]:
-        """Numbers of rows not covered, ascending, above `after`; at most some hundred a call."""
-        return await self._thread.call(partial(self._open.waiting, after))
+    async def waiting(self, after: int, kind: Kind | None = None) -> list[int]:
+        """Numbers of rows not covered, of one kind or all, ascending, above `after`; some hundred a call."""
+        return await self._thread.call(partial(self._open.waiting, after, kind=kind))
 
     async def entry(self, seq: int) -> Entry | None:
         """One row; None when it is gone."""
@@ -247,6 +245,10 @@ class Journal:
     async def stored_bytes(self) -> int:
         """Bytes of the rows that wait for the hub."""
         return await self._thread.call(self._open.stored_bytes)
+
+    async def hold_s(self) -> float | None:
+        """How long there is room for what comes in if the hub takes nothing; None: not known yet. [s]."""
+        return await self._thread.call(self._open.hold_s)
 
     async def make_room(self) -> bool:
         """Give the reserve back to a full disk, for a store beside the journal; False when it was given."""

@@ -24,7 +24,9 @@ CREATE TABLE IF NOT EXISTS run (
   first_seq INTEGER, last_seq INTEGER, samples INTEGER NOT NULL DEFAULT 0, modbus INTEGER NOT NULL DEFAULT 0,
   bacnet INTEGER NOT NULL DEFAULT 0, opcua INTEGER NOT NULL DEFAULT 0, mqtt INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+CREATE INDEX IF NOT EXISTS receipt ON entry (seq) WHERE kind = 1;
 """
+"""Receipts are few among days of telemetry, and are looked for twice a second: by an index of their own."""
 
 
 class Kind(IntEnum):
@@ -32,6 +34,14 @@ class Kind(IntEnum):
 
     TELEMETRY = 0
     RECEIPT = 1
+
+
+WAITING: Final = {
+    None: "SELECT seq FROM entry WHERE seq > ? ORDER BY seq LIMIT ?",
+    Kind.TELEMETRY: "SELECT seq FROM entry WHERE seq > ? AND kind = 0 ORDER BY seq LIMIT ?",
+    Kind.RECEIPT: "SELECT seq FROM entry INDEXED BY receipt WHERE seq > ? AND kind = 1 ORDER BY seq LIMIT ?",
+}
+"""Numbers above one, at most so many, by kind; the kind is no parameter because an index is chosen by it."""
 
 
 @dataclass(frozen=True, slots=True)

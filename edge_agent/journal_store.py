@@ -13,6 +13,7 @@ to `_LOG_PAGES` before it is copied into the file, so that a row that lived for 
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import sqlite3
 import time
@@ -20,9 +21,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from edge_agent.holding import Holding
 from edge_agent.journal_disk import Commit, Reserve, is_full
 from edge_agent.journal_kept import Kept
-from edge_agent.journal_rows import PROTOCOLS, SCHEMA, Entry, Kind, Run
+from edge_agent.journal_rows import PROTOCOLS, SCHEMA, WAITING, Entry, Kind, Run
 from protocols.coverage import Mark
 from protocols.errors import StoreError
 from protocols.frame import Bundle, Frame, decode_bundle, encode_bundle
@@ -36,7 +38,9 @@ DURABLE_S: Final = 1.5
 """Longest time between two commits that reach the disk while rows come in."""
 
 _EVICT_FRACTION: Final = 0.01
-_CHUNK: Final = 500
+MOST_WAITING: Final = 500
+"""Most numbers of waiting rows told at once."""
+
 _PAGE_BYTES: Final = 1024
 _LOG_PAGES: Final = 8192
 
@@ -50,6 +54,7 @@ class JournalStore:
         self._db = open_sqlite(path, synchronous="FULL", page_bytes=_PAGE_BYTES)
         self._durable_at_s = time.monotonic()
         self._gone: dict[int, int] = {}
+        self._path, self._taken, self._holding = path, 0, Holding()
         self.dirty = False
         self.reserve = Reserve(path.with_suffix(".reserve"))
         try:
@@ -160,11 +165,9 @@ class JournalStore:
         if time.monotonic() - self._durable_at_s >= DURABLE_S:
             self.make_durable()
 
-    def waiting(self, after: int, limit: int = _CHUNK) -> list[int]:
-        """Numbers of the rows that are still here, ascending, above `after`."""
-        rows = self._db.execute(
-            "SELECT seq FROM entry WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit + len(self._gone))
-        )
+    def waiting(self, after: int, limit: int = MOST_WAITING, kind: Kind | None = None) -> list[int]:
+        """Numbers of the rows that are still here, of one kind or all, ascending, above `after`."""
+        rows = self._db.execute(WAITING[kind], (after, limit + len(self._gone)))
         return [seq for (seq,) in rows if seq not in self._gone][:limit]
 
     def entry(self, seq: int) -> Entry | None:
@@ -243,6 +246,16 @@ class JournalStore:
         """Bytes of all rows that wait, bodies alone."""
         return self._bytes - sum(self._gone.values())
 
+    def hold_s(self) -> float | None:
+        """How long there is room for what comes in if the hub takes nothing; None: not known yet. [s].
+
+        Rows that are only kept for a backup make room.
+        """
+        disk = os.statvfs(self._path.parent)
+        room = disk.f_bavail * disk.f_frsize + self._kept.bytes
+        bound = self._max_bytes - self.stored_bytes()
+        return self._holding.lasts_s(time.monotonic(), self._taken, bound, room)
+
     def runs(self) -> list[Run]:
         """Every start of the agent, oldest first; the last one is this."""
         rows = self._db.execute(
@@ -287,6 +300,7 @@ class JournalStore:
         row = (seq, self.journal, int(kind), samples, body)
         self._db.execute("INSERT INTO entry (seq, journal, kind, samples, body) VALUES (?, ?, ?, ?, ?)", row)
         self._bytes += len(body)
+        self._taken += len(body)
         return Entry(seq, self.journal, kind, body)
 
     def _count_run(self, seq: int, samples: int, counts: list[int]) -> None:

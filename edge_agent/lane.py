@@ -53,15 +53,18 @@ class Window:
         self._base_s = math.inf
         self._recent: deque[float] = deque(maxlen=_RECENT)
 
-    def answered(self, took_s: float, size: int) -> None:
-        """An answer came `took_s` after its row of `size` bytes was sent.
+    def answered(self, took_s: float, size: int, out: float) -> None:
+        """An answer came `took_s` after its row of `size` bytes was sent, with `out` bytes on their way.
 
         The best is that of the whole connection: a newer one would be one that our own queue made longer, and
-        the queue would grow.
+        the queue would grow. A window of which less than half is used does not grow (RFC 7661): nothing tells
+        that the link would carry more, and a link that became slower would be filled with all of it.
         """
         self._base_s = min(self._base_s, took_s)
         self._recent.append(took_s)
         room = 1.0 - (min(self._recent) - self._base_s) / _TARGET_S
+        if room > 0.0 and out < self.size_bytes / 2.0:
+            return
         grown = self.size_bytes + size * max(room, -1.0)
         self.size_bytes = min(max(grown, MIN_WINDOW_BYTES), MAX_WINDOW_BYTES)
 
@@ -74,15 +77,14 @@ class Lane:
     """Sends rows on one connection; what was not acknowledged when one fails is told back, in order."""
 
     def __init__(self, name: str, edge: str, clock: Clock, on_lost: Callable[[list[int]], None]) -> None:
-        self._name = name
+        self.name = name
         self._edge = edge
         self._clock = clock
         self._on_lost = on_lost
         self._flights: dict[int, _Flight] = {}
         self._moved = asyncio.Event()
         self._refusal: str | None = None
-        self.refused = ("", -math.inf)
-        """Last refusal of the bus and when. [s]"""
+        self.refused = Refused()
         self._client: Client | None = None
         self._inbox = ""
         self.window = Window()
@@ -98,7 +100,6 @@ class Lane:
     async def open(self, client: Client) -> None:
         """Listen for answers on a new connection; what was on its way on the old one is lost."""
         self.give_up()
-        self.window = Window()
         self._client, self._inbox = client, client.new_inbox()
         await client.subscribe(f"{self._inbox}.*", cb=self._on_answer)
 
@@ -112,7 +113,7 @@ class Lane:
         while self._flights and self._bytes_out() + len(entry.body) > self.window.size_bytes:
             await self._moved_or_late()
         subject = subjects.telemetry if entry.kind is Kind.TELEMETRY else subjects.receipts
-        headers = {"Nats-Msg-Id": subjects.message_id(entry.journal, entry.seq), LANE_HEADER: self._name}
+        headers = {"Nats-Msg-Id": subjects.message_id(entry.journal, entry.seq), LANE_HEADER: self.name}
         self._flights[entry.seq] = _Flight(len(entry.body) + _HEADER_BYTES, self._clock.mono_s())
         if self._client is None or not self._client.is_connected:
             self._lose()
@@ -154,9 +155,10 @@ class Lane:
             raise BusError(f"the bus did not take a row: {reason}")
 
     def give_up(self) -> None:
-        """The connection is gone: nothing is on its way any more."""
+        """The connection is gone: nothing is on its way any more, and the next one may go another way."""
         if self._flights:
             self._lose()
+        self.window = Window()
 
     def _lose(self) -> None:
         lost = list(self._flights)
@@ -182,18 +184,43 @@ class Lane:
         if flight is None:
             return
         refusal = (
-            guarded_decode(_refusal_of, message.data, "answer of the bus") if message.data else "no stream"
+            guarded_decode(_refusal_of, message.data, "answer of the bus") if message.data else NO_STREAM
         )
         self._moved.set()
         if refusal:
             self._refusal = refusal
-            self.refused = (refusal, self._clock.mono_s())
+            self.refused = self.refused.again(refusal, self._clock.mono_s())
             return
+        self.refused = Refused()
+        out = self._bytes_out()
         del self._flights[int(message.subject.rpartition(".")[2])]
         self.took_s = self._clock.mono_s() - flight.sent_s
-        self.window.answered(self.took_s, flight.size)
+        self.window.answered(self.took_s, flight.size, out)
         self.rows += 1
         self.bytes += flight.size
+
+
+NO_STREAM: Final = "no stream"
+"""What a refusal says where nobody takes the subject."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Refusals of the bus since it took a row last.
+
+    Attributes:
+        words: The last one's.
+        since_s: When the first was heard, on the boot clock. [s]
+        at_s: When the last was heard. [s]
+    """
+
+    words: str = ""
+    since_s: float = math.inf
+    at_s: float = -math.inf
+
+    def again(self, words: str, now_s: float) -> Refused:
+        """With one more."""
+        return Refused(words, min(self.since_s, now_s), now_s)
 
 
 def _refusal_of(data: bytes) -> str:

@@ -1,16 +1,15 @@
 """Lines: one queue for each physical bus, one request at a time, writes before reads.
 
 A line is what requests share: a serial port, the TCP address of a Modbus gateway with all units behind it,
-otherwise the device itself. A device that is silent several times in a row is asked more and more rarely, and
-on a shared line with a short patience and so rarely that it never takes more than a twentieth of the line's
-time: living units do not wait for dead ones. A long read gives way to a write between two of its requests.
+otherwise the device itself. A device that is silent several times in a row is asked more and more rarely; on
+a shared line the dead ones together take a twentieth of its time (`edge_agent.breaker`): living units do not
+wait for dead ones. A long read gives way to a write between two of its requests.
 A bounded number of reads and of writes waits at a line; one more is refused, none is ever dropped.
 """
 
 from __future__ import annotations
 
 import asyncio
-import enum
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
+from edge_agent.breaker import Breaker, Tries
 from edge_agent.device_meter import DeviceMeter
 from edge_agent.turns import Turns
 from protocols.clock import Clock
@@ -26,37 +26,17 @@ from protocols.driver import Driver, Prompt, RawCells, Reading, Rest, Sharing
 from protocols.errors import BadAnswerError, DeviceError, DeviceRefusedError, DeviceUnreachableError
 from protocols.profile import PointSpec
 from runtime.site import SiteDevices
-from runtime.supervise import Backoff
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
-_PATIENT_FAILURES: Final = 2
-"""Failures in a row that are taken for a hiccup; from the next one on the device is asked more rarely."""
-
-_BACKOFF: Final = Backoff(first_s=1.0, most_s=4.0)
-_PROBE_S: Final = 0.3
-_FULL_PROBE_EACH: Final = 8
 _READS_ALLOWED: Final = 8
 """One call may take several requests: this many time-outs of the device are its outer bound."""
 
-_LINE_SHARE: Final = 20.0
-_MOST_WAIT_S: Final = 30.0
 _LONGEST_EXCHANGE_BYTES: Final = 270
 _MOST_SETS: Final = 64
 
 _MQTT_ANSWER_S: Final = 3.0
-
-
-class Breaker(enum.IntEnum):
-    """Whether a device is asked at all; the numbers stand in the metrics."""
-
-    CLOSED = 0
-    """Asked as usual."""
-    TRYING = 1
-    """Its time to be tried has come: the next call goes through, with a short patience on a shared line."""
-    OPEN = 2
-    """Calls are refused at once until its time comes."""
 
 
 @dataclass(slots=True)
@@ -66,26 +46,13 @@ class _Station:
     device: Device
     driver: Driver
     turns: Turns
-    shared: bool
+    tries: Tries
     specs: Mapping[str, PointSpec]
     own_deadlines: bool
     prompt: Prompt | None
     meter: DeviceMeter
-    failures: int = 0
-    next_try_s: float = 0.0
     retries: int = 0
     sets: list[tuple[tuple[str, ...], tuple[PointSpec, ...]]] = field(default_factory=list)
-
-    @property
-    def up(self) -> bool | None:
-        """Whether it answered last; None before the first answer or failure."""
-        return None if self.failures < 0 else self.failures == 0
-
-    def breaker(self, now_s: float) -> Breaker:
-        """How its breaker stands at this instant."""
-        if self.failures <= _PATIENT_FAILURES:
-            return Breaker.CLOSED
-        return Breaker.OPEN if now_s < self.next_try_s else Breaker.TRYING
 
     def specs_of(self, points: Sequence[str]) -> tuple[PointSpec, ...]:
         """Specs of these points; the same object for the same names: a driver knows its plan by it."""
@@ -136,20 +103,22 @@ class Lines:
         meters = meters or {}
         keys = {device.id: line_key(device) for device in site.edge.devices}
         turns = {key: Turns() for key in keys.values()}
+        tries: dict[str, list[Tries]] = {key: [] for key in keys.values()}
         self._stations = {
             device.id: _Station(
                 device,
                 drivers[device.id],
                 turns[keys[device.id]],
-                shared=list(keys.values()).count(keys[device.id]) > 1,
+                Tries(tries[keys[device.id]]),
                 specs={spec.name: spec for spec in site.profile_of(device.id).points},
                 own_deadlines=isinstance(drivers[device.id], Sharing),
                 prompt=_prompt(drivers[device.id]),
                 meter=meters.get(device.id) or DeviceMeter(),
-                failures=-1,
             )
             for device in site.edge.devices
         }
+        for name, station in self._stations.items():
+            tries[keys[name]].append(station.tries)
         for name, driver in drivers.items():
             if isinstance(driver, Sharing):
                 driver.share(turns[keys[name]])
@@ -182,7 +151,7 @@ class Lines:
             Whether it was begun; nothing was sent where not.
         """
         station, ticket = self._stations[device], object()
-        if station.failures or station.prompt is None or not station.turns.take_now(ticket):
+        if station.tries.failures or station.prompt is None or not station.turns.take_now(ticket):
             return False
         let_go, begun = partial(station.turns.let_go, ticket), False
         over = partial(self._over, station, self._clock.mono_s(), let_go, ended)
@@ -242,7 +211,7 @@ class Lines:
 
     def links(self) -> dict[str, str]:
         """Device id to `up` or `down`; a device never asked is down."""
-        return {name: "up" if station.up else "down" for name, station in self._stations.items()}
+        return {name: "up" if station.tries.up else "down" for name, station in self._stations.items()}
 
     def retries(self) -> dict[str, int]:
         """Device id to the calls that were made although the one before had failed."""
@@ -251,7 +220,7 @@ class Lines:
     def breakers(self) -> dict[str, Breaker]:
         """Device id to how its circuit breaker stands now."""
         now_s = self._clock.mono_s()
-        return {name: station.breaker(now_s) for name, station in self._stations.items()}
+        return {name: station.tries.breaker(now_s) for name, station in self._stations.items()}
 
     def waiting(self) -> dict[str, int]:
         """Device id to the requests that wait at its line now; the same for all devices of a line."""
@@ -259,7 +228,7 @@ class Lines:
 
     def known(self) -> bool:
         """Whether every device answered or failed once, so that `links` tells how they are."""
-        return all(station.up is not None for station in self._stations.values())
+        return all(station.tries.up is not None for station in self._stations.values())
 
     async def _ask(self, station: _Station, ask: Callable[[], Awaitable[_T]], *, urgent: bool) -> _T:
         self._refuse_early(station)
@@ -273,7 +242,7 @@ class Lines:
             turns.let_go(ticket)
 
     async def _call(self, station: _Station, ask: Callable[[], Awaitable[_T]]) -> _T:
-        station.retries += station.failures > 0
+        station.retries += station.tries.failures > 0
         station.meter.calls += 1
         within = partial(_within, _patience_s(station), station.driver, ask)
         return await self._settled(station, self._clock.mono_s(), within)
@@ -296,28 +265,21 @@ class Lines:
         return answer
 
     def _refuse_early(self, station: _Station) -> None:
-        if station.failures > _PATIENT_FAILURES and self._clock.mono_s() < station.next_try_s:
+        if station.tries.breaker(self._clock.mono_s()) is Breaker.OPEN:
             raise DeviceUnreachableError("is down and asked rarely", device=station.device.id)
 
     def _note_failure(self, station: _Station, error: DeviceError, begin_s: float) -> None:
-        if station.failures <= 0:
+        if station.tries.failures <= 0:
             _log.warning("%s is down: %s", station.device.id, error)
-        never_seen = station.failures < 0
-        station.failures = max(station.failures, 0) + 1
-        if never_seen and station.shared:
-            station.failures = _PATIENT_FAILURES + 1  # the others of this line need not wait for a stranger
         now_s = self._clock.mono_s()
         station.meter.unanswered(now_s - begin_s)
-        wait_s = _BACKOFF.delay_s(max(1, station.failures - _PATIENT_FAILURES))
-        if station.shared:
-            wait_s = max(wait_s, min(_LINE_SHARE * (now_s - begin_s), _MOST_WAIT_S))
-        station.next_try_s = now_s + wait_s
+        station.tries.failed(begin_s, now_s)
 
     def _note_answer(self, station: _Station, begin_s: float) -> None:
         station.meter.answered(self._clock.mono_s() - begin_s)
-        if station.failures:
+        if station.tries.failures:
             _log.info("%s is up", station.device.id)
-            station.failures = 0
+            station.tries.answered()
 
 
 def _within(patience_s: float | None, driver: Driver, ask: Callable[[], Awaitable[_T]]) -> Awaitable[_T]:
@@ -355,11 +317,10 @@ def line_key(device: Device) -> str:
 
 def _patience_s(station: _Station) -> float | None:
     at = station.device.connection
-    usual_s = None if station.own_deadlines else _timeout_s(at) * _READS_ALLOWED
-    probing = station.failures > _PATIENT_FAILURES
-    if probing and station.shared and station.failures % _FULL_PROBE_EACH:
-        return _PROBE_S + _longest_exchange_s(at)
-    return usual_s
+    probe_s = station.tries.probe_s()
+    if probe_s is not None:
+        return probe_s + _longest_exchange_s(at)
+    return None if station.own_deadlines else _timeout_s(at) * _READS_ALLOWED
 
 
 def _longest_exchange_s(at: Connection) -> float:

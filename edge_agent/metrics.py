@@ -46,6 +46,8 @@ async def exposition(sources: Sources) -> str:
     """All metrics of this instant."""
     troubles = len(sources.journal.troubles) + len(sources.uplink.troubles) + bool(sources.read_only())
     waiting, stored = await sources.journal.pending(), await sources.journal.stored_bytes()
+    hold_s = await sources.journal.hold_s()
+    hold: list[Row] = [] if hold_s is None else [({}, hold_s)]
     return "".join(
         [
             *_groups(sources.meters),
@@ -53,6 +55,7 @@ async def exposition(sources: Sources) -> str:
             *_buses(sources),
             _family("journal_rows", "gauge", "Rows the hub has not committed.", [({}, waiting)]),
             _family("journal_bytes", "gauge", "Bytes of these rows.", [({}, stored)]),
+            _family("journal_hold_seconds", "gauge", "How long they have room without the hub.", hold),
             _family("samples_total", "counter", "Samples journalled.", [({}, sources.journal.polled)]),
             _family("troubles", "gauge", "Faults a person should see to.", [({}, troubles)]),
             *_lanes(sources.uplink),

@@ -14,6 +14,7 @@ from typing import Final
 
 from protocols.errors import ConfigError
 from protocols.rules import Rule
+from protocols.trouble import UNSIGNED, UNTRIED
 
 TRIED_FILE: Final = "rules_tried.json"
 
@@ -74,10 +75,7 @@ def not_allowed(rule: Rule, limited: frozenset[str], tried: Mapping[str, Trial])
     """
     free = [act.point for act in rule.then if act.point not in limited]
     if free:
-        return (
-            f"rule {rule.id} only advises: {', '.join(free)} has no signed limits with `writer: {rule.id}`; "
-            "sign a write block that names it"
-        )
+        return UNSIGNED.say(id=rule.id, points=", ".join(free), writer=rule.id)
     if rule.digest() not in tried:
-        return f"rule {rule.id} only advises: it was not tried as it is now; run `ems edge rules try`"
+        return UNTRIED.say(id=rule.id)
     return ""

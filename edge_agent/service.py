@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -35,7 +36,7 @@ async def run_agent(
     login = bus_login(accepted.place)
     async with stages_of(accepted, agent_epoch, options, configured) as stages, asyncio.TaskGroup() as tasks:
         lasting = [tasks.create_task(supervise(name, work)) for name, work in stages.beside]
-        lasting.append(tasks.create_task(supervise("bus", partial(_on_bus, stages, login))))
+        lasting.append(tasks.create_task(supervise("bus", partial(_commands_on_bus, stages, login))))
         polling = tasks.create_task(stages.poller.run())
         _log.info("%s polls %d groups of points", accepted.place.edge, len(stages.groups))
         settle()
@@ -60,13 +61,26 @@ async def _farewell(stages: Stages, place: Place) -> None:
     write_summary(place.state / "summary.json", await stages.journal.runs())
 
 
-async def _on_bus(stages: Stages, login: BusLogin) -> None:
-    client = await connect(login, stages.uplink.on_bus)
+async def _commands_on_bus(stages: Stages, login: BusLogin) -> None:
+    """What may not wait. The samples follow, so that one place left at the bus is for commands."""
+    client = await connect(replace(login, use="commands"), stages.on_command_bus)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(stages.uplink.run_receipts(client, stages.journal))
+            tasks.create_task(stages.commands.listen(client))
+            for listen in stages.listeners:
+                tasks.create_task(supervise(listen.__qualname__, partial(listen, client)))
+            tasks.create_task(supervise("bus of the samples", partial(_samples_on_bus, stages, login)))
+    finally:
+        await client.close()
+
+
+async def _samples_on_bus(stages: Stages, login: BusLogin) -> None:
+    client = await connect(replace(login, use="samples"), stages.uplink.on_bus)
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(stages.uplink.run(client, stages.journal))
-            tasks.create_task(stages.commands.listen(client))
-            for listen in stages.listeners:
+            for listen in stages.bulk_listeners:
                 tasks.create_task(supervise(listen.__qualname__, partial(listen, client)))
     finally:
         await client.close()

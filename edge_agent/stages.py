@@ -12,9 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from nats.aio.client import Client
-
-from edge_agent.alone import Alone
+from edge_agent.alone import Alone, Listener
 from edge_agent.ask import AskService
 from edge_agent.clock_notes import ClockNotes
 from edge_agent.commands import CommandPorts, CommandService, CommandSettings
@@ -37,6 +35,7 @@ from edge_agent.settings import Accepted, gate_rules
 from edge_agent.trial import PollTally
 from edge_agent.uplink import Uplink
 from edge_agent.watchdog import Watchdog
+from runtime.bus import LinkState
 from runtime.clock import SystemClock
 
 
@@ -51,7 +50,16 @@ class Stages:
     poller: Poller
     controllers: ControllerStage
     beside: tuple[tuple[str, Callable[[], Awaitable[None]]], ...]
-    listeners: tuple[Callable[[Client], Awaitable[None]], ...]
+    listeners: tuple[Listener, ...]
+    """On the connection of the commands."""
+    bulk_listeners: tuple[Listener, ...]
+    """On that of the samples: what may be large."""
+    alone: Alone
+
+    def on_command_bus(self, state: LinkState) -> None:
+        """The connection of the commands came or went."""
+        self.uplink.on_command_bus(state)
+        self.alone.on_bus(state)
 
 
 @asynccontextmanager
@@ -85,7 +93,9 @@ async def stages_of(
             ConfigurationPorts(journal, tally, clock, lambda: controllers.runner.isolated, options.trial_s),
         )
         alone = Alone(place.edge, place.state, agent_epoch, clock, configured.turn.again.set)
-        commands = CommandService(settings, CommandPorts(lines, image, journal, clock, alone.may_write))
+        commands = CommandService(
+            settings, CommandPorts(lines, image, journal, clock, alone.may_write, alone.lost)
+        )
         controllers.join(Around(journal.put, commands.feed, commands.ready_points))
         vitals = Vitals(
             agent_epoch,
@@ -96,6 +106,7 @@ async def stages_of(
             lines.known,
             lambda: [*uplink.troubles, *controllers.troubles()],
             lambda: alone.trouble,
+            lambda: uplink.slow,
         )
         keys = {device.id: line_key(device) for device in site.edge.devices}
         outlet = OutletStage(site.edge, groups, clock, place.state)
@@ -115,13 +126,14 @@ async def stages_of(
                 *outlet.works,
                 *controllers.works,
             )
-            listeners = (
-                alone.run,
-                health.run,
+            bulk = (
                 alone.after(configuration.listen),
                 alone.after(AskService(accepted, lines, commands.holders.whole).run),
                 alone.after(commands.holders.run),
             )
-            yield Stages(groups, journal, uplink, commands, poller, controllers, beside, listeners)
+            yield Stages(
+                groups, journal, uplink, commands, poller, controllers, beside,
+                (alone.run, health.run), bulk, alone,
+            )  # fmt: skip
         finally:
             commands.close()

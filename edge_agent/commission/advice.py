@@ -10,7 +10,7 @@ from edge_agent.commission.likeness import looks_like
 from edge_agent.commission.rawread import Candidate, RawPoint
 from protocols.drivers.modbus.codec import modbus_address
 from protocols.drivers.modbus.pdu import READ_FUNCTIONS, read_request
-from protocols.errors import BadAnswerError, DeviceError, DeviceRefusedError
+from protocols.errors import BadAnswerError, DeviceError, DeviceRefusedError, NoLinkError
 from protocols.profile import ModbusAddress, PointSpec
 
 NO_ANSWER: Final = (
@@ -18,6 +18,11 @@ NO_ANSWER: Final = (
     "whether another master holds its only connection; on a serial bus also baud rate, parity and A/B"
 )
 """What to try when nothing comes back."""
+
+_NO_LINK: Final = (
+    "the address and the port (Modbus TCP: 502), cable and power, whether this box is in the same network "
+    "(ping the address); on a serial bus the name of the port and the rights of this user"
+)
 
 _SAME: Final = 1e-9
 
@@ -59,11 +64,13 @@ def _listed(candidates: Sequence[Candidate], unit: str) -> str:
     return ", ".join(f"{value} ({' or '.join(places[:2])})" for value, places in by_value.items())
 
 
-def explanation(error: DeviceError, spec: PointSpec, unit_id: int) -> str:
-    """What was sent, what came back, and what to try next."""
-    at = modbus_address(spec)
-    request = read_request(unit_id, READ_FUNCTIONS[at.table], at.address, at.registers)
-    sent = f"sent: unit {unit_id}, function {request.function}, address {at.address}, count {at.registers}"
+def explanation(error: DeviceError, at: ModbusAddress, unit_id: int, count: int | None = None) -> str:
+    """What was sent, what came back, and what to try next; `count` where it is not the value's own."""
+    if isinstance(error, NoLinkError):
+        return f"nothing was sent: {error}\ntry next: {_NO_LINK}"
+    asked = at.registers if count is None else count
+    request = read_request(unit_id, READ_FUNCTIONS[at.table], at.address, asked)
+    sent = f"sent: unit {unit_id}, function {request.function}, address {at.address}, count {asked}"
     return "\n".join(
         (f"{sent} ({request.pdu.hex(' ')})", f"came back: {error}", f"try next: {_next_step(error, at)}")
     )

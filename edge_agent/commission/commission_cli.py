@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from edge_agent.commission.comparing import Comparer, compare_live
+from edge_agent.commission.person import a_name
 from edge_agent.commission.reading import chosen
 from edge_agent.commission.record import parse_shown
 from runtime.site import devices_file, load_devices
@@ -17,7 +18,7 @@ from runtime.site import devices_file, load_devices
 def commission(  # noqa: PLR0913  one option each
     device: Annotated[str, typer.Argument(help="Device of the site file.")],
     *,
-    person: Annotated[str, typer.Option(help="Who stands beside the machine.")],
+    person: Annotated[str, typer.Option(callback=a_name, help="Who stands beside the machine.")],
     shown: Annotated[
         list[str], typer.Option(help="POINT=NUMBER as the machine's own display shows it; once for each.")
     ],

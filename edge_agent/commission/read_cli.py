@@ -16,6 +16,7 @@ from edge_agent.commission.presence import names_of
 from edge_agent.commission.rawread import Candidate, RawPoint, read_candidates, read_point
 from edge_agent.commission.reading import chosen, read_points
 from edge_agent.commission.target import Framing, Line, Parity, connected, connection_of, is_address
+from edge_agent.commission.textread import read_text
 from protocols.config import Text
 from protocols.device import ModbusSerial, ModbusTcp
 from protocols.drivers.modbus.codec import modbus_address
@@ -51,6 +52,10 @@ def read(  # noqa: PLR0913  one option each
     order: Annotated[WordOrder, typer.Option(help="Byte and word order.")] = WordOrder.ABCD,
     unit: Annotated[str, typer.Option(help="Unit that is expected, for example V; for the hints.")] = "",
     scale: Annotated[float, typer.Option(help="Raw value times this is the value.")] = 1.0,
+    text: Annotated[
+        int | None,
+        typer.Option(min=1, max=125, help="So many registers as text, for example a model's name."),
+    ] = None,
     unit_id: Annotated[int, typer.Option(min=0, max=255, help="Unit id.")] = 1,
     framing: Annotated[Framing, typer.Option(help="Over TCP: mbap or rtu.")] = "mbap",
     baud: Annotated[int, typer.Option(help="Of a serial port.")] = 9600,
@@ -75,7 +80,8 @@ def read(  # noqa: PLR0913  one option each
         if address is not None:
             place = {"table": table, "address": address, "type": data_type, "order": order}
             spec = _spec(place, unit, scale)
-        failed = [text for at in ats if (text := asyncio.run(_read_line(at, spec))) is not None]
+        reads = [_read_line(at, spec) if text is None else read_text(at, spec, text) for at in ats]
+        failed = [told for one in reads if (told := asyncio.run(one)) is not None]
     else:
         devices = load_devices(config, devices_file(config, site, edge))
         if as_json:
@@ -83,8 +89,8 @@ def read(  # noqa: PLR0913  one option each
             found = asyncio.run(read_points(devices, targets[0], specs, state))
             typer.echo(json.dumps([_row(point) for point in found], ensure_ascii=False))
             return
-        text = asyncio.run(_read_device(devices, targets[0], targets[1:], state))
-        failed = [] if text is None else [text]
+        told = asyncio.run(_read_device(devices, targets[0], targets[1:], state))
+        failed = [] if told is None else [told]
     if failed:
         raise ConfigError("\n".join(failed))
 
@@ -110,11 +116,11 @@ async def _read_line(at: At, spec: PointSpec | None) -> str | None:
             own = await read_point(driver, spec)
             candidates = await read_candidates(driver, spec)
         except DeviceError as error:
-            return f"{name}\n{explanation(error, spec, at.unit)}"
+            return f"{name}\n{explanation(error, modbus_address(spec), at.unit)}"
     typer.echo(f"{name} unit {at.unit}, {_where(spec)}: {own.data.hex(' ') or own.fault}")
     typer.echo(_grid(spec, candidates))
     typer.echo(advice(spec, candidates))
-    return None if own.error is None else f"{name}\n{explanation(own.error, spec, at.unit)}"
+    return None if own.error is None else f"{name}\n{explanation(own.error, modbus_address(spec), at.unit)}"
 
 
 async def _identify(driver: ModbusDriver, name: str, unit_id: int) -> str | None:
@@ -145,7 +151,7 @@ async def _read_device(devices: SiteDevices, name: str, points: Sequence[str], s
             try:
                 found.append(await read_point(driver, spec))
             except DeviceError as error:
-                return f"{name}\n{explanation(error, spec, at.unit)}"
+                return f"{name}\n{explanation(error, modbus_address(spec), at.unit)}"
         _show(found)
         for point in found if points else [p for p in found if not p.usual and p.data]:
             candidates = await read_candidates(driver, point.spec)

@@ -35,8 +35,6 @@ Place = tuple[int | str, ...]
 
 def faults_of_point(spec: PointSpec) -> Iterator[str]:
     """What cannot work although the model allows it."""
-    if spec.scale == 0.0:
-        yield "scale: found 0; allowed is any other number (0 makes every value the offset)"
     address = spec.address
     if not isinstance(address, ModbusAddress):
         return
@@ -90,7 +88,7 @@ def _type_doubts(spec: PointSpec, address: ModbusAddress) -> Iterator[str]:
         for raw in spec.not_available
         if not low <= raw <= high and not 0 <= raw < 1 << 16 * address.registers
     )
-    if address.scale_factor is None and spec.scale != 0.0:
+    if address.scale_factor is None:
         yield from _unreachable(spec, address, (low, high))
 
 

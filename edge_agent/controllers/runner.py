@@ -22,6 +22,7 @@ from edge_agent.controllers.laws import Said
 from edge_agent.controllers.words import REASONS
 from edge_agent.controllers.worker import Worker
 from edge_agent.image import Image, LastReading
+from protocols import trouble as words
 from protocols.clock import Clock, Instant
 from protocols.frame import Frame
 from protocols.quality import is_good
@@ -185,13 +186,13 @@ class ControllerRunner:
                 await self._start(host, now_s)
         elif host.dead:
             code = await asyncio.to_thread(host.worker.exit_code)
-            await self._isolate(host, f"ended with an error (exit code {code}); its traceback is in the log")
+            await self._isolate(host, words.DIED.say(code=code))
         elif host.worker.busy:
             host.missed += not late
             if host.ready and host.missed >= MISSES:
-                await self._isolate(host, f"gave no answer within {MISSES * PERIOD_S:g} s")
+                await self._isolate(host, words.NO_ANSWER.say(limit_s=f"{MISSES * PERIOD_S:g}"))
             elif not host.ready and now_s - host.since_s >= START_S:
-                await self._isolate(host, f"was not ready {START_S:g} s after its start")
+                await self._isolate(host, words.NOT_READY.say(limit_s=f"{START_S:g}"))
         else:
             self._ask(host, now_s)
         self._tell(host, now)
@@ -248,7 +249,7 @@ class ControllerRunner:
         pause_s = AGAIN.delay_s(host.failures)
         host.again_s = self._ports.clock.mono_s() + pause_s
         host.said, host.wishes = None, (None,) * len(host.hosted.wishes)
-        host.trouble = f"controller {host.hosted.id} is isolated: it {why}; again in {pause_s:.0f} s"
+        host.trouble = words.ISOLATED.say(id=host.hosted.id, why=why, pause_s=f"{pause_s:.0f}")
         _log.error("%s", host.trouble)
 
     def _tell(self, host: Host, now: Instant) -> None:
