@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Final
 
 from hub.backup import archive, sealed_keys, snapshot
-from hub.backup.manifest import FORMAT, Manifest
+from hub.backup.manifest import FORMAT, WITH_BUCKETS, Manifest
 from hub.backup.marks import set_marks
 from hub.database import create_engine, known_url, sessions_of
+from hub.moving.note import note_of
+from hub.store.engine import PLACE_FILE
 from protocols.clock import Clock
 from protocols.errors import ConfigError, StoreError
 
@@ -33,6 +35,7 @@ class Wanted:
         target: File to write, or a folder that gets a file named after site and time.
         keys: Folder of keys that go along, sealed; None: without keys.
         passphrase: Seals them.
+        token_file: Token of an operator of the server that keeps the series; None: the hub's own.
     """
 
     state: Path
@@ -40,6 +43,7 @@ class Wanted:
     target: Path
     keys: Path | None = None
     passphrase: bytes = b""
+    token_file: Path | None = None
 
 
 def make(wanted: Wanted, clock: Clock, say: Callable[[str], None]) -> Path:
@@ -54,11 +58,12 @@ def make(wanted: Wanted, clock: Clock, say: Callable[[str], None]) -> Path:
     target = _target(wanted, made_ns)
     staging = _staging(wanted, target)
     try:
-        found = snapshot.take(wanted.state, staging)
+        found = snapshot.take(wanted.state, staging, wanted.token_file)
         _keys(wanted, found)
+        _past(wanted.state, found)
         entries = [archive.entry_of(staging, path) for path in sorted(staging.rglob("*")) if path.is_file()]
         manifest = Manifest(
-            format=FORMAT, site=wanted.site, made_ns=made_ns, business=found.business,
+            format=_format(staging), site=wanted.site, made_ns=made_ns, business=found.business,
             business_schema=found.business_schema, series_schema=found.series_schema, files=tuple(entries),
             journals=tuple(found.journals), counts=found.counts, without=tuple(found.without),
         )  # fmt: skip
@@ -73,6 +78,10 @@ def make(wanted: Wanted, clock: Clock, say: Callable[[str], None]) -> Path:
     size, packed = sum(one.size for one in manifest.files), target.stat().st_size
     say(f"{target}: {len(manifest.files)} files, {size / 1e6:.1f} MB, packed {packed / 1e6:.1f} MB")
     return target
+
+
+def _format(staging: Path) -> int:
+    return WITH_BUCKETS if (staging / PLACE_FILE).exists() else FORMAT
 
 
 def _target(wanted: Wanted, made_ns: int) -> Path:
@@ -107,6 +116,16 @@ def _keys(wanted: Wanted, found: snapshot.Snapshot) -> None:
         return
     sealed = sealed_keys.seal(wanted.keys, wanted.passphrase)
     (found.folder / sealed_keys.NAME).write_bytes(sealed)
+
+
+def _past(state: Path, found: snapshot.Snapshot) -> None:
+    """Say so where samples are still on their way from the embedded store to a server."""
+    move = note_of(state)
+    if move is not None and not move.compared:
+        found.without.append(
+            "the past that `ems hub store move` has not brought to the server yet: keep series.db and "
+            "series/ of the state folder, and back up again when it is done"
+        )
 
 
 async def _mark(url: str, site: str, manifest: Manifest) -> None:

@@ -11,6 +11,10 @@ from protocols.errors import StoreError
 
 NAME: Final = "manifest.json"
 FORMAT: Final = 1
+WITH_BUCKETS: Final = 2
+"""Format of a backup that holds copies of a server's buckets, which versions that know none must refuse."""
+
+_KNOWN: Final = (FORMAT, WITH_BUCKETS)
 MOST_BYTES: Final = 64_000_000
 
 
@@ -46,7 +50,7 @@ class Manifest(Config):
     """What is in a backup."""
 
     format: int
-    """How the backup is laid out; this version reads 1."""
+    """How the backup is laid out; this version reads 1, and 2 where a server keeps the series."""
 
     site: IdPart
     """Site of the hub."""
@@ -61,7 +65,7 @@ class Manifest(Config):
     """Revision of the business database."""
 
     series_schema: int
-    """Schema of the series database; 0: the series are kept by a server and are not in it."""
+    """Schema of the series database; 0: a server keeps the series, and copies of its buckets are in it."""
 
     files: tuple[FileEntry, ...]
     """Every file but this one."""
@@ -85,11 +89,12 @@ def read_manifest(data: bytes) -> Manifest:
     try:
         found = Manifest.model_validate_json(data)
     except ValidationError as error:
-        if b'"format":' in data and f'"format":{FORMAT},'.encode() not in data.replace(b" ", b""):
+        said = [f'"format":{one},'.encode() in data.replace(b" ", b"") for one in _KNOWN]
+        if b'"format":' in data and not any(said):
             raise StoreError(
                 "this backup was made by a later version; install that one to restore it"
             ) from error
         raise StoreError("the list of this backup's files is damaged; use another backup") from error
-    if found.format != FORMAT:
-        raise StoreError(f"this backup has format {found.format}, this version reads {FORMAT}")
+    if found.format not in _KNOWN:
+        raise StoreError(f"this backup has format {found.format}, this version reads up to {WITH_BUCKETS}")
     return found

@@ -1,4 +1,7 @@
-"""A hub's folder from a backup: into an empty place only, whole or not at all, every hash checked."""
+"""A hub's folder from a backup: into an empty place only, whole or not at all, every hash checked.
+
+Where a server keeps the series, their buckets are made again on it, under names that are not there yet.
+"""
 
 from __future__ import annotations
 
@@ -6,28 +9,72 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+from pydantic import ValidationError
 
 from hub import database
 from hub.backup import archive, sealed_keys
 from hub.backup.manifest import FileEntry, Manifest
-from hub.backup.snapshot import DUMP
+from hub.backup.snapshot import BUCKETS_FOLDER, DUMP
 from hub.registry.documents import sync_folder
 from hub.store import schema
+from hub.store.engine import PLACE_FILE, place_of, remember
+from hub.store.influx.place import InfluxPlace
 from protocols.errors import ConfigError, StoreError
+from runtime.clock import iso_utc
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The server that is to keep the series of a backup.
+
+    Attributes:
+        fields: Fields of `InfluxPlace` that are others now than when the backup was made.
+        buckets_stay: The buckets outlived the hub: they are used as they are.
+    """
+
+    fields: Mapping[str, object] = field(default_factory=dict)
+    buckets_stay: bool = False
+
+    def place(self, folder: Path) -> InfluxPlace:
+        """Where the buckets of a hub's folder are or go, by what the folder says and what is others now.
+
+        Raises:
+            ConfigError: No address, or a name that can be none.
+        """
+        noted = place_of(folder).influx
+        known = {} if noted is None else noted.model_dump()
+        try:
+            return InfluxPlace.model_validate({**known, **self.fields})
+        except ValidationError as error:
+            first = error.errors()[0]
+            words = first["msg"].removeprefix("Value error, ")
+            raise ConfigError(f"--store-{first['loc'][0]}: {words}") from error
+
+
+_AS_BEFORE: Final = Server()
+TOLD_NS: Final = 3_600_000_000_000
+"""So much older than its poll the newest sample may be by the clock of its device. [ns]"""
 
 _MIGRATIONS: Final = Path(database.__file__).parent / "migrations" / "versions"
 
 
-def restore(file: Path, target: Path) -> Manifest:
+def restore(file: Path, target: Path, server: Server = _AS_BEFORE) -> Manifest:
     """Make a hub's folder; `target` must not be there, or be empty.
 
+    Args:
+        file: The backup.
+        target: The folder.
+        server: Where the buckets go.
+
     Raises:
-        ConfigError: `target` holds something, or there is no such file.
-        StoreError: The backup is damaged, of a later version, or the disk refused; nothing is left.
+        ConfigError: `target` holds something, there is no such file, or it has no buckets for a server.
+        StoreError: The backup is damaged or of a later version, or disk or server refused; nothing is left.
     """
     if not file.is_file():
         raise ConfigError(f"{file}: there is no such backup")
@@ -39,15 +86,66 @@ def restore(file: Path, target: Path) -> Manifest:
     try:
         manifest = archive.read(file, lambda found: _begin(found, parent), _taker(staging))
         _look_at_databases(staging)
-        if target.exists():
-            target.rmdir()
-        staging.rename(target)
-        sync_folder(parent)
+        with ExitStack() as undo:
+            _bring_back(staging, server, undo)
+            if target.exists():
+                target.rmdir()
+            staging.rename(target)
+            sync_folder(parent)
+            undo.pop_all()
     except OSError as error:
         raise StoreError(f"{target}: {error.strerror or error}; nothing was restored") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return manifest
+
+
+def _bring_back(staging: Path, server: Server, undo: ExitStack) -> None:
+    """Make the buckets of a backup on their server; they are removed again if anything fails after that."""
+    if not (staging / PLACE_FILE).exists():
+        if server.fields or server.buckets_stay:
+            raise ConfigError("this backup keeps its series in files; --store-… options do not belong to it")
+        return
+    from hub.store.influx.copying import (  # noqa: PLC0415  the client costs 0.2 s
+        CopyingServer,
+        drop_buckets,
+        faults_of,
+    )
+
+    influx, copies = server.place(staging), staging / BUCKETS_FOLDER
+    for fault in faults_of(copies):
+        raise StoreError(f"{fault}; use another backup")
+    opened = CopyingServer(influx)
+    try:
+        if server.buckets_stay:
+            opened.check()
+            _refuse_older(staging, influx)
+        else:
+            opened.put(copies)
+            undo.callback(drop_buckets, influx)
+    finally:
+        opened.close()
+    shutil.rmtree(copies)
+    noted = place_of(staging).influx
+    remember(staging, influx if noted is None else influx.model_copy(update={"token_file": noted.token_file}))
+
+
+def _refuse_older(staging: Path, influx: InfluxPlace) -> None:
+    """Buckets that stay must have what the ranges of the backup cover."""
+    from hub.store.influx.reader import InfluxReader  # noqa: PLC0415  the client costs 0.2 s
+    from hub.store.influx.records import RecordBook  # noqa: PLC0415  as above
+
+    if not (staging / database.FILE).exists():
+        return
+    url = database.embedded_url(staging)
+    with closing(RecordBook(url)) as book, closing(InfluxReader(influx, url)) as reader:
+        polled_ns = book.newest_poll_ns()
+        newest_ns = max((last.time_ns for last in reader.last().values()), default=0)
+    if newest_ns < polled_ns - TOLD_NS:
+        raise StoreError(
+            f"the buckets end at {iso_utc(newest_ns)}, and this backup covers samples up to "
+            f"{iso_utc(polled_ns)}; bring them back from it, without --buckets-stay"
+        )
 
 
 def _begin(manifest: Manifest, parent: Path) -> None:
@@ -119,6 +217,13 @@ def next_steps(manifest: Manifest, target: Path) -> list[str]:
         steps.append(
             f"the business data: pg_restore --exit-on-error --single-transaction --no-owner "
             f"--dbname=postgresql://user@host/empty {target / DUMP}"
+        )
+    influx = place_of(target).influx
+    if influx is not None:
+        token = "EMS_INFLUX_TOKEN" if influx.token_file is None else str(influx.token_file)
+        steps.append(
+            f"the series are in {influx.bucket} on {influx.url}: put a token into {token} that may read and "
+            "write these buckets; one of the buckets before may not"
         )
     steps.append(f"start it: ems hub run --state {target}; the edges send again what came after the backup")
     return steps

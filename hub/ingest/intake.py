@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig
@@ -23,12 +22,13 @@ from nats.js.errors import NotFoundError
 from hub.ingest.clocks import Clocks
 from hub.ingest.decode import Origin, fits, origin_of, rejected, row_of
 from hub.ingest.news import News
+from hub.ingest.shift import Place
 from hub.store.port import Received, SeriesStore
 from protocols.frame import Catalogue, decode_catalogue
 from protocols.subjects import STREAM_CATALOGUE, STREAM_SUBJECTS, STREAM_TELEMETRY, as_sent, partition
 from protocols.subjects import catalogue as catalogue_subject
 from runtime.bus import ensure_streams
-from runtime.supervise import guarded_decode, stand_to_cancellation
+from runtime.supervise import guarded_decode, heeding, stand_to_cancellation
 
 _log = logging.getLogger(__name__)
 
@@ -36,8 +36,8 @@ _OLD_CONSUMER: Final = "ingest"
 """Consumer of the version that had no partitions."""
 
 _BATCH: Final = 512
-_FETCH_BYTES: Final = 1_000_000
-_WAITING: Final = 4
+_FETCH_BYTES: Final = 200_000
+_WAITING: Final = 2
 """Groups that wait for the commit before them; with `_FETCH_BYTES` a bound of what is in memory."""
 
 _GROUP_S: Final = 0.03
@@ -52,25 +52,34 @@ _MOST_TRIES: Final = 120
 class Intake:
     """Takes telemetry and receipts of the edges in the partitions it is given."""
 
-    def __init__(self, bus: Client, store: SeriesStore, site: str, news: News, clocks: Clocks) -> None:
-        self._js: JetStreamContext = bus.jetstream()
+    def __init__(self, place: Place, store: SeriesStore, news: News, clocks: Clocks) -> None:
+        self._js: JetStreamContext = place.bus.jetstream()
+        self._replicas = place.replicas
         self._store = store
-        self._site = site
+        self._site = place.site
         self._news = news
         self._clocks = clocks
         self._groups: asyncio.Queue[list[Msg]] = asyncio.Queue(_WAITING)
         self._opening = asyncio.Lock()
+        self._streams_there = False
 
     async def take_in(self, part: int) -> None:
         """Fetch the rows of a part until cancelled; raises when the bus fails, and can be run again."""
-        async with (
-            self._opening
-        ):  # one after the other: the server reserves room for a stream it is asked for
-            await ensure_streams(self._js)
-            await self._forget_old_consumer()
-            consumer = await self._consumer(part)
-        for note in await self._news.with_store(self._store.clock_notes):
-            self._clocks.learn(note)  # another worker may have heard it
+        try:
+            async with self._opening:  # one after the other: the streams are looked at once for all parts
+                if not self._streams_there:
+                    await ensure_streams(self._js, self._replicas)
+                    await self._forget_old_consumer()
+                    self._streams_there = True
+                consumer = await self._consumer(part)
+            for note in await self._news.with_store(self._store.clock_notes):
+                self._clocks.learn(note)  # another worker may have heard it
+            await self._fetch(consumer)
+        finally:
+            self._streams_there = False  # a bus may come back without them
+
+    async def _fetch(self, consumer: str) -> None:
+        """Hand groups of messages to the commit until cancelled."""
         pull = await self._js.pull_subscribe_bind(consumer=consumer, stream=STREAM_TELEMETRY)
         most = _BATCH
         try:
@@ -170,10 +179,10 @@ class Intake:
 async def _next_group(pull: JetStreamContext.PullSubscription, most: int) -> list[Msg]:
     """Wait for one message, then gather up to `most` within the group time; empty when none came."""
     try:
-        messages = await pull.fetch(1, timeout=_IDLE_S)
+        messages = await heeding(pull.fetch(1, timeout=_IDLE_S))
     except TimeoutError:
         return []
     awaited = as_sent(messages[0].subject).startswith("rcpt.")
     with contextlib.suppress(TimeoutError):
-        messages += await pull.fetch(most, timeout=_RECEIPT_GROUP_S if awaited else _GROUP_S)
+        messages += await heeding(pull.fetch(most, timeout=_RECEIPT_GROUP_S if awaited else _GROUP_S))
     return messages

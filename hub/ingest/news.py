@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final, TypeVar
+from collections.abc import Callable, Container, Iterable, Sequence
+from typing import Any, Final, TypeVar
 
 import msgpack
 from nats.aio.client import Client
 
 from hub.health.meter import Meter
-from hub.store.port import Received, SeriesStore
+from hub.store.port import LastValue, Received, SeriesStore
 from protocols.coverage import Coverage
 from protocols.frame import Frame
 from protocols.heartbeat import Heartbeat
@@ -28,7 +28,7 @@ class News:
 
     def __init__(self, bus: Client, store: SeriesStore, site: str) -> None:
         self.meter = Meter()
-        self._bus = bus
+        self.bus = bus
         self._store = store
         self._site = site
         self._thread = OneThread("series")
@@ -42,15 +42,15 @@ class News:
     async def tell(self, rows: Sequence[Received], coverage: Iterable[Coverage]) -> None:
         """Publish what a commit brought; call it after the commit."""
         for ranges in coverage:
-            await self._bus.publish(coverage_subject(ranges.edge), ranges.encode())
+            await self.bus.publish(coverage_subject(ranges.edge), ranges.encode())
         self._count(rows)
         newest = self._newest(frame for row in rows for frame in row.frames)
         for start in range(0, len(newest), _POINTS_A_MESSAGE):
             part = newest[start : start + _POINTS_A_MESSAGE]
-            await self._bus.publish(event(self._site, "values"), bytes(msgpack.packb(part)))
+            await self.bus.publish(event(self._site, "values"), bytes(msgpack.packb(part)))
         receipts = [row.receipt for row in rows if row.receipt is not None]
         if receipts:
-            await self._bus.publish(event(self._site, "receipt"), bytes(msgpack.packb(receipts)))
+            await self.bus.publish(event(self._site, "receipt"), bytes(msgpack.packb(receipts)))
 
     def _count(self, rows: Sequence[Received]) -> None:
         self.meter.add("ingest_commits_total", "Commits of rows.")
@@ -58,18 +58,20 @@ class News:
             samples = sum(len(frame.values) for frame in row.frames)
             self.meter.add("ingest_rows_total", "Rows of an edge's journal.", edge=row.edge)
             self.meter.add("ingest_samples_total", "Samples in these rows.", samples, edge=row.edge)
-            if row.rejected is not None:
-                self.meter.add("ingest_rejected_total", "Rows nobody can read, kept apart.", edge=row.edge)
+            spoiled = float(row.rejected is not None)
+            self.meter.add(
+                "ingest_rejected_total", "Rows nobody can read, kept apart.", spoiled, edge=row.edge
+            )
 
     async def tell_heartbeat(self, beat: Heartbeat, body: bytes) -> None:
         """Hand a heartbeat on; an edge that waits for coverage gets it again."""
-        await self._bus.publish(event(self._site, "heartbeat"), body)
+        await self.bus.publish(event(self._site, "heartbeat"), body)
         if beat.read_only:
             return  # what it holds back is the other agent's to send
         if beat.pending and beat.journal:
             ranges = await self.with_store(lambda: self._store.ranges(beat.edge, beat.journal))
             message = Coverage(beat.edge, beat.journal, tuple(ranges))
-            await self._bus.publish(coverage_subject(beat.edge), message.encode())
+            await self.bus.publish(coverage_subject(beat.edge), message.encode())
 
     def _newest(self, frames: Iterable[Frame]) -> list[list[object]]:
         """`[point, value or nil, quality, time_ns, source_ns]`, one row a point.
@@ -90,6 +92,25 @@ class News:
                 shown = value if math.isfinite(value) and not is_bad(quality) else None
                 found[point] = [point, shown, quality, time_ns, source_ns]
         return list(found.values())
+
+
+def decode_values(data: bytes, wanted: Container[str] | None = None) -> list[tuple[str, LastValue]]:
+    """Read what `tell` told of newest values: full name of the point and its value.
+
+    Args:
+        data: The message.
+        wanted: Names that are asked for; None: all.
+
+    Raises:
+        TypeError: Not these rows.
+        ValueError: As above.
+    """
+    rows: list[list[Any]] = msgpack.unpackb(data)
+    return [
+        (str(point), LastValue(math.nan if value is None else value, int(quality), int(time_ns), int(told)))
+        for point, value, quality, time_ns, told in rows
+        if wanted is None or point in wanted
+    ]
 
 
 def _columns(frame: Frame) -> tuple[list[float], list[int], list[int], list[int]]:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final
 
 from nats.aio.client import Client
@@ -14,7 +15,7 @@ from hub.ingest.sharing import BEAT_S, LEASE_S, PARTS, Sharing, Table, decode_ta
 from protocols.clock import Clock
 from protocols.errors import BusError
 from protocols.subjects import BUCKET_INGEST
-from runtime.bus_seat import Seat
+from runtime.bus_seat import Bucket, Seat
 from runtime.process import is_gone, own_name
 from runtime.supervise import guarded_decode, stand_to_cancellation
 
@@ -27,12 +28,28 @@ Work = Callable[[int], Awaitable[None]]
 """Works on a part until cancelled."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the workers of a site meet.
+
+    Attributes:
+        bus: Connection of this worker.
+        site: The site.
+        replicas: Servers of the bus that keep a copy of each stream; None: as many as do, one for a new one.
+    """
+
+    bus: Client
+    site: str
+    replicas: int | None = None
+
+
 class Shift:
     """The parts of this worker, each a task."""
 
-    def __init__(self, bus: Client, site: str, clock: Clock, work: Work, *, alone: bool) -> None:
-        """Share the parts of `site`; `alone` where the store has one writer."""
-        self._seat = Seat(bus, site, _AWAY_S, BUCKET_INGEST, _RECORD_BYTES)
+    def __init__(self, place: Place, clock: Clock, work: Work, *, alone: bool) -> None:
+        """Share the parts of a site; `alone` where the store has one writer."""
+        bucket = Bucket(BUCKET_INGEST, _RECORD_BYTES, place.replicas or 1)
+        self._seat = Seat(place.bus, place.site, _AWAY_S, bucket)
         self._clock = clock
         self._work = work
         self._me = secrets.token_hex(4)
@@ -73,16 +90,21 @@ class Shift:
         due = await self._tried()
         if due is None:
             return False
-        over = [self._tasks.pop(part) for part in sorted(self.parts - due)]
-        for task in over:
-            task.cancel()
-        if over:
-            await asyncio.wait(over)
+        over = await self._end(self.parts - due)
         fresh = sorted(due - self.parts)
         for part in fresh:
             self._tasks[part] = group.create_task(self._on(part), name=f"ingest:part{part}")
         if over or fresh:
             _log.info("takes in %d of %d parts", len(self._tasks), PARTS)
+        return over
+
+    async def _end(self, parts: frozenset[int]) -> bool:
+        """End the work on these; whether there was any."""
+        over = [self._tasks.pop(part) for part in sorted(parts)]
+        for task in over:
+            task.cancel()
+        if over:
+            await asyncio.wait(over)
         return bool(over)
 
     async def _tried(self) -> frozenset[int] | None:
@@ -101,6 +123,8 @@ class Shift:
         for _ in range(_TRIES):
             record = await self._seat.read()
             table = _table_of(record.body if record is not None else b"")
+            if self._me not in table and await self._end(self.parts):
+                _log.warning("the others went on without this worker, which stood still; it begins anew")
             gone = [worker for worker, row in table.items() if is_gone(row.process)]
             wanted = self._sharing.next(table, self._clock.mono_s(), self.parts, gone)
             if wanted is None:

@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Final
 
 from hub.database import Sessions, create_engine, sessions_of
-from hub.registry.documents import differences, digest_of, read_documents, write_folder
+from hub.registry.documents import FOLDER, differences, digest_of, read_documents, write_folder
 from hub.registry.versions import Author, Kept, documents_of, keep, newest
 from hub.registry.whole import check_documents
 from protocols.clock import Clock
 from protocols.errors import ConfigError
 
-FOLDER: Final = "configuration"
 _NAMED: Final = 3
 
 
@@ -55,18 +54,6 @@ def accepted_folder(
         if other != folder:
             shutil.rmtree(other, ignore_errors=True)
     return folder
-
-
-def version_of_folder(folder: Path) -> int:
-    """Version that a folder of the accepted configuration has; 0 for any other folder.
-
-    Example:
-        >>> version_of_folder(Path("var/hub/configuration/12-9f00aa41c2d7"))
-        12
-    """
-    number, _, digest = folder.name.partition("-")
-    ours = folder.parent.name == FOLDER and number.isdecimal() and digest
-    return int(number) if ours else 0
 
 
 async def _accepted(

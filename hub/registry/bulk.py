@@ -26,6 +26,7 @@ from runtime.yaml_faults import faults_of
 
 MOST_ROWS: Final = 100_000
 _WIDE: Final = 100_000
+_DUMPER: Final = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -215,5 +216,7 @@ def _end_of_list(text: str, target: Target) -> tuple[int, int]:
 
 def _one_line(row: Config) -> str:
     data = row.model_dump(mode="json", exclude_unset=True)
-    text = yaml.safe_dump(data, default_flow_style=True, sort_keys=False, allow_unicode=True, width=_WIDE)
+    text = yaml.dump(
+        data, Dumper=_DUMPER, default_flow_style=True, sort_keys=False, allow_unicode=True, width=_WIDE
+    )
     return text.strip()

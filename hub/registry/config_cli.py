@@ -30,7 +30,7 @@ Actor = Annotated[str, typer.Option(help="Who wants it.")]
 Note = Annotated[str, typer.Option(help="What for.")]
 _STATE = Path("var/hub")
 _SHOWN = 1000
-_NEXT_START = "the hub goes by it from its next start on"
+_IN_USE = "a hub that runs goes by it within seconds"
 
 
 @app.command("import")
@@ -65,7 +65,7 @@ def import_(  # noqa: PLR0913  one option each
             return
         now_ns = SystemClock().now().wall_ns
         kept = await keep(sessions, site, documents, Author(actor, note), now_ns)
-        said = f"version {kept.version}, {len(documents)} files; {_NEXT_START}"
+        said = f"version {kept.version}, {len(documents)} files; {_IN_USE}"
         typer.echo(
             f"{site}: " + (said if kept.fresh else f"the same files as version {kept.version}; no new one")
         )
@@ -194,7 +194,7 @@ def rollback(
         documents = await documents_of(sessions, site, version)
         check_documents(documents, site, Path(f"version {version}"))
         kept = await roll_back(sessions, site, version, Author(actor, note), SystemClock().now().wall_ns)
-        said = f"version {kept.version} has the files of {version}; {_NEXT_START}"
+        said = f"version {kept.version} has the files of {version}; {_IN_USE}"
         typer.echo(f"{site}: " + (said if kept.fresh else f"version {version} is in force already"))
 
     asyncio.run(_with(state, work))
@@ -261,6 +261,6 @@ def add(  # noqa: PLR0913  one option each
         check_documents(merged, site, Path(f"version {row.version} with {file.name}"))
         author = versions.Author(actor, note or f"{len(rows.good)} rows of {file.name}")
         kept = await versions.keep(sessions, site, merged, author, SystemClock().now().wall_ns)
-        typer.echo(f"{site}: version {kept.version}, {len(rows.good)} of {total} rows taken; {_NEXT_START}")
+        typer.echo(f"{site}: version {kept.version}, {len(rows.good)} of {total} rows taken; {_IN_USE}")
 
     asyncio.run(_with(state, work))

@@ -1,6 +1,7 @@
 """Brings wanted configurations to the edges and takes in what became of them; holds no key.
 
-A version is sent every few seconds until its edge reports, so nothing on the way need keep it.
+A version is sent again until its edge reports, so nothing on the way need keep it: every few seconds, or as
+seldom as leaves a slow link room for set-points; at once to an agent that has just been started.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ from protocols.subjects import configuration
 from runtime.supervise import guarded_decode
 
 EVERY_S: Final = 2.0
-"""How often wishes are sent and reports are looked for. [s]"""
+"""How often wishes are looked at and reports are looked for. [s]"""
+
+MOST_BYTE_S: Final = 2_000.0
+"""Bytes a second that copies of one version take at most: a quarter of 64 kbit/s. [B/s]"""
 
 
 class ReportRow(Protocol):
@@ -75,13 +79,20 @@ class Delivery:
         self._site = site
         self._clock = clock
         self._known: dict[str, tuple[object, ...]] = {}
+        self._sent: dict[str, tuple[bytes, float]] = {}
 
     async def run(self) -> None:
         """Send and take in until cancelled; raises when the bus or a database fails, and can be run again."""
         async for _ in self._clock.ticks(EVERY_S):
             await self.take_in()
             for edge, envelope in await desired.wanted(self._sessions, self._site):
-                await self._bus.publish(configuration(edge), envelope)
+                if self._is_due(edge, envelope):
+                    await self._bus.publish(configuration(edge), envelope)
+                    self._sent[edge] = envelope, self._clock.mono_s()
+
+    def _is_due(self, edge: str, envelope: bytes) -> bool:
+        sent, at_s = self._sent.get(edge, (b"", 0.0))
+        return envelope != sent or self._clock.mono_s() - at_s >= len(envelope) / MOST_BYTE_S
 
     async def take_in(self) -> None:
         """Take in what came since the last time.
@@ -107,7 +118,10 @@ class Delivery:
                 continue
             versions = (beat.config_version, beat.config_trial, beat.config_seen)
             now = (beat.agent_epoch, *versions, beat.config_digest, *beat.config_edited)
-            if self._known.get(beat.edge) != now:
+            known = self._known.get(beat.edge)
+            if known != now:
+                if known is None or known[0] != beat.agent_epoch:
+                    self._sent.pop(beat.edge, None)
                 self._known[beat.edge] = now
                 changed.append((row.received_ns, beat))
         if changed:

@@ -1,7 +1,7 @@
 """The files of a site as one set: read from a folder, compared, written to a folder whole or not at all.
 
 A set holds `sites/<site>/` with all below it, all profiles in `devices/`, and what is named after the site in
-`tariffs/`, `emissions/` and `calendars/`. YAML alone: what a person can read and Git can keep.
+`tariffs/`, `emissions/`, `calendars/` and `contracts/`. YAML alone: what a person can read and Git can keep.
 """
 
 from __future__ import annotations
@@ -22,12 +22,15 @@ from protocols.errors import ConfigError
 Documents = Mapping[str, bytes]
 """Path below the folder, with forward slashes, to the bytes of the file."""
 
+FOLDER: Final = "configuration"
+"""Below the hub's own folder: the accepted version, written out."""
+
 MOST_FILES: Final = 5000
 MOST_BYTES: Final = 64_000_000
 
 _PATH: Final = re.compile(r"[a-z0-9][a-z0-9_.-]*(/[a-z0-9][a-z0-9_.-]*)*\.yaml")
 _LONGEST: Final = 200
-_NAMED: Final = ("tariffs", "emissions", "calendars")
+_NAMED: Final = ("tariffs", "emissions", "calendars", "contracts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +151,10 @@ def write_folder(folder: Path, documents: Documents) -> None:
     sync_folder(folder.parent)
 
 
-def put_files(folder: Path, documents: Documents) -> list[str]:
+def put_files(folder: Path, documents: Documents, *, durable: bool = True) -> list[str]:
     """Write the files that differ from what is in the folder, each whole or not at all; returns their paths.
+
+    A folder that is gone before the next power cut need not be durable.
 
     Raises:
         ConfigError: A path leads out of the folder.
@@ -166,8 +171,9 @@ def put_files(folder: Path, documents: Documents) -> list[str]:
         try:
             with beside.open("wb") as file:
                 file.write(body)
-                file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
             beside.replace(path)
         except BaseException:
             beside.unlink(missing_ok=True)
@@ -183,3 +189,15 @@ def sync_folder(folder: Path) -> None:
         os.fsync(number)
     finally:
         os.close(number)
+
+
+def version_of_folder(folder: Path) -> int:
+    """Version that a folder of the accepted configuration has; 0 for any other folder.
+
+    Example:
+        >>> version_of_folder(Path("var/hub/configuration/12-9f00aa41c2d7"))
+        12
+    """
+    number, _, digest = folder.name.partition("-")
+    ours = folder.parent.name == FOLDER and number.isdecimal() and digest
+    return int(number) if ours else 0

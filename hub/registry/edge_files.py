@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ from hub.registry.documents import Documents, put_files
 from hub.registry.versions import documents_of, version_of
 from protocols.configuration import digest
 from protocols.errors import ConfigError
+from runtime.site import configuration_files
+from runtime.yaml_config import parsed_once
 
 
 class EdgeFiles(NamedTuple):
@@ -47,10 +50,25 @@ async def accepted_files(sessions: Sessions, site: str, edge: str) -> EdgeFiles:
     return EdgeFiles(row.version, await asyncio.to_thread(_files, documents, site, edge))
 
 
+def digests(documents: Documents, site: str, edges: Sequence[str]) -> dict[str, str]:
+    """Names of the files of each edge in a version, as edges report theirs; blocks while it reads.
+
+    Raises:
+        ConfigError: An edge has no files in it.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="ems-edges-"))
+    try:
+        put_files(folder, documents, durable=False)
+        with parsed_once():
+            return {edge: digest(configuration_files(folder, site, edge)) for edge in edges}
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _files(documents: Documents, site: str, edge: str) -> dict[str, bytes]:
     folder = Path(tempfile.mkdtemp(prefix="ems-edge-"))
     try:
-        put_files(folder, documents)
+        put_files(folder, documents, durable=False)
         return checked_files(folder, site, edge)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -19,7 +19,7 @@ from hub.database import Sessions
 from hub.ledger import audit
 from hub.registry.documents import Documents, digest_of
 from hub.registry.version_tables import BodyRow, FileRow, VersionRow
-from protocols.errors import ConfigError, StoreError
+from protocols.errors import ConfigError, ConfigMovedError, StoreError
 
 _MANY: Final = 400
 """Hashes in one question; databases bound the number of parameters."""
@@ -35,6 +35,7 @@ class Author:
         role: Their role when it comes over the API.
         source: Where it came from: an address, or the name of a part of the hub.
         back_to: Version whose files it has again; 0: it is no roll-back.
+        seen: Version they looked at, which must still be in force, 0: none; None: whichever is.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Author:
     role: str = ""
     source: str = "ems hub config"
     back_to: int = 0
+    seen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ async def keep(sessions: Sessions, site: str, documents: Documents, author: Auth
     """Accept files as the next version; the same files as in force make no new one.
 
     Raises:
+        ConfigMovedError: The version the author looked at is not in force any more; nothing was changed.
         StoreError: Another one was accepted at the same moment; nothing was changed.
     """
     try:
@@ -68,6 +71,7 @@ async def keep(sessions: Sessions, site: str, documents: Documents, author: Auth
 async def _keep(session: AsyncSession, site: str, documents: Documents, author: Author, now_ns: int) -> Kept:
     await audit.hold(session, site)  # the write lock comes first, so that two imports follow each other
     before = await _newest(session, site)
+    _check_seen(before, author.seen)
     digest = digest_of(documents)
     if before is not None and before.digest == digest:
         return Kept(before.version, fresh=False)
@@ -95,6 +99,14 @@ async def _keep(session: AsyncSession, site: str, documents: Documents, author: 
     return Kept(version, fresh=True)
 
 
+def _check_seen(before: VersionRow | None, seen: int | None) -> None:
+    now = 0 if before is None else before.version
+    if seen is not None and seen != now:
+        raise ConfigMovedError(
+            f"version {now} is in force, not version {seen} that this was made on; look at it and ask again"
+        )
+
+
 async def _known(session: AsyncSession, hashes: Sequence[str]) -> set[str]:
     found: set[str] = set()
     for start in range(0, len(hashes), _MANY):
@@ -115,11 +127,13 @@ async def newest(sessions: Sessions, site: str) -> VersionRow | None:
         return await _newest(session, site)
 
 
-async def history(sessions: Sessions, site: str, most: int) -> list[VersionRow]:
-    """Versions, newest first."""
-    query = select(VersionRow).where(VersionRow.site == site).order_by(VersionRow.version.desc()).limit(most)
+async def history(sessions: Sessions, site: str, most: int, before: int | None = None) -> list[VersionRow]:
+    """Versions, newest first, those before one where it is named."""
+    query = select(VersionRow).where(VersionRow.site == site)
+    if before is not None:
+        query = query.where(VersionRow.version < before)
     async with sessions() as session:
-        return list((await session.execute(query)).scalars())
+        return list((await session.execute(query.order_by(VersionRow.version.desc()).limit(most))).scalars())
 
 
 async def version_of(sessions: Sessions, site: str, version: int | None) -> VersionRow:
@@ -173,7 +187,7 @@ async def roll_back(sessions: Sessions, site: str, version: int, author: Author,
     """Accept the files of an old version again, as the next one.
 
     Raises:
-        ConfigError: There is no such version.
+        ConfigError: There is no such version, or as `keep`.
         StoreError: It is damaged, or another one was accepted at the same moment.
     """
     documents = await documents_of(sessions, site, version)

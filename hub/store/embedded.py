@@ -17,7 +17,8 @@ from hub.store.body import LastColumns, pack_frames
 from hub.store.port import QUARTER_S, FloatArray, Marker, Received, SeriesStore, TimeArray
 from hub.store.reader import EmbeddedReader
 from hub.store.retention import Retention
-from hub.store.schema import HOUR_NS, hours_of, open_writer, shelf_for, touch
+from hub.store.schema import hours_of, open_writer, remake, shelf_for, touch
+from hub.store.snapshot import by_shelf, key_of
 from hub.store.upkeep import Upkeep
 from protocols.clock import Clock
 from protocols.coverage import Coverage, RangeSet
@@ -58,9 +59,17 @@ class EmbeddedStore(EmbeddedReader, SeriesStore):
         self._upkeep.close()
         self._writer.close()
 
+    def retain(self, keep: Retention) -> None:
+        """Keep samples and rollups for other times from now on; what is gone stays gone."""
+        self._upkeep.retain(keep)
+
     @override
     def upkeep(self) -> bool:
         return self._upkeep.step()
+
+    @override
+    def halt_upkeep(self) -> None:
+        self._upkeep.halt.ask()
 
     @override
     def knows(self, catalogue_hash: bytes) -> bool:
@@ -142,10 +151,9 @@ class EmbeddedStore(EmbeddedReader, SeriesStore):
         self._shelves.clear()
         with self._writing() as connection:
             groups = self._series.catalogues.of_points(connection, points)
-            for shelf in {group.shelf for group in groups}:
-                days = connection.execute("SELECT day_ns FROM rolled WHERE shelf = ?", (shelf,)).fetchall()
-                hours = [hour for (day_ns,) in days for hour in range(day_ns, day_ns + 24 * HOUR_NS, HOUR_NS)]
-                touch(connection, shelf, hours)
+            for shelf, some in by_shelf(groups, points).items():
+                for point in some:
+                    remake(connection, shelf, key_of(point))
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

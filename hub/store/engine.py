@@ -1,23 +1,25 @@
-"""Opens the series store of a hub; callers know the port and never which engine it is."""
+"""Opens the series store of a hub; callers know the port and never which engine it is.
+
+An engine is imported where it is opened: a command that only hands on where the series stand needs none, and
+the start of a hub waits for none.
+"""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
-from hub import database
-from hub.store import schema
-from hub.store.embedded import EmbeddedStore
 from hub.store.influx.place import InfluxPlace
-from hub.store.port import Marker, SeriesStore, StoreReader
-from hub.store.reader import EmbeddedReader
-from hub.store.retention import Retention
 from protocols.clock import Clock
 from protocols.errors import ConfigError, StoreDeniedError, StoreError
+
+if TYPE_CHECKING:
+    from hub.store.port import Marker, SeriesStore, StoreReader
+    from hub.store.retention import Retention
 
 _log = logging.getLogger(__name__)
 
@@ -73,6 +75,8 @@ def choice_of(store: str | None, **server: object) -> StoreChoice | None:
 
 def embedded_place(state: Path) -> StorePlace:
     """The embedded engine in the hub's own folder."""
+    from hub.store import schema  # noqa: PLC0415  see above
+
     return StorePlace(state / schema.FILE)
 
 
@@ -89,7 +93,9 @@ def place_of(state: Path) -> StorePlace:
         influx = InfluxPlace.model_validate_json(note.read_bytes())
     except (OSError, ValidationError) as error:
         raise ConfigError(f"{note} cannot be read; start the hub with --store again: {error}") from error
-    return StorePlace(state / schema.FILE, influx, database.url_of(state))
+    from hub.database import url_of  # noqa: PLC0415  see above
+
+    return replace(embedded_place(state), influx=influx, business_url=url_of(state))
 
 
 def remember(state: Path, influx: InfluxPlace | None) -> None:
@@ -117,6 +123,8 @@ def prepare_store(place: StorePlace) -> list[str]:
         StoreError: It cannot be made; the message says where and what to do.
     """
     if place.influx is None:
+        from hub.store import schema  # noqa: PLC0415  see above
+
         schema.open_writer(place.series).close()
         return []
     from hub.store.influx.server import InfluxServer  # noqa: PLC0415  the client costs 0.2 s: only who has a server
@@ -168,6 +176,8 @@ def open_store(
         from hub.store.influx.store import InfluxStore  # noqa: PLC0415  the client costs 0.2 s: only who has a server
 
         return InfluxStore(place.influx, place.business_url, clock, marker)
+    from hub.store.embedded import EmbeddedStore  # noqa: PLC0415  see above
+
     return EmbeddedStore(place.series, clock, marker, keep)
 
 
@@ -181,4 +191,6 @@ def open_reader(place: StorePlace, marker: Marker | None = None) -> StoreReader:
         from hub.store.influx.reader import InfluxReader  # noqa: PLC0415  the client costs 0.2 s: only who has a server
 
         return InfluxReader(place.influx, place.business_url, marker)
+    from hub.store.reader import EmbeddedReader  # noqa: PLC0415  see above
+
     return EmbeddedReader(place.series, marker)

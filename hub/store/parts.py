@@ -18,10 +18,10 @@ from typing import Any, Final
 
 import msgpack
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from hub.store.arrow import pa
 from protocols.errors import DamagedPartError, StoreError
 
 Array = NDArray[Any]
@@ -233,6 +233,47 @@ class PartFiles:
         with _telling(file):
             return Table(tuple(there), counts, self._columns(file, footer, spans, names))
 
+    def between(self, file: str, name: str, low: int, high: int) -> Array:
+        """Ascending positions of the rows in which a column is from `low` to `high`; a row group at a time.
+
+        Raises:
+            FileNotFoundError: It is not there (any more).
+            DamagedPartError: It cannot be read.
+        """
+        footer = self._footer(file)
+        found = [np.empty(0, np.int64)]
+        with (
+            _telling(file),
+            pq.ParquetFile(
+                self.folder / file, metadata=footer.metadata, page_checksum_verification=True
+            ) as opened,
+        ):
+            for group, start in enumerate(footer.groups[:-1].tolist()):
+                if _may_have(footer.metadata.row_group(group), name, low, high):
+                    read = opened.read_row_group(group, columns=[name], use_threads=False)
+                    column = _numpy(read.column(name), [slice(None)])
+                    found.append(start + np.flatnonzero((column >= low) & (column <= high)))
+        return np.concatenate(found)
+
+    def some(self, file: str, rows: Array, names: Sequence[str]) -> dict[str, Array]:
+        """Columns of single rows by their ascending positions in the file; only their row groups are read.
+
+        Raises:
+            FileNotFoundError: It is not there (any more).
+            DamagedPartError: It cannot be read.
+        """
+        footer = self._footer(file)
+        group = np.searchsorted(footer.groups, rows, side="right") - 1
+        runs = np.split(rows, np.flatnonzero(np.diff(group)) + 1) if len(rows) else []
+        spans = [(int(run[0]), int(run[-1]) + 1) for run in runs]
+        with _telling(file):
+            columns = self._columns(file, footer, spans, names)
+        lengths = np.array([stop - start for start, stop in spans], np.int64)
+        bases = np.cumsum(lengths) - lengths
+        at = [run - start + base for run, (start, _), base in zip(runs, spans, bases, strict=True)]
+        where = np.concatenate(at) if at else np.empty(0, np.int64)
+        return {name: column[where] for name, column in columns.items()}
+
     def _columns(
         self, file: str, footer: _Footer, spans: Sequence[tuple[int, int]], names: Sequence[str]
     ) -> dict[str, Array]:
@@ -299,7 +340,7 @@ def _options(kind: Kind, sample: Table) -> dict[str, Any]:
         "use_dictionary": [name for name in (kind.key, *kind.types) if name not in plain],
         "column_encoding": dict.fromkeys(times, "DELTA_BINARY_PACKED")
         | dict.fromkeys(split, "BYTE_STREAM_SPLIT"),
-        "write_statistics": [kind.key, kind.order],
+        "write_statistics": [kind.key, kind.order, *(["wall_ns"] if "wall_ns" in kind.types else [])],
         "write_page_checksum": True,
         "store_schema": False,
     }
@@ -309,6 +350,16 @@ def _noisy(values: Array) -> bool:
     """Whether a dictionary would not pay: most of some thousand values are different ones."""
     some = values[: 4 * _GROUP_ROWS : 16]
     return len(np.unique(some)) > len(some) // 2 > 16  # noqa: PLR2004  too few to tell
+
+
+def _may_have(group: pq.RowGroupMetaData, name: str, low: int, high: int) -> bool:
+    """Whether a row group can have a row with the column from `low` to `high`; yes where nothing is noted."""
+    for at in range(group.num_columns):
+        column = group.column(at)
+        if column.path_in_schema == name:
+            noted = column.statistics
+            return noted is None or not noted.has_min_max or bool(noted.min <= high and noted.max >= low)
+    return True
 
 
 def _groups(ends: NDArray[np.int64]) -> list[tuple[int, int]]:

@@ -86,6 +86,25 @@ class Raw:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Origins:
+    """Rows of the edges' journals that samples came in; all arrays have shape (n,).
+
+    Attributes:
+        sources: (edge, journal) of the rows.
+        source: Which of them; -1 where nothing is kept of the poll any more.
+        seqs: Key of the row in its journal; 0 where unknown.
+        polled_ns: When the device was read; 0 where unknown.
+        exact: Whether it is that row for sure; else it is the first poll that can have brought the sample.
+    """
+
+    sources: tuple[tuple[str, str], ...]
+    source: TimeArray
+    seqs: TimeArray
+    polled_ns: TimeArray
+    exact: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Windows:
     """Time-weighted windows of one point, one after the other; NaN where nothing is covered.
 
@@ -142,6 +161,18 @@ class Span:
     journal: str
     first_seq: int
     last_seq: int
+
+
+class Keeping(NamedTuple):
+    """How far the work beside taking in is.
+
+    Attributes:
+        waits_since_ns: Oldest sample that is not sealed yet (on a server: not rolled up); None: none waits.
+        damaged: Sealed files that were found damaged, so that samples are missing from answers.
+    """
+
+    waits_since_ns: int | None
+    damaged: int
 
 
 class Latency(NamedTuple):
@@ -202,6 +233,14 @@ class SeriesReader(Protocol):
         """
         ...
 
+    def origins(self, point: PointId, raw: Raw) -> Origins:
+        """Rows of journals that samples came in, of samples as `raw` gave them.
+
+        Raises:
+            StoreError: The database cannot be read now.
+        """
+        ...
+
     def windows(self, point: PointId, from_ns: int, to_ns: int, window_s: int) -> Windows:
         """Time-weighted windows from `from_ns` on; the last one ends at `to_ns`.
 
@@ -224,6 +263,14 @@ class SeriesReader(Protocol):
         Args:
             points: Each is in the answer, also one never seen.
             edges_ns: Ascending, shape (n + 1,): days of a calendar, pixels of a chart.
+
+        Raises:
+            StoreError: The database cannot be read now.
+        """
+        ...
+
+    def keeping(self) -> Keeping:
+        """How far sealing and rolling up are, and what was found damaged.
 
         Raises:
             StoreError: The database cannot be read now.
@@ -350,6 +397,10 @@ class SeriesStore(StoreReader, Protocol):
         Raises:
             StoreError: It cannot be done now; nothing is lost, and the next call tries again.
         """
+        ...
+
+    def halt_upkeep(self) -> None:
+        """Have the portion that `upkeep` works on given up soon; from any thread. Nothing of it stays."""
         ...
 
     def forget_rollups(self, points: Sequence[PointId]) -> None:

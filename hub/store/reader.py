@@ -20,9 +20,11 @@ from hub.store.port import (
     QUARTER_S,
     Counts,
     HeartbeatRow,
+    Keeping,
     LastValue,
     Latency,
     Marker,
+    Origins,
     Raw,
     ReceiptRow,
     Span,
@@ -75,8 +77,11 @@ class EmbeddedReader(StoreReader):
             ).fetchall()
             known = [(self._series.catalogues.one(connection, key), body) for key, body in rows]
         wanted = None if points is None else set(points)
+        devices = {(point.site, point.device) for point in points or ()}
         found: dict[PointId, LastValue] = {}
         for catalogue, body in known:
+            if wanted is not None and (catalogue.site, catalogue.device) not in devices:
+                continue
             for point, value in _last_of(catalogue, body):
                 before = found.get(point)
                 fresh = before is None or before.time_ns <= value.time_ns
@@ -87,6 +92,10 @@ class EmbeddedReader(StoreReader):
     @override
     def raw(self, point: PointId, from_ns: int, to_ns: int) -> Raw:
         return self._looked(lambda connection: self._series.raw(connection, [point], from_ns, to_ns))[point]
+
+    @override
+    def origins(self, point: PointId, raw: Raw) -> Origins:
+        return self._looked(lambda connection: self._series.origins(connection, point, raw))
 
     @override
     def windows(self, point: PointId, from_ns: int, to_ns: int, window_s: int) -> Windows:
@@ -171,6 +180,15 @@ class EmbeddedReader(StoreReader):
     @override
     def counts(self, span: Span) -> Counts:
         return count(self, span, self._looked(lambda connection: self._series.polls(connection, span)))
+
+    @override
+    def keeping(self) -> Keeping:
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT (SELECT min(last_ns) FROM frames AS f WHERE f.catalogue = c.id) FROM catalogue AS c"
+            ).fetchall()
+            (damaged,) = connection.execute("SELECT count(*) FROM part WHERE damaged").fetchone()
+        return Keeping(min((row[0] for row in rows if row[0] is not None), default=None), damaged)
 
     @override
     def latency(self, span: Span, until_ns: int) -> Latency:

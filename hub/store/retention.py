@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 from pydantic import Field
 
@@ -59,12 +59,16 @@ def load_retention(config_dir: Path, site: str) -> Retention:
 
 
 class Retaining:
-    """Lets files go."""
+    """Lets files go.
+
+    Attributes:
+        keep: How long what is kept; another one holds from the next step on.
+    """
 
     def __init__(self, files: ShelfFiles, writing: Writing, keep: Retention) -> None:
         self._files = files
         self._writing = writing
-        self._keep: Final = keep
+        self.keep = keep
 
     def step(self, now_ns: int) -> int:
         """Let files of all kinds go whose time is over; says how much is free then.
@@ -77,7 +81,7 @@ class Retaining:
         """
         freed = 0
         with self._writing() as connection:
-            for kind, days in self._keep.days_of().items():
+            for kind, days in self.keep.days_of().items():
                 if days is None:
                     continue
                 before_ns = now_ns - days * DAY_NS
@@ -115,3 +119,4 @@ def _note_start(connection: sqlite3.Connection, gone: list[Part]) -> None:
             "UPDATE shelf SET raw_from_ns = max(raw_from_ns, ?) WHERE id = ?", (part.until_ns, part.shelf)
         )
         connection.execute("DELETE FROM todo WHERE shelf = ? AND hour_ns < ?", (part.shelf, part.until_ns))
+        connection.execute("DELETE FROM remake WHERE shelf = ? AND day_ns < ?", (part.shelf, part.until_ns))

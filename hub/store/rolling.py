@@ -16,7 +16,7 @@ from hub.store.parts import RAW, ROLLUPS, Array, Table
 from hub.store.port import Raw, TimeArray, Windows
 from hub.store.rollup import LEVELS_S, MINUTE_S, NS_PER_S, combine, held, picked
 from hub.store.rows import NS_PER_MS
-from hub.store.schema import DAY_BIT, HOUR_NS
+from hub.store.schema import DAY_BIT, HOUR_NS, touch
 from hub.store.sealing import DAY_NS, LAG_NS
 from hub.store.series import HOLD_NS, Series
 from hub.store.shelf_files import Fresh, ShelfFiles, Writing
@@ -26,6 +26,9 @@ from protocols.point import PointId
 _MOST_ROWS: Final = 4_000_000
 _BLOCK_ROWS: Final = 2_000_000
 _HOUR_S: Final = 3_600
+_MOST_REMADE: Final = 500
+"""Points of a day made anew at once."""
+
 _ALL: Final = (1 << 24) - 1 | DAY_BIT
 
 
@@ -57,6 +60,10 @@ class Rolling:
         hours = self._due(connection, now_ns)
         if hours is not None:
             self._make_hours(connection, hours, now_ns)
+            return True
+        stale = connection.execute("SELECT shelf, day_ns FROM remake ORDER BY day_ns DESC LIMIT 1").fetchone()
+        if stale is not None:
+            self._remake(connection, stale[0], stale[1], now_ns)
             return True
         day = connection.execute(
             "SELECT shelf, day_ns FROM rolled AS r WHERE hours != 0 AND NOT hours & ? AND day_ns + ? < ?"
@@ -125,6 +132,36 @@ class Rolling:
                 (hours.shelf, low_ns, high_ns),
             )
 
+    def _remake(self, connection: sqlite3.Connection, shelf: int, day_ns: int, now_ns: int) -> None:
+        """Make the windows of a day anew of some points: files of them alone, after those they correct."""
+        asked = dict(
+            connection.execute(
+                "SELECT point, asked FROM remake WHERE shelf = ? AND day_ns = ? ORDER BY point LIMIT ?",
+                (shelf, day_ns, _MOST_REMADE),
+            ).fetchall()
+        )
+        (hours,) = connection.execute(
+            "SELECT hours FROM rolled WHERE shelf = ? AND day_ns = ?", (shelf, day_ns)
+        ).fetchone() or (0,)
+        over_ns = now_ns - self._lag_ns(connection) - HOUR_NS
+        made = [day_ns + hour * HOUR_NS for hour in range(24) if hours >> hour & 1]
+        starts = [hour_ns for hour_ns in made if hour_ns <= over_ns]
+        tables: dict[int, Table] = {}
+        if starts:
+            points = [PointId(*key.split("/")) for key in asked]
+            levels = self._levels_of(connection, _Hours(shelf, starts), points)
+            if hours & DAY_BIT and starts == made:
+                edges = np.array([day_ns, day_ns + DAY_NS])
+                levels[86_400] = {key: combine(found, edges) for key, found in levels[_HOUR_S].items()}
+            tables = {level_s: _table(_only(found, starts)) for level_s, found in levels.items()}
+        with self._made(shelf, tables, day_ns) as fresh, self._writing() as writer:
+            self._files.commit(writer, fresh.files, now_ns)
+            touch(writer, shelf, made[len(starts) :])  # other rules may look farther: these come again later
+            writer.executemany(
+                "DELETE FROM remake WHERE shelf = ? AND day_ns = ? AND point = ? AND asked = ?",
+                [(shelf, day_ns, key, count) for key, count in asked.items()],
+            )
+
     def _make_day(self, connection: sqlite3.Connection, shelf: int, day_ns: int, now_ns: int) -> None:
         edges = np.array([day_ns, day_ns + DAY_NS])
         starts = np.arange(day_ns, day_ns + DAY_NS, HOUR_NS)
@@ -150,26 +187,35 @@ class Rolling:
 
     def _tables(self, connection: sqlite3.Connection, hours: _Hours) -> dict[int, Table]:
         """Windows of each length of all points of the shelf that have samples there."""
+        levels = self._levels_of(connection, hours, self._points(connection, hours.shelf))
+        return {level_s: _table(windows) for level_s, windows in levels.items()}
+
+    def _levels_of(
+        self, connection: sqlite3.Connection, hours: _Hours, wanted: Sequence[PointId]
+    ) -> dict[int, dict[str, Windows]]:
         low_ns, high_ns = hours.edges
         margin_ns = self._series.most_margin_ns(connection)
         span = (low_ns - HOLD_NS - margin_ns, high_ns + margin_ns)
         levels: dict[int, dict[str, Windows]] = {level_s: {} for level_s in LEVELS_S[1:]}
-        for points in self._blocks(connection, hours.shelf, span):
+        for points in self._blocks(connection, (hours.shelf, wanted), span):
+            self._files.halt.check()
             for point, raw in self._series.raw(connection, points, *span, told=False).items():
+                self._files.halt.check()
                 if len(raw.times_ns):
                     qualities = self._series.marked(point, raw)
                     for level_s, windows in _levels(raw, qualities, low_ns, high_ns).items():
                         levels[level_s][key_of(point)] = windows
-        return {level_s: _table(windows) for level_s, windows in levels.items()}
+        return levels
 
     def _blocks(
-        self, connection: sqlite3.Connection, shelf: int, span: tuple[int, int]
+        self, connection: sqlite3.Connection, wanted: tuple[int, Sequence[PointId]], span: tuple[int, int]
     ) -> Iterator[list[PointId]]:
         """Points of a shelf, so many at a time that what is read of the files stays bounded."""
+        shelf, points = wanted
         rows = self._series.rows_of(connection, shelf, span)
         some: list[PointId] = []
         count = 0
-        for point in self._points(connection, shelf):
+        for point in points:
             there = rows.get(key_of(point), 0)
             if some and count + there > _BLOCK_ROWS:
                 yield some
@@ -205,6 +251,14 @@ class _Made:
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         if kind is not None or self.unused:
             self._place.give_up(self.files)
+
+
+def _only(windows: Mapping[str, Windows], hours_ns: Sequence[int]) -> dict[str, Windows]:
+    """The windows that lie in some hours, or are a day."""
+    return {
+        key: picked(found, np.isin(found.starts_ns // HOUR_NS * HOUR_NS, hours_ns))
+        for key, found in windows.items()
+    }
 
 
 def _touched(connection: sqlite3.Connection, hours: _Hours) -> list[tuple[int, int]]:

@@ -11,6 +11,7 @@ part       sealed files that count; what a file replaces goes in the transaction
 part_source which rows of which journal a sealed file of polls tells of
 dead       sealed files that were replaced; removed when no reader can still be at them
 todo       hours of a shelf whose rollups are to be made (anew); `touched` counts how often samples came in
+remake     points whose rollups of a day are to be made anew, since their rules changed; `asked` is how often
 rolled     days of a shelf, with one bit for each hour whose rollups are final, bit 24 for those of the day
 receipt    receipts in order of arrival; dispatch reads them by `rowid`
 given_up   gap records of the edges: what they had no room for, and so why samples are missing
@@ -32,8 +33,9 @@ from protocols.errors import StoreError
 from protocols.frame import decode_catalogue
 from runtime.database import open_sqlite, transaction
 
-SCHEMA: Final = 3
-"""From 2 on, bodies may hold told times (frame schema 2); from 3 on, old frames are sealed into files."""
+SCHEMA: Final = 4
+"""From 2 on, bodies may hold told times (frame schema 2); from 3 on, old frames are sealed into files; from 4
+on, rollups of single points can be made anew."""
 
 FILE: Final = "series.db"
 
@@ -79,6 +81,9 @@ CREATE TABLE IF NOT EXISTS dead (file TEXT PRIMARY KEY, since_ns INTEGER NOT NUL
 CREATE TABLE IF NOT EXISTS todo (
   shelf INTEGER NOT NULL, hour_ns INTEGER NOT NULL, touched INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (shelf, hour_ns)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS remake (
+  shelf INTEGER NOT NULL, day_ns INTEGER NOT NULL, point TEXT NOT NULL, asked INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (shelf, day_ns, point)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS rolled (
   shelf INTEGER NOT NULL, day_ns INTEGER NOT NULL, hours INTEGER NOT NULL,
   PRIMARY KEY (shelf, day_ns)) WITHOUT ROWID;
@@ -176,6 +181,16 @@ def touch(connection: sqlite3.Connection, shelf: int, hours_ns: Iterable[int]) -
             "UPDATE rolled SET hours = hours & ~? WHERE shelf = ? AND day_ns = ? AND hours & ?",
             (mask, shelf, hour_ns - hour * HOUR_NS, mask),
         )
+
+
+def remake(connection: sqlite3.Connection, shelf: int, key: str) -> None:
+    """Rollups of a point are to be made anew, on each day that has some and still has its samples."""
+    connection.execute(
+        "INSERT INTO remake SELECT r.shelf, r.day_ns, ?, 0 FROM rolled AS r JOIN shelf AS s ON s.id = r.shelf"
+        " WHERE r.shelf = ? AND r.hours != 0 AND r.day_ns >= s.raw_from_ns"
+        " ON CONFLICT DO UPDATE SET asked = asked + 1",
+        (key, shelf),
+    )
 
 
 def hours_of(first_ns: int, last_ns: int, margin_ns: int = 0) -> range:

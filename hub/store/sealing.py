@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from hub.store.body import unpack_polls
+from hub.store.halting import Halt
 from hub.store.parts import POLLS, RAW, Array, Table
 from hub.store.rows import NS_PER_MS, FrameRows, sort_rows
 from hub.store.schema import HOUR_NS
@@ -34,7 +35,8 @@ _FULL_SAMPLES: Final = 4_000_000
 class _Portion:
     """Rows of the frame journal that are sealed together: their samples, polls and ids."""
 
-    def __init__(self, groups: Sequence[Group]) -> None:
+    def __init__(self, groups: Sequence[Group], halt: Halt) -> None:
+        self._halt = halt
         self._keys = sorted({name for group in groups for name in group.names()})
         self._codes = {key: code for code, key in enumerate(self._keys)}
         self._taken = FrameRows()
@@ -59,6 +61,7 @@ class _Portion:
             (group.id, before_ns),
         )
         for key, source, journal, seq, done_ns, body in rows:
+            self._halt.check()
             polls = list(unpack_polls([body]))
             self._taken.take(polls, code_of)
             for poll in polls:
@@ -110,7 +113,7 @@ class Sealing:
             groups = self._catalogues.of_shelf(connection, shelf)
             before_ns = _due(connection, groups, now_ns)
             if before_ns is not None:
-                portion = _Portion(groups)
+                portion = _Portion(groups, self._files.halt)
                 for group in groups:
                     if portion.samples < _MOST_SAMPLES:
                         portion.take(connection, group, before_ns)

@@ -14,8 +14,9 @@ from typing import Final as Constant
 import numpy as np
 
 from hub.store.body import unpack_polls
+from hub.store.origins import origins_of
 from hub.store.parts import POLLS, RAW, ROLLUPS, Array, PartFiles, Table
-from hub.store.port import HOLD_S, Marker, Raw, Span, TimeArray, Windows
+from hub.store.port import HOLD_S, Marker, Origins, Raw, Span, TimeArray, Windows
 from hub.store.rollup import (
     LEVELS_S,
     MINUTE_S,
@@ -30,7 +31,17 @@ from hub.store.rollup import (
     take,
 )
 from hub.store.rows import NS_PER_MS, FrameRows, raw_of
-from hub.store.snapshot import Catalogues, Final, Group, Part, bodies_of, by_shelf, key_of, parts_of
+from hub.store.snapshot import (
+    Catalogues,
+    Final,
+    Group,
+    Part,
+    bodies_of,
+    by_remade,
+    by_shelf,
+    key_of,
+    parts_of,
+)
 from protocols.errors import DamagedPartError
 from protocols.point import PointId
 
@@ -83,11 +94,14 @@ class Series:
         if len(edges_ns) < 2:  # noqa: PLR2004  two edges make a window
             return answer
         groups = self.catalogues.of_points(connection, points)
-        for shelf, some in by_shelf(groups, points).items():
+        span = int(edges_ns[0]), int(edges_ns[-1])
+        for shelf, all_of_it in by_shelf(groups, points).items():
             mine = [group for group in groups if group.shelf == shelf]
-            parts = self._windows_of(connection, mine, some, edges_ns)
-            for point in some:
-                answer[point] = combine(joined(parts[point]), edges_ns)
+            for days, some in by_remade(connection, shelf, all_of_it, span).items():
+                final = Final(connection, shelf, span, days)
+                parts = self._windows_of(connection, (mine, final), some, edges_ns)
+                for point in some:
+                    answer[point] = combine(joined(parts[point]), edges_ns)
         return answer
 
     def rows_of(self, connection: sqlite3.Connection, shelf: int, span: tuple[int, int]) -> dict[str, int]:
@@ -98,6 +112,11 @@ class Series:
                 for key, rows in self._files.keys(part.file).items():
                     found[key] += rows
         return found
+
+    def origins(self, connection: sqlite3.Connection, point: PointId, raw: Raw) -> Origins:
+        """Rows of journals that samples of a point came in."""
+        groups = self.catalogues.of_points(connection, [point])
+        return origins_of(connection, self._files, groups, point, raw)
 
     def polls(self, connection: sqlite3.Connection, span: Span) -> Table:
         """Sealed polls of a range of rows of a journal."""
@@ -140,23 +159,25 @@ class Series:
         """Final windows of one rollup between the edges, without a look at samples."""
         answer = {point: blank(edges_ns[:0]) for point in points}
         groups = self.catalogues.of_points(connection, points)
-        for shelf, some in by_shelf(groups, points).items():
-            final = Final(connection, shelf, int(edges_ns[0]), int(edges_ns[-1]))
-            starts, _ = take(Spans.between(edges_ns), level_s, partial(final, level_s))
-            answer |= self.level(connection, shelf, some, (level_s, starts))
+        span = int(edges_ns[0]), int(edges_ns[-1])
+        for shelf, all_of_it in by_shelf(groups, points).items():
+            for days, some in by_remade(connection, shelf, all_of_it, span).items():
+                final = Final(connection, shelf, span, days)
+                starts, _ = take(Spans.between(edges_ns), level_s, partial(final, level_s))
+                answer |= self.level(connection, shelf, some, (level_s, starts))
         return answer
 
     def _windows_of(
         self,
         connection: sqlite3.Connection,
-        groups: Sequence[Group],
+        shelf: tuple[Sequence[Group], Final],
         points: Sequence[PointId],
         edges_ns: TimeArray,
     ) -> dict[PointId, list[Windows]]:
         """Windows of rollups and of samples that together fill the edges, of points of one shelf."""
+        groups, final = shelf
         parts: dict[PointId, list[Windows]] = {point: [] for point in points}
         spans = Spans.between(edges_ns)
-        final = Final(connection, groups[0].shelf, int(edges_ns[0]), int(edges_ns[-1]))
         for level_s in LEVELS_S if final.any() else ():
             if level_s == MINUTE_S:
                 break

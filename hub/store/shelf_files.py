@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
+from hub.store.halting import Halt
 from hub.store.parts import KINDS, POLLS, Kind, Table, write_tables
 from hub.store.rows import NS_PER_MS
 from hub.store.snapshot import Part
@@ -43,19 +44,25 @@ class Fresh:
 class ShelfFiles:
     """Writes below one folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, halt: Halt | None = None) -> None:
         self.folder = folder
+        self.halt = halt or Halt()
 
     def write(self, shelf: int, kind: Kind, period: tuple[int, int], tables: Iterable[Table]) -> Fresh:
         """Write one file of rows in a period (start, end); durable, but nobody knows it yet.
 
         Raises:
-            StoreError: The disk is full or broken; nothing is left of the file.
+            StoreError: The disk is full or broken, or the work was given up; nothing is left of the file.
         """
         extent = _Extent(kind)
         file = f"{shelf}/{kind.name}-{_stamp(period[0])}-{uuid4().hex[:8]}.parquet"
-        size = write_tables(self.folder / file, kind, map(extent.see, tables))
+        size = write_tables(self.folder / file, kind, map(extent.see, self._haltable(tables)))
         return Fresh(shelf, kind.name, period, extent.first_ns, extent.last_ns, extent.rows, size, file)
+
+    def _haltable(self, tables: Iterable[Table]) -> Iterator[Table]:
+        for table in tables:
+            self.halt.check()
+            yield table
 
     def commit(
         self, connection: sqlite3.Connection, fresh: Sequence[Fresh], now_ns: int, old: Sequence[Part] = ()

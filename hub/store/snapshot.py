@@ -117,9 +117,16 @@ def bodies_of(connection: sqlite3.Connection, group: Group, from_ns: int, to_ns:
 
 
 class Final:
-    """Which windows of the rollups of one shelf are there for good."""
+    """Which windows of the rollups of one shelf are there for good; on days that are made anew, none."""
 
-    def __init__(self, connection: sqlite3.Connection, shelf: int, from_ns: int, to_ns: int) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        shelf: int,
+        span: tuple[int, int],
+        without: Iterable[int] = (),
+    ) -> None:
+        from_ns, to_ns = span
         self._first_day = from_ns // _DAY_NS
         days = max(int(to_ns // _DAY_NS - self._first_day + 1), 0)
         self._hours = np.zeros(days * 24, bool)
@@ -132,6 +139,10 @@ class Final:
             at = day_ns // _DAY_NS - self._first_day
             self._days[at] = bool(hours & DAY_BIT)
             self._hours[24 * at : 24 * at + 24] = [bool(hours >> hour & 1) for hour in range(24)]
+        for day_ns in without:
+            at = day_ns // _DAY_NS - self._first_day
+            self._days[at] = False
+            self._hours[24 * at : 24 * at + 24] = False
 
     def __call__(self, level_s: int, starts_ns: TimeArray) -> NDArray[np.bool_]:
         """Of windows of a rollup, which are final, shape (n,)."""
@@ -144,6 +155,23 @@ class Final:
     def any(self) -> bool:
         """Whether a rollup can help at all."""
         return bool(self._hours.any())
+
+
+def by_remade(
+    connection: sqlite3.Connection, shelf: int, points: Sequence[PointId], span: tuple[int, int]
+) -> dict[tuple[int, ...], list[PointId]]:
+    """Points by the days around a time on which their rollups are still to be made anew; mostly none."""
+    rows = connection.execute(
+        "SELECT point, day_ns FROM remake WHERE shelf = ? AND day_ns BETWEEN ? AND ? ORDER BY day_ns",
+        (shelf, span[0] // _DAY_NS * _DAY_NS, span[1]),
+    ).fetchall()
+    days: dict[str, list[int]] = defaultdict(list)
+    for key, day_ns in rows:
+        days[key].append(day_ns)
+    found: dict[tuple[int, ...], list[PointId]] = defaultdict(list)
+    for point in points:
+        found[tuple(days.get(key_of(point), ()))].append(point)
+    return dict(found)
 
 
 def by_shelf(groups: Sequence[Group], points: Sequence[PointId]) -> dict[int, list[PointId]]:

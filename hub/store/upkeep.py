@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from hub.store.halting import Halt, HaltedError
 from hub.store.merging import Merging, set_aside
 from hub.store.parts import PartFiles
 from hub.store.retention import Retaining, Retention
@@ -33,6 +34,7 @@ class Upkeep:
 
     Attributes:
         freed: What retention let go since the start. [bytes]
+        halt: Has a portion given up.
     """
 
     def __init__(
@@ -41,7 +43,8 @@ class Upkeep:
         self._connection = open_writer(path)
         self._lock = lock
         self._clock = clock
-        self._files = ShelfFiles(series.folder)
+        self.halt = Halt()
+        self._files = ShelfFiles(series.folder, self.halt)
         self._sealing = Sealing(self._files, series.catalogues, self._writing)
         self._rolling = Rolling(self._files, series, self._writing)
         self._merging = Merging(self._files, PartFiles(series.folder), self._writing)
@@ -49,6 +52,10 @@ class Upkeep:
         self._seldom_ns = 0
         self.freed = 0
         self._begin()
+
+    def retain(self, keep: Retention) -> None:
+        """Keep for other times from the next look on."""
+        self._retaining.keep = keep
 
     def close(self) -> None:
         """Give the file back."""
@@ -62,12 +69,15 @@ class Upkeep:
         """
         now_ns = self._clock.now().wall_ns
         try:
+            self.halt.check()
             return (
                 self._sealing.step(self._connection, now_ns)
                 or self._rolling.step(self._connection, now_ns)
                 or self._merging.step(self._connection, now_ns)
                 or self._seldom(now_ns)
             )
+        except HaltedError:
+            return True
         except (sqlite3.Error, FileNotFoundError) as error:
             raise StoreError(f"the upkeep of the series waits: {error}") from error
 

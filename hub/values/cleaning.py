@@ -1,12 +1,12 @@
 """Cleaning rules: they mark what cannot be right, and never touch what was measured.
 
 Range looks at a sample alone; rate at the last one accepted before it; spike and flat at neighbours on both
-sides, so the newest marks may still change. A mark never makes a quality better than it came.
+sides, so the newest marks may still change (`hub/values/recent.py` judges these). A mark never makes a
+quality better than it came.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Final
 
@@ -15,13 +15,13 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from hub.store.port import HOLD_S, FloatArray, LastValue, Marker, QualityArray, Raw, TimeArray
+from hub.store.port import HOLD_S, FloatArray, Marker, QualityArray, Raw, TimeArray
 from hub.values.config import Cleaning, Spike
 from protocols.point import PointId
 from protocols.quality import Quality, is_bad
 
 _NS: Final = 1e9
-_MAD_TO_SIGMA: Final = 1.4826
+MAD_TO_SIGMA: Final = 1.4826
 """Median deviation of a normal distribution to its standard deviation (Hampel 1974)."""
 _BAD_FROM: Final = next(code for code in range(256) if is_bad(code))
 
@@ -33,7 +33,14 @@ class RuleMarker(Marker):
 
     def __init__(self, rules: Mapping[PointId, tuple[Cleaning, ...]]) -> None:
         self._rules = rules
-        self._margins = {point: _margin_ns(found) for point, found in rules.items()}
+        self._margins = {point: margin_of(found) for point, found in rules.items()}
+
+    def take(self, rules: Mapping[PointId, tuple[Cleaning, ...]]) -> None:
+        """Mark by other rules from now on; a margin is never shorter than its rules need, also meanwhile."""
+        fresh = {point: margin_of(found) for point, found in rules.items()}
+        self._margins = self._margins | fresh
+        self._rules = rules
+        self._margins = fresh
 
     @override
     def marks(self, point: PointId, raw: Raw, /) -> QualityArray:
@@ -45,14 +52,6 @@ class RuleMarker(Marker):
     @override
     def margin_ns(self, point: PointId, /) -> int:
         return self._margins.get(point, 0)
-
-    def newest(self, point: PointId, last: LastValue) -> LastValue:
-        """The newest sample by what can be said of it alone: its range; other rules need its neighbours."""
-        value = np.array([last.value])
-        out = any(_outside(rule, value)[0] for rule in self._rules.get(point, ()))
-        if not out or is_bad(last.quality):
-            return last
-        return LastValue(math.nan, int(Quality.BAD_RANGE), last.time_ns, last.source_ns)
 
 
 def marked(rule: Cleaning, raw: Raw, qualities: QualityArray) -> QualityArray:
@@ -100,7 +99,7 @@ def spikes(rule: Spike, values: FloatArray) -> _Mask:
         return found
     around = sliding_window_view(values, width)
     median = np.median(around, axis=1)
-    spread = _MAD_TO_SIGMA * np.median(np.abs(around - median[:, None]), axis=1)
+    spread = MAD_TO_SIGMA * np.median(np.abs(around - median[:, None]), axis=1)
     middle = values[rule.neighbours : -rule.neighbours]
     limit = np.maximum(rule.sigmas * spread, rule.least)
     found[rule.neighbours : -rule.neighbours] = np.abs(middle - median) > limit
@@ -170,8 +169,8 @@ def _judge(marks: QualityArray, raw: Raw, where: _Mask, mark: Quality) -> None:
     marks[worse] = mark
 
 
-def _margin_ns(rules: tuple[Cleaning, ...]) -> int:
-    """Far enough for the longest look: a stretch that does not move, a last accepted value, neighbours."""
+def margin_of(rules: tuple[Cleaning, ...]) -> int:
+    """Far enough for the longest look: a value that does not move, a last accepted one, neighbours. [ns]."""
     looks = [HOLD_S]
     looks += [rule.flat_s for rule in rules if rule.flat_s is not None]
     plain = all(rule.flat_s is None and rule.spike is None and rule.most_per_min is None for rule in rules)

@@ -1,11 +1,11 @@
-"""What is heard live: ranges of cleaning rules judged, virtual points calculated anew with their inputs."""
+"""What is heard live: judged by the cleaning rules, virtual points calculated anew with their inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from hub.store.port import LastValue
-from hub.values.cleaning import RuleMarker
+from hub.store.port import LastValue, SeriesReader
+from hub.values.recent import Recent
 from hub.values.site import SiteValues, Virtual
 from hub.values.virtual import newest_of
 from protocols.point import PointId
@@ -15,7 +15,7 @@ class LiveVirtual:
     """Keeps the newest value of every input of a virtual point, and of nothing else."""
 
     def __init__(self, values: SiteValues) -> None:
-        self._marker = RuleMarker(values.cleaning)
+        self._recent = Recent(values.cleaning)
         self._ruled = {str(point): point for point in values.cleaning}
         self._users: dict[str, list[Virtual]] = {}
         self._names: dict[str, PointId] = {}
@@ -25,12 +25,30 @@ class LiveVirtual:
                 self._names[str(point)] = point
                 self._users.setdefault(str(point), []).append(one)
 
+    def known(self) -> list[tuple[str, LastValue]]:
+        """What the inputs said last, for one that takes its place."""
+        return [(str(point), last) for point, last in self._last.items()]
+
     def judge(self, rows: Iterable[tuple[str, LastValue]]) -> list[tuple[str, LastValue]]:
-        """The same, with what lies outside the range of a rule as bad."""
+        """The same with the marks of the rules; tell each sample once, in order of time."""
         return [
-            (name, self._marker.newest(self._ruled[name], last) if name in self._ruled else last)
+            (name, self._recent.hear(self._ruled[name], last) if name in self._ruled else last)
             for name, last in rows
         ]
+
+    def learn(self, reader: SeriesReader, told: Mapping[PointId, LastValue]) -> None:
+        """Take what the points said last, after a look at what rules have to know of before.
+
+        Raises:
+            StoreError: The series cannot be read now.
+        """
+        found = self._recent.learn(reader, told)
+        self.hear([(str(point), last) for point, last in found.items()])
+
+    def go_on(self, before: LiveVirtual) -> None:
+        """Take the place of one that went by other rules: what inputs said last stands."""
+        self._recent.go_on(before._recent)
+        self.hear(before.known())
 
     def hear(self, rows: Iterable[tuple[str, LastValue]]) -> list[tuple[str, LastValue]]:
         """Values of the virtual points with an input among these; one with an input never heard is left out.

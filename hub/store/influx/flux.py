@@ -9,21 +9,20 @@ from typing import Final
 
 import numpy as np
 
-from hub.store.influx.lines import ROLLUP, SAMPLE, SEED
-from hub.store.port import FloatArray, LastValue, QualityArray, Raw, TimeArray, Windows
+from hub.store.influx.lines import SAMPLE
+from hub.store.port import LastValue, QualityArray, Raw, TimeArray
 from protocols.point import PointId, parse_point
 from protocols.quality import is_bad
 
 _KEEP: Final = 'keep(columns: ["_time", "_value", "_field", "point"])'
-_WINDOW_FIELDS: Final = ("mean", "low", "high", "first", "last", "covered", "worst")
 
 Columns = dict[tuple[str, str], tuple[TimeArray, list[str]]]
 """Instants and values as they came, by (point, field)."""
 
 
-def samples(bucket: str, points: Sequence[PointId], from_ns: int, to_ns: int) -> str:
-    """Value, quality and told time of every sample with `from_ns` <= time < `to_ns`."""
-    return _of(bucket, SAMPLE, points, (from_ns, to_ns), ("v", "q", "t"))
+def row_numbers(bucket: str, point: PointId, from_ns: int, to_ns: int) -> str:
+    """Number of the row of every sample of a point with `from_ns` <= time < `to_ns`."""
+    return _of(bucket, SAMPLE, (point,), (from_ns, to_ns), ("n",))
 
 
 def last_samples(bucket: str, points: Sequence[PointId] | None) -> str:
@@ -34,16 +33,6 @@ def last_samples(bucket: str, points: Sequence[PointId] | None) -> str:
         f"from(bucket: {json.dumps(bucket)}) |> range(start: 0, stop: 2262-01-01T00:00:00Z)"
         f' |> filter(fn: (r) => r._measurement == "{SAMPLE}" and ({wanted}){named}) |> last() |> {_KEEP}'
     )
-
-
-def windows(bucket: str, points: Sequence[PointId], from_ns: int, to_ns: int) -> str:
-    """Windows of a rollup that start in a time."""
-    return _of(bucket, ROLLUP, points, (from_ns, to_ns), _WINDOW_FIELDS)
-
-
-def seeds(bucket: str, point: PointId, from_ns: int, to_ns: int) -> str:
-    """Seeded means that start in a time."""
-    return _of(bucket, SEED, (point,), (from_ns, to_ns), ("mean",))
 
 
 def counted(bucket: str, first: int, last: int) -> str:
@@ -107,30 +96,6 @@ def lasts_of(columns: Columns) -> Iterator[tuple[PointId, LastValue]]:
                 float(raw.values[0]), int(raw.qualities[0]), int(raw.times_ns[0]), int(raw.source_ns[0])
             ),
         )
-
-
-def windows_of(columns: Columns, point: PointId) -> Windows:
-    """Windows of a point in the answer to `windows`."""
-    name = str(point)
-    starts, texts = columns.get((name, "covered"), (np.empty(0, np.int64), []))
-    worst = np.array(columns[name, "worst"][1] if len(starts) else [], np.int64).astype(np.uint8)
-    covered_s = np.array(texts, np.float64)
-    mean, low, high, first, last = (
-        _numbers(columns.get((name, field)), starts, covered_s)
-        for field in ("mean", "low", "high", "first", "last")
-    )
-    return Windows(starts, mean, low, high, first, last, covered_s, worst)
-
-
-def _numbers(
-    column: tuple[TimeArray, list[str]] | None, starts: TimeArray, covered_s: FloatArray
-) -> FloatArray:
-    """Numbers of the windows that are covered; what is left over from before a cleaning rule is none."""
-    numbers = np.full(len(starts), np.nan)
-    if column is not None:
-        numbers[np.searchsorted(starts, column[0])] = np.array(column[1], np.float64)
-    numbers[covered_s <= 0.0] = np.nan
-    return numbers
 
 
 def _same_instant(

@@ -8,11 +8,11 @@ where there is none: NaN and infinity are no numbers to the server), quality, nu
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
-from hub.store.port import Received, TimeArray, Windows
+from hub.store.port import Raw, Received, TimeArray, Windows
 from protocols.frame import Catalogue, Frame
 from protocols.point import PointId
 
@@ -26,6 +26,23 @@ _ESCAPED: Final = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ "})
 def row_number(source: int, seq: int) -> int | None:
     """One number of a row of one journal, to count samples by; None for a seq no box ever reaches."""
     return source << _SEQ_BITS | seq if 0 <= seq < 1 << _SEQ_BITS else None
+
+
+class Row(NamedTuple):
+    """Number of a journal, and key of a row in it."""
+
+    source: int
+    seq: int
+
+
+def row_of(number: int) -> Row:
+    """`row_number` read back.
+
+    Example:
+        >>> row_of(row_number(3, 17))
+        Row(source=3, seq=17)
+    """
+    return Row(number >> _SEQ_BITS, number & (1 << _SEQ_BITS) - 1)
 
 
 def key_of(measurement: str, point: PointId) -> str:
@@ -80,6 +97,24 @@ class LineFormat:
             f"{key}{f'v={value!r},' if number else ''}q={quality}i{row}{f',t={told}i' if told else ''} {at}\n"
             for key, value, quality, number, at, told in zip(keys, *columns, strict=True)
         ).encode()
+
+
+def sample_lines(point: PointId, raw: Raw, numbers: Sequence[int | None]) -> list[str]:
+    """Lines of samples of one point, each with its line feed.
+
+    Args:
+        point: The point.
+        raw: Samples, n of them.
+        numbers: Number of the row of each, as of `row_number`; None where nothing is known of it.
+    """
+    key = key_of(SAMPLE, point)
+    finite = np.isfinite(raw.values).tolist()
+    columns = (raw.values.tolist(), raw.qualities.tolist(), raw.times_ns.tolist(), raw.source_ns.tolist())
+    return [
+        f"{key}{f'v={value!r},' if known else ''}q={quality}i{f',n={number}i' if number is not None else ''}"
+        f"{f',t={told}i' if told else ''} {at}\n"
+        for value, quality, at, told, known, number in zip(*columns, finite, numbers, strict=True)
+    ]
 
 
 def window_lines(measurement: str, point: PointId, windows: Windows) -> bytes:

@@ -69,9 +69,13 @@ class InfluxPlace(Config):
             token = self.token_file.read_text(encoding="utf-8").strip()
         except OSError as error:
             raise ConfigError(f"the token of InfluxDB cannot be read: {error}") from error
-        if not token or not token.isprintable():
-            raise ConfigError(f"{self.token_file} holds no token: one line of text is expected")
+        if not token or not token.isprintable() or " " in token:
+            raise ConfigError(f"{self.token_file} holds no token: one line without spaces is expected")
         return token
+
+    def with_token(self, file: Path) -> InfluxPlace:
+        """The same place with the token of another file."""
+        return self.model_copy(update={"token_file": file.resolve()})
 
     def buckets(self) -> tuple[Bucket, ...]:
         """All buckets: of samples first, then of rollups, finest first."""

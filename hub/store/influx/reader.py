@@ -4,28 +4,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import partial
-from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from typing_extensions import override
 
 from hub.store.influx import flux
-from hub.store.influx.lines import row_number
+from hub.store.influx.lines import row_number, row_of
 from hub.store.influx.place import InfluxPlace
 from hub.store.influx.records import RecordBook
-from hub.store.influx.rolling import Front, Stretch, clusters_of, levels_for, rolled
+from hub.store.influx.rolling import portions
+from hub.store.influx.series import ServerSeries
 from hub.store.influx.server import InfluxServer
 from hub.store.mean import window_edges
 from hub.store.port import (
-    HOLD_S,
     QUARTER_S,
     Counts,
     HeartbeatRow,
+    Keeping,
     LastValue,
     Latency,
     Marker,
+    Origins,
     Raw,
     ReceiptRow,
     Span,
@@ -33,14 +32,9 @@ from hub.store.port import (
     TimeArray,
     Windows,
 )
-from hub.store.rollup import NS_PER_S, Spans, blank, combine, cuts, held, joined, picked, take
 from protocols.clock_note import ClockNote
 from protocols.gap import Gap
 from protocols.point import PointId, parse_point
-
-HOLD_NS: Final = int(HOLD_S * NS_PER_S)
-_QUARTER_NS: Final = QUARTER_S * NS_PER_S
-_POINTS_A_QUERY: Final = 100
 
 
 class InfluxReader(StoreReader):
@@ -49,8 +43,8 @@ class InfluxReader(StoreReader):
     def __init__(self, place: InfluxPlace, business_url: str, marker: Marker | None = None) -> None:
         self._server = InfluxServer(place)
         self._place = place
-        self._marker = marker
         self._book = RecordBook(business_url)
+        self._series = ServerSeries(self._server, place, self._book, marker)
 
     @override
     def close(self) -> None:
@@ -62,7 +56,7 @@ class InfluxReader(StoreReader):
         if points is not None and not points:
             list(self._server.query(flux.anything(self._place.bucket)))
             return {}
-        wanted = [None] if points is None else _portions(points)
+        wanted = [None] if points is None else portions(points)
         found: dict[PointId, LastValue] = {}
         for portion in wanted:
             rows = self._server.query(flux.last_samples(self._place.bucket, portion))
@@ -71,26 +65,43 @@ class InfluxReader(StoreReader):
 
     @override
     def raw(self, point: PointId, from_ns: int, to_ns: int) -> Raw:
-        return self._raw_of([point], from_ns, to_ns)[point]
+        return self._series.raw([point], from_ns, to_ns)[point]
+
+    @override
+    def origins(self, point: PointId, raw: Raw) -> Origins:
+        """As the port says: each sample has the number of its row; that of a told time hides its poll."""
+        columns: flux.Columns = {}
+        if len(raw.times_ns):
+            span_ns = int(raw.times_ns[0]), int(raw.times_ns[-1]) + 1
+            columns = flux.columns_of(
+                self._server.query(flux.row_numbers(self._place.bucket, point, *span_ns))
+            )
+        times_ns, texts = columns.get((str(point), "n"), (np.empty(0, np.int64), []))
+        known = dict(zip(times_ns.tolist(), (row_of(int(text)) for text in texts), strict=True))
+        sources = self._book.sources()
+        names = sorted({sources[row.source] for row in known.values() if row.source in sources})
+        number = {key: names.index(name) for key, name in sources.items() if name in names}
+        rows = [known.get(time_ns) for time_ns in raw.times_ns.tolist()]
+        there = [None if row is None or row.source not in number else row for row in rows]
+        return Origins(
+            tuple(names),
+            np.array([-1 if row is None else number[row.source] for row in there], np.int64),
+            np.array([0 if row is None else row.seq for row in there], np.int64),
+            np.where(raw.source_ns == 0, raw.times_ns, 0),
+            np.array([row is not None for row in there], bool),
+        )
 
     @override
     def windows(self, point: PointId, from_ns: int, to_ns: int, window_s: int) -> Windows:
-        return self._with_seeds(point, window_edges(from_ns, to_ns, window_s))
+        return self._series.over([point], window_edges(from_ns, to_ns, window_s))[point]
 
     @override
     def over(self, points: Sequence[PointId], edges_ns: TimeArray) -> dict[PointId, Windows]:
-        return {point: self._with_seeds(point, edges_ns) for point in points}
+        return self._series.over(points, edges_ns)
 
     @override
     def quarters(self, point: PointId, from_ns: int, to_ns: int) -> Windows:
-        edges = window_edges(from_ns, to_ns, QUARTER_S)
-        front = self._book.front(point.site, point.device)
-        if front is None or len(edges) < 2:  # noqa: PLR2004  two edges make a window
-            return self._seeded(point, edges)
-        there = rolled(self._server, self._place, point, Stretch(from_ns, to_ns), QUARTER_S)
-        whole = there.starts_ns + _QUARTER_NS <= to_ns
-        final = picked(there, front.final(there.starts_ns, QUARTER_S) & whole)
-        return self._seeds_in(point, combine(final, edges), edges)
+        return self._series.quarters(point, window_edges(from_ns, to_ns, QUARTER_S))
 
     @override
     def receipts(self, after_rowid: int, limit: int = 1000) -> list[ReceiptRow]:
@@ -130,6 +141,11 @@ class InfluxReader(StoreReader):
         return Counts(by_device.total(), 0, dict(by_device))
 
     @override
+    def keeping(self) -> Keeping:
+        """As the port says: the device whose rollups are farthest behind; the server seals by itself."""
+        return Keeping(self._book.rollups.oldest_ns(), 0)
+
+    @override
     def latency(self, span: Span, until_ns: int) -> Latency:
         """As the port says, of the newest 50,000 commits, to the moment before the commit of their ranges."""
         notes = [note for note in self._book.commits(span) if note.done_ns < until_ns]
@@ -139,90 +155,3 @@ class InfluxReader(StoreReader):
             return Latency(None, None)
         p50_s, p99_s = np.percentile(np.repeat(waits, weights), [50, 99])
         return Latency(float(p50_s), float(p99_s))
-
-    def _raw_of(self, points: Sequence[PointId], from_ns: int, to_ns: int) -> dict[PointId, Raw]:
-        found: dict[PointId, Raw] = {}
-        for portion in _portions(points):
-            columns: flux.Columns = {}
-            if to_ns > from_ns:
-                rows = self._server.query(flux.samples(self._place.bucket, portion, from_ns, to_ns))
-                columns = flux.columns_of(rows)
-            found |= {point: flux.raw_of(columns, point) for point in portion}
-        return found
-
-    def _held_of(self, points: Sequence[PointId], edges_ns: TimeArray) -> dict[PointId, tuple[Windows, int]]:
-        """Windows from samples alone, by marked qualities, and how many samples were looked at."""
-        margin_ns = 0
-        if self._marker is not None:
-            margin_ns = max((self._marker.margin_ns(point) for point in points), default=0)
-        span_ns = int(edges_ns[0]) - HOLD_NS - margin_ns, int(edges_ns[-1]) + margin_ns
-        found: dict[PointId, tuple[Windows, int]] = {}
-        for point, raw in self._raw_of(points, *span_ns).items():
-            marks = raw.qualities if self._marker is None else self._marker.marks(point, raw)
-            found[point] = held(raw, marks, edges_ns, HOLD_NS), len(raw.times_ns)
-        return found
-
-    def _windows(self, point: PointId, edges_ns: TimeArray) -> Windows:
-        """Windows from the coarsest rollups that are final, and from samples where none are."""
-        if len(edges_ns) < 2:  # noqa: PLR2004  two edges make a window
-            return blank(edges_ns[:-1])
-        parts, spans = self._rolled(point, edges_ns)
-        for cluster in clusters_of(spans, 2 * HOLD_NS):
-            edges, wanted = cuts(cluster)
-            parts.append(picked(self._held_of([point], edges)[point][0], wanted))
-        return combine(joined(parts), edges_ns)
-
-    def _rolled(self, point: PointId, edges_ns: TimeArray) -> tuple[list[Windows], Spans]:
-        """What rollups say for good, and the time that is left to samples."""
-        front, spans, parts = self._book.front(point.site, point.device), Spans.between(edges_ns), []
-        if front is None:
-            return [], spans
-        for length_s in levels_for(edges_ns):
-            asked = Stretch(int(edges_ns[0]), min(int(edges_ns[-1]), front.until_ns))
-            there = rolled(self._server, self._place, point, asked, length_s)
-            final = partial(_final, there.starts_ns, front, length_s)
-            starts, spans = take(spans, length_s, final)
-            parts.append(picked(there, np.isin(there.starts_ns, starts)))
-        return parts, spans
-
-    def _with_seeds(self, point: PointId, edges_ns: TimeArray) -> Windows:
-        """Windows of samples; where there are none, of means that were put there for the past."""
-        return self._seeds_in(point, self._windows(point, edges_ns), edges_ns)
-
-    def _seeds_in(self, point: PointId, live: Windows, edges_ns: TimeArray) -> Windows:
-        none = live.covered_s <= 0.0
-        if not none.any():
-            return live
-        kept = self._seeded(point, edges_ns)
-        use = none & (kept.covered_s > 0.0)
-        return Windows(
-            live.starts_ns,
-            np.where(use, kept.mean, live.mean),
-            np.where(use, kept.low, live.low),
-            np.where(use, kept.high, live.high),
-            np.where(use, kept.first, live.first),
-            np.where(use, kept.last, live.last),
-            np.where(use, kept.covered_s, live.covered_s),
-            np.where(use, kept.worst, live.worst),
-        )
-
-    def _seeded(self, point: PointId, edges_ns: TimeArray) -> Windows:
-        columns: flux.Columns = {}
-        if len(edges_ns) > 1:
-            span_ns = int(edges_ns[0]) - _QUARTER_NS + 1, int(edges_ns[-1])
-            columns = flux.columns_of(
-                self._server.query(flux.seeds(self._place.level(QUARTER_S), point, *span_ns))
-            )
-        starts, texts = columns.get((str(point), "mean"), (np.empty(0, np.int64), []))
-        good = np.zeros(len(starts), np.uint8)
-        raw = Raw(starts, np.array(texts, np.float64), good, np.zeros(len(starts), np.int64))
-        return held(raw, good, edges_ns, _QUARTER_NS)
-
-
-def _portions(points: Sequence[PointId]) -> list[Sequence[PointId]]:
-    return [points[start : start + _POINTS_A_QUERY] for start in range(0, len(points), _POINTS_A_QUERY)]
-
-
-def _final(there_ns: TimeArray, front: Front, length_s: int, starts_ns: TimeArray) -> NDArray[np.bool_]:
-    """Which windows are on the server and stay as they are."""
-    return np.isin(starts_ns, there_ns) & front.final(starts_ns, length_s)

@@ -7,7 +7,7 @@ read for good, and who writes records holds a lock, so that they become visible 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
@@ -17,14 +17,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from hub.database import create_sync_engine
-from hub.store.influx.rolling import Front, Stretch
+from hub.store.influx.fronts import FrontBook, add_late
+from hub.store.influx.rolling import Stretch
 from hub.store.influx.tables import (
     CatalogueRow,
     ClockNoteRow,
     CommitRow,
-    FrontRow,
     HeartbeatTableRow,
-    LateRow,
     RecordRow,
     SourceRow,
 )
@@ -63,15 +62,20 @@ class Notes(NamedTuple):
     """What goes with a commit: when it was, by source, and late stretches, by (site, device)."""
 
     commits: Mapping[tuple[str, str], CommitNote]
-    late: Mapping[tuple[str, str], Stretch]
+    late: Mapping[tuple[str, str], Sequence[Stretch]]
 
 
 class RecordBook:
-    """One process's view of it; used from one thread at a time."""
+    """One process's view of it; used from one thread at a time.
+
+    Attributes:
+        rollups: How far rollups are.
+    """
 
     def __init__(self, url: str, *, writing: bool = False) -> None:
         self._engine: Engine = create_sync_engine(url, writing=writing)
         self._commits = 0
+        self.rollups = FrontBook(self.transaction)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -120,7 +124,7 @@ class RecordBook:
                 coverage.append(Coverage(*source, tuple(ranges.ranges)))
             self._add_refusals(connection, refusals)
             self._note(connection, by_source, notes.commits)
-            self._add_late(connection, notes.late)
+            add_late(connection, notes.late)
         return coverage
 
     def keep_heartbeats(self, newest: Mapping[str, tuple[int, bytes]]) -> None:
@@ -176,6 +180,20 @@ class RecordBook:
         known = self.number_of(edge, journal)
         return [] if known is None else list(known[1].ranges)
 
+    def all_ranges(self) -> dict[tuple[str, str], list[tuple[int, int]]]:
+        """Committed ranges of every journal, by (edge, journal)."""
+        wanted = select(SourceRow.edge, SourceRow.journal, SourceRow.ranges)
+        with self.transaction() as connection:
+            rows = connection.execute(wanted.order_by(SourceRow.edge, SourceRow.journal)).all()
+        return {(edge, journal): list(_ranges(packed).ranges) for edge, journal, packed in rows}
+
+    def newest_poll_ns(self) -> int:
+        """Instant of the newest poll whose samples are committed; 0: there is none. [ns]."""
+        wanted = select(CommitRow.frames).order_by(CommitRow.number.desc()).limit(1)
+        with self.transaction() as connection:
+            packed = connection.execute(wanted).scalar()
+        return 0 if packed is None else max((at for at, _ in msgpack.unpackb(packed)), default=0)
+
     def number_of(self, edge: str, journal: str) -> tuple[int, RangeSet] | None:
         """Number and ranges of a journal; None when it was never seen."""
         wanted = select(SourceRow.number, SourceRow.ranges).where(
@@ -184,6 +202,12 @@ class RecordBook:
         with self.transaction() as connection:
             row = connection.execute(wanted).one_or_none()
         return None if row is None else (row[0], _ranges(row[1]))
+
+    def sources(self) -> dict[int, tuple[str, str]]:
+        """(edge, journal) by number."""
+        wanted = select(SourceRow.number, SourceRow.edge, SourceRow.journal)
+        with self.transaction() as connection:
+            return {number: (edge, journal) for number, edge, journal in connection.execute(wanted)}
 
     def clock_notes(self) -> list[ClockNote]:
         """The newest disciplined clock note of every boot of every edge."""
@@ -244,66 +268,6 @@ class RecordBook:
                 "note": message[:500],
             }  # fmt: skip
             connection.execute(_insert(connection, RecordRow).values(values))
-
-    def front(self, site: str, device: str) -> Front | None:
-        """How far a device's rollups are; None before the first."""
-        with self.transaction() as connection:
-            return self._front(connection, site, device)
-
-    def begin_front(self, site: str, device: str, from_ns: int) -> None:
-        """Rollups of a device begin here, if they have not begun."""
-        row = {"site": site, "device": device, "from_ns": from_ns, "until_ns": from_ns}
-        with self.transaction() as connection:
-            connection.execute(_insert(connection, FrontRow).values(row).on_conflict_do_nothing())
-
-    def move_front(self, site: str, device: str, until_ns: int) -> None:
-        """Rollups of a device are final up to here."""
-        mine = (FrontRow.site == site, FrontRow.device == device, FrontRow.until_ns < until_ns)
-        with self.transaction() as connection:
-            connection.execute(update(FrontRow).where(*mine).values(until_ns=until_ns))
-
-    def late_of(self, site: str, device: str) -> list[tuple[int, Stretch]]:
-        """Stretches still to be done, by number, oldest first."""
-        wanted = select(LateRow.number, LateRow.from_ns, LateRow.to_ns).where(
-            LateRow.site == site, LateRow.device == device
-        )
-        with self.transaction() as connection:
-            rows = connection.execute(wanted.order_by(LateRow.from_ns)).all()
-        return [(row[0], Stretch(row[1], row[2])) for row in rows]
-
-    def late_done(self, number: int, up_to_ns: int) -> None:
-        """A stretch is done up to an instant."""
-        with self.transaction() as connection:
-            connection.execute(delete(LateRow).where(LateRow.number == number, LateRow.to_ns <= up_to_ns))
-            rest = update(LateRow).where(LateRow.number == number)
-            connection.execute(rest.values(from_ns=up_to_ns))
-
-    def forget(self, devices: Iterable[tuple[str, str]]) -> None:
-        """All rollups of devices are to be made anew."""
-        with self.transaction() as connection:
-            for device in sorted(devices):
-                mine = (FrontRow.site == device[0], FrontRow.device == device[1])
-                row = connection.execute(
-                    select(FrontRow.from_ns, FrontRow.until_ns).where(*mine)
-                ).one_or_none()
-                if row is not None:
-                    self._add_late(connection, {device: Stretch(*row)})
-
-    @staticmethod
-    def _front(connection: Connection, site: str, device: str) -> Front | None:
-        late = select(LateRow.from_ns, LateRow.to_ns).where(LateRow.site == site, LateRow.device == device)
-        stretches = tuple(Stretch(*row) for row in connection.execute(late))
-        mine = select(FrontRow.until_ns).where(FrontRow.site == site, FrontRow.device == device)
-        until_ns = connection.execute(mine).scalar()
-        return None if until_ns is None else Front(int(until_ns), stretches)
-
-    @staticmethod
-    def _add_late(connection: Connection, late: Mapping[tuple[str, str], Stretch]) -> None:
-        for (site, device), (from_ns, to_ns) in sorted(late.items()):
-            row = {"site": site, "device": device, "from_ns": from_ns, "to_ns": to_ns}
-            connection.execute(_insert(connection, LateRow).values(row))
-            mine = (FrontRow.site == site, FrontRow.device == device, FrontRow.from_ns > from_ns)
-            connection.execute(update(FrontRow).where(*mine).values(from_ns=from_ns))
 
     def _note(
         self,

@@ -9,14 +9,15 @@ from __future__ import annotations
 import gzip
 import json
 import time
-from collections.abc import Iterator
-from typing import Final, NoReturn
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, NoReturn
 
 from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.domain.dialect import Dialect
 from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
+from hub.store.influx import influxql
 from hub.store.influx.place import Bucket, InfluxPlace
 from protocols.errors import LinesRefusedError, StoreDeniedError, StoreError
 
@@ -35,6 +36,8 @@ _DO: Final = {
 """Answers that no new try changes, and what a person has to do."""
 
 _MESSAGE_CHARS: Final = 400
+_ROWS_AT_ONCE: Final = 20_000
+_CHUNK: Final = 1 << 18
 
 
 class InfluxServer:
@@ -87,6 +90,40 @@ class InfluxServer:
             raise StoreError(f"InfluxDB at {self.place.url} cannot be read: {error}") from error
         return _rows(text)
 
+    def ask(self, bucket: str, influxql: str) -> Iterator[dict[str, Any]]:
+        """Series in the answer to InfluxQL, some rows at a time, so that memory stays bounded.
+
+        Raises:
+            StoreDeniedError: The bucket may not be read, or is not there.
+            StoreError: It cannot be answered now.
+        """
+        params = [("org", self.place.org), ("db", bucket), ("epoch", "ns"), ("chunked", "true")]
+        try:
+            response = self._client.api_client.call_api(
+                "/query",
+                "POST",
+                query_params=[*params, ("chunk_size", str(_ROWS_AT_ONCE))],
+                header_params={"Content-Type": "application/x-www-form-urlencoded"},
+                post_params=[("q", influxql)],
+                auth_settings=[],
+                _preload_content=False,
+                _return_http_data_only=True,
+            )
+            for line in _lines(response.stream(_CHUNK)):
+                yield from self._series_of(_decoded(line))
+        except ApiException as error:
+            self._raise(error)
+        except (HTTPError, ValueError) as error:
+            raise StoreError(f"InfluxDB at {self.place.url} cannot be read: {error}") from error
+
+    def _series_of(self, answer: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        for result in answer.get("results", [answer]):
+            if "error" in result:
+                words = str(result["error"])[:_MESSAGE_CHARS]
+                kind = StoreDeniedError if "not found" in words else StoreError
+                raise kind(f"InfluxDB at {self.place.url} could not finish an answer: {words}")
+            yield from result.get("series", ())
+
     def make_buckets(self) -> list[str]:
         """Make the buckets that are missing, and give all of them their retention.
 
@@ -117,6 +154,21 @@ class InfluxServer:
             raise StoreError(f"InfluxDB at {self.place.url} does not answer: {error}") from error
         return done
 
+    def has_samples(self) -> bool:
+        """Whether the bucket of samples is there and has any.
+
+        Raises:
+            StoreDeniedError: The token is wrong, or may not.
+            StoreError: The server is away.
+        """
+        try:
+            found = self._client.buckets_api().find_bucket_by_name(self.place.bucket)
+        except ApiException as error:
+            self._raise(error)
+        except HTTPError as error:
+            raise StoreError(f"InfluxDB at {self.place.url} does not answer: {error}") from error
+        return found is not None and any(True for _ in self.ask(self.place.bucket, influxql.ANY_SAMPLE))
+
     def check(self) -> None:
         """Look whether the samples' buckets are there and may be read.
 
@@ -125,10 +177,8 @@ class InfluxServer:
             StoreError: The server is away.
         """
         try:
-            found = {
-                bucket.name
-                for bucket in self._client.buckets_api().find_buckets(limit=100, org=self.place.org).buckets
-            }
+            listed = self._client.buckets_api().find_buckets_iter(limit=100, org=self.place.org)
+            found = {bucket.name for bucket in listed}
         except ApiException as error:
             self._raise(error)
         except HTTPError as error:
@@ -185,6 +235,27 @@ def _rules(bucket: Bucket) -> list[dict[str, object]]:
 
 def _kept(bucket: Bucket) -> str:
     return f"kept {bucket.keep_s // 86_400} days" if bucket.keep_s else "kept for ever"
+
+
+def _decoded(line: bytes) -> dict[str, Any]:
+    """A piece of an answer; `-0`, as the server writes the number below zero, is no whole number."""
+    signed = b"-0," in line or b"-0]" in line
+    found: dict[str, Any] = json.loads(line, parse_int=_whole) if signed else json.loads(line)
+    return found
+
+
+def _whole(text: str) -> int | float:
+    return -0.0 if text == "-0" else int(text)
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines of an answer that comes in pieces."""
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from (line for line in whole if line.strip())
+    if rest.strip():
+        yield rest
 
 
 def _rows(text: str) -> Iterator[dict[str, str]]:

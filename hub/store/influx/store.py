@@ -11,13 +11,15 @@ from typing import Final
 import numpy as np
 from typing_extensions import override
 
+from hub.store.halting import Halt, HaltedError
 from hub.store.influx.lines import SEED, LineFormat, blocks_of, key_of, row_number
 from hub.store.influx.place import InfluxPlace
-from hub.store.influx.reader import HOLD_NS, InfluxReader
+from hub.store.influx.reader import InfluxReader
 from hub.store.influx.records import CommitNote, Notes, RecordBook, Refusal
 from hub.store.influx.refusing import send
 from hub.store.influx.rolling import LAG_NS, LATE_NS, PORTION_NS, Roller, Stretch
-from hub.store.port import QUARTER_S, FloatArray, Marker, Received, SeriesStore, TimeArray
+from hub.store.influx.series import HOLD_NS
+from hub.store.port import QUARTER_S, FloatArray, Marker, Received, SeriesStore, TimeArray, Windows
 from protocols.clock import Clock
 from protocols.coverage import Coverage, RangeSet
 from protocols.errors import StoreError
@@ -30,6 +32,7 @@ BLOCK_LINES: Final = 8000
 """Most lines of one request, when its rows are smaller."""
 
 _QUARTER_NS: Final = QUARTER_S * 1_000_000_000
+_DAY_NS: Final = 86_400 * 1_000_000_000
 _Source = tuple[str, str]
 
 
@@ -42,7 +45,9 @@ class InfluxStore(InfluxReader, SeriesStore):
         super().__init__(place, business_url, marker)
         self._writer = RecordBook(business_url, writing=True)
         self._sender = ThreadPoolExecutor(1, "influx")
-        self._roller = Roller(self._server, place, self._held_of)
+        self._halt = Halt()
+        self._roller = Roller(self._server, place, self._held)
+        self._marker = marker
         self._clock = clock
         self._catalogues: dict[bytes, Catalogue] = {}
         self._formats: dict[bytes, LineFormat] = {}
@@ -106,49 +111,65 @@ class InfluxStore(InfluxReader, SeriesStore):
         """Roll up at most a day of one device; several writers may, what they write is the same."""
         end_ns = (self._clock.now().wall_ns - LAG_NS) // _QUARTER_NS * _QUARTER_NS
         devices = sorted({(one.site, one.device) for one in self._book.catalogues()})
-        return any(self._roll(site, device, end_ns) for site, device in devices)
+        try:
+            return any(self._roll(site, device, end_ns) for site, device in devices)
+        except HaltedError:
+            return True
+
+    @override
+    def halt_upkeep(self) -> None:
+        self._halt.ask()
 
     @override
     def forget_rollups(self, points: Sequence[PointId]) -> None:
-        self._writer.forget({(point.site, point.device) for point in points})
+        """As the port says; not of time whose samples the server has let go, or is about to."""
+        keep_ns = self._place.keep_days * _DAY_NS
+        since_ns = (self._clock.now().wall_ns - keep_ns) // _DAY_NS * _DAY_NS + 2 * _DAY_NS if keep_ns else 0
+        self._writer.rollups.forget(points, since_ns)
+
+    def _held(self, points: Sequence[PointId], edges_ns: TimeArray) -> Mapping[PointId, tuple[Windows, int]]:
+        self._halt.check()
+        return self._series.held(points, edges_ns)
 
     def _roll(self, site: str, device: str, end_ns: int) -> bool:
-        front, late = self._book.front(site, device), self._book.late_of(site, device)
-        if front is None:
-            self._writer.begin_front(site, device, end_ns)
+        until_ns = self._book.rollups.until_ns(site, device)
+        if until_ns is None:
+            self._writer.rollups.begin(site, device, end_ns)
             return True
         points = self._points(site, device)
-        if late:
-            number, (from_ns, to_ns) = late[0]
+        work = self._book.rollups.next_work(site, device)
+        if work is not None:
+            from_ns, to_ns = work.span
             up_to_ns = min(to_ns, from_ns + PORTION_NS)
-            self._roller.roll(points, Stretch(from_ns, up_to_ns), front.until_ns)
-            self._writer.late_done(number, up_to_ns)
+            mine = [one for one in points if work.points is None or one.point in work.points]
+            self._roller.roll(mine, Stretch(from_ns, up_to_ns), until_ns)
+            self._writer.rollups.done(work, up_to_ns)
             return True
-        until_ns = min(end_ns, front.until_ns + PORTION_NS)
-        if until_ns <= front.until_ns:
+        next_ns = min(end_ns, until_ns + PORTION_NS)
+        if next_ns <= until_ns:
             return False
-        self._roller.roll(points, Stretch(front.until_ns, until_ns), until_ns)
-        self._writer.move_front(site, device, until_ns)
+        self._roller.roll(points, Stretch(until_ns, next_ns), next_ns)
+        self._writer.rollups.move(site, device, next_ns)
         return True
 
     def _points(self, site: str, device: str) -> list[PointId]:
         catalogues = [one for one in self._book.catalogues() if (one.site, one.device) == (site, device)]
         return sorted({PointId(site, device, name) for one in catalogues for name in one.points})
 
-    def _late(self, rows: Sequence[Received]) -> dict[tuple[str, str], Stretch]:
+    def _late(self, rows: Sequence[Received]) -> dict[tuple[str, str], list[Stretch]]:
         """Of each device the time that samples older than others wait for may have changed."""
         late_ns = self._clock.now().wall_ns - LATE_NS
-        found: dict[tuple[str, str], Stretch] = {}
+        found: dict[tuple[str, str], list[Stretch]] = defaultdict(list)
+        margins: dict[bytes, int] = {}
         for row in rows:
             for frame in row.frames:
-                times_ns = frame.times_ns() if frame.sources is not None else [frame.at.wall_ns]
-                first_ns, last_ns = int(min(times_ns)), int(max(times_ns))
-                if first_ns < late_ns:
+                times_ns = np.atleast_1d(frame.at.wall_ns if frame.sources is None else frame.times_ns())
+                old_ns = np.sort(times_ns[times_ns < late_ns])
+                if len(old_ns):
                     one = self.catalogue(frame.catalogue)
-                    margin_ns = self._margin_ns(one)
-                    span = Stretch(first_ns - margin_ns, last_ns + HOLD_NS + margin_ns)
-                    old = found.get((one.site, one.device), span)
-                    found[one.site, one.device] = Stretch(min(old[0], span[0]), max(old[1], span[1]))
+                    if frame.catalogue not in margins:
+                        margins[frame.catalogue] = self._margin_ns(one)
+                    found[one.site, one.device] += _stretches(old_ns, margins[frame.catalogue])
         return found
 
     def _margin_ns(self, catalogue: Catalogue) -> int:
@@ -205,3 +226,9 @@ class InfluxStore(InfluxReader, SeriesStore):
                 frames[row.edge, row.journal].append((frame.at.wall_ns, len(frame.values)))
         done_ns = self._clock.now().wall_ns
         return {source: CommitNote(sources[source][0], done_ns, some) for source, some in frames.items()}
+
+
+def _stretches(times_ns: TimeArray, margin_ns: int) -> list[Stretch]:
+    """Time that samples may have changed, one stretch for those that are near each other."""
+    pieces = np.split(times_ns, np.flatnonzero(np.diff(times_ns) > HOLD_NS) + 1)
+    return [Stretch(int(one[0]) - margin_ns, int(one[-1]) + HOLD_NS + margin_ns) for one in pieces]

@@ -1,4 +1,4 @@
-"""Tables beside the series on a server; `hub/migrations/versions/v0007_series.py` makes them."""
+"""Tables beside the series on a server; migrations `v0007_series.py`, `v0009_late_points.py` make them."""
 
 from __future__ import annotations
 
@@ -96,9 +96,12 @@ class LateRow(Base):
     """A stretch of a device's time whose rollups are to be made anew: samples came late, or rules changed."""
 
     __tablename__ = "series_late"
+    __table_args__ = (Index("ix_series_late_device", "site", "device", "from_ns"),)
 
     number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
     site: Mapped[str] = mapped_column(String(64))
     device: Mapped[str] = mapped_column(String(64))
+    point: Mapped[str | None] = mapped_column(String(64))
+    """The one point whose rollups it is about; None: all of the device."""
     from_ns: Mapped[int] = mapped_column(BigInteger)
     to_ns: Mapped[int] = mapped_column(BigInteger)
