@@ -24,7 +24,8 @@ from protocols.command import Command, CommandKind, Level, Renewal
 from protocols.heartbeat import Heartbeat
 from protocols.holder import Holders
 from protocols.point import parse_point
-from protocols.receipt import TERMINAL, Mismatch, Receipt, Received, Verified, Written
+from protocols.receipt import TERMINAL, Mismatch, Receipt, Received, Refused, Verified, Written
+from protocols.refusal import Refusal
 
 ECHO_MAX_S: Final = 5.0
 """Heartbeats older than this are not echoed; the edge itself refuses from 10 s on. [s]"""
@@ -130,6 +131,8 @@ class Desk:
 
     def ask(self, errand: Errand) -> None:
         """Send something once, with the next turn."""
+        if errand.kind is CommandKind.OPT_IN:
+            self._standing.takes_plans()
         self._errands.ask(errand)
 
     def withdraw(self, order_id: str) -> None:
@@ -139,6 +142,15 @@ class Desk:
     def told(self, holders: Holders, now_s: float) -> None:
         """Take in who holds the points."""
         self._standing.told(holders, now_s)
+
+    def above(self, now_s: float) -> dict[str, float | None]:
+        """Points that somebody above a plan holds, with the value wanted there; orders under way included."""
+        people = {
+            point: held.command.value
+            for (point, level), held in self._held.items()
+            if level is Level.OPERATOR
+        }
+        return self._standing.above(now_s) | people
 
     def adopt(
         self,
@@ -181,6 +193,8 @@ class Desk:
     def answered(self, receipt: Receipt, now_s: float) -> None:
         """Take a receipt in."""
         pause_until_s = now_s + pause_s(receipt, told=self._standing.knows(receipt.point, now_s))
+        if isinstance(receipt, Refused) and receipt.code is Refusal.OPTED_OUT:
+            self._standing.declined(receipt.point, now_s)
         errand = self._errands.answered(receipt)
         if errand is not None and errand.command.kind is CommandKind.RELEASE:
             self._given_back(errand)

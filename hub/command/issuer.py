@@ -34,6 +34,8 @@ _FIRST_BEAT_S: Final = 3.0
 """Wait for the fences of the edges before the first term begins. [s]"""
 
 
+WISHES_S: Final = 60.0
+"""What a plan asked for so long ago is wanted no more: nobody has looked at the plant since. [s]"""
 LOWER_EPOCH_S: Final = 15.0
 """A run of an agent is not believed while one of a higher epoch was heard so lately. [s]"""
 
@@ -62,7 +64,7 @@ class CommandIssuer:
         self._edges = tuple(edges)
         self._desks: dict[str, Desk] = {}
         self._epoch = 0
-        self._made_s = clock.mono_s()
+        self._made_s = self._wanted_s = clock.mono_s()
         self._unknown: set[bytes] = set()
         self._key: Ed25519PrivateKey | None = None
         self._office: Leader | None = None
@@ -74,6 +76,16 @@ class CommandIssuer:
         self._key, self._bus, self._js, self._office = key, bus, bus.jetstream(), office
         who = Issuer("hub", key_id(key.public_key()), self._site, self._lease_s)
         self._desks = {edge: Desk(who, edge) for edge in self._edges}
+
+    def add_edges(self, edges: Iterable[str]) -> None:
+        """Have a desk for these too; of an edge that is none any more nothing is wanted, its desk stays."""
+        if self._key is None:
+            return
+        who = Issuer("hub", key_id(self._key.public_key()), self._site, self._lease_s)
+        for edge in edges:
+            if edge not in self._desks:
+                self._desks[edge] = Desk(who, edge)
+                self._desks[edge].begin_term(self._epoch)
 
     def fence(self) -> int | None:
         """Highest fence of any heartbeat; None while the first one is waited for, at most 3 s."""
@@ -112,6 +124,12 @@ class CommandIssuer:
         }
 
     @property
+    def above(self) -> dict[str, float | None]:
+        """Point that somebody above the plan holds, to the value wanted there, as far as is known."""
+        now_s = self._clock.mono_s()
+        return {point: value for desk in self._desks.values() for point, value in desk.above(now_s).items()}
+
+    @property
     def desks(self) -> Mapping[str, Desk]:
         """The desk of each edge."""
         return self._desks
@@ -140,10 +158,10 @@ class CommandIssuer:
             self._office.outdone(beat.fence)
 
     def _not_the_edge(self, beat: Heartbeat, desk: Desk) -> bool:
-        """Of an agent that only reads, or of a lower epoch than one that is heard (fault E16)."""
+        """Late, of an agent that only reads, or of a lower epoch than one that is heard (fault E16)."""
         newest, now_s = desk.beat, self._clock.mono_s()
         lower = newest is not None and beat.agent_epoch < newest.agent_epoch
-        return beat.read_only or (lower and now_s - desk.beat_s < LOWER_EPOCH_S)
+        return beat.read_only or _is_late(beat, newest) or (lower and now_s - desk.beat_s < LOWER_EPOCH_S)
 
     def told(self, data: bytes) -> None:
         """Take in who holds the points of an edge."""
@@ -153,9 +171,24 @@ class CommandIssuer:
             desk.told(news, self._clock.mono_s())
 
     def want(self, wishes: Mapping[str, Sequence[Wish]]) -> None:
-        """Replace the plan's wishes of all edges, by edge; an edge without an entry is released."""
+        """Replace the plan's wishes of all edges, by edge; an edge without an entry is released.
+
+        Say it again within `WISHES_S`, this or `want_still`, or all are released.
+        """
+        self.want_still()
         for edge, desk in self._desks.items():
             desk.want(wishes.get(edge, ()))
+
+    def want_still(self) -> None:
+        """What is wanted stays wanted: somebody looks at the plant, and has nothing new to say."""
+        self._wanted_s = self._clock.mono_s()
+
+    def _let_wishes_go(self) -> None:
+        _log.error(
+            "nobody has decided for %.0f s; the plan's set-points are given back, machines run by themselves",
+            WISHES_S,
+        )
+        self.want({})
 
     def answered(self, moves: Iterable[book.Moved]) -> None:
         """Take the receipts in that the ledger has just moved by."""
@@ -172,8 +205,11 @@ class CommandIssuer:
             return
         if self._office.epoch != self._epoch:
             await self._change_term(self._office.epoch)
+            self._wanted_s = self._clock.mono_s()
         if not self.may_speak():
             return
+        if self._clock.mono_s() - self._wanted_s > WISHES_S:
+            self._let_wishes_go()
         await self._adopt_live()
         turns = [(desk.edge, desk.next(self._clock.mono_s())) for desk in self._desks.values()]
         await self._write_down([out for _, outs in turns for out in outs if isinstance(out, Fresh)])
@@ -273,3 +309,10 @@ def acts_first(turns: Sequence[tuple[str, Sequence[Out]]]) -> Iterator[tuple[str
 
 def _is_act(out: Out) -> bool:
     return not isinstance(out, Renewal) and out.command.kind in ACTS
+
+
+def _is_late(beat: Heartbeat, newest: Heartbeat | None) -> bool:
+    """Whether it is older than one that was heard: it lay in a server of the bus that stood still."""
+    if newest is None or (beat.boot, beat.agent_epoch) != (newest.boot, newest.agent_epoch):
+        return False
+    return beat.reading_ms < newest.reading_ms

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from nats.js import JetStreamContext
 
@@ -13,9 +13,18 @@ from runtime.bus import LinkState, ensure_command_consumers, ensure_streams
 class CommandLane:
     """Keeps stream and consumers there; a restarted bus has forgotten what it held in memory."""
 
-    def __init__(self, edges: Sequence[str]) -> None:
+    def __init__(self, edges: Sequence[str], replicas: int | None = None) -> None:
+        """For these edges; `replicas` servers of the bus keep each stream, None: as many as do."""
         self.edges = list(edges)
+        self._replicas = replicas
         self._connected = asyncio.Event()
+
+    def add(self, edges: Iterable[str]) -> None:
+        """Keep a consumer for these too; those that are kept already stay."""
+        fresh = [edge for edge in edges if edge not in self.edges]
+        self.edges += fresh
+        if fresh:
+            self._connected.set()
 
     def on_bus(self, state: LinkState) -> None:
         """The connection came or went."""
@@ -30,6 +39,8 @@ class CommandLane:
         """
         while True:
             await self._connected.wait()
-            await ensure_streams(js)
-            await ensure_command_consumers(js, self.edges)
-            self._connected.clear()
+            await ensure_streams(js, self._replicas)
+            made = list(self.edges)
+            await ensure_command_consumers(js, made)
+            if made == self.edges:
+                self._connected.clear()

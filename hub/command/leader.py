@@ -24,7 +24,7 @@ from hub.ledger import book
 from protocols.clock import Clock
 from protocols.errors import BusError, ContractError
 from protocols.subjects import event
-from runtime.bus_seat import Seat, SeatRecord
+from runtime.bus_seat import Bucket, Seat, SeatRecord
 from runtime.process import is_gone, own_name
 from runtime.supervise import guarded_decode
 
@@ -72,11 +72,15 @@ def decode_leader_news(data: bytes) -> LeaderNews:
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """Where the hubs of a site meet: the bus elects, the business database counts the terms."""
+    """Where the hubs of a site meet: the bus elects, the business database counts the terms.
+
+    `replicas` servers of the bus keep the record, where it is made.
+    """
 
     site: str
     bus: Client
     sessions: book.Sessions
+    replicas: int = 1
 
 
 class Leader:
@@ -98,7 +102,7 @@ class Leader:
             lease_s: How long a silent leader stays undisputed. [s]
         """
         self._site, self._bus, self._sessions = company.site, company.bus, company.sessions
-        self._seat = Seat(company.bus, company.site, lease_s / 5)
+        self._seat = Seat(company.bus, company.site, lease_s / 5, Bucket(replicas=company.replicas))
         self._clock = clock
         self._fence = fence
         self._lease_s = lease_s

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from sqlalchemy import select
-
-from hub.auth.tables import UserRow
+from hub.auth.roles import roles_at
 from hub.command.issuer import CommandIssuer
 from hub.command.people import People
 from hub.command.policy import Known
@@ -37,6 +35,11 @@ class OrderService:
         self._epoch = 0
         self._looked_s = float("-inf")
         self._nudged = False
+
+    def take(self, writables: Writables) -> None:
+        """Judge by other limits from now on; what is held beyond them is given back."""
+        self._writables = writables
+        self._people.take_limits(writables)
 
     def nudge(self) -> None:
         """There is a new order."""
@@ -86,9 +89,8 @@ class OrderService:
 
     async def _roles(self, rows: Sequence[OrderRow]) -> dict[str, str]:
         names = {row.actor for row in rows} | {row.confirm for row in rows if row.confirm}
-        wanted = select(UserRow.name, UserRow.role).where(UserRow.name.in_(names))
         async with self._sessions() as session:
-            return {row.name: row.role for row in await session.execute(wanted)}
+            return await roles_at(session, self._site, names)
 
     async def _write_down(self) -> bool:
         changes = list(self._people.changes)

@@ -12,11 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from hub.auth.roles import COMMAND
 from hub.command.desk import ECHO_MAX_S, Desk
-from hub.command.errands import MOST_SENDS
-from hub.command.policy import MAY_COMMAND, Known, edges_of, refusal
-from hub.command.wishes import is_passing
-from hub.command.work import Work, end_s, errand_of, wish_of
+from hub.command.policy import Known, beyond, edges_of, refusal
+from hub.command.work import UNHEARD_S, Work, end_s, errand_of, may_be_asked_anew, wish_of
 from hub.ledger.moves import ISSUED, NO_ANSWER, OVER, REFUSED, VERIFIED, of_one_copy
 from hub.ledger.orders import ENDED, Change, Order
 from hub.ledger.orders import REFUSED as ORDER_REFUSED
@@ -26,13 +25,10 @@ from protocols.command import ACTS, CommandKind, Level, decode_command
 from protocols.receipt import TERMINAL, Mismatch, Receipt, Released, Verified, kind_of
 from protocols.refusal import Refusal
 
-_UNHEARD_S: Final = 5.0
-"""So long an order waits for the edge to be heard before it is refused. [s]"""
 _MISSING_S: Final = 3.0
 """A lease that no heartbeat lists for so long is gone, whatever ended it. [s]"""
 _STALE_S: Final = 30.0
 """What was asked longer ago and never went out is not carried out any more. [s]"""
-_ANEW_S: Final = 0.5
 _UNDOES: Final[Mapping[CommandKind, CommandKind]] = {
     CommandKind.RESUME: CommandKind.STOP,
     CommandKind.LIFT: CommandKind.LOCK_OUT,
@@ -58,6 +54,14 @@ class People:
     def open(self) -> set[str]:
         """Ids of the orders it works on."""
         return set(self._open)
+
+    def take_limits(self, writables: Writables) -> None:
+        """Go by other limits: what they do not allow any more ends, and is given back."""
+        self._writables = writables
+        for work in list(self._open.values()):
+            code = None if work.order.kind in ACTS else beyond(work.order, writables)
+            if code is not None:
+                self._end(work, code)
 
     def forget(self) -> None:
         """Begin anew, with a new term; the database knows all of it."""
@@ -103,7 +107,7 @@ class People:
         if work.holds and desk.carrier(order_id) not in {None, receipt.id}:
             return  # of a command that a newer one of the same order has taken the place of
         work.begun = work.heard = True
-        if _may_be_asked_anew(work, receipt, now_s):
+        if may_be_asked_anew(work, receipt, now_s):
             return
         if work.holds:
             self._holding_answered(work, command_hex, receipt)
@@ -115,7 +119,7 @@ class People:
     def dismiss(self, roles: Mapping[str, str]) -> None:
         """End what people hold who may no longer command; what they have taken away stays taken away."""
         for work in list(self._open.values()):
-            if work.holds and roles.get(work.order.actor) not in MAY_COMMAND:
+            if work.holds and roles.get(work.order.actor) not in COMMAND:
                 self._end(work, Refusal.PERSON.value)
 
     def look(self, now_ns: int, now_s: float) -> None:
@@ -240,7 +244,7 @@ class People:
     def _see_whether_sent(self, work: Work, now_s: float) -> None:
         """One whose edge is not heard is refused before long; if a copy went out, it may have been taken."""
         work.begun = any(self._desks[edge].sent(work.order.id) for edge in work.waiting)
-        if work.begun or now_s - work.since_s <= _UNHEARD_S:
+        if work.begun or now_s - work.since_s <= UNHEARD_S:
             return
         if work.heard:
             self._end(work, NO_ANSWER)
@@ -285,15 +289,3 @@ class People:
 def _is_stale(work: Work, now_ns: int) -> bool:
     """Whether nobody expects any more that it is carried out; what only takes away stays due."""
     return now_ns - work.asked_ns > _STALE_S * 1e9 and not work.lasting
-
-
-def _may_be_asked_anew(work: Work, receipt: Receipt, now_s: float) -> bool:
-    """Whether a refusal says nothing of the order; it is then sent anew a little later, as a new command."""
-    often = work.tries >= MOST_SENDS
-    if not is_passing(receipt) or work.order.kind is CommandKind.OPERATE or (often and not work.lasting):
-        return False
-    work.tries += 1
-    work.begun, work.since_s, work.again_s = False, now_s, now_s + (_UNHEARD_S if often else _ANEW_S)
-    if work.order.kind is not CommandKind.SET:
-        work.again.add(receipt.edge)
-    return True

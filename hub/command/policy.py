@@ -11,13 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from hub.auth.roles import COMMAND
 from hub.ledger.orders import Order
 from hub.registry.writable import Writable, Writables, scopes_of
 from protocols.command import ACTS, CommandKind
 from protocols.refusal import Refusal
 
-MAY_COMMAND: Final = frozenset({"admin", "operator"})
-"""Roles that may ask for set-points and acts."""
 MOST_S: Final = 8 * 3600.0
 """Longest override. [s]"""
 LASTING: Final = frozenset({CommandKind.STOP, CommandKind.LOCK_OUT, CommandKind.OPT_OUT})
@@ -62,9 +61,21 @@ def refusal(order: Order, asked_ns: int, known: Known) -> str | None:
     return None
 
 
+def beyond(order: Order, writables: Writables) -> str | None:
+    """Why an order on a point that was taken may not go on under other limits; None: it may."""
+    one = writables.get(order.target)
+    if one is None or "operator" not in one.limits.levels:
+        return Refusal.NOT_ALLOWED.value
+    if order.kind not in HOLDING or order.value is None:
+        return None
+    if order.unit != one.limits.unit:
+        return Refusal.UNIT.value
+    return None if one.limits.low <= order.value <= one.limits.high else Refusal.LIMITS.value
+
+
 def _by_somebody(order: Order, _asked_ns: int, known: Known) -> bool:
     names = [order.actor, *([order.confirm] if order.confirm else [])]
-    return all(known.roles.get(name) in MAY_COMMAND for name in names)
+    return all(known.roles.get(name) in COMMAND for name in names)
 
 
 def _says_why(order: Order, _asked_ns: int, _known: Known) -> bool:

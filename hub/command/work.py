@@ -6,12 +6,17 @@ import math
 from dataclasses import dataclass, field
 from typing import Final
 
+from hub.command.errands import MOST_SENDS
 from hub.command.policy import HOLDING, LASTING
-from hub.command.wishes import Errand, Wish
+from hub.command.wishes import Errand, Wish, is_passing
 from hub.ledger.orders import Order
 from hub.registry.writable import Writable
 from protocols.command import CommandKind, Level
+from protocols.receipt import Receipt
 
+UNHEARD_S: Final = 5.0
+"""So long an order waits for the edge to be heard before it is refused. [s]"""
+_ANEW_S: Final = 0.5
 _LEASE_S: Final = 10.0
 """What a selection keeps for its lease after the operate, until the first renewal. [s]"""
 _NO_WORDS: Final = {
@@ -124,3 +129,15 @@ def _lease_s(order: Order, one: Writable | None, now_ns: int) -> float | None:
     if order.kind is CommandKind.SELECT and one is not None:
         return min(one.limits.max_lease_s, one.duty.select_s + _LEASE_S)
     return None
+
+
+def may_be_asked_anew(work: Work, receipt: Receipt, now_s: float) -> bool:
+    """Whether a refusal says nothing of the order; it is then sent anew a little later, as a new command."""
+    often = work.tries >= MOST_SENDS
+    if not is_passing(receipt) or work.order.kind is CommandKind.OPERATE or (often and not work.lasting):
+        return False
+    work.tries += 1
+    work.begun, work.since_s, work.again_s = False, now_s, now_s + (UNHEARD_S if often else _ANEW_S)
+    if work.order.kind is not CommandKind.SET:
+        work.again.add(receipt.edge)
+    return True

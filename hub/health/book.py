@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from hub.health.meter import Family, joined
 from hub.health.report import EVERY_S, Report, decode_report
+from hub.health.sealing import behind, damaged
 from protocols.clock import Clock
 from runtime.supervise import guarded_decode
 
@@ -16,7 +17,7 @@ SILENT_S: Final = 4 * EVERY_S
 FORGOTTEN_S: Final = 600.0
 """A process that is away for this long is no longer told of, once another one has its role. [s]"""
 
-EXPECTED: Final = ("ingest", "dispatch")
+EXPECTED: Final = ("ingest", "dispatch", "alarms")
 _START_S: Final = 45.0
 _DISK_FULL: Final = 0.05
 
@@ -58,7 +59,7 @@ class RoleBook:
             if now_s - heard.at_s <= SILENT_S:
                 report = heard.report
                 found += [Ill(name, f"{report.instance}: {why}") for name, why in report.failures.items()]
-                found += _disk(report)
+                found += [*_disk(report), *_sealing(report)]
         return found
 
     def families(self) -> list[Family]:
@@ -69,6 +70,18 @@ class RoleBook:
             for (role, instance), heard in sorted(self._heard.items())
             if now_s - heard.at_s <= SILENT_S
         )
+
+    def figure(self, name: str) -> list[tuple[Report, float]]:
+        """The newest report of each process that is heard and has a figure of this name, with it."""
+        now_s = self._clock.mono_s()
+        return [
+            (heard.report, value)
+            for heard in self._heard.values()
+            if now_s - heard.at_s <= SILENT_S
+            for family in heard.report.families
+            if family.name == name
+            for value in list(family.rows.values())[:1]
+        ]
 
     def _away(self, role: str, now_s: float) -> bool:
         newest_s = max((one.at_s for (name, _), one in self._heard.items() if name == role), default=None)
@@ -82,6 +95,11 @@ class RoleBook:
 
     def _forget(self, now_s: float) -> None:
         self._heard = {key: one for key, one in self._heard.items() if now_s - one.at_s < FORGOTTEN_S}
+
+
+def _sealing(report: Report) -> list[Ill]:
+    told = {"store:sealing": behind(report.families), "store:damaged": damaged(report.families)}
+    return [Ill(code, f"{report.instance}: {words}") for code, words in told.items() if words is not None]
 
 
 def _disk(report: Report) -> list[Ill]:

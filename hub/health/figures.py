@@ -36,6 +36,10 @@ class Edges(Protocol):
         """Rows the hub has not covered; None when it was never heard."""
         ...
 
+    def hold_s(self, edge: str) -> float | None:
+        """How long it has room for its samples without the hub; None: not known. [s]."""
+        ...
+
     def clock_ahead_s(self, edge: str) -> float | None:
         """How far its wall clock is ahead. [s]."""
         ...
@@ -45,10 +49,17 @@ def put_edges(meter: Meter, edges: Iterable[str], known: Edges) -> None:
     """Whether edges are heard, what they still hold back, how their clocks go."""
     for edge in edges:
         meter.put("edge_up", "1 while an edge is heard.", float(known.edge_link(edge) == "up"), edge=edge)
-        pending, ahead_s = known.pending(edge), known.clock_ahead_s(edge)
+        pending, ahead_s, hold_s = known.pending(edge), known.clock_ahead_s(edge), known.hold_s(edge)
         if pending is not None:
             meter.put(
                 "edge_backlog_rows", "Rows of an edge that are not in the store yet.", pending, edge=edge
+            )
+        if hold_s is not None:
+            meter.put(
+                "edge_hold_seconds",
+                "How long an edge has room for its samples without the hub.",
+                hold_s,
+                edge=edge,
             )
         if ahead_s is not None:
             meter.put(

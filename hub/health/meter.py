@@ -85,6 +85,11 @@ class Meter:
         for suffix, more in (("_sum", seconds), ("_count", 1.0)):
             rows[suffix, labels_of(labels)] = rows.get((suffix, labels_of(labels)), 0.0) + more
 
+    def forget(self, *names: str) -> None:
+        """Tell no more of these."""
+        for name in names:
+            self._families.pop(name, None)
+
     @contextmanager
     def timing(self, name: str, text: str, **labels: str) -> Iterator[None]:
         """Note how long the block took, also when it fails."""

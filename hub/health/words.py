@@ -92,9 +92,26 @@ ILLNESSES: Final[dict[str, Illness]] = {
         "在读取之前,写入结果不显示为已核实;各点本身以边缘端写入为准。",
     ),
     "configuration": _of(
-        "A newer configuration is accepted than the hub goes by.", "已接受更新的配置,但中心尚未采用。",
-        "Restart the hub when it suits; until then it goes on by the one before.",
-        "请择机重启中心;在此之前按上一版本继续运行。",
+        "A newer configuration is accepted than this part of the hub goes by.",
+        "已采纳更新的配置,但中心的这一部分尚未采用。",
+        "It goes on by the one before. The page Configuration says why; accept one it can use, or go back.",
+        "该部分按上一版本继续运行。原因见“配置”页;请采纳可用的版本或回退。",
+    ),
+    "alarms": _of(
+        "Alarms are not watched.", "报警无人监视。",
+        "Nobody is told of anything until it works again; what happened meanwhile is found then. Control "
+        "goes on. Watch the plant on the page Overview.",
+        "在恢复之前不会有任何报警通知;其间发生的情况恢复后会补查。控制照常。请在“总览”页观察现场。",
+    ),
+    "alarms:watch": _of(
+        "Alarms are not watched.", "报警无人监视。",
+        "As long as this fails nobody is told of anything; the log of `alarms` says why. Control goes on.",
+        "故障期间不会有任何报警通知,原因见 `alarms` 的日志。控制照常。",
+    ),
+    "alarms:notices": _of(
+        "Messages about alarms do not go out.", "报警消息未能发出。",
+        "The page shows all alarms; mail and robots are silent. Look at senders.yaml and the database.",
+        "页面显示所有报警;邮件和机器人无消息。请检查 senders.yaml 文件或数据库。",
     ),
     "disk": _of(
         "The disk of the hub is nearly full.", "中心的磁盘即将写满。",
@@ -105,6 +122,25 @@ ILLNESSES: Final[dict[str, Illness]] = {
         "Old samples are not sealed and rolled up.", "旧样本未能归档和汇总。",
         "Nothing is lost; the store grows and long charts get slower until it works again.",
         "数据不会丢失;在恢复之前,存储会变大,长时段图表会变慢。",
+    ),
+    "store:sealing": _of(
+        "Old samples have waited for hours to be sealed and rolled up.", "旧样本已等待数小时仍未归档和汇总。",
+        "Nothing is lost; the store grows and long charts get slower. Look at the disk and at the log of "
+        "`ingest`; a restart of that role does no harm.",
+        "数据不会丢失;存储会变大,长时段图表会变慢。请检查磁盘和 `ingest` 的日志;重启该角色无害。",
+    ),
+    "store:damaged": _of(
+        "A sealed file of samples is damaged.", "有归档样本文件已损坏。",
+        "Its time is missing from charts and reports; everything else is answered. Bring the file back from "
+        "a backup: the log of `ingest` names it. The plant is not affected.",
+        "图表和报表缺少该时段,其余照常。请从备份中恢复该文件,`ingest` 的日志中有其名称。现场不受影响。",
+    ),
+    "edge:hold": _of(
+        "An edge will soon have no room for its samples.", "有边缘端即将没有空间保存样本。",
+        "It keeps what the hub has not taken. When its room is used up it gives up the oldest samples and "
+        "counts them; control is not affected. Bring bus and hub back, or give the box room, before that.",
+        "边缘端保留着中心尚未接收的样本。空间用尽后将放弃最旧的样本并计数;控制不受影响。"
+        "请在此之前恢复总线和中心,或为其增加空间。",
     ),
     "backup:telling": _of(
         "The edges are not told of backups.", "未能将备份情况告知边缘端。",
@@ -119,5 +155,9 @@ ILLNESSES: Final[dict[str, Illness]] = {
 
 
 def illness(code: str) -> Illness:
-    """The words for a code, a number at its end left out; those of `other` for one that has none."""
-    return ILLNESSES.get(code.rstrip("0123456789"), ILLNESSES["other"])
+    """The words for a code, a number at its end left out; those of `other` for one that has none.
+
+    What takes configurations is ill alike in every role.
+    """
+    name = "configuration" if code.endswith(":configuration") else code.rstrip("0123456789")
+    return ILLNESSES.get(name, ILLNESSES["other"])

@@ -107,10 +107,13 @@ async def find(sessions: Sessions, site: str, ident: str) -> OrderRow | None:
         return (await session.execute(wanted)).scalar_one_or_none()
 
 
-async def newest(session: AsyncSession, site: str, limit: int) -> list[OrderRow]:
-    """Newest orders first."""
-    wanted = select(OrderRow).where(OrderRow.site == site).order_by(OrderRow.number.desc()).limit(limit)
-    return list((await session.execute(wanted)).scalars())
+async def newest(session: AsyncSession, site: str, limit: int, before: str | None = None) -> list[OrderRow]:
+    """Newest orders first, those older than the order `before` where one is named."""
+    wanted = select(OrderRow).where(OrderRow.site == site)
+    if before is not None:
+        last = select(OrderRow.number).where(OrderRow.site == site, OrderRow.id == before)
+        wanted = wanted.where(OrderRow.number < last.scalar_subquery())
+    return list((await session.execute(wanted.order_by(OrderRow.number.desc()).limit(limit))).scalars())
 
 
 @dataclass(frozen=True, slots=True)

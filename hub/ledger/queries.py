@@ -14,7 +14,7 @@ from protocols.config import Text
 from protocols.refusal import REFUSAL_TEXTS
 from runtime.clock import iso_utc
 
-_CODE_TEXTS: Final[dict[str, Text]] = {
+CODE_TEXTS: Final[dict[str, Text]] = {
     **{code.value: text for code, text in REFUSAL_TEXTS.items()},
     NO_ANSWER: Text(en="Nobody answered in time.", zh="未在规定时间内得到答复。"),
     "mismatch": Text(en="The device shows another value than was written.", zh="设备读回的值与写入值不同。"),
@@ -40,7 +40,7 @@ _STATE_TEXTS: Final[dict[str, Text]] = {
 
 def code_text(code: str) -> Text | None:
     """What a code of a command says in words; None for one nobody knows."""
-    return _CODE_TEXTS.get(code)
+    return CODE_TEXTS.get(code)
 
 
 async def latest_plan(session: AsyncSession, site: str) -> dict[str, Any] | None:
@@ -63,13 +63,27 @@ async def latest_plan(session: AsyncSession, site: str) -> dict[str, Any] | None
         "steps": row.steps,
         "binary_steps": row.binary_steps,
     }
-    return head | row.body
+    return head | {name: value for name, value in row.body.items() if name != "made"}
 
 
-async def recent_commands(session: AsyncSession, site: str, limit: int = 50) -> list[dict[str, Any]]:
-    """The newest commands, newest first."""
-    wanted = select(CommandRow).where(CommandRow.site == site).order_by(CommandRow.number.desc()).limit(limit)
-    return [_command(row) for row in (await session.execute(wanted)).scalars()]
+async def plan_body(session: AsyncSession, site: str, ident: str) -> dict[str, Any] | None:
+    """All that is kept of one plan, what it was made from included; None where there is no such plan."""
+    wanted = select(PlanRow).where(PlanRow.site == site, PlanRow.id == ident)
+    row = (await session.execute(wanted)).scalar_one_or_none()
+    return None if row is None else dict(row.body)
+
+
+async def recent_commands(
+    session: AsyncSession, site: str, limit: int = 50, before: str | None = None
+) -> list[dict[str, Any]]:
+    """The newest set-points, newest first; those older than the command `before` where its id is named."""
+    wanted = select(CommandRow).where(CommandRow.site == site, CommandRow.kind == CommandKind.SET.value)
+    if before is not None:
+        mine = (CommandRow.site == site, CommandRow.id == bytes.fromhex(before))
+        last = select(CommandRow.number).where(*mine)
+        wanted = wanted.where(CommandRow.number < last.scalar_subquery())
+    rows = await session.execute(wanted.order_by(CommandRow.number.desc()).limit(limit))
+    return [_command(row) for row in rows.scalars()]
 
 
 async def counts(session: AsyncSession, site: str, since_ns: int = 0) -> dict[str, int]:
@@ -94,7 +108,7 @@ async def counts(session: AsyncSession, site: str, since_ns: int = 0) -> dict[st
 def _command(row: CommandRow) -> dict[str, Any]:
     shown = _SHOWN.get(row.state, row.state)
     code = row.code or (row.state if shown != row.state else None)
-    text = _CODE_TEXTS.get(code or "") or _STATE_TEXTS.get(row.state) or _CODE_TEXTS.get(row.state)
+    text = CODE_TEXTS.get(code or "") or _STATE_TEXTS.get(row.state) or CODE_TEXTS.get(row.state)
     return {
         "id": row.id.hex(),
         "time": iso_utc(row.issued_ns),

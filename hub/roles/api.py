@@ -16,17 +16,17 @@ from hub.api.deps import ApiDeps
 from hub.api.edges import EdgeWatch
 from hub.api.feed import Feed
 from hub.api.live import LiveHub
+from hub.api.renewal import follow
+from hub.auth.provider import open_provider
 from hub.auth.sessions import Auth
 from hub.auth.tokens import open_tokens
 from hub.database import create_engine, sessions_of
 from hub.health.report import open_token
-from hub.registry.accepted import version_of_folder
-from hub.registry.site import load_registry
-from hub.registry.writable import load_writables
+from hub.registry.documents import version_of_folder
+from hub.registry.view import load_view
 from hub.roles.options import RoleOptions
 from hub.store.engine import open_reader
 from hub.values.cleaning import RuleMarker
-from hub.values.load import known_points, load_values
 from runtime.clock import SystemClock
 from runtime.supervise import Backoff, supervise
 
@@ -40,21 +40,24 @@ async def run(options: RoleOptions) -> None:
         KeyFileError: The token key cannot be used.
     """
     clock = SystemClock()
-    registry = load_registry(options.config, options.site)
-    writables = load_writables(options.config, registry)
-    values = load_values(options.config, options.site, known_points(registry))
-    reader = open_reader(options.store_place, RuleMarker(values.cleaning))
+    view = load_view(options.config, options.site)
+    marker = RuleMarker(view.values.cleaning)
+    reader = open_reader(options.store_place, marker)
     engine = create_engine(options.business_url)
     sessions = sessions_of(engine)
-    edges = EdgeWatch(registry.site.edges, clock)
+    edges = EdgeWatch(view.registry.site.edges, clock)
     edges.seed(await asyncio.to_thread(reader.heartbeats))
-    auth = Auth(sessions, open_tokens(options.state, clock), clock)
-    control = control_of(options.site, writables, edges, clock)
-    deps = ApiDeps(registry, reader, sessions, auth, edges, clock, control, values=values)
-    deps.metrics_token = open_token(options.state)
-    deps.config_version = version_of_folder(options.config)
+    auth = Auth(sessions, open_tokens(options.state, clock), clock, options.site)
+    control = control_of(options.site, view.writables, edges, clock)
+    deps = ApiDeps(
+        view.registry, reader, sessions, auth, edges, clock, control, values=view.values, places=view.places,
+        alarms=view.alarms, curves=view.curves, metrics_token=open_token(options.state),
+        config_version=version_of_folder(options.config),
+        provider=open_provider(options.state, auth.tokens.derived("provider"), clock),
+    )  # fmt: skip
     live = LiveHub(deps)
     feed = Feed(deps, live)
+    follower = follow(deps, feed, marker)
     server = _Server(
         uvicorn.Config(
             create_app(deps, live), host=options.host, port=options.port, log_config=None, access_log=False,
@@ -69,6 +72,7 @@ async def run(options: RoleOptions) -> None:
             group.create_task(supervise("api:ledger", feed.follow_ledger, backoff), name="ledger")
             follow_bus = partial(feed.follow_bus, options.login)
             group.create_task(supervise("api:bus", follow_bus, backoff), name="bus")
+            group.create_task(supervise("api:configuration", follower.run, backoff), name="configuration")
     finally:
         await engine.dispose()
         reader.close()

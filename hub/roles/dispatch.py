@@ -10,14 +10,16 @@ from hub.command.lane import CommandLane
 from hub.command.leader import Company, Leader
 from hub.command.order_service import OrderService
 from hub.command.receipts import ReceiptIntake
+from hub.curves.service import CurveLearner
 from hub.database import Sessions, create_engine, sessions_of
 from hub.dispatch.pilot import Pilot
 from hub.dispatch.site import load_site
 from hub.dispatch.view import PlantView
+from hub.forecast.issue import Newest
+from hub.forecast.service import Forecaster, load_forecast_site
 from hub.ledger import book
-from hub.registry.site import load_registry
-from hub.registry.writable import load_writables
 from hub.roles.dispatch_loops import DispatchLoops, Planner
+from hub.roles.dispatch_renewal import DispatchRenewal, PilotRenewal, load_limits
 from hub.roles.options import RoleOptions
 from hub.store.engine import open_reader
 from hub.values.cleaning import RuleMarker
@@ -42,16 +44,26 @@ async def run(options: RoleOptions) -> None:
     """
     marker = RuleMarker(cleaning_rules(options.config, options.site))
     site, history = load_site(options.config, options.site), open_reader(options.store_place, marker)
+    learnt = load_forecast_site(options.config, options.site), open_reader(options.store_place, marker)
+    newest = Newest()
+    renewal = PilotRenewal(history, marker, newest)
+
+    def pilot_of(hands: tuple[Sessions, Clock]) -> Pilot:
+        forecaster = Forecaster(learnt[0], newest, learnt[1], (hands[0], options.state), hands[1])
+        return renewal.steer(Pilot(site, PlantView(site, history, newest), *hands), forecaster)
+
     try:
-        await carry_out(options, lambda hands: Pilot(site, PlantView(site, history), *hands))
+        await carry_out(options, pilot_of, renewal=renewal)
     finally:
         history.close()
+        learnt[1].close()
 
 
 async def carry_out(
     options: RoleOptions,
     planner_of: Callable[[tuple[Sessions, Clock]], Planner],
     lease_s: float = LEASE_S,
+    renewal: PilotRenewal | None = None,
 ) -> None:
     """Command what people and a planner want until cancelled; then release what the planner holds.
 
@@ -59,28 +71,32 @@ async def carry_out(
         options: Where.
         planner_of: Makes the planner, from business database and clock.
         lease_s: Length of each lease. [s]
+        renewal: How the planner takes a newer configuration; None: it has none.
 
     Raises:
         ConfigError: The site cannot be read.
         KeyFileError: The signing key cannot be used.
         StoreError: A database cannot be opened.
     """
-    clock, registry = SystemClock(), load_registry(options.config, options.site)
-    writables = load_writables(options.config, registry)
+    clock, limits = SystemClock(), load_limits(options.config, options.site)
     key = load_or_create_signing_key(options.keys / SIGNING_KEY)
     engine = create_engine(options.business_url)
     receipts = create_engine(options.business_url, durable=False)  # a power cut: they are read once more
     sessions, reader = sessions_of(engine), open_reader(options.store_place)
     try:
-        lane = CommandLane(sorted({known.edge for known in registry.devices.values()}))
+        lane = CommandLane(limits.edges, options.bus_replicas)
         bus = await connect(options.login, lane.on_bus)
         issuer = CommandIssuer(options.site, lane.edges, sessions, clock, lease_s)
-        leader = Leader(Company(options.site, bus, sessions), clock, issuer.fence, options.leader_lease_s)
+        company = Company(options.site, bus, sessions, options.bus_replicas or 1)
+        leader = Leader(company, clock, issuer.fence, options.leader_lease_s)
         issuer.arm(key, bus, leader)
-        people = OrderService(options.site, sessions, issuer, writables, clock)
+        people = OrderService(options.site, sessions, issuer, limits.writables, clock)
         intake = ReceiptIntake(options.site, sessions_of(receipts), reader, clock)
         planner = planner_of((sessions, clock))
         role = DispatchLoops(options.site, bus, lane, leader, issuer, people, intake, planner, clock)
+        fresh = DispatchRenewal(options, people, issuer, lane).follower
+        role.follow = fresh(renewal, sessions, clock, role.meter).run
+        _learn_beside(role, renewal, CurveLearner((options.state, options.site), sessions, clock))
         try:
             await role.work()
         finally:
@@ -89,6 +105,11 @@ async def carry_out(
         await engine.dispose()
         await receipts.dispose()
         reader.close()
+
+
+def _learn_beside(role: DispatchLoops, renewal: PilotRenewal | None, curves: CurveLearner) -> None:
+    if renewal is not None:  # else there is no planner that needs either
+        role.foresee, role.learn = renewal.foresee, curves.run
 
 
 async def _end(role: DispatchLoops, sessions: Sessions) -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+import logging
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Protocol
 
 from nats.aio.client import Client
@@ -22,20 +24,23 @@ from hub.command.receipts import ReceiptIntake
 from hub.command.wishes import Wish
 from hub.health.meter import Meter
 from hub.health.report import Reporter
+from protocols.errors import StoreError
 from protocols.heartbeat import Heartbeat
 from protocols.subjects import event, heartbeat, holders
 from runtime.clock import SystemClock
 from runtime.supervise import Backoff, supervise
 
+_log = logging.getLogger(__name__)
 _ACT_S: Final = 0.25
 _DECIDE_S: Final = 1.0
+_FORECAST_AGAIN: Final = Backoff(first_s=60.0, most_s=900.0)
 
 
 class Planner(Protocol):
     """Whoever says what shall be held."""
 
     async def decide(self, beats: Mapping[str, tuple[Heartbeat, float]]) -> dict[str, list[Wish]]:
-        """What shall be held now, by edge; raises StoreError."""
+        """What shall be held now, by edge; raises StoreError, and what is held stays held."""
         ...
 
     async def plan_when_asked(self) -> None:
@@ -62,6 +67,15 @@ class DispatchLoops:
     meter: Meter = field(default_factory=Meter)
     """What the steps took, and whether this hub commands."""
 
+    follow: Callable[[], Awaitable[None]] | None = None
+    """Takes newer configurations, until cancelled; None: nothing is followed."""
+
+    foresee: Callable[[Callable[[], bool]], Awaitable[None]] | None = None
+    """Makes forecasts while this hub may speak, until cancelled; None: nothing is foreseen."""
+
+    learn: Callable[[Callable[[], bool]], Awaitable[None]] | None = None
+    """Has curves of machines learnt while this hub may speak, until cancelled; None: nothing is learnt."""
+
     async def work(self) -> None:
         """Run all loops until cancelled."""
         backoff = Backoff(first_s=0.5, most_s=5.0)
@@ -81,6 +95,15 @@ class DispatchLoops:
             ):
                 name = f"dispatch:{loop.__name__.strip('_')}"
                 group.create_task(supervise(name, loop, backoff), name=name)
+            if self.follow is not None:
+                name = "dispatch:configuration"
+                group.create_task(supervise(name, self.follow, backoff), name=name)
+            if self.foresee is not None:
+                name, work = "dispatch:forecast", partial(self.foresee, self.issuer.may_speak)
+                group.create_task(supervise(name, work, _FORECAST_AGAIN), name=name)
+            if self.learn is not None:
+                name, work = "dispatch:curves", partial(self.learn, self.issuer.may_speak)
+                group.create_task(supervise(name, work, _FORECAST_AGAIN), name=name)
 
     async def _report(self) -> None:
         reporter = Reporter("dispatch", (self.bus, self.site), self.clock, self.meter, self._collect)
@@ -141,13 +164,21 @@ class DispatchLoops:
             await self.bus.publish(event(self.site, "plan"), b"")
 
     async def _decide(self) -> None:
+        away = False
         async for _ in self.clock.ticks(_DECIDE_S):
-            if self.issuer.epoch:
+            if not self.issuer.epoch:
+                continue
+            try:
                 with self.meter.timing(
                     "dispatch_step_seconds", "Time of a step of the dispatch.", step="decide"
                 ):
-                    wanted = await self.planner.decide(self.issuer.heard_beats)
-                self.issuer.want(wanted)
+                    self.issuer.want(await self.planner.decide(self.issuer.heard_beats))
+                away = False
+            except StoreError as error:  # H2: without the store what is held stays held
+                if not away:
+                    _log.warning("nothing new is decided, what is held stays held: %s", error)
+                away = True
+                self.issuer.want_still()
 
     async def _act(self) -> None:
         while True:

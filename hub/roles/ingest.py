@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
-
-from nats.aio.client import Client
 
 from hub.backup.telling import Telling
 from hub.database import create_engine, sessions_of
 from hub.health.figures import put_intake
 from hub.health.report import Reporter
+from hub.health.sealing import SealWatch
 from hub.ingest.beats import Beats
 from hub.ingest.clocks import Clocks
 from hub.ingest.intake import Intake
 from hub.ingest.news import News
 from hub.ingest.sharing import DUTIES
-from hub.ingest.shift import Shift
+from hub.ingest.shift import Place, Shift
 from hub.registry.delivery import Delivery
+from hub.roles.intake_renewal import IntakeRenewal
 from hub.roles.options import RoleOptions
 from hub.store.engine import open_store
 from hub.store.port import SeriesStore
@@ -47,15 +48,18 @@ async def run(options: RoleOptions) -> None:
     """
     rules = cleaning_rules(options.config, options.site)
     keep = load_retention(options.config, options.site)
-    store = open_store(options.store_place, SystemClock(), RuleMarker(rules), keep)
+    marker = RuleMarker(rules)
+    store = open_store(options.store_place, SystemClock(), marker, keep)
     engine = create_engine(options.business_url)
     try:
         bring_up(store, rules, options.state)
         bus = await connect(options.login)
+        news = News(bus, store, options.site)
+        fresh = IntakeRenewal(options, store, marker, news).follower(sessions_of(engine), SystemClock())
         delivery = Delivery(bus, sessions_of(engine), store, options.site, SystemClock())
         telling = Telling(bus, sessions_of(engine), store, options.site, SystemClock())
         try:
-            await _work(bus, store, (delivery, telling), options)
+            await _work(news, store, (delivery, telling), options, fresh.run)
         finally:
             await bus.close()
     finally:
@@ -64,15 +68,20 @@ async def run(options: RoleOptions) -> None:
 
 
 async def _work(
-    bus: Client, store: SeriesStore, singles: tuple[Delivery, Telling], options: RoleOptions
+    news: News,
+    store: SeriesStore,
+    singles: tuple[Delivery, Telling],
+    options: RoleOptions,
+    follow: Callable[[], Awaitable[None]],
 ) -> None:
-    clock = SystemClock()
-    news = News(bus, store, options.site)
+    clock, bus = SystemClock(), news.bus
     clocks = Clocks(clock, store.clock_notes())
-    intake = Intake(bus, store, options.site, news, clocks)
+    place = Place(bus, options.site, options.bus_replicas)
+    intake = Intake(place, store, news, clocks)
     beats = Beats(bus, store, news, clocks, options.site)
-    parts = _Parts(intake, beats, *singles, store, clock)
-    shift = Shift(bus, options.site, clock, parts.work, alone=options.store_place.influx is None)
+    watch = SealWatch(partial(news.with_store, store.keeping), news.meter, clock)
+    parts = _Parts(intake, beats, *singles, store, watch, clock)
+    shift = Shift(place, clock, parts.work, alone=options.store_place.influx is None)
     await shift.join()
     collect = partial(put_intake, bus=bus, state=options.state)
     reporter = Reporter("ingest", (bus, options.site), clock, news.meter, collect)
@@ -81,13 +90,14 @@ async def _work(
         group.create_task(supervise("ingest:beats", parts.beats.run, _BACKOFF), name="beats")
         group.create_task(supervise("ingest:shift", shift.run, _BACKOFF), name="shift")
         group.create_task(supervise("ingest:report", reporter.run, _BACKOFF), name="report")
+        group.create_task(supervise("ingest:configuration", follow, _BACKOFF), name="configuration")
 
 
 async def _keep_up(store: SeriesStore, clock: Clock) -> None:
     """Seal, roll up and merge in a thread of its own, so that no commit waits; runs until cancelled."""
     thread = OneThread("upkeep")
     while True:
-        more = await thread.call(store.upkeep)
+        more = await thread.call(store.upkeep, store.halt_upkeep)
         await clock.sleep(_BETWEEN_S if more else _IDLE_S)
 
 
@@ -100,6 +110,7 @@ class _Parts:
     delivery: Delivery
     telling: Telling
     store: SeriesStore
+    watch: SealWatch
     clock: Clock
 
     async def work(self, part: int) -> None:
@@ -113,5 +124,6 @@ class _Parts:
                     ("registry:delivery", self.delivery.run),
                     ("backup:telling", self.telling.run),
                     ("store:upkeep", partial(_keep_up, self.store, self.clock)),
+                    ("store:watch", self.watch.run),
                 ):
                     group.create_task(supervise(name, duty, _BACKOFF), name=name)

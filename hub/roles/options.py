@@ -1,4 +1,7 @@
-"""What every role of the hub is told at its start."""
+"""What every role of the hub is told at its start.
+
+It loads no database: the parent has it long before it needs one, and begins the role that takes in meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from hub import database
 from hub.command.election import LEASE_S
-from hub.store import schema
 from hub.store.engine import StoreChoice, StorePlace, place_of
 from runtime.bus import BusLogin, ca_file
 from runtime.bus_layout import HUB
 from runtime.nats_server import seed_file
 
-ROLES: Final = ("ingest", "api", "dispatch")
+ROLES: Final = ("ingest", "api", "dispatch", "alarms")
 """In order of start; `hub.roles.<name>` has `async def run(options: RoleOptions) -> None`."""
 
 
@@ -27,7 +28,7 @@ class RoleOptions:
         config: Folder with sites/, devices/, tariffs/, emissions/.
         site: The site.
         state: The hub's own folder.
-        bus: `nats://host:port`.
+        bus: `nats://host:port`; of a cluster those of all servers, joined by commas.
         keys: Folder of keys and nkey seeds.
         port: Port of the page and the API.
         host: Address the API listens on.
@@ -37,6 +38,8 @@ class RoleOptions:
             where it was before. Roles find it in the state folder.
         store: Where the series stand as given at the start; None: where they stood before. Roles find it in
             the state folder, and the token by file or environment.
+        bus_replicas: Servers of a cluster that keep a copy of each stream; None: as many as do, one for a
+            new stream.
     """
 
     config: Path
@@ -50,6 +53,7 @@ class RoleOptions:
     leader_lease_s: float = LEASE_S
     db: str | None = None
     store: StoreChoice | None = None
+    bus_replicas: int | None = None
 
     @property
     def login(self) -> BusLogin:
@@ -60,6 +64,8 @@ class RoleOptions:
     @property
     def series_path(self) -> Path:
         """The series database."""
+        from hub.store import schema  # noqa: PLC0415  see above
+
         return self.state / schema.FILE
 
     @property
@@ -75,7 +81,9 @@ class RoleOptions:
     @property
     def business_url(self) -> str:
         """The business database."""
-        return database.url_of(self.state)
+        from hub.database import url_of  # noqa: PLC0415  see above
+
+        return url_of(self.state)
 
     def arguments(self) -> list[str]:
         """The same options as a command line."""
@@ -83,6 +91,7 @@ class RoleOptions:
             f"--config={self.config}", f"--site={self.site}", f"--state={self.state}", f"--bus={self.bus}",
             f"--keys={self.keys}", f"--port={self.port}", f"--host={self.host}",
             f"--leader-lease-s={self.leader_lease_s}",
+            *([] if self.bus_replicas is None else [f"--bus-replicas={self.bus_replicas}"]),
             *([] if self.tls is None else [f"--tls-cert={self.tls[0]}", f"--tls-key={self.tls[1]}"]),
         ]  # fmt: skip
 
