@@ -8,32 +8,27 @@ on/off are exact only in the binary steps; beyond them the balances, capacities 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
+from optimizer.check_network import check_network, given
+from optimizer.check_station import check_station, extra_air_m3_min
+from optimizer.check_supply import check_supply
+from optimizer.check_switching import check_ramp, check_switching
 from optimizer.plan import MachinePlan, Plan
-from optimizer.problem import Battery, Chiller, Chp, Commitment, Compressor, DispatchProblem, FloatArray
-
-_POWER_KW = 1e-2
-_FLOW = 1e-3
-_ENERGY_KWH = 1e-2
-_CURVE_FRAC = 0.005
-"""Power may lie off the curve by this share of the machine's full power."""
-_MONEY = 1e-2
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """One limit not kept."""
-
-    machine: str
-    """Machine, balance or limit."""
-    step: int
-    """-1 when it concerns the whole window."""
-    amount: float
-    limit: str
-    """What should hold, in plant words with the unit of `amount`."""
+from optimizer.problem import Battery, Chp, Commitment, DispatchProblem, FloatArray, Store
+from optimizer.violations import (
+    ENERGY_KWH,
+    FLOW,
+    MONEY,
+    POWER_KW,
+    Violation,
+    left_h,
+    on_rate,
+    phases,
+    slack,
+    where,
+)
 
 
 def check(problem: DispatchProblem, plan: Plan) -> list[Violation]:
@@ -43,18 +38,22 @@ def check(problem: DispatchProblem, plan: Plan) -> list[Violation]:
         return found
     found.extend(_balances(problem, plan))
     found.extend(_grid(problem, plan))
-    for compressor in problem.compressors:
-        found.extend(_compressor(problem, plan, compressor))
-    for chiller in problem.chillers:
-        found.extend(_chiller(problem, plan, chiller))
+    found.extend(check_station(problem, plan))
     for chp in problem.chps:
         found.extend(_chp(problem, plan, chp))
     for machine in problem.switched:
-        found.extend(_switching(problem, plan.machines[machine.name], machine.name, machine.commitment))
+        own = (problem, plan.machines[machine.name], machine.name, machine.commitment)
+        found.extend(check_switching(*own))
+        found.extend(check_ramp(*own))
     for battery in problem.batteries:
         found.extend(_battery(problem, plan, battery))
+    for store in problem.stores:
+        found.extend(_store(problem, plan, store))
+    found.extend(_ends(problem, plan))
     found.extend(_heaters(problem, plan))
-    found.extend(_one_trim(plan))
+    found.extend(check_network(problem, plan))
+    found.extend(check_supply(problem, plan))
+    found.extend(_fuel(problem, plan))
     found.extend(_cost(problem, plan))
     return found
 
@@ -69,14 +68,6 @@ def _shape(problem: DispatchProblem, plan: Plan) -> Iterator[Violation]:
             yield Violation(name, -1, float(values.size), "one finite value per step")
 
 
-def _slack(plan: Plan, steps: int, name: str) -> FloatArray:
-    amounts = np.zeros(steps)
-    for shortage in plan.shortages:
-        if shortage.name == name:
-            amounts[shortage.step] = shortage.amount
-    return amounts
-
-
 def _sum(plan: Plan, steps: int, *kinds: str) -> FloatArray:
     total = np.zeros(steps)
     for machine in plan.machines.values():
@@ -85,139 +76,127 @@ def _sum(plan: Plan, steps: int, *kinds: str) -> FloatArray:
     return total
 
 
-def _where(off: FloatArray, tolerance: float, machine: str, limit: str) -> Iterator[Violation]:
-    for step in np.flatnonzero(off > tolerance):
-        yield Violation(machine, int(step), float(off[step]), limit)
-
-
 def _balances(problem: DispatchProblem, plan: Plan) -> Iterator[Violation]:
     steps, need = problem.steps, problem.forecasts
     power = np.sum([machine.power_kw for machine in plan.machines.values()], axis=0)
     electric = plan.import_kw - plan.export_kw - need.electric_kw - power
-    yield from _where(np.abs(electric), _POWER_KW, "electric", "supply equals need [kW]")
+    yield from where(np.abs(electric), POWER_KW, "electric", "supply equals need [kW]")
     heat_of_chps = np.zeros(steps)
     for chp in problem.chps:
-        heat_of_chps += _along(plan, chp, (chp.heat_min_kw, chp.heat_max_kw))
-    for carrier, given, asked, tolerance in (
-        ("air", _sum(plan, steps, "compressor"), need.air_m3_min, _FLOW),
-        ("cooling", _sum(plan, steps, "chiller"), need.cooling_kw, _POWER_KW),
-        ("heat", _sum(plan, steps, "boiler") + heat_of_chps, need.heat_kw, _POWER_KW),
+        heat_of_chps += _along(problem, plan, chp, (chp.heat_min_kw, chp.heat_max_kw))
+    air = need.air_m3_min + extra_air_m3_min(problem, plan)
+    for carrier, made, asked, tolerance in (
+        ("air", _sum(plan, steps, "compressor"), air, FLOW),
+        ("cooling", _sum(plan, steps, "chiller"), need.cooling_kw, POWER_KW),
+        ("heat", _sum(plan, steps, "boiler") + heat_of_chps, need.heat_kw, POWER_KW),
     ):
-        slack = _slack(plan, steps, f"{carrier}_short") - _slack(plan, steps, f"{carrier}_surplus")
+        named = slack(plan, steps, f"{carrier}_short") - slack(plan, steps, f"{carrier}_surplus")
         relaxed = carrier == "heat" and bool(problem.chps)
         checked = min(steps, problem.binary_steps) if relaxed else steps
-        off = np.abs(given + slack - asked)[:checked]
-        yield from _where(off, tolerance, carrier, "supply and named shortage equal need")
+        off = np.abs(made + _around(problem, plan, carrier) + named - asked)[:checked]
+        yield from where(off, tolerance, carrier, "supply and named shortage equal need")
+    for own in problem.carriers:
+        named = slack(plan, steps, f"short.{own.name}") - slack(plan, steps, f"surplus.{own.name}")
+        off = np.abs(_around(problem, plan, own.name) + named - own.need)
+        yield from where(off, POWER_KW, own.name, "supply and named shortage equal need")
 
 
-def _along(plan: Plan, chp: Chp, ends: tuple[float, float]) -> FloatArray:
+def _around(problem: DispatchProblem, plan: Plan, carrier: str) -> FloatArray:
+    """What stores, converters and recovered heat give of a carrier, less what they take."""
+    total = given(plan, carrier)
+    for store in problem.stores:
+        if store.carrier == carrier:
+            total += _flow(plan, store, left_h(problem))
+    return total
+
+
+def _along(problem: DispatchProblem, plan: Plan, chp: Chp, ends: tuple[float, float]) -> FloatArray:
     machine = plan.machines[chp.name]
-    line = np.interp(machine.level, (chp.power_min_kw, chp.power_max_kw), ends)
-    return np.where(machine.on, line, 0.0)
+    giving = phases(chp.commitment, machine, problem.step_s).giving_frac
+    line: FloatArray = giving * np.interp(
+        on_rate(machine.level, giving), (chp.power_min_kw, chp.power_max_kw), ends
+    )
+    return line
 
 
 def _grid(problem: DispatchProblem, plan: Plan) -> Iterator[Violation]:
-    yield from _where(-plan.import_kw, _POWER_KW, "grid", "import is not negative [kW]")
-    yield from _where(-plan.export_kw, _POWER_KW, "grid", "export is not negative [kW]")
+    yield from where(-plan.import_kw, POWER_KW, "grid", "import is not negative [kW]")
+    yield from where(-plan.export_kw, POWER_KW, "grid", "export is not negative [kW]")
     both = np.minimum(plan.import_kw, plan.export_kw)
-    yield from _where(both, _POWER_KW, "grid", "import and export exclude each other [kW]")
-    over = plan.import_kw - problem.limits.import_kw - _slack(plan, problem.steps, "import_over")
-    yield from _where(over, _POWER_KW, "grid", "import within the contract [kW]")
-    over = plan.export_kw - problem.limits.export_kw - _slack(plan, problem.steps, "export_over")
-    yield from _where(over, _POWER_KW, "grid", "export within the permit [kW]")
-
-
-def _compressor(problem: DispatchProblem, plan: Plan, compressor: Compressor) -> Iterator[Violation]:
-    name, machine = compressor.name, plan.machines[compressor.name]
-    most = max(compressor.full_flow_m3_min, float(compressor.flow_m3_min[-1]))
-    yield from _where(machine.level - most, _FLOW, name, "flow within capacity [m³/min]")
-    yield from _where(-machine.level, _FLOW, name, "flow is not negative [m³/min]")
-    for step in range(min(problem.steps, problem.binary_steps)):
-        flow, power, role = machine.level[step], machine.power_kw[step], machine.role[step]
-        if role == "base":
-            wanted = (compressor.full_flow_m3_min, compressor.full_power_kw)
-        elif role == "trim":
-            wanted = (flow, float(np.interp(flow, compressor.flow_m3_min, compressor.power_kw)))
-            if flow < compressor.flow_m3_min[0] - _FLOW:
-                yield Violation(name, step, float(flow), "trim flow above its minimum [m³/min]")
-        else:
-            wanted = (0.0, 0.0)
-        if abs(flow - wanted[0]) > _FLOW:
-            yield Violation(name, step, float(flow - wanted[0]), f"flow of the role {role} [m³/min]")
-        if abs(power - wanted[1]) > _POWER_KW + _CURVE_FRAC * compressor.full_power_kw:
-            yield Violation(name, step, float(power - wanted[1]), f"power of the role {role} [kW]")
-
-
-def _chiller(problem: DispatchProblem, plan: Plan, chiller: Chiller) -> Iterator[Violation]:
-    name, machine = chiller.name, plan.machines[chiller.name]
-    yield from _where(machine.level - chiller.load_kw[:, -1], _POWER_KW, name, "load within capacity [kW]")
-    yield from _where(-machine.level, _POWER_KW, name, "load is not negative [kW]")
-    for step in range(min(problem.steps, problem.binary_steps)):
-        load, power = machine.level[step], machine.power_kw[step]
-        if not machine.on[step]:
-            if max(abs(load), abs(power)) > _POWER_KW:
-                yield Violation(name, step, float(load), "no load while off [kW]")
-            continue
-        if load < chiller.load_kw[step, 0] - _POWER_KW:
-            yield Violation(name, step, float(load), "load above its minimum [kW]")
-        off = power - np.interp(load, chiller.load_kw[step], chiller.power_kw[step])
-        if abs(off) > _POWER_KW + _CURVE_FRAC * chiller.power_kw[step, -1]:
-            yield Violation(name, step, float(off), "power on the curve [kW]")
+    yield from where(both, POWER_KW, "grid", "import and export exclude each other [kW]")
+    over = plan.import_kw - problem.limits.import_kw - slack(plan, problem.steps, "import_over")
+    yield from where(over, POWER_KW, "grid", "import within the contract [kW]")
+    over = plan.export_kw - problem.limits.export_kw - slack(plan, problem.steps, "export_over")
+    yield from where(over, POWER_KW, "grid", "export within the permit [kW]")
 
 
 def _chp(problem: DispatchProblem, plan: Plan, chp: Chp) -> Iterator[Violation]:
     machine, exact = plan.machines[chp.name], min(problem.steps, problem.binary_steps)
-    yield from _where(machine.level - chp.power_max_kw, _POWER_KW, chp.name, "power below full load [kW]")
-    low = np.where(machine.on, chp.power_min_kw - machine.level, machine.level)[:exact]
-    yield from _where(low, _POWER_KW, chp.name, "power above minimum load, none while off [kW]")
-
-
-def _switching(
-    problem: DispatchProblem, machine: MachinePlan, name: str, commitment: Commitment
-) -> Iterator[Violation]:
-    exact = min(problem.steps, problem.binary_steps)
-    on = [bool(value) for value in machine.on[:exact]]
-    given = [-1] * exact if commitment.lock is None else [int(value) for value in commitment.lock[:exact]]
-    for step, (runs, held) in enumerate(zip(on, given, strict=True)):
-        if held >= 0 and runs != bool(held):
-            yield Violation(name, step, float(runs), f"held {'on' if held else 'off'} from outside")
-    begin, state, before_s = 0, commitment.on, commitment.state_s
-    for step in range(exact):
-        if on[step] == state:
-            continue
-        lasted_s = before_s + (step - begin) * problem.step_s
-        least_s = commitment.min_up_s if state else commitment.min_down_s
-        touched = any(held >= 0 for held in given[begin : step + 1])
-        if lasted_s < least_s - 1.0 and not touched:
-            yield Violation(name, step, least_s - lasted_s, f"minimum {'run' if state else 'stop'} [s]")
-        begin, state, before_s = step, on[step], 0.0
+    yield from where(machine.level - chp.power_max_kw, POWER_KW, chp.name, "power below full load [kW]")
+    phase = phases(chp.commitment, machine, problem.step_s)
+    giving = phase.giving_frac
+    low = np.where(giving > 0, giving * chp.power_min_kw - machine.level, np.abs(machine.level))[:exact]
+    yield from where(low, POWER_KW, chp.name, "power above minimum load, none while off [kW]")
+    high = (machine.level - giving * chp.power_max_kw)[:exact]
+    yield from where(high, POWER_KW, chp.name, "power below full load of the time it gives [kW]")
+    off = np.abs(machine.power_kw + machine.level - phase.power_kw)[:exact]
+    yield from where(off, POWER_KW, chp.name, "power on the bus is what it gives, less its own [kW]")
 
 
 def _battery(problem: DispatchProblem, plan: Plan, battery: Battery) -> Iterator[Violation]:
-    name, machine, hours = battery.name, plan.machines[battery.name], problem.step_s / 3600.0
-    yield from _where(
-        machine.power_kw - battery.charge_max_kw, _POWER_KW, name, "charging within its limit [kW]"
+    name, machine, hours = battery.name, plan.machines[battery.name], left_h(problem)
+    yield from where(
+        machine.power_kw - battery.charge_max_kw, POWER_KW, name, "charging within its limit [kW]"
     )
-    yield from _where(-machine.power_kw - battery.discharge_max_kw, _POWER_KW, name, "discharging limit [kW]")
-    yield from _where(
-        machine.level - battery.soc_max_kwh, _ENERGY_KWH, name, "content below its maximum [kWh]"
-    )
-    yield from _where(
-        battery.soc_min_kwh - machine.level, _ENERGY_KWH, name, "content above its minimum [kWh]"
-    )
+    yield from where(-machine.power_kw - battery.discharge_max_kw, POWER_KW, name, "discharging limit [kW]")
+    yield from where(machine.level - battery.soc_max_kwh, ENERGY_KWH, name, "content below its maximum [kWh]")
+    yield from where(battery.soc_min_kwh - machine.level, ENERGY_KWH, name, "content above its minimum [kWh]")
     if battery.taper_from_kwh is not None and battery.fixed_kw is None:
         room = (battery.soc_max_kwh - machine.level) / (battery.soc_max_kwh - battery.taper_from_kwh)
         most = battery.charge_max_kw * np.minimum(0.1 + 0.9 * room, 1.0)
-        yield from _where(machine.power_kw - most, _POWER_KW, name, "charging within its taper [kW]")
+        yield from where(machine.power_kw - most, POWER_KW, name, "charging within its taper [kW]")
     content = min(max(battery.soc_kwh, battery.soc_min_kwh), battery.soc_max_kwh)
     for step in range(problem.steps):
         power = float(machine.power_kw[step])
         gain = power * battery.charge_eff_frac if power > 0 else power / battery.discharge_eff_frac
-        off = float(machine.level[step]) - content - gain * hours
+        off = float(machine.level[step]) - content - gain * hours[step]
         # beyond the binary steps losses may be overstated, content may never be
-        if off > _ENERGY_KWH or (step < problem.binary_steps and off < -_ENERGY_KWH):
+        if off > ENERGY_KWH or (step < problem.binary_steps and off < -ENERGY_KWH):
             yield Violation(name, step, off, "content follows from the power [kWh]")
         content = float(machine.level[step])
+
+
+def _flow(plan: Plan, store: Store, hours: list[float]) -> FloatArray:
+    """What a store gives, by its contents alone; negative while it charges. [m³/min or kW]."""
+    content = plan.machines[store.name].level
+    start = min(max(store.content, store.least), store.most)
+    before = np.concatenate([[start], content[:-1]])
+    lost = before * store.loss_per_h_frac * np.array(hours)
+    per_flow = np.array(hours) * (60.0 if store.carrier == "air" else 1.0)
+    flow: FloatArray = (before - lost - content) / per_flow
+    return flow
+
+
+def _store(problem: DispatchProblem, plan: Plan, store: Store) -> Iterator[Violation]:
+    content, flow = plan.machines[store.name].level, _flow(plan, store, left_h(problem))
+    yield from where(content - store.most, ENERGY_KWH, store.name, "content below its maximum")
+    yield from where(store.least - content, ENERGY_KWH, store.name, "content above its minimum")
+    yield from where(flow - store.discharge_max, POWER_KW, store.name, "discharging within its limit")
+    yield from where(-flow - store.charge_max, POWER_KW, store.name, "charging within its limit")
+
+
+def _ends(problem: DispatchProblem, plan: Plan) -> Iterator[Violation]:
+    wanted = [(b.name, b.end_least_kwh) for b in problem.batteries]
+    wanted += [(s.name, s.end_least) for s in problem.stores]
+    for name, least in wanted:
+        if least is None:
+            continue
+        named = slack(plan, problem.steps, f"end_short.{name}")[-1]
+        lacks = least - float(plan.machines[name].level[-1]) - float(named)
+        if lacks > ENERGY_KWH:
+            yield Violation(
+                name, problem.steps - 1, lacks, "content wanted at the end, or its named shortage"
+            )
 
 
 def _heaters(problem: DispatchProblem, plan: Plan) -> Iterator[Violation]:
@@ -226,40 +205,59 @@ def _heaters(problem: DispatchProblem, plan: Plan) -> Iterator[Violation]:
         if boiler.lock is not None:
             most[boiler.lock == 0] = 0.0
         over = plan.machines[boiler.name].level - most
-        yield from _where(over, _POWER_KW, boiler.name, "heat within capacity [kW]")
+        yield from where(over, POWER_KW, boiler.name, "heat within capacity [kW]")
     if problem.pv is not None:
-        given, available = plan.machines[problem.pv.name].level, problem.forecasts.pv_kw
-        off = given - available if problem.pv.can_curtail else np.abs(given - available)
-        yield from _where(off, _POWER_KW, problem.pv.name, "power within what the sky gives [kW]")
+        power, available = plan.machines[problem.pv.name].level, problem.forecasts.pv_kw
+        off = power - available if problem.pv.can_curtail else np.abs(power - available)
+        yield from where(off, POWER_KW, problem.pv.name, "power within what the sky gives [kW]")
 
 
-def _one_trim(plan: Plan) -> Iterator[Violation]:
-    compressors = [machine for machine in plan.machines.values() if machine.kind == "compressor"]
-    for step in range(plan.steps):
-        trims = sum(machine.role[step] == "trim" for machine in compressors)
-        if trims > 1:
-            yield Violation("air", step, float(trims), "at most one compressor trims")
+def _fuel(problem: DispatchProblem, plan: Plan) -> Iterator[Violation]:
+    """Fuel as outputs, polygons and levels say, in the exact steps."""
+    fuel = np.zeros(problem.steps)
+    for boiler in problem.boilers:
+        fuel += plan.machines[boiler.name].level / boiler.efficiency_frac
+    for chp in problem.chps:
+        machine = plan.machines[chp.name]
+        fuel += _along(problem, plan, chp, (chp.gas_min_kw, chp.gas_max_kw))
+        fuel += phases(chp.commitment, machine, problem.step_s).fuel_kw
+    fuel -= given(plan, "gas")
+    off = np.abs(fuel - plan.fuel_kw)[: min(problem.steps, problem.binary_steps)]
+    yield from where(
+        off, POWER_KW + 1e-4 * float(fuel.max(initial=0.0)), "fuel", "fuel as the outputs say [kW]"
+    )
 
 
 def _cost(problem: DispatchProblem, plan: Plan) -> Iterator[Violation]:
-    prices, hours = problem.prices, problem.step_s / 3600.0
-    energy = co2_kg = 0.0
+    prices, left = problem.prices, left_h(problem)
+    energy = co2_kg = fuel_kwh = 0.0
     for step in range(problem.steps):
         bought, sold, fuel = plan.import_kw[step], plan.export_kw[step], plan.fuel_kw[step]
+        hours = left[step]
+        fuel_kwh += hours * float(fuel)
         energy += hours * float(bought * prices.import_eur_kwh[step] - sold * prices.export_eur_kwh[step])
         co2_kg += hours * float(bought * prices.grid_kg_kwh[step] + fuel * prices.gas_kg_kwh)
-    fuel_eur = float(plan.fuel_kw.sum()) * hours * prices.gas_eur_kwh
+    fuel_eur = fuel_kwh * prices.gas_eur_kwh
     starts = 0.0
     for machine in problem.switched:
-        before = machine.commitment.on
-        for now in plan.machines[machine.name].on:
-            starts += machine.commitment.start_eur if now and not before else 0.0
-            before = bool(now)
+        starts += _paid_for_starts(machine.commitment, plan.machines[machine.name], problem.step_s)
     for name, stated, worked_out in (
         ("energy", plan.cost.energy, energy),
         ("fuel", plan.cost.fuel, fuel_eur),
         ("starts", plan.cost.starts, starts),
         ("co2", plan.cost.co2, co2_kg * prices.co2_eur_t / 1000.0),
     ):
-        if abs(stated - worked_out) > _MONEY:
+        if abs(stated - worked_out) > MONEY:
             yield Violation("cost", -1, stated - worked_out, f"{name} as recomputed from the tariff [money]")
+
+
+def _paid_for_starts(commitment: Commitment, machine: MachinePlan, step_s: float) -> float:
+    paid, runs, stood_s = 0.0, commitment.on, commitment.state_s
+    for now in machine.on:
+        if now and not runs:
+            cold = commitment.cold_start_eur is not None and stood_s > commitment.cold_after_s + 1e-6
+            paid += commitment.dearest_start_eur if cold else commitment.start_eur
+        paid += commitment.starting.stop_eur * (runs and not now)
+        stood_s = step_s if runs and not now else stood_s + step_s
+        runs = bool(now)
+    return paid

@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 import numpy as np
 
+from optimizer.begun import begun_since
 from optimizer.outlook import Outlook, PlantNow
 from optimizer.problem import (
     OFF,
@@ -25,7 +26,7 @@ from optimizer.problem import (
     Limits,
     Pv,
 )
-from optimizer.tariff import Emissions, Tariff, prices
+from optimizer.tariff import Emissions, Tariff, metered, prices
 from plant.control.cascade import band_of
 from plant.flowsheet import Flowsheet
 from plant.state import Plant
@@ -65,14 +66,16 @@ def compile_problem(
     steps, rate = outlook.steps, tariff.cny_rate
     window = (outlook.start_ns, steps, outlook.step_s)
     forecasts = _forecasts(plant, outlook)
+    bought, contracts = metered(tariff, prices(tariff, emissions, window, now.month_peak_kw), outlook.step_s)
     boiler_share = float(forecasts.heat_kw.mean()) / plant.boiler.heat_max_kw if plant.boiler else 0.0
-    return DispatchProblem(
+    whole = DispatchProblem(
         start_ns=outlook.start_ns,
         step_s=outlook.step_s,
         steps=steps,
         binary_steps=binary_steps,
         forecasts=forecasts,
-        prices=prices(tariff, emissions, window, now.month_peak_kw),
+        prices=bought,
+        supply=contracts,
         limits=_limits(plant.flowsheet),
         compressors=_compressors(plant, outlook, now, rate),
         chillers=_chillers(plant, outlook, now, rate),
@@ -89,6 +92,7 @@ def compile_problem(
         ),
         pv=next((Pv(name=name) for name, _ in _named(plant, plant.pv)), None),
     )
+    return begun_since(whole, outlook.gone_s, now.begun_kw) if outlook.gone_s > 0 else whole
 
 
 def planned_header_bar_g(plant: Plant) -> float:
@@ -278,11 +282,13 @@ def _chps(plant: Plant, now: PlantNow, steps: int, rate: float) -> tuple[Chp, ..
 def _commitment(now: PlantNow, name: str, steps: int, own: tuple[float, float, float]) -> Commitment:
     """State of a machine with its own minimum run [s], minimum stop [s] and cost of a start."""
     seen = now.of(name)
+    owed = seen.state_s < (own[0] if seen.on else own[1])
     return Commitment(
         on=seen.on,
-        state_s=seen.state_s,
+        state_s=seen.state_s - (now.late_s if owed else 0.0),
         min_up_s=own[0],
         min_down_s=own[1],
         start_eur=own[2],
         lock=now.lock_of(name, steps),
+        run_h=seen.run_h,
     )

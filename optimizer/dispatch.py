@@ -3,26 +3,48 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
-from optimizer.build import build, hint_from
+import numpy as np
+
+from optimizer.build import build, hint_from, whole_of
+from optimizer.coarse import Grid, coarsened, merged
+from optimizer.conflict import conflict_of
+from optimizer.ease import ease
 from optimizer.inputs import notes, refuse
+from optimizer.matrix import Matrix
 from optimizer.plan import Plan
 from optimizer.problem import DispatchProblem
 from optimizer.read import read_plan
+from optimizer.rolling import solve_rolling
+from optimizer.rotation import rotated
 from optimizer.solve import (
     Feasible,
     Infeasible,
     Optimal,
     Outcome,
+    Solved,
     SolveOptions,
     Stopped,
     Unsolved,
     solve,
 )
 
+_ROLLED_FROM: Final = 32
+"""Longer windows of whole switches are rolled: at once they take minutes and end with a worse plan."""
+_ROLLED_ABOVE: Final = 400
+"""Unless they have no more whole columns than a shorter window that is solved at once."""
+
+_CONFLICT_S: Final = 8.0
+"""Longest search for the limits that contradict each other. [s]"""
+
 
 def plan_day(
-    problem: DispatchProblem, hint: Plan | None = None, limit_s: float = 20.0, gap_frac: float = 0.001
+    problem: DispatchProblem,
+    hint: Plan | None = None,
+    limit_s: float = 20.0,
+    gap_frac: float = 0.001,
+    grid: Grid | None = None,
 ) -> Outcome:
     """Plan the window.
 
@@ -31,27 +53,57 @@ def plan_day(
         hint: The plan in force; shifted to this window it is offered to the solver as a start.
         limit_s: Safety net; the solve normally ends on its gap long before. [s]
         gap_frac: Gap at which the solve ends. [-]
+        grid: Where the steps coarsen; the plan is then one of `coarse.coarsened(problem, grid)`.
 
     Raises:
         SolveError: The input cannot be planned; the message says why in plant words.
     """
     refuse(problem)
+    problem = problem if grid is None else coarsened(problem, grid)
     matrix, columns = build(problem)
     start = hint_from(problem, columns, hint) if hint is not None else None
     if start is not None:
         # a machine that tripped is fixed now; HiGHS ends with an error on a start outside the bounds
         start = {at: x for at, x in start.items() if matrix.lower[at] <= x <= matrix.upper[at]}
-    result = solve(matrix, SolveOptions(gap_frac=gap_frac, limit_s=limit_s), start)
+    options = SolveOptions(gap_frac=gap_frac, limit_s=limit_s)
+    long = min(problem.binary_steps, problem.steps) > _ROLLED_FROM
+    # a level is no switch: what a relaxed window says of it cannot be rounded up
+    rolled = long and int(matrix.integer.sum()) > _ROLLED_ABOVE and columns.cooling_levels is None
+    if rolled:
+        result, _ = solve_rolling(matrix, whole_of(problem, matrix, columns), options)
+    else:
+        result = _solved(matrix, options, start, (grid, problem.steps))
+    if isinstance(result, Solved):
+        result = ease(matrix, columns, result, options, few_starts=not rolled)
     if isinstance(result, Unsolved):
         if result.infeasible:
+            conflict = conflict_of(problem, (), None, budget_s=_CONFLICT_S)
+            between = "; ".join(one.en for one in conflict.limits) or result.detail
             return Infeasible(
-                reason=f"the limits of the machines contradict each other ({result.detail})",
+                reason=f"the limits of the machines contradict each other: {between}",
                 stats=result.stats,
+                limits=conflict.limits,
             )
         return Stopped(
             reason=f"no plan within {limit_s:.0f} s ({result.detail}); the last plan stays in force",
             stats=result.stats,
         )
-    plan = replace(read_plan(problem, matrix, columns, result.x), notes=notes(problem))
+    plan = replace(rotated(problem, read_plan(problem, matrix, columns, result.x)), notes=notes(problem))
     kind = Optimal if result.proven else Feasible
     return kind(plan=plan, objective=result.objective, bound=result.bound, gap=result.gap, stats=result.stats)
+
+
+def _solved(
+    matrix: Matrix, options: SolveOptions, start: dict[int, float] | None, on: tuple[Grid | None, int]
+) -> Solved | Unsolved:
+    """At once; on a grid that coarsens with one column for the flows of several steps."""
+    grid, steps = on
+    if grid is None:
+        return solve(matrix, options, start)
+    smaller, place = merged(matrix, steps, grid)
+    found = solve(smaller, options, start)
+    if isinstance(found, Unsolved):
+        return found
+    asked = np.isfinite(smaller.row_lower) | np.isfinite(smaller.row_upper)
+    told = replace(found.stats, columns=len(np.unique(place)), rows=int(asked.sum()))
+    return replace(found, x=found.x[place], stats=told)

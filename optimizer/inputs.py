@@ -7,8 +7,13 @@ from dataclasses import fields
 
 import numpy as np
 
+from optimizer.begun import refuse_begun
 from optimizer.components.battery import clipped_soc_kwh
-from optimizer.problem import Battery, Boiler, Chiller, Chp, Compressor, DispatchProblem, FloatArray
+from optimizer.components.store import clipped_content
+from optimizer.inputs_levels import refuse_levels
+from optimizer.inputs_network import capacity_of, refuse_loads, refuse_network
+from optimizer.inputs_supply import refuse_supply, refuse_switching
+from optimizer.problem import Battery, Boiler, Chiller, Chp, Compressor, DispatchProblem, FloatArray, Store
 from protocols.errors import SolveError
 
 _MOST_EFFICIENT = 1.1
@@ -33,12 +38,18 @@ def refuse(problem: DispatchProblem) -> None:
             )
     _refuse_scalars(problem)
     _refuse_twins(problem)
+    refuse_network(problem)
     _refuse_machines(problem)
+    refuse_supply(problem)
+    refuse_switching(problem)
+    refuse_loads(problem)
+    refuse_levels(problem)
+    refuse_begun(problem)
 
 
 def notes(problem: DispatchProblem) -> tuple[str, ...]:
     """What the planner had to correct or foresees, one sentence each."""
-    found: list[str] = []
+    found: list[str] = list(problem.remarks)
     for battery in problem.batteries:
         clipped = battery.soc_kwh - clipped_soc_kwh(battery)
         if abs(clipped) > 0:
@@ -46,14 +57,26 @@ def notes(problem: DispatchProblem) -> tuple[str, ...]:
                 f"{battery.name} holds {battery.soc_kwh:.1f} kWh, {abs(clipped):.1f} kWh outside its range; "
                 "planned from the nearest limit"
             )
+    for store in problem.stores:
+        clipped = store.content - clipped_content(store)
+        if abs(clipped) > 0:
+            found.append(
+                f"{store.name} holds {store.content:.1f}, {abs(clipped):.1f} outside its range; "
+                "planned from the nearest limit"
+            )
     air = sum(max(c.full_flow_m3_min, float(c.flow_m3_min[-1])) for c in problem.compressors)
-    found.extend(_over("compressed air", "m³/min", problem.forecasts.air_m3_min, np.full(problem.steps, air)))
-    cooling = np.zeros(problem.steps)
+    capacity = np.full(problem.steps, air) + capacity_of(problem, "air")
+    found.extend(_over("compressed air", "m³/min", problem.forecasts.air_m3_min, capacity))
+    cooling = capacity_of(problem, "cooling")
     for chiller in problem.chillers:
         cooling = cooling + chiller.load_kw[:, -1]
     found.extend(_over("cooling", "kW", problem.forecasts.cooling_kw, cooling))
     heat = sum(b.capacity_kw for b in problem.boilers) + sum(c.heat_max_kw for c in problem.chps)
-    found.extend(_over("heat", "kW", problem.forecasts.heat_kw, np.full(problem.steps, float(heat))))
+    heat += sum(
+        c.heat_recovery_frac * c.full_power_kw for c in problem.compressors if c.heat_carrier == "heat"
+    )
+    capacity = np.full(problem.steps, float(heat)) + capacity_of(problem, "heat")
+    found.extend(_over("heat", "kW", problem.forecasts.heat_kw, capacity))
     return tuple(found)
 
 
@@ -106,8 +129,10 @@ def _refuse_scalars(problem: DispatchProblem) -> None:
 
 
 def _refuse_twins(problem: DispatchProblem) -> None:
-    names = [machine.name for machine in problem.switched]
+    steady = [one.name for one in problem.converters if not one.switches]
+    names = [machine.name for machine in problem.switched] + steady
     names += [battery.name for battery in problem.batteries] + [boiler.name for boiler in problem.boilers]
+    names += [store.name for store in problem.stores] + [load.name for load in problem.flexible.all]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise SolveError(f"two machines are called {twice[0]}; give each its own name", machine=twice[0])
@@ -120,6 +145,8 @@ def _refuse_machines(problem: DispatchProblem) -> None:
         _refuse_chiller(problem, chiller)
     for battery in problem.batteries:
         _refuse_battery(problem, battery)
+    for store in problem.stores:
+        _refuse_store(store)
     for chp in problem.chps:
         _refuse_chp(chp)
     for boiler in problem.boilers:
@@ -175,6 +202,19 @@ def _refuse_battery(problem: DispatchProblem, battery: Battery) -> None:
     free = np.isnan(battery.fixed_kw)
     if battery.fixed_kw.shape != (problem.steps,) or np.any(free[:-1] & ~free[1:]):
         raise SolveError(f"the power held by {battery.name} must begin with the window", machine=battery.name)
+
+
+def _refuse_store(store: Store) -> None:
+    ranged = 0 <= store.least <= store.most < np.inf and np.isfinite(store.content)
+    if not (ranged and store.charge_max >= 0 and store.discharge_max >= 0):
+        raise SolveError(
+            f"{store.name} needs a content, a range and limits of numbers not below zero", machine=store.name
+        )
+    if not 0 <= store.loss_per_h_frac <= 1:
+        raise SolveError(
+            f"{store.name} loses {store.loss_per_h_frac} of its content per hour; give 0 to 1",
+            machine=store.name,
+        )
 
 
 def _refuse_chp(chp: Chp) -> None:

@@ -6,7 +6,7 @@ indices; `add` broadcasts, so one call adds the coefficients of all steps.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,40 @@ class Matrix:
     value: FloatArray
     columns: dict[str, IntArray]
     rows: dict[str, IntArray]
+
+    def extended(
+        self,
+        upper: FloatArray,
+        rows: tuple[FloatArray, FloatArray],
+        entries: tuple[IntArray, IntArray, FloatArray],
+    ) -> Matrix:
+        """The same with more columns, zero to `upper` and without a price, and more rows (lower, upper).
+
+        The entries are coordinates of the new rows, whose numbers go on where those here end.
+        """
+        row, column, value = (
+            np.concatenate(two) for two in zip((self.row, self.column, self.value), entries, strict=True)
+        )
+        order = np.lexsort((column, row))
+        more = len(upper)
+        return replace(
+            self,
+            lower=np.concatenate([self.lower, np.zeros(more)]),
+            upper=np.concatenate([self.upper, upper]),
+            integer=np.concatenate([self.integer, np.zeros(more, dtype=np.bool_)]),
+            cost=np.concatenate([self.cost, np.zeros(more)]),
+            row_lower=np.concatenate([self.row_lower, rows[0]]),
+            row_upper=np.concatenate([self.row_upper, rows[1]]),
+            row=row[order],
+            column=column[order],
+            value=value[order],
+        )
+
+    def held(self, columns: IntArray, at: FloatArray) -> Matrix:
+        """The same with some columns held at a value each."""
+        lower, upper = self.lower.copy(), self.upper.copy()
+        lower[columns] = upper[columns] = at
+        return replace(self, lower=lower, upper=upper)
 
     def to_proto(self, name: str) -> model_pb2.ModelProto:
         """The same problem as a MathOpt model, handed over array by array."""

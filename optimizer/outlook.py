@@ -41,11 +41,20 @@ class Outlook:
     wet_bulb_c: FloatArray
     irradiance_w_m2: FloatArray
     """In the plane of the PV field. [W/m²]"""
+    gone_s: float = 0.0
+    """How much of the first step is over. [s]"""
 
     @property
     def steps(self) -> int:
         """Number of steps."""
         return len(self.process_kw)
+
+    @property
+    def hours(self) -> FloatArray:
+        """What is left of each step, shape (steps,). [h]."""
+        left = np.full(self.steps, self.step_s)
+        left[0] -= self.gone_s
+        return left / 3600.0
 
     def refuse_gaps(self) -> None:
         """Refuse series with gaps before any curve sees them.
@@ -92,6 +101,10 @@ class MachineNow:
     """Time in that state. [s]"""
     lock: int = FREE
     """OFF when tripped or in local mode and standing, ON in local mode and running, else FREE."""
+    run_h: float = 0.0
+    """Hours run in its life; of machines that are alike the one with fewest runs longest. [h]"""
+    course: tuple[int, ...] = ()
+    """The same per step for the first steps, where something else decides them; from then on `lock` holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +119,10 @@ class PlantNow:
     """Chilled-water supply; None takes the chillers' own set-point. [°C]"""
     month_peak_kw: float = 0.0
     """Highest import of the billing month so far. [kW]"""
+    begun_kw: float = 0.0
+    """Mean import of the part of the first step that is over. [kW]"""
+    late_s: float = 0.0
+    """How much of the first step is over where it is planned as a whole: what is owed ends later. [s]"""
 
     def of(self, machine: str) -> MachineNow:
         """One machine."""
@@ -113,5 +130,9 @@ class PlantNow:
 
     def lock_of(self, machine: str, steps: int) -> np.ndarray[tuple[int], np.dtype[np.int64]] | None:
         """Lock over the whole window, None when free."""
-        lock = self.of(machine).lock
-        return None if lock == FREE else np.full(steps, lock, dtype=np.int64)
+        lock, course = self.of(machine).lock, self.of(machine).course[:steps]
+        if lock == FREE and not course:
+            return None
+        locks = np.full(steps, lock, dtype=np.int64)
+        locks[: len(course)] = course
+        return locks

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ from optimizer.problem import BoolArray, FloatArray
 
 Role = Literal["base", "trim", "standby", "on", "off"]
 """Compressors are base, trim or standby (not permitted to start); everything else is on or off."""
-Kind = Literal["compressor", "chiller", "battery", "chp", "boiler", "pv"]
+Kind = Literal["compressor", "chiller", "battery", "store", "chp", "boiler", "pv", "converter", "load"]
 
 SHORTAGE_TOLERANCE = 1e-4
 """Slacks below this are rounding left-overs of the solver."""
@@ -29,9 +29,11 @@ class MachinePlan:
     """Electric power taken from the bus; negative for CHP, PV and a discharging battery. [kW]"""
     level: FloatArray
     """Compressor: flow [m³/min]; chiller and boiler: output [kW]; CHP and PV: power given [kW];
-    battery: stored energy at the end of the step [kWh]."""
+    battery: stored energy at the end of the step [kWh]; store: content at the end of the step [m³, kWh]."""
     supply_c: float | None = None
     """Chiller: set-point of the leaving water the plan is made for. [°C]"""
+    flows: dict[str, FloatArray] = field(default_factory=dict)
+    """Other carriers by name, taken positive, given negative, each (steps,); power of the parts of a load."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,10 @@ class Plan:
     cost: Cost
     co2_kg: float
     shortages: tuple[Shortage, ...] = ()
+    charges: dict[str, float] = field(default_factory=dict)
+    """Money of the contracts beyond the price per kWh, by name; in the objective, not in `cost`."""
+    setpoints: dict[str, FloatArray] = field(default_factory=dict)
+    """Set-points that were chosen, such as chilled_water_c and air_bar_g, each (steps,)."""
     notes: tuple[str, ...] = ()
     """What was corrected or found in the input, in plant words."""
 
@@ -131,6 +137,8 @@ class Plan:
             cost=Cost(**cost),
             co2_kg=float(plain["co2_kg"]),
             shortages=tuple(Shortage(**shortage) for shortage in plain["shortages"]),
+            charges={name: float(money) for name, money in plain.get("charges", {}).items()},
+            setpoints=_arrays(plain.get("setpoints", {})),
             notes=tuple(plain["notes"]),
             **arrays,
         )
@@ -148,7 +156,12 @@ def _machine(plain: dict[str, Any]) -> MachinePlan:
         power_kw=np.asarray(plain["power_kw"], dtype=np.float64),
         level=np.asarray(plain["level"], dtype=np.float64),
         supply_c=plain.get("supply_c"),
+        flows=_arrays(plain.get("flows", {})),
     )
+
+
+def _arrays(plain: dict[str, Any]) -> dict[str, FloatArray]:
+    return {name: np.asarray(values, dtype=np.float64) for name, values in plain.items()}
 
 
 def _listed(value: Any) -> Any:  # noqa: ANN401  walks any JSON value

@@ -6,21 +6,24 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
+from optimizer import arrays, switching
+from optimizer.flexible import Flexible
+from optimizer.levels import AirLevels, CoolingLevels
+from optimizer.network import Carrier, Cogen, Converter
+from optimizer.supply import Supply
 
-FREE: Final = -1
-"""Lock value: the plan decides."""
-OFF: Final = 0
-"""Lock value: held off (tripped, in maintenance, local mode observed off)."""
-ON: Final = 1
-"""Lock value: held on (local mode observed running)."""
+FloatArray = arrays.FloatArray
+IntArray = arrays.IntArray
+BoolArray = arrays.BoolArray
 
-LONG_S: Final = 1e9
-"""Time in a state that is longer than any minimum. [s]"""
+FREE: Final = switching.FREE
+OFF: Final = switching.OFF
+ON: Final = switching.ON
+LONG_S: Final = switching.LONG_S
+Commitment = switching.Commitment
+steps_of = switching.steps_of
+effective_lock = switching.effective_lock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,24 +71,6 @@ class Prices:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Commitment:
-    """State and switching limits of a machine that is either on or off."""
-
-    on: bool = False
-    """Whether it runs when the window begins."""
-    state_s: float = LONG_S
-    """Time in that state. [s]"""
-    min_up_s: float = 0.0
-    """Shortest run. [s]"""
-    min_down_s: float = 0.0
-    """Shortest stop. [s]"""
-    start_eur: float = 0.0
-    """Wear and energy of one start. [money]"""
-    lock: IntArray | None = None
-    """FREE, OFF or ON per step, shape (steps,); None is free throughout. A lock outranks minimum times."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Compressor:
     """An air compressor: fully loaded (base), following the need along its curve (trim), or not permitted."""
 
@@ -99,6 +84,12 @@ class Compressor:
     """Corners of the trim curve, rising, shape (K,). [m³/min]"""
     power_kw: FloatArray
     """Power at these corners, blow-down and unloaded running included, shape (K,). [kW]"""
+    floats: bool = False
+    """Follows its curve beside others that do; a station in which one floats has no trim machine."""
+    heat_recovery_frac: float = 0.0
+    """Share of its power that can be had as heat, as far as it is wanted. [-]"""
+    heat_carrier: str = "heat"
+    """Carrier of that heat."""
     commitment: Commitment = field(default_factory=Commitment)
 
 
@@ -133,10 +124,42 @@ class Battery:
     discharge_eff_frac: float = 0.95
     wear_eur_kwh: float = 0.0
     """Ageing per discharged energy; in the objective, not in the plan's cost. [money/kWh]"""
+    charge_wear_eur_kwh: float = 0.0
+    """Ageing per charged energy, likewise. [money/kWh]"""
+    end_least_kwh: float | None = None
+    """Content wanted at the end; what is missing is a named, priced shortage. [kWh]"""
     end_value_eur_kwh: float | None = None
     """Worth of energy left at the end; None takes the mean marginal price. [money/kWh]"""
     fixed_kw: FloatArray | None = None
     """Power held from outside, NaN where free, shape (steps,). [kW]"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """A store of compressed air, chilled or hot water: what goes in comes out, less a standing loss."""
+
+    name: str
+    carrier: str
+    """air, cooling, heat or a carrier of the plant's own; in its unit, times minutes for air, else hours."""
+    content: float
+    """When the window begins; clipped into its range, the clipped amount is reported. [m³ or kWh]"""
+    most: float
+    """Usable content. [m³ or kWh]"""
+    least: float = 0.0
+    charge_max: float = np.inf
+    """Fastest charging. [m³/min or kW]"""
+    discharge_max: float = np.inf
+    """Fastest discharging. [m³/min or kW]"""
+    loss_per_h_frac: float = 0.0
+    """Share of the content lost in an hour. [1/h]"""
+    end_least: float | None = None
+    """Content wanted at the end; what is missing is a named, priced shortage. [m³ or kWh]"""
+    end_value: float = 0.0
+    """Worth of what is left at the end. [money/m³ or money/kWh]"""
+
+    def held_per_step(self, step_s: float) -> float:
+        """Content that one unit of flow makes in a step: minutes for air, hours else."""
+        return step_s / (60.0 if self.carrier == "air" else 3600.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,13 +210,33 @@ class Limits:
     """Capacity of permitted compressors above the forecast need, a fraction of the need of the step."""
     cooling_reserve_frac: float = 0.0
     """Capacity of running chillers above the forecast need, a fraction of the need of the step."""
+    may_blow_off: bool = False
+    """Whether surplus air costs nothing beyond its making; otherwise it is priced as a fault."""
+    may_waste_cooling: bool = False
+    """Whether surplus cooling costs nothing beyond its making; otherwise it is priced as a fault."""
+    may_waste_heat: bool = True
+    """Whether surplus heat costs nothing beyond its making; with a dump cooler it does not."""
+    without_largest: tuple[Literal["air", "cooling"], ...] = ()
+    """Carriers whose need is covered by the running machines even without the largest of them (N-1)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """A first step that has begun already: the plan is for what is left of it."""
+
+    gone_frac: float
+    """Share of the step that is over. [-]"""
+    import_kw: float = 0.0
+    """Mean import of that share. [kW]"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DispatchProblem:
     """One window of planning; `start_ns` is UTC since the epoch and all arrays have `steps` entries.
 
-    There is one air network: at most one compressor trims in a step.
+    There is one air network: at most one compressor trims in a step. After an event the first step has begun:
+    steps stay on the clock of prices and meters, the state of the stores is that of now, and times in a state
+    are counted from the begin of the step (below zero where the state is younger than that).
     """
 
     start_ns: int
@@ -207,14 +250,31 @@ class DispatchProblem:
     compressors: tuple[Compressor, ...] = ()
     chillers: tuple[Chiller, ...] = ()
     batteries: tuple[Battery, ...] = ()
+    stores: tuple[Store, ...] = ()
     chps: tuple[Chp, ...] = ()
     boilers: tuple[Boiler, ...] = ()
     pv: Pv | None = None
+    supply: Supply = field(default_factory=Supply)
+    carriers: tuple[Carrier, ...] = ()
+    """Beside the known ones."""
+    converters: tuple[Converter, ...] = ()
+    cogens: tuple[Cogen, ...] = ()
+    """CHPs with an operating polygon."""
+    flexible: Flexible = field(default_factory=Flexible)
+    cooling_levels: CoolingLevels | None = None
+    """Water temperatures to choose from; None: they are as the chillers' curves say."""
+    remarks: tuple[str, ...] = ()
+    """What whoever made the problem found in its data; told with the plan."""
+    air_levels: AirLevels | None = None
+    """Network pressures to choose from; None: it is as the compressors' curves say."""
+    begun: Begun | None = None
+    """The first step, where it has begun already; None: the window begins with a whole step."""
 
     @property
-    def switched(self) -> tuple[Compressor | Chiller | Chp, ...]:
+    def switched(self) -> tuple[Compressor | Chiller | Chp | Converter | Cogen, ...]:
         """All machines that are either on or off, in the order of the problem."""
-        return (*self.compressors, *self.chillers, *self.chps)
+        converters = (one for one in self.converters if one.switches)
+        return (*self.compressors, *self.chillers, *self.chps, *converters, *self.cogens)
 
     @property
     def step_h(self) -> float:
@@ -222,35 +282,27 @@ class DispatchProblem:
         return self.step_s / 3600.0
 
     @property
+    def gone_s(self) -> float:
+        """How much of the first step is over. [s]."""
+        return 0.0 if self.begun is None else self.begun.gone_frac * self.step_s
+
+    @property
+    def hours(self) -> FloatArray:
+        """What is left of each step, shape (steps,). [h]."""
+        left = np.full(self.steps, self.step_h)
+        if self.begun is not None:
+            left[0] *= 1.0 - self.begun.gone_frac
+        return left
+
+    @property
     def import_marginal_eur_kwh(self) -> FloatArray:
-        """Price of bought energy with its emissions, shape (steps,). [money/kWh]."""
-        prices = self.prices
-        return prices.import_eur_kwh + prices.co2_eur_t * prices.grid_kg_kwh / 1000.0
+        """Price of bought energy with its taxes and emissions, shape (steps,). [money/kWh]."""
+        prices, estimate = self.prices, self.supply.marginal_kg_kwh
+        factor = prices.grid_kg_kwh if estimate is None else estimate
+        levies = sum((levy.eur_kwh for levy in self.supply.levies), np.zeros(self.steps))
+        return prices.import_eur_kwh + levies + prices.co2_eur_t * factor / 1000.0
 
     @property
     def gas_marginal_eur_kwh(self) -> float:
         """Price of fuel with its emissions. [money/kWh LHV]."""
         return self.prices.gas_eur_kwh + self.prices.co2_eur_t * self.prices.gas_kg_kwh / 1000.0
-
-
-def steps_of(duration_s: float, step_s: float) -> int:
-    """Whole steps that cover a duration; a hair of rounding does not add a step."""
-    return max(0, int(np.ceil(duration_s / step_s - 1e-9)))
-
-
-def effective_lock(commitment: Commitment, steps: int, step_s: float) -> IntArray:
-    """Lock per step with the minimum time still owed from before the window, shape (steps,).
-
-    A lock given from outside (a trip, local mode) outranks the owed time.
-    """
-    lock = np.full(steps, FREE, dtype=np.int64)
-    owed_s = (commitment.min_up_s if commitment.on else commitment.min_down_s) - commitment.state_s
-    lock[: steps_of(owed_s, step_s)] = ON if commitment.on else OFF
-    if commitment.lock is None:
-        return lock
-    given = commitment.lock != FREE
-    broken = given & (lock != FREE) & (commitment.lock != lock)
-    if broken.any():
-        # once a trip or local mode has broken the owed time, nothing is owed after it
-        lock[int(np.argmax(broken)) :] = FREE
-    return np.where(given, commitment.lock, lock).astype(np.int64)

@@ -6,14 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 
+from optimizer.billing import charges_of, metered_kw
 from optimizer.build import Columns
-from optimizer.components.balance import SLACK_EUR
+from optimizer.components.balance import SCALARS, SERIES, SLACK_EUR
 from optimizer.components.heat import line
 from optimizer.matrix import Matrix
 from optimizer.plan import SHORTAGE_TOLERANCE, Cost, Kind, MachinePlan, Plan, Role, Shortage
-from optimizer.problem import BoolArray, Chiller, DispatchProblem, FloatArray
+from optimizer.problem import BoolArray, Chiller, Chp, Commitment, Compressor, DispatchProblem, FloatArray
 from optimizer.read_air import read_air
-from optimizer.rounding import rounded_on
+from optimizer.read_chilled import read_chilled
+from optimizer.read_network import AUXILIARIES, auxiliaries, read_network, setpoints
+from optimizer.starting import Course, course_kw
 
 
 def read_plan(problem: DispatchProblem, matrix: Matrix, columns: Columns, x: FloatArray) -> Plan:
@@ -23,7 +26,9 @@ def read_plan(problem: DispatchProblem, matrix: Matrix, columns: Columns, x: Flo
     # from the final powers: the solver's own exchange is only as exact as its gap
     exchange = problem.forecasts.electric_kw + np.sum([m.power_kw for m in machines.values()], axis=0)
     bought, sold = np.maximum(exchange, 0.0), np.maximum(-exchange, 0.0)
-    fuel = reader.fuel_kw()
+    fuel = reader.fuel_kw(machines)
+    chosen = setpoints(problem, columns, x, (reader.chilled.level, reader.air.pressure_bar_g))
+    kvar = chosen.get("inverter_kvar", np.zeros(problem.steps))
     cost, co2_kg = price(problem, bought, sold, fuel, machines)
     return Plan(
         start_ns=problem.start_ns,
@@ -34,11 +39,22 @@ def read_plan(problem: DispatchProblem, matrix: Matrix, columns: Columns, x: Flo
         import_kw=bought,
         export_kw=sold,
         fuel_kw=fuel,
-        peak_kw=max(problem.prices.month_peak_kw, float(bought.max())),
+        peak_kw=max(problem.prices.month_peak_kw, float(metered_kw(problem, bought).max())),
         cost=cost,
         co2_kg=co2_kg,
-        shortages=_shortages(_slacks(problem, matrix, x, (bought, sold, reader.air.slack))),
+        shortages=_shortages(_slacks(problem, matrix, x, (bought, sold, reader.air.slack)))
+        + _ends(problem, matrix, x),
+        charges=charges_of(problem, bought, fuel, kvar) | _left_off(problem, machines),
+        setpoints=chosen,
     )
+
+
+def _left_off(problem: DispatchProblem, machines: dict[str, MachinePlan]) -> dict[str, float]:
+    """Worth of what loads leave off, by load. [money]."""
+    return {
+        load.name: -float(machines[load.name].power_kw @ problem.hours) * load.eur_kwh
+        for load in problem.flexible.shed
+    }
 
 
 def price(
@@ -49,23 +65,34 @@ def price(
     machines: dict[str, MachinePlan],
 ) -> tuple[Cost, float]:
     """Cost by tariff, fuel, starts and CO2, and the emissions in kg."""
-    hours, prices = problem.step_h, problem.prices
-    co2_kg = hours * float(bought @ prices.grid_kg_kwh + fuel.sum() * prices.gas_kg_kwh)
+    hours, prices = problem.hours, problem.prices
+    co2_kg = float(bought @ (hours * prices.grid_kg_kwh) + fuel @ hours * prices.gas_kg_kwh)
     starts = sum(
-        _starts(machine.commitment.on, machines[machine.name].on) * machine.commitment.start_eur
+        start_money(machine.commitment, machines[machine.name].on, problem.step_s)
         for machine in problem.switched
     )
     cost = Cost(
-        energy=hours * float(bought @ prices.import_eur_kwh - sold @ prices.export_eur_kwh),
-        fuel=hours * float(fuel.sum()) * prices.gas_eur_kwh,
+        energy=float((bought * hours) @ prices.import_eur_kwh - (sold * hours) @ prices.export_eur_kwh),
+        fuel=float(fuel @ hours) * prices.gas_eur_kwh,
         starts=float(starts),
         co2=co2_kg / 1000.0 * prices.co2_eur_t,
     )
     return cost, co2_kg
 
 
-def _starts(before: bool, on: BoolArray) -> int:  # noqa: FBT001  the state before the first step
-    return int(np.sum(on & ~np.concatenate([[before], on[:-1]])))
+def start_money(commitment: Commitment, on: BoolArray, step_s: float) -> float:
+    """Cost of all starts and stops of one machine, warm or cold by how long it stood. [money]."""
+    before = np.concatenate([[commitment.on], on[:-1]])
+    begun = np.flatnonzero(on & ~before)
+    ended = np.flatnonzero(before & ~on)
+    stops = len(ended) * commitment.starting.stop_eur
+    if commitment.cold_start_eur is None:
+        return stops + len(begun) * commitment.start_eur
+    first_s = -np.inf if commitment.on else -commitment.state_s
+    last = np.concatenate([[first_s], ended * step_s])
+    stood_s = begun * step_s - last[np.searchsorted(ended, begun)]
+    warm = int(np.sum(stood_s <= commitment.cold_after_s + 1e-6))
+    return stops + warm * commitment.start_eur + (len(begun) - warm) * commitment.cold_start_eur
 
 
 def _slacks(
@@ -76,7 +103,10 @@ def _slacks(
 ) -> dict[str, FloatArray]:
     """Amount of each slack per step; those of the final air and exchange are worked out anew."""
     bought, sold, air = final
-    slacks = {name: x[matrix.columns[name]] for name in SLACK_EUR}
+    names = [name for name in matrix.columns if name in SLACK_EUR or name.startswith(SERIES)]
+    slacks = {name: x[matrix.columns[name]] for name in names}
+    if problem.supply.import_least_kw is not None:
+        slacks["import_under"] = np.maximum(problem.supply.import_least_kw - bought + sold, 0.0)
     slacks["import_over"] = np.maximum(bought - problem.limits.import_kw, 0.0)
     slacks["export_over"] = np.maximum(sold - problem.limits.export_kw, 0.0)
     return slacks | air
@@ -90,6 +120,14 @@ def _shortages(slacks: dict[str, FloatArray]) -> tuple[Shortage, ...]:
     return tuple(found)
 
 
+def _ends(problem: DispatchProblem, matrix: Matrix, x: FloatArray) -> tuple[Shortage, ...]:
+    """What is short over the whole window, such as what stores and batteries lack at the end."""
+    names = [name for name in sorted(matrix.columns) if name.startswith(SCALARS)]
+    amounts = [(name, float(x[matrix.columns[name]][0])) for name in names]
+    last = problem.steps - 1
+    return tuple(Shortage(name, last, lacks) for name, lacks in amounts if lacks > SHORTAGE_TOLERANCE)
+
+
 class _Reader:
     """Reads machine after machine out of one solution."""
 
@@ -98,19 +136,39 @@ class _Reader:
         self._columns = columns
         self._x = x
         self.air = read_air(problem, columns, x)
+        self.chilled = read_chilled(problem, columns, x)
 
     def machines(self) -> dict[str, MachinePlan]:
         """All machines in the order of the problem."""
-        return (
+        found = (
             self.air.machines
-            | self._chillers()
+            | self.chilled.machines
             | self._batteries()
+            | self._stores()
             | self._chps()
             | self._boilers()
             | self._pv()
+            | read_network(self._problem, self._columns, self._x)
         )
+        if self._problem.cooling_levels is not None:
+            found[AUXILIARIES] = auxiliaries(self.chilled.extra_kw)
+        plain: tuple[Compressor | Chiller | Chp, ...] = (
+            *self._problem.compressors,
+            *self._problem.chillers,
+            *self._problem.chps,
+        )
+        for machine in plain:
+            plan, own = found[machine.name], machine.commitment.starting
+            if own.warm_up_kw > 0 or own.run_on_kw > 0:
+                power = plan.power_kw + self._course(machine, plan.on).power_kw
+                found[machine.name] = replace(plan, power_kw=power)
+        return found
 
-    def fuel_kw(self) -> FloatArray:
+    def _course(self, machine: Compressor | Chiller | Chp, on: BoolArray) -> Course:
+        own = machine.commitment
+        return course_kw(on, (own.on, own.state_s), own.starting, self._problem.step_s)
+
+    def fuel_kw(self, machines: dict[str, MachinePlan]) -> FloatArray:
         """Fuel of all boilers and CHPs, shape (steps,). [kW LHV]."""
         fuel = np.zeros(self._problem.steps)
         for boiler in self._problem.boilers:
@@ -118,26 +176,11 @@ class _Reader:
         for chp in self._problem.chps:
             slope, fixed = line(chp, chp.gas_min_kw, chp.gas_max_kw)
             columns = self._columns.chps[chp.name]
-            fuel += slope * self._x[columns.power] + fixed * self._x[columns.switch.on]
+            fuel += slope * self._x[columns.power] + fixed * self._x[columns.switch.run]
+            fuel += self._course(chp, machines[chp.name].on).fuel_kw
+        for plan in machines.values():
+            fuel += plan.flows.get("gas", 0.0)
         return fuel
-
-    def _chillers(self) -> dict[str, MachinePlan]:
-        problem, x = self._problem, self._x
-        if not problem.chillers:
-            return {}
-        found = [self._columns.chillers[machine.name] for machine in problem.chillers]
-        share = np.array([x[c.switch.on] for c in found])
-        capacity = np.array([machine.load_kw[:, -1] for machine in problem.chillers])
-        need = problem.forecasts.cooling_kw * (1.0 + problem.limits.cooling_reserve_frac)
-        on = rounded_on(share, capacity, need, problem.binary_steps)
-        plans: dict[str, MachinePlan] = {}
-        for index, machine in enumerate(problem.chillers):
-            curve = found[index].curve
-            power = _on_curve(machine, x[curve.load], on[index])
-            power[problem.binary_steps :] = x[curve.power][problem.binary_steps :]
-            plan = _plain("chiller", on[index], power, x[curve.load])
-            plans[machine.name] = replace(plan, supply_c=machine.supply_c)
-        return plans
 
     def _batteries(self) -> dict[str, MachinePlan]:
         plans: dict[str, MachinePlan] = {}
@@ -145,6 +188,13 @@ class _Reader:
             power = self._x[columns.charge] - self._x[columns.discharge]
             plans[name] = _plain("battery", np.abs(power) > SHORTAGE_TOLERANCE, power, self._x[columns.soc])
         return plans
+
+    def _stores(self) -> dict[str, MachinePlan]:
+        nothing = np.zeros(self._problem.steps)
+        return {
+            name: _plain("store", np.abs(self._x[c.flow]) > SHORTAGE_TOLERANCE, nothing, self._x[c.content])
+            for name, c in self._columns.stores.items()
+        }
 
     def _chps(self) -> dict[str, MachinePlan]:
         x = self._x
@@ -165,13 +215,6 @@ class _Reader:
             return {}
         power = self._x[self._columns.pv]
         return {self._problem.pv.name: _plain("pv", power > SHORTAGE_TOLERANCE, -power, power)}
-
-
-def _on_curve(chiller: Chiller, load_kw: FloatArray, on: BoolArray) -> FloatArray:
-    """Power on the curve of each step: within its gap the solver may stop above it, the machine does not."""
-    rows = zip(load_kw, chiller.load_kw, chiller.power_kw, strict=True)
-    power = np.array([np.interp(load, x, y) for load, x, y in rows])
-    return np.where(on, power, 0.0)
 
 
 def _plain(kind: Kind, on: BoolArray, power_kw: FloatArray, level: FloatArray) -> MachinePlan:

@@ -8,13 +8,16 @@ import numpy as np
 
 from optimizer.build import Columns
 from optimizer.components.compressors import CompressorColumns
+from optimizer.components.floating import ClassColumns
 from optimizer.components.station import StationColumns
+from optimizer.fleet import share_out
 from optimizer.plan import MachinePlan, Role
 from optimizer.problem import DispatchProblem, FloatArray
 from optimizer.rounding import rounded_on, rounded_roles
 from optimizer.stations import best_path, capacity_m3_min, ways_of
 
 _HALF = 0.5
+_LEFT_OVER = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +31,16 @@ class AirPlan:
 
     machines: dict[str, MachinePlan]
     slack: dict[str, FloatArray]
+    pressure_bar_g: FloatArray | None = None
+    """Chosen pressure of each step, where there is a choice."""
 
 
 def read_air(problem: DispatchProblem, columns: Columns, x: FloatArray) -> AirPlan:
     """The station as it shall run; sets beyond the binary steps are chosen here, not rounded."""
     if columns.station is not None:
         return _small(problem, columns.station, x)
+    if columns.floating:
+        return AirPlan(_floating(problem, columns.floating, x), {})
     if columns.compressors:
         return AirPlan(_large(problem, columns.compressors, x), {})
     return AirPlan({}, {})
@@ -47,9 +54,12 @@ def _small(problem: DispatchProblem, station: StationColumns, x: FloatArray) -> 
     path = best_path(problem, ways, decided)
     steps = np.arange(problem.steps)
     flow = ways.flow[path, steps]
-    need, reserve_frac = problem.forecasts.air_m3_min, problem.limits.air_reserve_frac
+    need, reserve_frac = ways.need[path, steps], problem.limits.air_reserve_frac
     capacity = capacity_m3_min(problem, ways.on[path])
-    wanted = need * (1.0 + reserve_frac)
+    wanted = problem.forecasts.air_m3_min * (1.0 + reserve_frac)
+    levels = problem.air_levels
+    chosen = ways.level[path, 0]
+    frac = np.ones(problem.steps) if levels is None else np.array(levels.power_frac)[chosen]
     missing = np.maximum(wanted - capacity, 0.0) if reserve_frac > 0 else np.zeros(problem.steps)
     machines: dict[str, MachinePlan] = {}
     for place, compressor in enumerate(problem.compressors):
@@ -60,7 +70,7 @@ def _small(problem: DispatchProblem, station: StationColumns, x: FloatArray) -> 
             kind="compressor",
             on=on,
             role=_roles(on.tolist(), trims.tolist()),
-            power_kw=np.where(trims, part_kw, on * compressor.full_power_kw),
+            power_kw=np.where(trims, part_kw, on * compressor.full_power_kw) * frac,
             level=np.where(trims, part, on * compressor.full_flow_m3_min),
         )
     slack = {
@@ -68,7 +78,8 @@ def _small(problem: DispatchProblem, station: StationColumns, x: FloatArray) -> 
         "air_surplus": np.maximum(flow - need, 0.0),
         "reserve_air": missing,
     }
-    return AirPlan(machines, slack)
+    pressure = None if levels is None else np.array(levels.pressure_bar_g)[chosen]
+    return AirPlan(machines, slack, pressure)
 
 
 def _roles(on: list[bool], trims: list[bool]) -> tuple[Role, ...]:
@@ -97,5 +108,33 @@ def _large(
             role=roles[index],
             power_kw=base * machine.full_power_kw + x[curve.power],
             level=base * machine.full_flow_m3_min + x[curve.load],
+            flows={} if (heat := found[index].heat) is None else {machine.heat_carrier: -x[heat]},
         )
     return plans
+
+
+def _floating(
+    problem: DispatchProblem, groups: tuple[ClassColumns, ...], x: FloatArray
+) -> dict[str, MachinePlan]:
+    """Flow shared alike by the running machines of a class; beyond the binary steps enough of them run."""
+    plans: dict[str, MachinePlan] = {}
+    whole = min(problem.binary_steps, problem.steps)
+    for group in groups:
+        machines = [problem.compressors[place] for place in group.members]
+        flow, power = x[group.curve.load], x[group.curve.power]
+        most = float(machines[0].flow_m3_min[-1])
+        counts = np.rint(x[group.switch.on]).astype(np.int64)
+        counts[whole:] = np.clip(np.ceil(flow[whole:] / most - _LEFT_OVER), 0, len(machines))
+        on = np.zeros((len(machines), problem.steps), dtype=np.bool_)
+        on[:, :whole] = share_out(counts[:whole], [m.commitment for m in machines], problem.step_s)
+        on[:, whole:] = np.arange(len(machines))[:, None] < counts[None, whole:]
+        share = np.divide(flow, on.sum(axis=0), out=np.zeros_like(flow), where=on.any(axis=0))
+        for place, machine in enumerate(machines):
+            own_flow = np.where(on[place], share, 0.0)
+            own_kw = np.where(on[place], np.interp(share, machine.flow_m3_min, machine.power_kw), 0.0)
+            own_kw[whole:] = power[whole:] / max(len(machines), 1)
+            roles: tuple[Role, ...] = tuple("on" if runs else "off" for runs in on[place])
+            plans[machine.name] = MachinePlan(
+                kind="compressor", on=on[place], role=roles, power_kw=own_kw, level=own_flow
+            )
+    return {machine.name: plans[machine.name] for machine in problem.compressors}

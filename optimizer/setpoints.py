@@ -36,7 +36,7 @@ def setpoints_at(plant: Plant, plan: Plan, step: int, pv_available_kw: float | N
     """
     return Setpoints(
         compressors=tuple(_compressor(plan.machines.get(name), step) for name in plant.compressor_ids),
-        chillers=tuple(_chiller(plan.machines.get(name), step) for name in plant.chiller_ids),
+        chillers=tuple(_chiller(plan, name, step) for name in plant.chiller_ids),
         battery_kw=float(plan.battery_kw[step]) if plant.battery else None,
         chp_permit=_chp_runs(plan, step) if plant.chp else None,
         chp_kw=_chp_kw(plant, plan, step),
@@ -92,10 +92,14 @@ def _compressor(machine: MachinePlan | None, step: int) -> CompressorSetpoint:
     return CompressorSetpoint(role=_ROLE_CODES[machine.role[step]], permit=True)
 
 
-def _chiller(machine: MachinePlan | None, step: int) -> ChillerSetpoint:
+def _chiller(plan: Plan, name: str, step: int) -> ChillerSetpoint:
+    """Permit and leaving water: as the plan chose where it had a choice, else as its curve is made for."""
+    machine = plan.machines.get(name)
     if machine is None:
         return ChillerSetpoint()
-    return ChillerSetpoint(permit=bool(machine.on[step]), supply_set_c=machine.supply_c)
+    chosen = plan.setpoints.get("chilled_water_c")
+    supply_c = machine.supply_c if chosen is None else float(chosen[step])
+    return ChillerSetpoint(permit=bool(machine.on[step]), supply_set_c=supply_c)
 
 
 def _chp_runs(plan: Plan, step: int) -> bool:

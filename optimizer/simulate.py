@@ -8,14 +8,15 @@ the begin is credited at the day's mean price, so nobody gains by emptying a sto
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
+from optimizer.coarse import far_by_the_hour
 from optimizer.outlook import Outlook, PlantNow
 from optimizer.plan import Cost, Plan
-from optimizer.problem import FloatArray, Prices
+from optimizer.problem import BoolArray, FloatArray, Prices
 from optimizer.setpoints import eased, setpoints_at
 from plant.average import average_step
 from plant.carriers import ATMOSPHERE_BAR_A
@@ -26,6 +27,8 @@ from plant.units import cooling
 from protocols.errors import ContractError
 
 _STEP_S: Final = 300.0
+_CURTAILED_KW: Final = 0.5
+"""PV planned this far below what the sky gives is curtailed. [kW]"""
 _COOLING_COP: Final = 4.5
 """Cooling per electricity at which cold water in the loop is credited. [-]"""
 
@@ -47,6 +50,8 @@ class SimulatedDay:
     """Free air the users did not get. [m³]"""
     cooling_unmet_kwh: float
     starts: int
+    machine_kw: dict[str, FloatArray] = field(default_factory=dict)
+    """Electric power of each unit, taken positive, of a boiler its heat; means of steps, (steps,). [kW]"""
 
     @property
     def total(self) -> float:
@@ -62,6 +67,10 @@ class _Rules:
     outlook: Outlook
     prices: Prices
     cny_rate: float
+    sky_kw: FloatArray
+    """What the sky gives, shape (steps,). [kW]"""
+    full_sky: BoolArray
+    """Steps in which a plan curtails nothing, shape (steps,)."""
 
 
 def simulate_plan(
@@ -81,18 +90,20 @@ def simulate_plan(
     """
     if plan is not None and (plan.start_ns != outlook.start_ns or plan.steps != outlook.steps):
         raise ContractError("the plan is for another window than the outlook; simulate it on its own outlook")
-    rules = _Rules(plant, outlook, *money)
+    sky_kw = _sky_kw(plant, outlook)
+    rules = _Rules(plant, outlook, *money, sky_kw, _full_sky(outlook, plan, sky_kw))
     begin = state = state_of(plant, now)
-    inner = max(1, round(outlook.step_s / _STEP_S))
     seen: list[list[PlantOutputs]] = []
     told = no_setpoints(plant)
     for step in range(outlook.steps):
         planned = _told(rules, plan, step)
         outside = (outlook.weather(step), outlook.loads(plant, step))
         seen.append([])
+        left_s = 3600.0 * float(outlook.hours[step])
+        inner = max(1, round(left_s / _STEP_S))
         for _ in range(inner):
             told = eased(plant, planned, tuple(one.supply_set_c for one in told.chillers), state.loop_c)
-            state, outputs = average_step(plant, state, outside, told, outlook.step_s / inner)
+            state, outputs = average_step(plant, state, outside, told, left_s / inner)
             seen[-1].append(outputs)
     return _account(rules, (begin, state), seen)
 
@@ -129,24 +140,40 @@ def state_of(plant: Plant, now: PlantNow) -> PlantState:
 def _told(rules: _Rules, plan: Plan | None, step: int) -> Setpoints:
     if plan is None:
         return no_setpoints(rules.plant)
-    weather = rules.outlook.weather(step)
-    pv = rules.plant.pv
-    available = pv.generation_kw(weather.irradiance_w_m2, weather.outdoor_c) if pv else None
-    return setpoints_at(rules.plant, plan, step, available)
+    return setpoints_at(rules.plant, plan, step, None if rules.full_sky[step] else float(rules.sky_kw[step]))
+
+
+def _sky_kw(plant: Plant, outlook: Outlook) -> FloatArray:
+    weather = (outlook.weather(step) for step in range(outlook.steps))
+    given = (plant.pv.generation_kw(at.irradiance_w_m2, at.outdoor_c) if plant.pv else 0.0 for at in weather)
+    return np.fromiter(given, np.float64, outlook.steps)
+
+
+def _full_sky(outlook: Outlook, plan: Plan | None, sky_kw: FloatArray) -> BoolArray:
+    """Steps in which a plan takes all that the sky gives, by the hour where those are decided together."""
+    pv = next((one for one in plan.machines.values() if one.kind == "pv"), None) if plan else None
+    if pv is None:
+        return np.ones(outlook.steps, dtype=np.bool_)
+    _, of = np.unique(
+        far_by_the_hour(outlook.start_ns, outlook.step_s).first_of(outlook.steps), return_inverse=True
+    )
+    left_kw = np.bincount(of, sky_kw - pv.level) / np.bincount(of)
+    full: BoolArray = left_kw[of] < _CURTAILED_KW
+    return full
 
 
 def _account(
     rules: _Rules, ends: tuple[PlantState, PlantState], seen: list[list[PlantOutputs]]
 ) -> SimulatedDay:
-    prices, hours = rules.prices, rules.outlook.step_s / 3600.0
+    prices, hours = rules.prices, rules.outlook.hours
     bought = _means(seen, "grid_import_kw")
     sold = _means(seen, "grid_export_kw")
-    fuel_kwh = float(_means(seen, "fuel_kw").sum()) * hours
-    co2_kg = hours * float(bought @ prices.grid_kg_kwh) + fuel_kwh * prices.gas_kg_kwh
+    fuel_kwh = float(_means(seen, "fuel_kw") @ hours)
+    co2_kg = float((bought * hours) @ prices.grid_kg_kwh) + fuel_kwh * prices.gas_kg_kwh
     starts = _starts(rules.plant, *ends)
-    air_unmet = sum(float(np.mean([out.air.unmet_m3_min for out in outs])) for outs in seen)
+    air_unmet = np.array([float(np.mean([out.air.unmet_m3_min for out in outs])) for outs in seen])
     cost = Cost(
-        energy=hours * float(bought @ prices.import_eur_kwh - sold @ prices.export_eur_kwh),
+        energy=float((bought * hours) @ prices.import_eur_kwh - (sold * hours) @ prices.export_eur_kwh),
         fuel=fuel_kwh * prices.gas_eur_kwh,
         starts=sum(count * cny for count, cny in starts) / rules.cny_rate,
         co2=co2_kg / 1000.0 * prices.co2_eur_t,
@@ -158,10 +185,18 @@ def _account(
         import_kw=bought,
         export_kw=sold,
         fuel_kwh=fuel_kwh,
-        air_unmet_m3=air_unmet * hours * 60.0,
-        cooling_unmet_kwh=float(_means(seen, "cooling_unmet_kw").sum()) * hours,
+        air_unmet_m3=float(air_unmet @ hours) * 60.0,
+        cooling_unmet_kwh=float(_means(seen, "cooling_unmet_kw") @ hours),
         starts=sum(count for count, _ in starts),
+        machine_kw=_machine_kw(rules.plant, seen),
     )
+
+
+def _machine_kw(plant: Plant, seen: list[list[PlantOutputs]]) -> dict[str, FloatArray]:
+    electric = np.array([np.mean([out.unit_kw for out in outs], axis=0) for outs in seen])
+    found: dict[str, FloatArray] = {name: electric[:, k] for k, name in enumerate(plant.electric_ids)}
+    heat = np.array([float(np.mean([out.heat.boiler_kw for out in outs])) for outs in seen])
+    return found | {name: heat for name, unit in plant.flowsheet.units.items() if unit is plant.boiler}
 
 
 def stored_kwh(plant: Plant, begin: PlantState, end: PlantState) -> float:

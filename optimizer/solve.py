@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from ortools.math_opt.python import mathopt
@@ -17,11 +17,13 @@ from ortools.math_opt.python import mathopt
 from optimizer.matrix import Matrix
 from optimizer.plan import Plan
 from optimizer.problem import FloatArray
+from protocols.config import Text
 
 _LIMIT_SHARE: Final = 0.7
 _ABSOLUTE_GAP_EUR: Final = 0.01
 _SEED: Final = 7
-_SOLVER: Final = "HiGHS through OR-Tools MathOpt"
+_SOLVERS: Final = {"highs": "HiGHS through OR-Tools MathOpt", "scip": "SCIP through OR-Tools MathOpt"}
+_TYPES: Final = {"highs": mathopt.SolverType.HIGHS, "scip": mathopt.SolverType.GSCIP}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,8 @@ class SolveStats:
     binaries: int
     solver: str
     version: str
+    nodes: int = 0
+    """Nodes of the search tree, of all problems of a rolled window together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +76,12 @@ class SolveOptions:
 
     gap_frac: float = 0.001
     limit_s: float = 20.0
+    gap_eur: float = _ABSOLUTE_GAP_EUR
+    """A gap of so much money is enough whatever its share."""
+    threads: int = 1
+    """Threads of the solver; the plan does not depend on them."""
+    solver: Literal["highs", "scip"] = "highs"
+    """SCIP is the second opinion: far slower, same optimum."""
 
 
 def solve(matrix: Matrix, options: SolveOptions, hint: dict[int, float] | None = None) -> Solved | Unsolved:
@@ -81,22 +91,24 @@ def solve(matrix: Matrix, options: SolveOptions, hint: dict[int, float] | None =
     parameters = mathopt.SolveParameters(
         time_limit=dt.timedelta(seconds=options.limit_s * _LIMIT_SHARE),
         relative_gap_tolerance=options.gap_frac,
-        absolute_gap_tolerance=_ABSOLUTE_GAP_EUR,
+        absolute_gap_tolerance=options.gap_eur,
         random_seed=_SEED,
     )
-    parameters.highs.int_options["threads"] = 1
+    if options.solver == "highs":
+        parameters.highs.int_options["threads"] = options.threads
     model_parameters = mathopt.ModelSolveParameters()
     if hint:
         values = {variables[column]: value for column, value in hint.items()}
         model_parameters.solution_hints.append(mathopt.SolutionHint(variable_values=values))
-    result = mathopt.solve(model, mathopt.SolverType.HIGHS, params=parameters, model_params=model_parameters)
+    result = mathopt.solve(model, _TYPES[options.solver], params=parameters, model_params=model_parameters)
     stats = SolveStats(
         solve_s=result.solve_time().total_seconds(),
         columns=len(matrix.lower),
         rows=len(matrix.row_lower),
         binaries=int(matrix.integer.sum()),
-        solver=_SOLVER,
+        solver=_SOLVERS[options.solver],
         version=version("ortools"),
+        nodes=int(result.solve_stats.node_count),
     )
     if not result.has_primal_feasible_solution():
         reason = result.termination.reason
@@ -149,6 +161,8 @@ class Infeasible:
 
     reason: str
     stats: SolveStats
+    limits: tuple[Text, ...] = ()
+    """A set of limits that contradict each other, of which none can be left out; in both languages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

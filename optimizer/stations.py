@@ -24,6 +24,8 @@ _MOST_MACHINES: Final = 6
 _ROLE_CHANGE: Final = 0.5
 """Price of moving the trim to another machine that runs: a write, a pressure swing. [money]"""
 _FORBIDDEN: Final = 1e9
+_HAIR_BAR: Final = 1e-6
+_PARTS: Final = ("on", "trim", "trim_flow", "flow", "power", "need", "level")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Ways:
         trim_flow: Flow of the trimming machine, shape (ways, steps). [m³/min]
         flow: Flow of the station, as near to the need as it can, shape (ways, steps). [m³/min]
         power: Power of the station, shape (ways, steps). [kW]
+        need: What is to be supplied at the pressure of the way, shape (ways, steps). [m³/min]
+        level: Place of that pressure among those to choose from, shape (ways, steps).
     """
 
     on: BoolArray
@@ -43,23 +47,31 @@ class Ways:
     trim_flow: FloatArray
     flow: FloatArray
     power: FloatArray
-
-    def pick(self, places: IntArray) -> Ways:
-        """Only some of them."""
-        return Ways(
-            self.on[places], self.trim[places], self.trim_flow[places], self.flow[places], self.power[places]
-        )
+    need: FloatArray
+    level: IntArray
 
 
 def is_small(problem: DispatchProblem) -> bool:
-    """Whether the station has compressors, and few enough to look at every set."""
-    return 0 < len(problem.compressors) <= _MOST_MACHINES
+    """Whether it has compressors, few enough to look at every set, and they alone make the air needed."""
+    flows = (flow.carrier for one in problem.converters for flow in one.flows)
+    alone = "air" not in {*flows, *(store.carrier for store in problem.stores)}
+    recovers = any(machine.heat_recovery_frac > 0 for machine in problem.compressors)
+    return 0 < len(problem.compressors) <= _MOST_MACHINES and alone and not recovers
 
 
 def ways_of(problem: DispatchProblem) -> Ways:
-    """All ways of a small station; the empty set comes first."""
-    machines, steps = problem.compressors, problem.steps
-    need = problem.forecasts.air_m3_min
+    """All ways of a small station, at each pressure there is to choose; the empty set comes first."""
+    levels = problem.air_levels
+    if levels is None:
+        return _ways_at(problem, (0, problem.forecasts.air_m3_min, 1.0))
+    needs = np.maximum(problem.forecasts.air_m3_min + levels.need_m3_min, 0.0)
+    found = [_ways_at(problem, (place, needs[place], frac)) for place, frac in enumerate(levels.power_frac)]
+    return Ways(*(np.concatenate([getattr(ways, part) for ways in found]) for part in _PARTS))
+
+
+def _ways_at(problem: DispatchProblem, at: tuple[int, FloatArray, float]) -> Ways:
+    """All ways at one pressure: its place, the need there, the power over that of the curves."""
+    (level, need, power_frac), machines, steps = at, problem.compressors, problem.steps
     full = np.array([machine.full_flow_m3_min for machine in machines])
     full_kw = np.array([machine.full_power_kw for machine in machines])
     codes = np.arange(2 ** len(machines))
@@ -75,7 +87,8 @@ def ways_of(problem: DispatchProblem) -> Ways:
         part[way] = np.clip(need - loaded, machine.flow_m3_min[0], machine.flow_m3_min[-1])
         flow[way] = loaded + part[way]
         power[way] = float(full_kw[base].sum()) + np.interp(part[way], machine.flow_m3_min, machine.power_kw)
-    return Ways(on, trim, part, flow, power)
+    levels = np.full(part.shape, level, dtype=np.int64)
+    return Ways(on, trim, part, flow, power * power_frac, np.tile(need, (len(on), 1)), levels)
 
 
 def best_per_set(problem: DispatchProblem, ways: Ways) -> Ways:
@@ -91,6 +104,8 @@ def best_per_set(problem: DispatchProblem, ways: Ways) -> Ways:
         trim_flow=np.array([ways.trim_flow[row, steps] for row in best]),
         flow=np.array([ways.flow[row, steps] for row in best]),
         power=np.array([ways.power[row, steps] for row in best]),
+        need=np.array([ways.need[row, steps] for row in best]),
+        level=np.array([ways.level[row, steps] for row in best]),
     )
 
 
@@ -108,7 +123,7 @@ def best_path(problem: DispatchProblem, ways: Ways, decided: BoolArray) -> IntAr
     cost[:, :count] = np.where(kept, _cost(problem, ways)[:, :count], _FORBIDDEN)
     starts = np.array([machine.commitment.start_eur for machine in problem.compressors])
     before = np.array([machine.commitment.on for machine in problem.compressors])
-    moves = _move_cost(starts, ways)
+    moves = _move_cost(starts, ways, 0.0 if problem.air_levels is None else problem.air_levels.move_eur)
     total = cost[:, 0] + (ways.on & ~before) @ starts
     came = np.zeros((problem.steps, len(total)), dtype=np.int64)
     for step in range(1, problem.steps):
@@ -133,7 +148,7 @@ def _allowed(problem: DispatchProblem, on: BoolArray) -> BoolArray:
     """Whether locks permit a way, shape (ways, steps)."""
     allowed = np.ones((len(on), problem.steps), dtype=np.bool_)
     for i, machine in enumerate(problem.compressors):
-        lock = effective_lock(machine.commitment, problem.steps, problem.step_s)
+        lock = effective_lock(machine.commitment, problem.steps, problem.step_s, problem.gone_s)
         allowed &= ~(on[:, i, None] & (lock == OFF)[None, :])
         allowed &= ~(~on[:, i, None] & (lock == ON)[None, :])
     return allowed
@@ -141,19 +156,23 @@ def _allowed(problem: DispatchProblem, on: BoolArray) -> BoolArray:
 
 def _cost(problem: DispatchProblem, ways: Ways) -> FloatArray:
     """Power by price and what is missing or too much by its slack's price, shape (ways, steps)."""
-    need, reserve_frac = problem.forecasts.air_m3_min, problem.limits.air_reserve_frac
+    need, reserve_frac = ways.need, problem.limits.air_reserve_frac
     over = ways.flow - need
     slack = np.maximum(-over, 0.0) * SLACK_EUR["air_short"] + np.maximum(over, 0.0) * SLACK_EUR["air_surplus"]
     if reserve_frac > 0:
         wanted = need * (1.0 + reserve_frac) - capacity_m3_min(problem, ways.on)[:, None]
         slack += np.maximum(wanted, 0.0) * SLACK_EUR["reserve_air"]
-    cost: FloatArray = (ways.power * problem.import_marginal_eur_kwh + slack) * problem.step_h
+    cost: FloatArray = (ways.power * problem.import_marginal_eur_kwh + slack) * problem.hours
+    if problem.air_levels is not None:
+        pressure = np.array(problem.air_levels.pressure_bar_g)[ways.level]
+        cost = np.where(pressure >= problem.air_levels.least_bar_g - _HAIR_BAR, cost, _FORBIDDEN)
     return cost
 
 
-def _move_cost(starts: FloatArray, ways: Ways) -> FloatArray:
+def _move_cost(starts: FloatArray, ways: Ways, move_eur: float) -> FloatArray:
     """Cost of going from one way (row) to another (column)."""
     begun = ways.on[None, :, :] & ~ways.on[:, None, :]
     changed = (ways.trim[:, None] != ways.trim[None, :]) & (ways.trim[:, None] >= 0)
-    cost: FloatArray = begun @ starts + changed * _ROLE_CHANGE
+    moved = ways.level[:, None, 0] != ways.level[None, :, 0]
+    cost: FloatArray = begun @ starts + changed * _ROLE_CHANGE + moved * move_eur
     return cost

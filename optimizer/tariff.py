@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from optimizer.problem import FloatArray, Prices
+from optimizer.supply import DemandCharge, Supply
 from protocols.config import Config, IdPart
 
 _NS = 1_000_000_000
@@ -163,9 +164,14 @@ def peak_weight(tariff: Tariff, start_ns: int, window_s: float) -> float:
     A day at the month's begin carries a thirtieth of the charge, since a later day may set the peak anyway;
     the last day carries all of it.
     """
-    zone = ZoneInfo(tariff.time_zone)
+    return share_of_period(ZoneInfo(tariff.time_zone), start_ns, window_s)
+
+
+def share_of_period(zone: ZoneInfo, start_ns: int, window_s: float, months: int = 1) -> float:
+    """Share of a window in what remains of its calendar month (`months` 1) or year (12)."""
     local = dt.datetime.fromtimestamp(start_ns / _NS, zone)
-    following = dt.datetime(local.year + local.month // 12, local.month % 12 + 1, 1, tzinfo=zone)
+    last = -(-local.month // months) * months
+    following = dt.datetime(local.year + last // 12, last % 12 + 1, 1, tzinfo=zone)
     remaining_s = following.timestamp() - start_ns / _NS
     return min(1.0, window_s / max(remaining_s, 1.0))
 
@@ -187,6 +193,24 @@ def prices(
         peak_weight=peak_weight(tariff, start_ns, steps * step_s),
         currency=tariff.currency,
     )
+
+
+def metered(tariff: Tariff, bought: Prices, step_s: float) -> tuple[Prices, Supply]:
+    """The demand charge on the meter's own intervals where these are no steps of the plan.
+
+    Returns:
+        Prices, without the charge where it is in the contracts, and the contracts.
+    """
+    if tariff.metering_s == round(step_s) or bought.demand_charge_eur_kw <= 0:
+        return bought, Supply()
+    charge = DemandCharge(
+        name="demand",
+        eur_kw=bought.demand_charge_eur_kw,
+        so_far_kw=bought.month_peak_kw,
+        weight_frac=bought.peak_weight,
+        window_s=float(tariff.metering_s),
+    )
+    return replace(bought, demand_charge_eur_kw=0.0), Supply(charges=(charge,))
 
 
 def bill(tariff: Tariff, start_ns: int, step_s: float, import_kw: FloatArray, export_kw: FloatArray) -> Bill:

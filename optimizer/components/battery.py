@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optimizer.components.balance import Balances
+from optimizer.components.balance import Balances, add_end
 from optimizer.matrix import MatrixBuilder
 from optimizer.problem import Battery, BoolArray, DispatchProblem, FloatArray, IntArray
 
@@ -41,11 +41,12 @@ def followed_kw(problem: DispatchProblem, battery: Battery) -> FloatArray:
     if battery.fixed_kw is None:
         return np.full(problem.steps, np.nan)
     soc = clipped_soc_kwh(battery)
-    hours = problem.step_h
+    left = problem.hours
     followed = np.full(problem.steps, np.nan)
     for step, asked in enumerate(battery.fixed_kw):
         if np.isnan(asked):
             break
+        hours = float(left[step])
         most = min(battery.charge_max_kw, (battery.soc_max_kwh - soc) / (battery.charge_eff_frac * hours))
         least = -min(
             battery.discharge_max_kw, (soc - battery.soc_min_kwh) * battery.discharge_eff_frac / hours
@@ -68,9 +69,14 @@ def add_batteries(
 def _add_battery(
     builder: MatrixBuilder, problem: DispatchProblem, rows: Balances, battery: Battery
 ) -> BatteryColumns:
-    name, count, hours = battery.name, problem.steps, problem.step_h
+    name, count, hours = battery.name, problem.steps, problem.hours
     held = followed_kw(problem, battery)
-    charge = builder.columns(f"{name}.charge", count, _bounds(held, battery.charge_max_kw))
+    charge = builder.columns(
+        f"{name}.charge",
+        count,
+        _bounds(held, battery.charge_max_kw),
+        cost=battery.charge_wear_eur_kwh * hours,
+    )
     discharge = builder.columns(
         f"{name}.discharge",
         count,
@@ -101,6 +107,8 @@ def _add_battery(
     builder.add(down, discharge, 1.0)
     builder.add(down, charging, battery.discharge_max_kw)
     columns = BatteryColumns(charge, discharge, soc)
+    if battery.end_least_kwh is not None:
+        add_end(builder, name, soc[-1:], battery.end_least_kwh)
     if battery.taper_from_kwh is not None:
         _add_taper(builder, battery, battery.taper_from_kwh, (columns, np.isnan(held)))
     return columns

@@ -11,19 +11,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from optimizer.components.balance import Balances
-from optimizer.components.commitment import OnColumns, add_on
-from optimizer.components.curve import CurveColumns, add_curve
+from optimizer.components.curve import Choice, CurveColumns, add_curve
+from optimizer.components.starting import Switched
+from optimizer.components.switched import add_switched
 from optimizer.matrix import MatrixBuilder
-from optimizer.problem import DispatchProblem, IntArray
+from optimizer.problem import Compressor, DispatchProblem, IntArray
 
 
 @dataclass(frozen=True, slots=True)
 class CompressorColumns:
     """Column indices of one machine; base = on - trim."""
 
-    switch: OnColumns
+    switch: Switched
     trim: IntArray
     curve: CurveColumns
+    heat: IntArray | None
+    """Heat recovered."""
 
 
 def add_compressors(
@@ -35,11 +38,13 @@ def add_compressors(
     one_trim = builder.rows("one_trim", count, -np.inf, 1.0) if problem.compressors else None
     columns: dict[str, CompressorColumns] = {}
     for machine in problem.compressors:
-        switch = add_on(builder, problem, machine.name, machine.commitment)
+        switch = add_switched(builder, problem, (machine.name, machine.commitment), rows)
         trim = builder.columns(f"{machine.name}.trim", count, (0.0, 1.0), integer=whole)
         x = np.broadcast_to(machine.flow_m3_min, (count, len(machine.flow_m3_min)))
         y = np.broadcast_to(machine.power_kw, x.shape)
-        curve = add_curve(builder, problem, machine.name, trim, (x, y))
+        curve = add_curve(
+            builder, problem, machine.name, Choice(trim, exact=machine.heat_recovery_frac > 0), (x, y)
+        )
         base = builder.rows(f"{machine.name}.base", count, 0.0, 1.0)
         builder.add(base, switch.on, 1.0)
         builder.add(base, trim, -1.0)
@@ -55,5 +60,24 @@ def add_compressors(
         builder.add(
             rows.air_reserve, switch.on, max(machine.full_flow_m3_min, float(machine.flow_m3_min[-1]))
         )
-        columns[machine.name] = CompressorColumns(switch, trim, curve)
+        columns[machine.name] = CompressorColumns(
+            switch, trim, curve, _add_heat(builder, rows, machine, (switch.on, trim, curve.power))
+        )
     return columns
+
+
+def _add_heat(
+    builder: MatrixBuilder, rows: Balances, machine: Compressor, of: tuple[IntArray, IntArray, IntArray]
+) -> IntArray | None:
+    """Heat up to a share of the power; `of` is on, trim and power while trimming."""
+    share, (on, trim, power) = machine.heat_recovery_frac, of
+    if share <= 0:
+        return None
+    heat = builder.columns(f"{machine.name}.recovered", len(on))
+    row = builder.rows(f"{machine.name}.recovered", len(on), -np.inf, 0.0)
+    builder.add(row, heat, 1.0)
+    builder.add(row, on, -share * machine.full_power_kw)
+    builder.add(row, trim, share * machine.full_power_kw)
+    builder.add(row, power, -share)
+    builder.add(rows.of(machine.heat_carrier), heat, 1.0)
+    return heat

@@ -27,8 +27,8 @@ class GridColumns:
 
 def add_grid(builder: MatrixBuilder, problem: DispatchProblem, rows: Balances) -> GridColumns:
     """Add import, export, their limits and the peak of the billing period."""
-    count, hours, prices = problem.steps, problem.step_h, problem.prices
-    most_bought, most_sold = _most_kw(problem)
+    count, hours, prices = problem.steps, problem.hours, problem.prices
+    most_bought, most_sold = most_kw(problem)
     bought = builder.columns(
         "grid.import", count, (0.0, most_bought), cost=problem.import_marginal_eur_kwh * hours
     )
@@ -47,14 +47,44 @@ def add_grid(builder: MatrixBuilder, problem: DispatchProblem, rows: Balances) -
     return GridColumns(bought, sold, _add_peak(builder, problem, bought))
 
 
-def _most_kw(problem: DispatchProblem) -> tuple[FloatArray, FloatArray]:
+def most_kw(problem: DispatchProblem) -> tuple[FloatArray, FloatArray]:
     """Highest import and export any plan could have, shape (steps,) each. [kW]."""
     bought = problem.forecasts.electric_kw + sum(c.charge_max_kw for c in problem.batteries)
     bought = bought + sum(max(c.full_power_kw, float(c.power_kw.max())) for c in problem.compressors)
     for chiller in problem.chillers:
         bought = bought + chiller.power_kw.max(axis=1)
+    for machine in problem.switched:
+        own = machine.commitment.starting
+        bought = bought + own.warm_up_kw + own.run_on_kw
     sold = problem.forecasts.pv_kw + sum(b.discharge_max_kw for b in problem.batteries)
-    return bought, sold + sum(chp.power_max_kw for chp in problem.chps)
+    sold = sold + sum(chp.power_max_kw for chp in problem.chps)
+    taken, given = _network_kw(problem)
+    return bought + taken, sold + given
+
+
+def _network_kw(problem: DispatchProblem) -> tuple[FloatArray, FloatArray]:
+    """Highest electric power that converters, polygons, loads and set-points take and give. [kW]."""
+    taken, given = np.full(problem.steps, problem.flexible.most_kw), np.zeros(problem.steps)
+    for converter in problem.converters:
+        for flow in converter.flows:
+            if flow.carrier == "electric":
+                taken = taken + np.maximum(flow.at.max(axis=1), 0.0)
+                given = given + np.maximum(-flow.at.min(axis=1), 0.0)
+    for cogen in problem.cogens:
+        given = given + max(power for power, _ in cogen.corners)
+    for shed in problem.flexible.shed:
+        given = given + shed.most_kw
+    cooling, air = problem.cooling_levels, problem.air_levels
+    if cooling is not None:
+        chilled = sum(
+            (power.max(axis=(0, 2)) for power in cooling.power_kw.values()), np.zeros(problem.steps)
+        )
+        supplied = sum((load.max(axis=(0, 2)) for load in cooling.load_kw.values()), np.zeros(problem.steps))
+        taken = taken + chilled + cooling.extra_kw.max(axis=0) + cooling.extra_frac.max(axis=0) * supplied
+    if air is not None:
+        most = max(air.power_frac) - 1.0
+        taken = taken + max(most, 0.0) * sum(c.full_power_kw for c in problem.compressors)
+    return taken, given
 
 
 def _add_exclusion(
@@ -80,7 +110,11 @@ def _add_peak(builder: MatrixBuilder, problem: DispatchProblem, bought: IntArray
     charge = prices.demand_charge_eur_kw * prices.peak_weight
     peak = builder.columns("grid.peak", 1, (prices.month_peak_kw, np.inf), cost=charge)
     builder.offset -= charge * prices.month_peak_kw
-    above = builder.rows("grid.peak", problem.steps, 0.0, np.inf)
+    share, known_kw = np.ones(problem.steps), np.zeros(problem.steps)
+    if problem.begun is not None:
+        share[0] -= problem.begun.gone_frac
+        known_kw[0] = problem.begun.gone_frac * problem.begun.import_kw
+    above = builder.rows("grid.peak", problem.steps, known_kw, np.inf)
     builder.add(above, peak, 1.0)
-    builder.add(above, bought, -1.0)
+    builder.add(above, bought, -share)
     return peak

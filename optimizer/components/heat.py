@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from optimizer.components.balance import Balances
-from optimizer.components.commitment import OnColumns, add_on
+from optimizer.components.starting import Switched, add_ramp
+from optimizer.components.switched import add_switched
 from optimizer.matrix import MatrixBuilder
 from optimizer.problem import OFF, Chp, DispatchProblem, IntArray
 
@@ -16,7 +17,7 @@ from optimizer.problem import OFF, Chp, DispatchProblem, IntArray
 class ChpColumns:
     """Column indices of one CHP."""
 
-    switch: OnColumns
+    switch: Switched
     power: IntArray
 
 
@@ -29,10 +30,10 @@ def line(chp: Chp, low: float, high: float) -> tuple[float, float]:
 
 def add_chps(builder: MatrixBuilder, problem: DispatchProblem, rows: Balances) -> dict[str, ChpColumns]:
     """Add all CHPs with fuel, heat and minimum load."""
-    count, fuel_eur = problem.steps, problem.gas_marginal_eur_kwh * problem.step_h
+    count, fuel_eur = problem.steps, problem.gas_marginal_eur_kwh * problem.hours
     columns: dict[str, ChpColumns] = {}
     for chp in problem.chps:
-        switch = add_on(builder, problem, chp.name, chp.commitment)
+        switch = add_switched(builder, problem, (chp.name, chp.commitment), rows)
         gas_slope, gas_fixed = line(chp, chp.gas_min_kw, chp.gas_max_kw)
         heat_slope, heat_fixed = line(chp, chp.heat_min_kw, chp.heat_max_kw)
         power = builder.columns(f"{chp.name}.power", count, (0.0, chp.power_max_kw))
@@ -40,16 +41,19 @@ def add_chps(builder: MatrixBuilder, problem: DispatchProblem, rows: Balances) -
         burn = builder.rows(f"{chp.name}.burn", count, 0.0, 0.0)
         builder.add(burn, gas, 1.0)
         builder.add(burn, power, -gas_slope)
-        builder.add(burn, switch.on, -gas_fixed)
+        builder.add(burn, switch.run, -gas_fixed)
         least = builder.rows(f"{chp.name}.least", count, 0.0, np.inf)
         builder.add(least, power, 1.0)
-        builder.add(least, switch.on, -chp.power_min_kw)
+        builder.add(least, switch.run, -chp.power_min_kw)
         most = builder.rows(f"{chp.name}.most", count, -np.inf, 0.0)
         builder.add(most, power, 1.0)
-        builder.add(most, switch.on, -chp.power_max_kw)
+        builder.add(most, switch.run, -chp.power_max_kw)
         builder.add(rows.electric, power, 1.0)
         builder.add(rows.heat, power, heat_slope)
-        builder.add(rows.heat, switch.on, heat_fixed)
+        builder.add(rows.heat, switch.run, heat_fixed)
+        rows.add_fuel(builder, gas, 1.0)
+        ends = (np.full(count, chp.power_min_kw), np.full(count, chp.power_max_kw))
+        add_ramp(builder, problem, (chp.name, chp.commitment, switch), power, ends)
         columns[chp.name] = ChpColumns(switch, power)
     return columns
 
@@ -61,9 +65,10 @@ def add_boilers(builder: MatrixBuilder, problem: DispatchProblem, rows: Balances
         most = np.full(problem.steps, boiler.capacity_kw)
         if boiler.lock is not None:
             most[boiler.lock == OFF] = 0.0
-        cost = problem.gas_marginal_eur_kwh * problem.step_h / boiler.efficiency_frac
+        cost = problem.gas_marginal_eur_kwh * problem.hours / boiler.efficiency_frac
         columns[boiler.name] = builder.columns(f"{boiler.name}.heat", problem.steps, (0.0, most), cost=cost)
         builder.add(rows.heat, columns[boiler.name], 1.0)
+        rows.add_fuel(builder, columns[boiler.name], 1.0 / boiler.efficiency_frac)
     return columns
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from optimizer.components.balance import Balances
-from optimizer.components.commitment import OnColumns, add_on
+from optimizer.components.starting import Switched
+from optimizer.components.switched import add_switched
 from optimizer.matrix import MatrixBuilder
 from optimizer.problem import DispatchProblem, IntArray
 from optimizer.stations import Ways, best_per_set, capacity_m3_min, ways_of
@@ -25,7 +26,7 @@ class StationColumns:
         sets: What each set does.
     """
 
-    switches: dict[str, OnColumns]
+    switches: dict[str, Switched]
     share: IntArray
     sets: Ways
 
@@ -37,12 +38,13 @@ def add_station(builder: MatrixBuilder, problem: DispatchProblem, rows: Balances
     share = builder.columns("station.share", (len(sets.on), count), (0.0, 1.0))
     one = builder.rows("station.one_set", count, 1.0, 1.0)
     builder.add(one[None, :], share, 1.0)
-    builder.add(rows.air[None, :], share, sets.flow)
+    # what leaks or is wanted more at another pressure is no supply
+    builder.add(rows.air[None, :], share, sets.flow - (sets.need - problem.forecasts.air_m3_min))
     builder.add(rows.electric[None, :], share, -sets.power)
     builder.add(rows.air_reserve[None, :], share, capacity_m3_min(problem, sets.on)[:, None])
-    switches: dict[str, OnColumns] = {}
+    switches: dict[str, Switched] = {}
     for place, machine in enumerate(problem.compressors):
-        switch = add_on(builder, problem, machine.name, machine.commitment)
+        switch = add_switched(builder, problem, (machine.name, machine.commitment), rows)
         member = builder.rows(f"{machine.name}.member", count, 0.0, 0.0)
         builder.add(member, switch.on, -1.0)
         builder.add(member[None, :], share[sets.on[:, place]], 1.0)

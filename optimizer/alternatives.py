@@ -1,0 +1,121 @@
+"""The other decision: what the window would cost, or lack, had a unit been decided otherwise in one step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from optimizer.decided import Decided, Other
+from optimizer.plan import Shortage
+from optimizer.words import Speech, said, slack_text, slack_unit
+from protocols.config import Text
+
+_NS: Final = 1e9
+_IDLE: Final = 0.05
+_HAIR: Final = 0.005
+"""Money that is nothing. [money]"""
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """What else could have been done.
+
+    Attributes:
+        what: The other decision.
+        possible: Whether the declared limits permit it.
+        extra: What it costs more; None where it is not possible. [money]
+        at_least: As much of it as is proven. [money]
+        missing: What would then be short.
+    """
+
+    what: Text
+    possible: bool
+    extra: float | None
+    at_least: float | None
+    missing: tuple[Text, ...] = ()
+
+    def clause(self, currency: str) -> Text:
+        """As a part of a sentence."""
+        if self.missing:
+            return said("{what}, {missing}", "{what},则{missing}", what=self.what, missing=self.missing[0])
+        sentence = _IMPOSSIBLE if self.extra is None else _compared(self.extra)
+        return said(*sentence, what=self.what, extra=f"{abs(self.extra or 0.0):.2f} {currency}")
+
+
+_IMPOSSIBLE: Final = ("{what} is not possible within the limits", "{what}在限值内不可行")
+_LESS: Final = (
+    "{what} would cost {extra} less, which lies within the gap of the plan",
+    "{what}可少花 {extra},在计划的最优性间隙之内",
+)
+
+
+def _compared(extra: float) -> tuple[str, str]:
+    if extra < -_HAIR:
+        return _LESS
+    if extra <= _HAIR:
+        return "{what} would cost the same", "{what}费用相同"
+    return "{what} would cost {extra} more", "{what}会多花 {extra}"
+
+
+def alternative(decided: Decided, unit: str, step: int, speech: Speech) -> Alternative | None:
+    """The opposite of what is planned: off for on, at rest for moving; None where there is none."""
+    asked = _switched(decided, unit, step) or _moved(decided, unit, step)
+    if asked is None:
+        return None
+    what, held = asked
+    found = decided.otherwise(held, step)
+    return _told(what, found, decided, speech)
+
+
+def _told(what: Text, found: Other, decided: Decided, speech: Speech) -> Alternative:
+    if not found.possible:
+        return Alternative(what, possible=False, extra=None, at_least=None)
+    missing = tuple(_short(one, decided, speech) for one in found.missing)
+    return Alternative(what, possible=True, extra=found.extra, at_least=found.at_least, missing=missing)
+
+
+def _short(one: Shortage, decided: Decided, speech: Speech) -> Text:
+    clock = speech.clock(decided.plan.start_ns + round(one.step * decided.plan.step_s * _NS))
+    parts = {
+        "what": slack_text(one.name),
+        "amount": f"{one.amount:.1f} {slack_unit(one.name)}",
+        "clock": clock,
+    }
+    return said("{what} by {amount} at {clock}", "{clock} {what} {amount}", **parts)
+
+
+def _switched(decided: Decided, unit: str, step: int) -> tuple[Text, dict[int, tuple[float, float]]] | None:
+    on = decided.on_of(unit)
+    if on is None:
+        return None
+    column, runs = int(on[step]), bool(decided.plan.machines[unit].on[step])
+    counted = round(float(decided.x[column])) if decided.shared(unit) else int(runs)
+    bounds = (-np.inf, counted - 1.0) if runs else (counted + 1.0, np.inf)
+    what = (
+        Text(en="off in this step", zh="若本时段停机")
+        if runs
+        else Text(en="on in this step", zh="若本时段运行")
+    )
+    return what, {column: bounds}
+
+
+def _moved(decided: Decided, unit: str, step: int) -> tuple[Text, dict[int, tuple[float, float]]] | None:
+    """At rest instead of moving; all of the sun instead of a part."""
+    machine = decided.plan.machines[unit]
+    rest = Text(en="at rest in this step", zh="若本时段静置")
+    courses = [decided.column(unit, what) for what in ("charge", "discharge", "flow", "heat")]
+    columns = [int(course[step]) for course in courses if course is not None]
+    if machine.kind in {"battery", "store", "boiler"}:
+        if all(abs(decided.x[column]) < _IDLE for column in columns):
+            return None
+        off = Text(en="off in this step", zh="若本时段停用") if machine.kind == "boiler" else rest
+        return off, dict.fromkeys(columns, (0.0, 0.0))
+    power = decided.column(unit, "power")
+    sky_kw = float(decided.problem.forecasts.pv_kw[step])
+    if machine.kind == "pv" and power is not None and sky_kw - machine.level[step] > _IDLE:
+        return Text(en="not curtailed in this step", zh="若本时段不限发"), {
+            int(power[step]): (sky_kw, sky_kw)
+        }
+    return None

@@ -1,0 +1,67 @@
+"""Money of the contracts beyond the price per kWh, from the final course of a plan."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from optimizer.demand_windows import means_of
+from optimizer.problem import DispatchProblem, FloatArray
+from optimizer.supply import EnergyTier, Reactive
+
+
+def metered_kw(problem: DispatchProblem, bought: FloatArray) -> FloatArray:
+    """Mean import of each whole step: of a step that had begun with what was bought before. [kW]."""
+    means = bought.copy()
+    if problem.begun is not None:
+        gone = problem.begun.gone_frac
+        means[0] = gone * problem.begun.import_kw + (1.0 - gone) * means[0]
+    return means
+
+
+def charges_of(
+    problem: DispatchProblem, bought: FloatArray, fuel: FloatArray, inverter_kvar: FloatArray
+) -> dict[str, float]:
+    """Money of each contract of the site by its name; what the period owed already is not in it.
+
+    Args:
+        problem: The problem.
+        bought: Import, shape (steps,). [kW]
+        fuel: Fuel of all machines, shape (steps,). [kW LHV]
+        inverter_kvar: Reactive power given by the inverters, shape (steps,). [kvar]
+    """
+    supply, hours = problem.supply, problem.hours
+    kvar = np.zeros(problem.steps)
+    if supply.reactive is not None:
+        kvar = supply.reactive.need_kvar - inverter_kvar
+    money: dict[str, float] = {}
+    for charge in supply.charges:
+        load = np.hypot(bought, kvar) if charge.apparent else bought
+        means = means_of(charge, problem.start_ns, problem.steps, problem.step_s).begun(problem.begun)
+        peak = float((means.weights @ load + means.known).max(initial=charge.so_far_kw))
+        money[charge.name] = charge.charge(peak)
+    for levy in supply.levies:
+        money[levy.name] = float(bought @ (levy.eur_kwh * hours))
+    if supply.tiers:
+        money["tiers"] = _tiered(supply.tiers, float(bought @ hours))
+    if supply.reactive is not None and supply.reactive.factor_least is not None:
+        money["power_factor"] = _factor(supply.reactive, float(bought @ hours), float(np.abs(kvar) @ hours))
+    if supply.gas is not None and supply.gas.take_kwh > 0:
+        unused = max(supply.gas.take_kwh - float(fuel @ hours), 0.0)
+        money["gas_not_taken"] = unused * problem.prices.gas_eur_kwh
+    return money
+
+
+def _tiered(tiers: tuple[EnergyTier, ...], energy_kwh: float) -> float:
+    money = 0.0
+    for tier in tiers:
+        part = min(energy_kwh, tier.room_kwh)
+        money += part * tier.eur_kwh
+        energy_kwh -= part
+    return money
+
+
+def _factor(reactive: Reactive, energy_kwh: float, counted_kvarh: float) -> float:
+    """Charge of the month with this window less that without it; a better factor may earn some back."""
+    allowed = reactive.tangent * reactive.month_kwh - reactive.month_kvarh
+    after = max(counted_kvarh - reactive.tangent * energy_kwh - allowed, 0.0)
+    return (after - max(-allowed, 0.0)) * reactive.eur_kvarh

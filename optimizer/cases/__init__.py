@@ -1,0 +1,1 @@
+"""Published forms of cases: a parsed JSON or YAML in, a problem of this package out."""

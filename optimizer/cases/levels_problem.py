@@ -1,0 +1,121 @@
+"""From the set-points of a plant's case file to the levels of the planner."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from optimizer.cases.network_problem import spread
+from optimizer.cases.plant_contracts import CasePressure, CaseSetpoints, CaseWater
+from optimizer.cases.plant_network import CaseEirChiller
+from optimizer.levels import AirLevels, CoolingLevels
+from optimizer.problem import BoolArray, Chiller, FloatArray
+from optimizer.water import corners_of
+from plant.carriers import ATMOSPHERE_BAR_A
+from protocols.errors import SolveError
+
+
+def eir_corners(
+    one: CaseEirChiller, chilled_c: FloatArray, condenser_c: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Loads and powers at each step's temperatures, each (steps, K); the least lift is kept. [kW]."""
+    lifted_c = np.maximum(condenser_c, chilled_c + one.lift_least_k)
+    pairs = zip(chilled_c.tolist(), lifted_c.tolist(), strict=True)
+    curves = [corners_of(one.eir, cold, warm) for cold, warm in pairs]
+    power = np.array([power for _, power in curves]) + one.auxiliary_kw
+    return np.array([load for load, _ in curves]), power
+
+
+def cooling_levels_of(
+    case: CaseSetpoints, chillers: tuple[Chiller, ...], eirs: dict[str, CaseEirChiller], steps: int
+) -> CoolingLevels | None:
+    """Curves of all chillers at every pair of water temperatures; those by EIR curves have their own.
+
+    Raises:
+        SolveError: A level names a chiller the case does not have, or a series has another length.
+    """
+    if not case.water:
+        return None
+    waters = tuple(sorted(case.water, key=lambda water: (water.chilled_c, water.condenser_c)))
+    names = {machine.name for machine in chillers}
+    for water in waters:
+        unknown = sorted((water.capacity_frac.keys() | water.power_frac.keys()) - names)
+        if unknown:
+            raise SolveError(
+                f"the water temperatures name {unknown[0]}, which is no chiller of the case",
+                machine=unknown[0],
+            )
+    curves = {machine.name: _curves(waters, machine, eirs.get(machine.name), steps) for machine in chillers}
+    return CoolingLevels(
+        supply_c=tuple(water.chilled_c for water in waters),
+        condenser_c=tuple(water.condenser_c for water in waters),
+        load_kw={name: load for name, (load, _) in curves.items()},
+        power_kw={name: power for name, (_, power) in curves.items()},
+        extra_kw=np.array([spread(steps, "pumps_kw", water.pumps_kw) for water in waters]),
+        extra_frac=np.array([spread(steps, "pumps_frac", water.pumps_frac) for water in waters]),
+        allowed=np.array([_permitted(water, steps) & _covered(water, eirs) for water in waters]),
+    )
+
+
+def air_levels_of(case: CaseSetpoints, steps: int) -> AirLevels | None:
+    """Network pressures to choose from.
+
+    Raises:
+        SolveError: A series has another length.
+    """
+    if not case.pressure:
+        return None
+    levels = sorted(case.pressure, key=lambda level: level.bar_g)
+    made_for = levels[-1].bar_g if case.curve_bar_g is None else case.curve_bar_g
+    leaks = spread(steps, "leaks_m3_min", case.leaks_m3_min)
+    return AirLevels(
+        pressure_bar_g=tuple(level.bar_g for level in levels),
+        power_frac=tuple(_power_frac(case, level, made_for) for level in levels),
+        need_m3_min=np.array([_extra_m3_min(level, made_for, leaks) for level in levels]),
+        least_bar_g=spread(steps, "least_bar_g", case.least_bar_g),
+        move_eur=case.pressure_move_cost,
+    )
+
+
+def _power_frac(case: CaseSetpoints, level: CasePressure, made_for_bar_g: float) -> float:
+    if level.power_frac is not None:
+        return level.power_frac
+    return 1.0 + case.power_per_bar_frac * (level.bar_g - made_for_bar_g)
+
+
+def _extra_m3_min(level: CasePressure, made_for_bar_g: float, leaks: FloatArray) -> FloatArray:
+    """Leaks are orifices in choked flow: they rise with absolute pressure, as in plant/units/air.py."""
+    if level.extra_m3_min is not None:
+        return spread(len(leaks), "extra_m3_min", level.extra_m3_min)
+    absolute = (level.bar_g + ATMOSPHERE_BAR_A) / (made_for_bar_g + ATMOSPHERE_BAR_A)
+    return leaks * (absolute - 1.0)
+
+
+def _curves(
+    waters: tuple[CaseWater, ...], machine: Chiller, eir: CaseEirChiller | None, steps: int
+) -> tuple[FloatArray, FloatArray]:
+    loads, powers = [], []
+    for water in waters:
+        load, power = machine.load_kw, machine.power_kw
+        if eir is not None:
+            load, power = eir_corners(eir, np.full(steps, water.chilled_c), np.full(steps, water.condenser_c))
+        capacity_frac = spread(steps, "capacity_frac", water.capacity_frac.get(machine.name, 1.0))
+        power_frac = spread(steps, "power_frac", water.power_frac.get(machine.name, 1.0))
+        loads.append(load * capacity_frac[:, None])
+        powers.append(power * power_frac[:, None])
+    return np.array(loads), np.array(powers)
+
+
+def _covered(water: CaseWater, eirs: dict[str, CaseEirChiller]) -> bool:
+    """Whether every fit covers a pair: outside it nobody has measured what it would save."""
+    return all(
+        one.eir.covers(water.chilled_c, max(water.condenser_c, water.chilled_c + one.lift_least_k))
+        for one in eirs.values()
+    )
+
+
+def _permitted(water: CaseWater, steps: int) -> BoolArray:
+    if isinstance(water.permitted, bool):
+        return np.full(steps, water.permitted)
+    if len(water.permitted) != steps:
+        raise SolveError(f"permitted has {len(water.permitted)} values, the case has {steps} steps")
+    return np.array(water.permitted, dtype=np.bool_)

@@ -1,0 +1,203 @@
+"""Refusals of converters, polygons, carriers and loads, in plant words."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Final
+
+import numpy as np
+
+from optimizer.components.region import convex_parts
+from optimizer.flexible import Batch, Car, ShiftLoad
+from optimizer.network import KNOWN, Cogen, Converter
+from optimizer.problem import DispatchProblem, FloatArray
+from protocols.errors import SolveError
+
+_RESERVED: Final = frozenset(
+    {"grid", "station", "cooling", "inverter", "gas", "co2", "fuel", "tiers", "cooling_auxiliaries"}
+)
+_ENDS: Final = 2
+
+
+def capacity_of(problem: DispatchProblem, carrier: str) -> FloatArray:
+    """Most that converters and polygons could give of a carrier in each step."""
+    flows = [flow for one in problem.converters for flow in one.flows if flow.carrier == carrier]
+    most = sum((np.maximum(-flow.at.min(axis=1), 0.0) for flow in flows), np.zeros(problem.steps))
+    for cogen in problem.cogens:
+        if cogen.heat_carrier == carrier:
+            most = most + max(heat for _, heat in cogen.corners)
+    return most
+
+
+def refuse_network(problem: DispatchProblem) -> None:
+    """Refuse carriers, converters and polygons that cannot be planned.
+
+    Raises:
+        SolveError: The message names the machine or carrier and what to give instead.
+    """
+    _refuse_carriers(problem)
+    names = [one.name for one in (*problem.switched, *problem.batteries, *problem.stores, *problem.boilers)]
+    names += [one.name for one in problem.converters]
+    for name in (*names, *(load.name for load in problem.flexible.all)):
+        if name in _RESERVED:
+            raise SolveError(f"no machine may be called {name}; the plan needs that word", machine=name)
+    carriers = {*KNOWN, *(one.name for one in problem.carriers)}
+    for machine in problem.compressors:
+        if not 0 <= machine.heat_recovery_frac < 1:
+            raise SolveError(
+                f"{machine.name} recovers {machine.heat_recovery_frac} of its power; give 0 to below 1",
+                machine=machine.name,
+            )
+        _refuse_unknown(machine.name, machine.heat_carrier, carriers)
+    for store in problem.stores:
+        _refuse_unknown(store.name, store.carrier, carriers - {"electric", "gas"})
+    for one in problem.converters:
+        _refuse_converter(problem, one, carriers)
+    for cogen in problem.cogens:
+        _refuse_cogen(cogen, carriers)
+
+
+def _refuse_carriers(problem: DispatchProblem) -> None:
+    for one in problem.carriers:
+        if one.name in KNOWN or [other.name for other in problem.carriers].count(one.name) > 1:
+            raise SolveError(f"the carrier {one.name} exists already; give it another name", series=one.name)
+        if one.need.shape != (problem.steps,) or not (np.isfinite(one.need).all() and one.need.min() >= 0):
+            raise SolveError(
+                f"the need for {one.name} must be a number not below zero in each of the {problem.steps} "
+                f"steps; {one.need.size} values were given",
+                series=one.name,
+            )
+        if not (one.short_eur >= 0 and one.surplus_eur >= 0):
+            raise SolveError(f"the prices of {one.name} missing or left over are negative", series=one.name)
+
+
+def _refuse_unknown(name: str, carrier: str, known: set[str]) -> None:
+    if carrier not in known:
+        raise SolveError(
+            f"{name} names the carrier {carrier}; known here are {', '.join(sorted(known))}", machine=name
+        )
+
+
+def _refuse_converter(problem: DispatchProblem, one: Converter, carriers: set[str]) -> None:
+    shape = one.level.shape
+    if len(shape) != _ENDS or shape[0] != problem.steps or shape[1] < _ENDS:
+        raise SolveError(f"{one.name} needs two or more corners of its level in each step", machine=one.name)
+    if not np.isfinite(one.level).all() or one.level.min() < 0 or np.diff(one.level, axis=1).min() <= 0:
+        raise SolveError(
+            f"the level of {one.name} must rise from corner to corner and not be negative", machine=one.name
+        )
+    named = [flow.carrier for flow in one.flows]
+    if not named or len(set(named)) < len(named):
+        raise SolveError(f"{one.name} needs flows, each of another carrier", machine=one.name)
+    for flow in one.flows:
+        _refuse_unknown(one.name, flow.carrier, carriers)
+        if flow.at.shape != shape or not np.isfinite(flow.at).all():
+            raise SolveError(
+                f"the {flow.carrier} of {one.name} needs a number at each corner of its level",
+                machine=one.name,
+            )
+        if flow.carrier == "gas" and flow.at.min() < 0:
+            raise SolveError(f"{one.name} gives gas; gas can only be taken", machine=one.name)
+
+
+def _refuse_cogen(one: Cogen, carriers: set[str]) -> None:
+    numbers = np.array([*(value for corner in one.corners for value in corner), *np.ravel(one.fuel_planes)])
+    if not np.isfinite(numbers).all() or not one.fuel_planes:
+        raise SolveError(f"polygon and fuel of {one.name} must be numbers", machine=one.name)
+    if min(min(corner) for corner in one.corners) < 0:
+        raise SolveError(f"the polygon of {one.name} has a negative power or heat", machine=one.name)
+    if _crosses_itself(one.corners):
+        raise SolveError(
+            f"the polygon of {one.name} crosses itself; give its corners in order around it", machine=one.name
+        )
+    try:
+        convex_parts(one.corners)
+    except ValueError as error:
+        raise SolveError(f"the polygon of {one.name} is none: {error}", machine=one.name) from error
+    for power, heat in one.corners:
+        if max(a + b * power + c * heat for a, b, c in one.fuel_planes) < power + heat - 1e-6:
+            raise SolveError(
+                f"{one.name} gives more than its fuel at {power:g} kW and {heat:g} kW of heat",
+                machine=one.name,
+            )
+    _refuse_unknown(one.name, one.heat_carrier, carriers - {"electric", "gas"})
+    if one.low_carrier is not None:
+        _refuse_unknown(one.name, one.low_carrier, carriers - {"electric", "gas", one.heat_carrier})
+
+
+def _crosses_itself(corners: tuple[tuple[float, float], ...]) -> bool:
+    """Whether two sides that are no neighbours have a point in common inside both."""
+    sides = list(zip(corners, (*corners[1:], corners[0]), strict=True))
+    for (a, b), (c, d) in combinations(sides, 2):
+        turns = [_turn(a, b, c), _turn(a, b, d), _turn(c, d, a), _turn(c, d, b)]
+        if turns[0] * turns[1] < 0 and turns[2] * turns[3] < 0:
+            return True
+    return False
+
+
+def _turn(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> float:
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+
+
+def refuse_loads(problem: DispatchProblem) -> None:
+    """Refuse loads that cannot be planned.
+
+    Raises:
+        SolveError: The message names the load and what to give instead.
+    """
+    for shift in problem.flexible.shift:
+        _refuse_times(problem, shift.name, (shift.first, shift.until))
+        _refuse_shift(shift)
+    for batch in problem.flexible.batches:
+        _refuse_times(problem, batch.name, (batch.first, batch.until))
+        _refuse_batch(batch)
+    for shed in problem.flexible.shed:
+        sized = shed.most_kw.shape == (problem.steps,) and bool(np.isfinite(shed.most_kw).all())
+        if not sized or shed.most_kw.min() < 0 or not (shed.eur_kwh >= 0 and shed.most_kwh >= 0):
+            raise SolveError(
+                f"{shed.name} needs numbers not below zero of what may be left off, in every step",
+                machine=shed.name,
+            )
+    for group in problem.flexible.ev:
+        if (
+            not group.cars
+            or not group.most_kw >= 0
+            or len({car.name for car in group.cars}) < len(group.cars)
+        ):
+            raise SolveError(f"{group.name} needs cars with names of their own", machine=group.name)
+        for car in group.cars:
+            _refuse_times(problem, f"{group.name}.{car.name}", (car.arrives, car.leaves))
+            _refuse_car(group.name, car)
+
+
+def _refuse_times(problem: DispatchProblem, name: str, times: tuple[int, int]) -> None:
+    if not 0 <= times[0] < times[1] <= problem.steps:
+        raise SolveError(
+            f"{name} is to run from step {times[0]} to before step {times[1]}; the window has steps 0 to "
+            f"{problem.steps - 1}",
+            machine=name,
+        )
+
+
+def _refuse_shift(load: ShiftLoad) -> None:
+    if not (0 <= load.least_kw <= load.most_kw < np.inf and 0 <= load.energy_kwh < np.inf):
+        raise SolveError(
+            f"{load.name} needs an energy, and a least power not above its most, none of them negative",
+            machine=load.name,
+        )
+
+
+def _refuse_batch(batch: Batch) -> None:
+    course = np.array(batch.course_kw, dtype=np.float64)
+    if not course.size or not np.isfinite(course).all() or course.min() < 0 or course.max() <= 0:
+        raise SolveError(f"{batch.name} needs a course of powers not below zero", machine=batch.name)
+    if batch.until - batch.first < len(course):
+        raise SolveError(
+            f"{batch.name} takes {len(course)} steps, but has {batch.until - batch.first}; give it longer",
+            machine=batch.name,
+        )
+
+
+def _refuse_car(group: str, car: Car) -> None:
+    if not (0 <= car.energy_kwh < np.inf and 0 <= car.most_kw < np.inf):
+        raise SolveError(f"{car.name} of {group} needs an energy and a power not below zero", machine=group)

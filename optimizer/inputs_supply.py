@@ -1,0 +1,161 @@
+"""Refusals of contracts and of start limits, warming up and ramps, in plant words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from optimizer.problem import Commitment, DispatchProblem, FloatArray
+from optimizer.starting import Starting
+from optimizer.supply import DemandCharge, GasContract, Reactive, Supply
+from protocols.errors import SolveError
+
+_TAKEN: Final = ("tiers", "power_factor", "gas_not_taken")
+"""Names of what contracts cost that have none of their own."""
+
+
+def refuse_supply(problem: DispatchProblem) -> None:
+    """Refuse contracts that cannot be planned.
+
+    Raises:
+        SolveError: The message names the contract and what to give instead.
+    """
+    supply = problem.supply
+    _refuse_names(problem)
+    for charge in supply.charges:
+        _refuse_charge(problem, charge)
+    for tier in supply.tiers:
+        if not (tier.room_kwh >= 0 and np.isfinite(tier.eur_kwh)):
+            raise SolveError("an energy tier needs room not below zero and a price")
+    if supply.tiers and np.isfinite(supply.tiers[-1].room_kwh):
+        raise SolveError("the last energy tier must have no end, or what is bought above it has no price")
+    if supply.reactive is not None:
+        _refuse_reactive(problem, supply.reactive)
+    if supply.gas is not None:
+        _refuse_gas(supply.gas)
+    _refuse_numbers(problem, supply)
+
+
+def _refuse_names(problem: DispatchProblem) -> None:
+    supply = problem.supply
+    names = [one.name for one in supply.charges] + [one.name for one in supply.levies]
+    names += [shed.name for shed in problem.flexible.shed]
+    if len({*names, *_TAKEN}) < len(names) + len(_TAKEN):
+        raise SolveError("two charges or levies have the same name, or that of a contract; give each its own")
+    for levy in supply.levies:
+        _refuse_series(problem, f"levy {levy.name}", levy.eur_kwh)
+
+
+def _refuse_numbers(problem: DispatchProblem, supply: Supply) -> None:
+    if supply.co2_cap_kg is not None and not 0 <= supply.co2_cap_kg < np.inf:
+        raise SolveError(f"the cap on emissions is {supply.co2_cap_kg} kg; it must not be below 0")
+    least = supply.import_least_kw
+    if least is not None and not 0 <= least <= problem.limits.import_kw:
+        raise SolveError(
+            f"the least import is {least} kW; it must lie between 0 and the contract of "
+            f"{problem.limits.import_kw} kW"
+        )
+    if supply.marginal_kg_kwh is not None:
+        _refuse_series(problem, "marginal emission factor", supply.marginal_kg_kwh)
+
+
+def _refuse_series(problem: DispatchProblem, name: str, series: FloatArray) -> None:
+    if series.shape != (problem.steps,) or not np.isfinite(series).all():
+        raise SolveError(
+            f"the {name} has {series.size} values; it needs a number in each of the {problem.steps} steps",
+            series=name,
+        )
+
+
+def _refuse_charge(problem: DispatchProblem, charge: DemandCharge) -> None:
+    amounts = (charge.eur_kw, charge.so_far_kw, charge.over_eur_kw, charge.weight_frac, *charge.before_kw)
+    if not (np.isfinite(amounts).all() and min(amounts) >= 0 and charge.over_from_kw >= 0):
+        raise SolveError(f"the demand charge {charge.name} needs numbers not below zero")
+    length_s = charge.window_s
+    if length_s is not None and not (length_s >= 60.0 and length_s % 60.0 == 0):  # noqa: PLR2004  a minute
+        raise SolveError(
+            f"the demand window of {charge.name} is {length_s} s; it must be whole minutes",
+            charge=charge.name,
+        )
+    if length_s is not None and problem.step_s % 60.0:
+        raise SolveError(f"the demand window of {charge.name} needs steps of whole minutes")
+    if charge.apparent and problem.supply.reactive is None:
+        raise SolveError(f"the charge {charge.name} is by kVA; give the plant's reactive power with it")
+    if charge.counts is not None and charge.counts.shape != (problem.steps,):
+        raise SolveError(f"the steps in which {charge.name} counts must be told for each step")
+
+
+def _refuse_reactive(problem: DispatchProblem, reactive: Reactive) -> None:
+    _refuse_series(problem, "reactive power", reactive.need_kvar)
+    amounts = (reactive.inverter_kva, reactive.eur_kvarh, reactive.month_kwh, reactive.month_kvarh)
+    if not (np.isfinite(amounts).all() and min(amounts) >= 0):
+        raise SolveError("the reactive power's amounts and price must not be below 0")
+    if reactive.factor_least is not None and not 0 < reactive.factor_least <= 1:
+        raise SolveError(f"a power factor of {reactive.factor_least} is none; give a number up to 1")
+    pv = problem.forecasts.pv_kw
+    fixed = problem.pv is not None and not problem.pv.can_curtail
+    # the sides of the inverter's circle lie a little inside it
+    if fixed and reactive.inverter_kva > 0 and pv.max() > 0.998 * reactive.inverter_kva:
+        raise SolveError(
+            f"the PV gives up to {pv.max():.1f} kW and may not be curtailed; its inverters have "
+            f"{reactive.inverter_kva:.1f} kVA"
+        )
+
+
+def _refuse_gas(gas: GasContract) -> None:
+    if not (gas.hourly_kwh >= 0 and 0 <= gas.this_hour_kwh < np.inf and 0 <= gas.take_kwh < np.inf):
+        raise SolveError("the gas contract has a negative amount")
+
+
+def refuse_switching(problem: DispatchProblem) -> None:
+    """Refuse start limits, phases and ramps that cannot be planned.
+
+    Raises:
+        SolveError: The message names the machine and what to give instead.
+    """
+    for machine in problem.switched:
+        _refuse_starting(problem, machine.name, machine.commitment)
+        _refuse_ramp(machine.name, machine.commitment)
+    for compressor in problem.compressors:
+        own = compressor.commitment
+        if own.ramp is not None or own.starting.warm_up_s > 0:
+            raise SolveError(
+                f"{compressor.name} is a compressor; it warms up and moves within seconds, give neither",
+                machine=compressor.name,
+            )
+        bare = replace(own.starting, most_per_h=None, most_per_day=None, ages_s=(), stop_eur=0.0)
+        if compressor.floats and (bare != Starting() or compressor.heat_recovery_frac > 0):
+            raise SolveError(
+                f"{compressor.name} floats beside others; running on and heat recovery cannot be told for it",
+                machine=compressor.name,
+            )
+
+
+def _refuse_starting(problem: DispatchProblem, name: str, own: Commitment) -> None:
+    start = own.starting
+    amounts = (
+        start.warm_up_s, start.warm_up_kw, start.warm_up_fuel_kw, start.run_on_s, start.run_on_kw,
+        start.stop_eur, *start.ages_s, *(most for most, _ in start.limits),
+    )  # fmt: skip
+    if not (np.isfinite(amounts).all() and min(amounts) >= 0):
+        raise SolveError(f"{name} has a negative time, power, cost or count of starts", machine=name)
+    if start.run_on_s > max(own.min_down_s, problem.step_s):
+        raise SolveError(
+            f"{name} runs on for {start.run_on_s:.0f} s after a stop; its shortest stop of "
+            f"{own.min_down_s:.0f} s must be as long",
+            machine=name,
+        )
+
+
+def _refuse_ramp(name: str, own: Commitment) -> None:
+    ramp = own.ramp
+    if ramp is None:
+        return
+    limits = [limit for limit in (ramp.at_start, ramp.at_stop) if limit is not None]
+    usable = ramp.up_per_min > 0 and ramp.down_per_min > 0 and 0 <= ramp.last < np.inf
+    if not usable or not all(limit >= 0 for limit in limits):
+        raise SolveError(
+            f"the ramp of {name} must be above zero, its output before the window not below", machine=name
+        )

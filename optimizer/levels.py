@@ -1,0 +1,43 @@
+"""Set-points to choose from: temperatures of chilled and condenser water, pressure of the air network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from optimizer.arrays import BoolArray, FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoolingLevels:
+    """Pairs of water temperatures, one of which holds for all chillers in a step."""
+
+    supply_c: tuple[float, ...]
+    """Chilled-water supply of each level. [°C]"""
+    condenser_c: tuple[float, ...]
+    """Condenser water of each level. [°C]"""
+    load_kw: dict[str, FloatArray]
+    """Corners of each chiller's curve, shape (levels, steps, K). [kW]"""
+    power_kw: dict[str, FloatArray]
+    """Electric power at these corners, shape (levels, steps, K). [kW]"""
+    extra_kw: FloatArray
+    """Pumps and fans that run whenever a chiller does, shape (levels, steps). [kW]"""
+    extra_frac: FloatArray
+    """Pumps and fans per cooling supplied, shape (levels, steps). [kW/kW]"""
+    allowed: BoolArray
+    """Where the weather and the rooms permit a level, shape (levels, steps)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AirLevels:
+    """Pressures of the network, one of which holds in a step."""
+
+    pressure_bar_g: tuple[float, ...]
+    """Of each level, rising. [bar g]"""
+    power_frac: tuple[float, ...]
+    """Power of the compressors over that of their curves. [-]"""
+    need_m3_min: FloatArray
+    """Need and leaks on top of the forecast, less below it, shape (levels, steps). [m³/min]"""
+    least_bar_g: FloatArray
+    """Pressure the users need, shape (steps,). [bar g]"""
+    move_eur: float = 0.0
+    """Price of another level from one step to the next. [money]"""

@@ -1,0 +1,201 @@
+"""What holds a decision where it is: the limits that bind a unit in a step, in plant words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from optimizer.decided import Decided
+from optimizer.problem import FREE, OFF, BoolArray, Commitment, DispatchProblem, steps_of
+from optimizer.words import CARRIERS, UNITS, Speech, minutes, said
+from protocols.config import Text
+
+_NS: Final = 1e9
+_NEAR_FRAC: Final = 1e-3
+_WORTH: Final = 1e-6
+_PEAK_KW: Final = 0.1
+_OTHERS: Final = (
+    "the others that run could give only {others} of the {wanted} {unit} of {what} asked for{reserve}",
+    "其余运行设备最多提供 {others} {unit},而{what}需要 {wanted} {unit}{reserve}",
+)
+_MOST: Final = ("it gives all it can ({value} {unit})", "已达最大出力({value} {unit})")
+_LEAST: Final = (
+    "it gives the least it can while it runs ({value} {unit})",
+    "已在最低出力运行({value} {unit})",
+)
+_FULL: Final = ("it is full ({value} {unit})", "已充满({value} {unit})")
+_EMPTY: Final = ("it is at its least content ({value} {unit})", "已降至最低储量({value} {unit})")
+_SHORTEST: Final = (
+    "its shortest {what} of {length} min lasts until {clock}",
+    "{what}时间 {length} 分钟,至 {clock}",
+)
+_HELD: Final = (
+    "it is held {state} from outside (trip, local mode, lock)",
+    "被外部锁定为{state}(故障、就地或人工锁定)",
+)
+_PEAK: Final = (
+    "the import of this step is the peak that is paid for ({kw} kW)",
+    "本时段购电为计费最大需量({kw} kW)",
+)
+_AT_IMPORT: Final = ("the import is at its contract ({kw} kW)", "购电已达合同功率({kw} kW)")
+_AT_EXPORT: Final = ("the export is at its permit ({kw} kW)", "售电已达允许功率({kw} kW)")
+_MORE: Final = {
+    "ramp_up": ("it rises as fast as it may", "出力上升已达允许速率"),
+    "ramp_down": ("it falls as fast as it may", "出力下降已达允许速率"),
+    "taper": ("it charges as fast as its content allows", "充电功率受当前储量限制"),
+}
+"""Blocks of rows of a unit that are limits of their own."""
+_STARTS: Final = {
+    "starts_in_3600_s": ("it may not start more often in an hour", "每小时启动次数已达上限"),
+    "starts_in_86400_s": ("it may not start more often in a day", "每天启动次数已达上限"),
+}
+"""Those of switches, which have no price at the margin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A limit that binds.
+
+    Attributes:
+        limit: What it is.
+        worth: What one more unit of it would save in this step, as far as it is a number. [money]
+        unit: Unit of the limit.
+    """
+
+    limit: Text
+    worth: float | None = None
+    unit: str = ""
+
+
+def bindings(decided: Decided, unit: str, step: int, speech: Speech) -> tuple[Binding, ...]:
+    """Limits that bind a unit, the most particular first; then those of the site."""
+    own = [*_switching(decided, unit, step, speech), *_needed(decided, unit, step)]
+    own += _levels(decided, unit, step)
+    own += _rows(decided, unit, step)
+    return (*own, *_site(decided, step))
+
+
+def _switching(decided: Decided, unit: str, step: int, speech: Speech) -> Iterator[Binding]:
+    commitment = next((one.commitment for one in decided.problem.switched if one.name == unit), None)
+    if commitment is None:
+        return
+    problem, on = decided.problem, decided.plan.machines[unit].on
+    if commitment.lock is not None and commitment.lock[step] != FREE:
+        held_off = commitment.lock[step] == OFF
+        yield Binding(said(*_HELD, state=Text(en="off", zh="停机") if held_off else Text(en="on", zh="运行")))
+        return
+    begin, end, before_s = run_of(commitment, on, step)
+    least_s = commitment.min_up_s if on[step] else commitment.min_down_s
+    until = begin + steps_of(least_s - before_s, problem.step_s)
+    # a run that goes on after its shortest time is not there because of it
+    if step < until and end <= until and least_s > before_s:
+        clock = speech.clock(problem.start_ns + round(until * problem.step_s * _NS))
+        what = Text(en="run", zh="最短运行") if on[step] else Text(en="stop", zh="最短停机")
+        yield Binding(said(*_SHORTEST, what=what, length=minutes(least_s), clock=clock))
+
+
+def run_of(commitment: Commitment, on: BoolArray, step: int) -> tuple[int, int, float]:
+    """Begin and end of the run or stop a step lies in, and how long it was so before the window [s].
+
+    Example:
+        >>> run_of(Commitment(on=True, state_s=600.0), np.array([True, True, False]), 1)
+        (0, 2, 600.0)
+    """
+    other = np.flatnonzero(on != on[step])
+    begin = int(max((k + 1 for k in other.tolist() if k < step), default=0))
+    end = int(min((k for k in other.tolist() if k > step), default=len(on)))
+    carried = begin == 0 and commitment.on == bool(on[0])
+    return begin, end, commitment.state_s if carried else 0.0
+
+
+def _needed(decided: Decided, unit: str, step: int) -> Iterator[Binding]:
+    """Whether the others that run could do without it, the reserve included."""
+    problem, plan = decided.problem, decided.plan
+    carrier, machines = _fellows(problem, unit, step)
+    if not machines or not plan.machines[unit].on[step]:
+        return
+    need, reserve_frac = (
+        (problem.forecasts.air_m3_min, problem.limits.air_reserve_frac)
+        if carrier == "air"
+        else (problem.forecasts.cooling_kw, problem.limits.cooling_reserve_frac)
+    )
+    others = sum(most for name, most in machines if name != unit and plan.machines[name].on[step])
+    given = sum(float(plan.machines[name].level[step]) for name, _ in machines)
+    # what stores give in this step is not asked of the machines; the reserve is, by the need itself
+    wanted = max(given, float(need[step]) * (1.0 + reserve_frac) if reserve_frac > 0 else 0.0)
+    if others >= wanted * (1.0 - _NEAR_FRAC):
+        return
+    parts = {"others": f"{others:.1f}", "wanted": f"{wanted:.1f}", "unit": UNITS[carrier]}
+    with_reserve = Text(en=", reserve included", zh="(含备用)") if reserve_frac > 0 else Text(en="", zh="")
+    yield Binding(said(*_OTHERS, what=CARRIERS[carrier], reserve=with_reserve, **parts))
+
+
+def _fellows(problem: DispatchProblem, unit: str, step: int) -> tuple[str, list[tuple[str, float]]]:
+    """Machines that share a need with a unit, with what each can give; none where it has no switch."""
+    air = [(m.name, max(m.full_flow_m3_min, float(m.flow_m3_min[-1]))) for m in problem.compressors]
+    cold = [(m.name, float(m.load_kw[step, -1])) for m in problem.chillers]
+    for carrier, machines in (("air", air), ("cooling", cold)):
+        if unit in {name for name, _ in machines}:
+            return carrier, machines
+    return "", []
+
+
+def _levels(decided: Decided, unit: str, step: int) -> Iterator[Binding]:
+    """Output or content at an end of what is possible."""
+    machine = decided.plan.machines[unit]
+    ends = _range(decided.problem, unit, step)
+    holds = machine.kind in {"battery", "store"}
+    if ends is None or not (holds or machine.on[step]):
+        return
+    low, high, name = ends
+    level, room = float(machine.level[step]), _NEAR_FRAC * max(high, 1e-9)
+    if level >= high - room:
+        sentence = _FULL if holds else _MOST
+        yield Binding(said(*sentence, value=f"{high:.1f}", unit=name), None, name)
+    elif level <= low + room and (holds or low > 0):
+        sentence, worth = (_EMPTY, decided.stored_worth(unit, step)) if holds else (_LEAST, None)
+        yield Binding(said(*sentence, value=f"{low:.1f}", unit=name), worth, name)
+
+
+def _range(problem: DispatchProblem, unit: str, step: int) -> tuple[float, float, str] | None:
+    """Least and most of a machine's level with its unit; None for a kind that is not known here."""
+    found: dict[str, tuple[float, float, str]] = {}
+    for air in problem.compressors:
+        found[air.name] = (0.0, max(air.full_flow_m3_min, float(air.flow_m3_min[-1])), "m³/min")
+    for cold in problem.chillers:
+        found[cold.name] = (float(cold.load_kw[step, 0]), float(cold.load_kw[step, -1]), "kW")
+    found |= {one.name: (one.power_min_kw, one.power_max_kw, "kW") for one in problem.chps}
+    found |= {one.name: (0.0, one.capacity_kw, "kW") for one in problem.boilers}
+    found |= {one.name: (one.soc_min_kwh, one.soc_max_kwh, "kWh") for one in problem.batteries}
+    for store in problem.stores:
+        found[store.name] = (store.least, store.most, "m³" if store.carrier == "air" else "kWh")
+    return found.get(unit)
+
+
+def _rows(decided: Decided, unit: str, step: int) -> Iterator[Binding]:
+    """Limits of a unit that stand as rows and have a price at the margin."""
+    for suffix, (en, zh) in _MORE.items():
+        worth = abs(decided.dual(f"{unit}.{suffix}", step))
+        if worth > _WORTH:
+            yield Binding(Text(en=en, zh=zh), worth)
+    if decided.plan.machines[unit].on[step]:
+        return
+    for suffix, (en, zh) in _STARTS.items():
+        if decided.at_limit(f"{unit}.{suffix}", step):
+            yield Binding(Text(en=en, zh=zh))
+
+
+def _site(decided: Decided, step: int) -> Iterator[Binding]:
+    problem, plan = decided.problem, decided.plan
+    peak = abs(decided.dual("grid.peak", step))
+    if peak > _WORTH and plan.import_kw[step] >= plan.peak_kw - _PEAK_KW:
+        yield Binding(said(*_PEAK, kw=f"{plan.peak_kw:.0f}"), peak, "kW")
+    for rows, most, flow, sentence in (
+        ("grid.import_over", problem.limits.import_kw, plan.import_kw, _AT_IMPORT),
+        ("grid.export_over", problem.limits.export_kw, plan.export_kw, _AT_EXPORT),
+    ):
+        if flow[step] >= most - _PEAK_KW:
+            yield Binding(said(*sentence, kw=f"{most:.0f}"), abs(decided.dual(rows, step)), "kW")
