@@ -7,18 +7,20 @@ read the same one. A broken flowsheet is refused with all its mistakes at once.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from typing import Annotated, Self, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Self, TypeVar, cast
 
 from pydantic import Field, model_validator
 
 from plant.carriers import Carrier
+from plant.learnt import AnyLearnt, taken_over
 from plant.units.air import Dryer, Receiver
 from plant.units.compressor import FixedCompressor, VsdCompressor
 from plant.units.cooling import AirHandler, Chiller, CoolingLoop
 from plant.units.heat import Boiler, Chp
 from plant.units.power import Battery, Grid, Load, Meter, Photovoltaics, Weather
 from protocols.config import Config, IdPart
+from protocols.errors import ConfigError
 
 Unit = Annotated[
     FixedCompressor
@@ -147,3 +149,23 @@ class Flowsheet(Config):
                     f"{name}: regulates over {span:.1f} m³/min, less than the largest fixed step of "
                     f"{largest:.1f} m³/min: between the two the pressure cycles"
                 )
+
+
+def with_curves(flowsheet: Flowsheet, learnt: Mapping[str, AnyLearnt]) -> Flowsheet:
+    """The flowsheet with learnt curves in place of nominal ones: the one place where that happens.
+
+    Raises:
+        ConfigError: A curve of a unit that is not there, or is of another kind; all of them, one a line.
+    """
+    faults: list[str] = []
+    units = dict(flowsheet.units)
+    for name, curve in learnt.items():
+        unit = units.get(name)
+        if unit is None or unit.kind != curve.kind:
+            known = "no unit of the flowsheet" if unit is None else f"a {unit.kind} there"
+            faults.append(f"curves.{name}: a learnt curve of a {curve.kind}, but it is {known}; take it out")
+        elif isinstance(unit, FixedCompressor | VsdCompressor | Chiller | AirHandler):
+            units[name] = cast("Unit", taken_over(unit, curve))
+    if faults:
+        raise ConfigError("\n".join(faults))
+    return flowsheet.model_copy(update={"units": units}) if learnt else flowsheet

@@ -18,8 +18,8 @@ from plant.state import Loads, Weather
 from protocols.errors import ConfigError
 
 FloatArray = NDArray[np.float64]
-Season = Literal["winter", "summer", "transition"]
-SEASONS: Final = ("winter", "summer", "transition")
+Season = Literal["winter", "summer", "transition", "spring", "autumn"]
+SEASONS: Final = ("winter", "summer", "transition", "spring", "autumn")
 
 GRID_S: Final = 60.0
 _PER_HOUR: Final = 60
@@ -48,6 +48,8 @@ _CLIMATES: Final = {
     "winter": _Climate(3.0, 4.0, 2.0, 7.3, 17.2, 620.0),
     "summer": _Climate(28.5, 5.0, 4.5, 5.2, 19.2, 980.0),
     "transition": _Climate(16.0, 6.0, 3.5, 6.2, 18.3, 850.0),
+    "spring": _Climate(13.0, 7.0, 4.0, 5.8, 19.4, 920.0),
+    "autumn": _Climate(15.0, 5.0, 2.5, 6.8, 17.8, 740.0),
 }
 
 
@@ -117,7 +119,7 @@ def make_scenario(season: str, seed: int, days: int = 7) -> Scenario:
     """Series of `days` days that begin on a Monday.
 
     Args:
-        season: "winter", "summer" or "transition".
+        season: One of `SEASONS`.
         seed: Any whole number ≥ 0; two seeds give two different weeks of the same kind.
         days: Length, at least 1.
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
-from plant.flowsheet import Flowsheet
+from plant.flowsheet import Flowsheet, with_curves
+from plant.learnt import AnyLearnt
 from plant.units.air import AirBalance, Dryer, Receiver
 from plant.units.compressor import Compressor, CompressorOrder, CompressorState
 from plant.units.cooling import (
@@ -162,6 +164,7 @@ class Plant:
         boiler: The boiler, if any.
         electric_ids: Units with electric power, in the order of `PlantOutputs.unit_kw`; then the grid.
         meters: Per meter its id and the places of its units in `unit_kw`, -1 for the grid exchange.
+        learnt: Learnt curves that are in the units above, with what they were learnt from.
     """
 
     flowsheet: Flowsheet
@@ -180,15 +183,22 @@ class Plant:
     boiler: Boiler | None
     electric_ids: tuple[str, ...]
     meters: tuple[tuple[str, tuple[int, ...]], ...]
+    learnt: Mapping[str, AnyLearnt] = field(default_factory=dict)
 
 
-def compile_plant(flowsheet: Flowsheet) -> Plant:
-    """Sort a flowsheet by kind.
+def compile_plant(flowsheet: Flowsheet, learnt: Mapping[str, AnyLearnt] | None = None) -> Plant:
+    """Sort a flowsheet by kind; learnt curves take the place of nominal ones, for all who read the plant.
+
+    Args:
+        flowsheet: The nominal plant.
+        learnt: Accepted curves by unit; None: none.
 
     Raises:
         ConfigError: More than one receiver, loop, battery, PV field, engine, boiler or electric load, or
-            compressors without a receiver, or chillers without a loop: the simulation knows one network each.
+            compressors without a receiver, or chillers without a loop: the simulation knows one network each;
+            or a learnt curve fits no unit.
     """
+    flowsheet = with_curves(flowsheet, learnt or {})
     compressors = flowsheet.compressors()
     chillers = tuple(flowsheet.of_kind(Chiller))
     dryers = tuple(unit for _, unit in flowsheet.of_kind(Dryer))
@@ -218,6 +228,7 @@ def compile_plant(flowsheet: Flowsheet) -> Plant:
             (name, tuple(_place(flowsheet, electric_ids, other) for other in meter.of))
             for name, meter in flowsheet.of_kind(Meter)
         ),
+        learnt=dict(learnt or {}),
     )
 
 
