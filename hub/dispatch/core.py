@@ -1,31 +1,45 @@
 """The deciding core: snapshot in, decision out; no I/O, no clock of its own. The closed loop runs the same.
 
-A plan is wanted at the start, at each quarter hour, and at once when a machine trips, is switched to local,
-loses its link or comes back. Set-points are those of the step of the plan that holds now; when no plan holds,
-nothing is asked for, the leases run out and every machine goes back to its own control.
+A plan is wanted at the start, at each quarter hour, and at once with an event: a machine trips, is switched
+to local, taken over by a person, loses its link or comes back; needs, a battery or the forecast leave what
+was planned on (`events`). Set-points are those of the step of the plan that holds now; when no plan holds,
+the machines that are free are told their order by rule (`order`), or, where not even the need is known,
+nothing: the leases run out and every machine goes back to its own control.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from hub.dispatch import band, events
+from hub.dispatch.approved import course_of, ended_by
+from hub.dispatch.order import by_rule, left_to
 from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import Availability, MachineSeen, Seen, Snapshot, look
-from hub.dispatch.solving import Accepted, Task
+from hub.dispatch.solving import EVENT_LIMIT_S, LIMIT_S, Accepted, Task
 from hub.dispatch.targets import targets
+from hub.dispatch.trust import only_raised
 from hub.forecast.ceilings import most_needed
 from hub.forecast.gates import forecast
 from hub.forecast.quarters import QUARTERS_A_DAY, floor_quarter_ns
 from hub.forecast.similar import Window
+from optimizer.contracted import Peaks, slides
 from optimizer.outlook import MachineNow, PlantNow
 from optimizer.problem import FREE, LONG_S, OFF, ON
 from optimizer.setpoints import eased, setpoints_at
+from plant.control.setpoints import Setpoints
 
 RETRY_S: Final = 30.0
 """Wait after a plan that could not be had. [s]"""
 _NS: Final = 1_000_000_000
+_LEAST_GONE_S: Final = 60.0
+_MOST_GONE_S: Final = 870.0
+_FIRST: Final = "first plan"
+_RULED: Final = "no plan can be had: machines run in the order of their efficiency"
+_QUARTER: Final = "a new quarter hour"
+_USUAL: Final = frozenset({_FIRST, _QUARTER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +50,10 @@ class SetPoint:
     value: float
     unit: str
     reason: str
+    machine: str = ""
+    """Whose set-point it is."""
+    of_plan: bool = True
+    """False: by rule, where no plan can be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +66,12 @@ class Memory:
         asked_ns: When a plan was last asked for.
         waiting: Whether that plan has not come yet.
         event: Event that was seen while a plan was under way.
+        asked_for: Why the plan asked for last was wanted.
+        owed: The same of one that could not be had.
+        issue_ns: Begin of the forecast looked at last.
         supply_c: Chilled-water set-point each chiller was told last. [°C]
+        approved: Machine in the mode `approve` to the plan that a person lets it follow.
+        ruled: Quarter hour, and what is told in it by rule where no plan holds.
     """
 
     seen: dict[str, MachineSeen] = field(default_factory=dict)
@@ -56,7 +79,24 @@ class Memory:
     asked_ns: int | None = None
     waiting: bool = False
     event: str | None = None
+    asked_for: str = ""
+    owed: str | None = None
+    issue_ns: int | None = None
     supply_c: dict[str, float] = field(default_factory=dict)
+    approved: Mapping[str, Accepted] = field(default_factory=dict)
+    ruled: tuple[int, Setpoints | None] = (0, None)
+    settled_ns: int | None = None
+    """When a plan was asked for last that answers deviations."""
+    planned_on: Mapping[str, bool] = field(default_factory=dict)
+    """Which machines ran when a plan was asked for last."""
+    away_ns: Mapping[str, int] = field(default_factory=dict)
+    """When a machine was last taken away."""
+    ruled_for: frozenset[str] = frozenset()
+    """Machines the rule had to tell."""
+    own_control: bool = False
+    """Whether the plan asked for last was refused as worse than the plant's own control."""
+    hurry: bool = False
+    """Whether the event that was seen does not wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,24 +107,48 @@ class Decision:
         replan: Why a new plan is wanted, None when none is.
         set_points: All that shall be held, machine by machine; what is not named is given back.
         seen: The plant as it was read.
+        ended: Machines whose approval is over.
     """
 
     replan: str | None
     set_points: tuple[SetPoint, ...]
     seen: Seen
+    ended: frozenset[str] = frozenset()
 
 
 def step(site: DispatchSite, memory: Memory, snapshot: Snapshot, now_ns: int) -> tuple[Memory, Decision]:
     """Decide; call it about once a second and with every event."""
     seen = look(site, snapshot, memory.seen)
-    event = _event(memory.seen, seen.machines) or memory.event
-    reason = _reason(memory, event, now_ns)
+    away = events.taken_away(memory.seen, seen.machines)
+    memory, ended = _hurried(memory, away, now_ns), ended_by(site, memory.approved, away)
+    memory = replace(memory, approved={m: one for m, one in memory.approved.items() if m not in ended})
+    event = events.of_machines(memory.seen, seen.machines, memory.planned_on, now_ns) or memory.event
+    drift = None
+    if event is None and _settled(memory, now_ns):
+        event = drift = _drifted(site, memory, seen, snapshot)
+        memory = replace(memory, issue_ns=_issue_ns(snapshot))
+    reason = None if site.modes.site == "off" else _reason(memory, event, now_ns)
     if reason is not None:
-        memory = replace(memory, asked_ns=now_ns, waiting=True)
+        answers = reason in _USUAL or reason == drift or memory.asked_ns is None
+        memory = replace(
+            memory, asked_ns=now_ns, waiting=True, asked_for=reason, issue_ns=_issue_ns(snapshot),
+            settled_ns=now_ns if answers else memory.settled_ns or memory.asked_ns,
+            planned_on={name: one.on for name, one in seen.machines.items()}, hurry=False,
+        )  # fmt: skip
         event = None
-    wanted = _set_points(site, memory, seen, now_ns)
+    memory = _with_rule(site, memory, seen, snapshot)
+    wanted = _set_points(site, memory, seen, now_ns) or tuple(_by_rule(site, memory, seen))
     memory = replace(memory, seen=seen.machines, event=event, supply_c=_supply_c(site, wanted))
-    return memory, Decision(reason, wanted, seen)
+    return memory, Decision(reason, wanted, seen, ended)
+
+
+def unseen(site: DispatchSite, memory: Memory, last: Seen, links: Mapping[str, str], now_ns: int) -> Decision:
+    """Go on by the plan in force where the plant cannot be read now: its steps, for machines as seen last.
+
+    Nothing new is planned and nothing told by rule; a machine whose link is known to be lost is left alone.
+    """
+    told = (one for one in _set_points(site, memory, last, now_ns) if links.get(one.machine, "up") == "up")
+    return Decision(None, tuple(told), last)
 
 
 def task_of(site: DispatchSite, memory: Memory, decision: Decision, snapshot: Snapshot) -> Task:
@@ -95,56 +159,151 @@ def task_of(site: DispatchSite, memory: Memory, decision: Decision, snapshot: Sn
     """
     seen, hint = decision.seen, memory.plan.plan if memory.plan is not None else None
     window = Window(floor_quarter_ns(snapshot.now_ns), QUARTERS_A_DAY, site.time_zone)
-    gated = forecast(snapshot.past, window, most_needed(site.plant.flowsheet))
+    gated = forecast(snapshot.past, window, most_needed(site.plant.flowsheet), snapshot.issue)
+    only_up = only_raised(site, seen, snapshot.recent, snapshot.now_ns, memory.supply_c)
+    outlook, led = events.as_measured(gated.outlook, events.measured_now(memory.plan, snapshot), only_up)
+    gone_s = 0.0 if site.contract is not None and slides(site.contract) else _gone_s(snapshot)
     now = PlantNow(
-        machines={name: _machine_now(machine, snapshot.now_ns) for name, machine in seen.machines.items()},
+        machines=_machines_now(site, memory, seen, snapshot.now_ns),
         soc_frac=seen.soc_frac,
         battery_held_kw=_battery_held_kw(site, seen),
         loop_c=seen.loop_c,
         month_peak_kw=snapshot.month_peak_kw,
+        begun_kw=snapshot.quarter_kw or 0.0,
+        late_s=0.0 if gone_s else (snapshot.now_ns - floor_quarter_ns(snapshot.now_ns)) / _NS,
     )
-    notes = (*seen.notes, *(f"{name} is yesterday's: {why}" for name, why in gated.degraded.items()))
-    return Task(site.plant, site.supply, gated.outlook, now, notes, decision.replan or "", hint)
+    refused = (f"{name} is foreseen by similar days: {why}" for name, why in gated.refused.items())
+    degraded = (f"{name} is yesterday's: {why}" for name, why in gated.degraded.items())
+    notes = (*site.notes, *seen.notes, *refused, *degraded, *led)
+    why = decision.replan or ""
+    limit_s = LIMIT_S if why in _USUAL or memory.owed is not None else EVENT_LIMIT_S
+    outlook = replace(outlook, gone_s=gone_s)
+    peaks = replace(snapshot.metered or Peaks(snapshot.month_peak_kw), earlier_kw=snapshot.earlier_kw)
+    bought = None if site.contract is None else (site.contract, peaks)
+    task = Task(site.plant, site.supply, outlook, now, notes, why, hint, limit_s, bought)
+    issue = snapshot.issue if limit_s == LIMIT_S else None
+    beside = {name for gate in (gated.refused, gated.degraded) for name in gate}
+    return task if issue is None else replace(task, band=band.around(outlook, issue, window, beside))
 
 
-def planned(memory: Memory, plan: Accepted | None) -> Memory:
-    """Take a plan in, or note that none could be had; then the one in force stays."""
-    return replace(memory, waiting=False, plan=memory.plan if plan is None else plan)
+def planned(memory: Memory, plan: Accepted | None, *, own_control: bool = False) -> Memory:
+    """Take a plan in, or note that none could be had; then the one in force stays.
+
+    With `own_control` one was made and is worse than the plant's own control: nothing is told by rule then.
+    """
+    if plan is None:
+        return replace(memory, waiting=False, owed=memory.asked_for, own_control=own_control)
+    return replace(memory, waiting=False, plan=plan, owed=None, own_control=False)
+
+
+def _gone_s(snapshot: Snapshot) -> float:
+    """How much of the quarter hour is over, where the plan is for what is left of it. [s].
+
+    A plan of the first minute is for the whole quarter, and so is one that nobody tells the import of before.
+    """
+    gone_s = (snapshot.now_ns - floor_quarter_ns(snapshot.now_ns)) / _NS
+    if snapshot.quarter_kw is None or gone_s < _LEAST_GONE_S:
+        return 0.0
+    return min(gone_s, _MOST_GONE_S)
+
+
+def _hurried(memory: Memory, away: frozenset[str], now_ns: int) -> Memory:
+    """Note the machines that were taken away just now; one that comes and goes does not hurry each time."""
+    again_ns = now_ns - round(events.AGAIN_S * _NS)
+    first = any(memory.away_ns.get(name, again_ns) <= again_ns for name in away)
+    away_ns = {**memory.away_ns, **dict.fromkeys(away, now_ns)}
+    return replace(memory, away_ns=away_ns, hurry=memory.hurry or first)
 
 
 def _reason(memory: Memory, event: str | None, now_ns: int) -> str | None:
-    if memory.waiting:
-        return None
-    if event is not None:
+    asked_s = LONG_S if memory.asked_ns is None else (now_ns - memory.asked_ns) / _NS
+    if event is not None and not memory.waiting and (memory.hurry or asked_s >= events.GAP_S):
         return event
-    plan = memory.plan
-    fresh = plan is not None and plan.plan.start_ns == floor_quarter_ns(now_ns)
-    rested = memory.asked_ns is None or now_ns - memory.asked_ns >= RETRY_S * _NS
-    if fresh or not rested:
+    if memory.waiting or asked_s < RETRY_S:
         return None
-    return "first plan" if plan is None else "a new quarter hour"
+    if memory.plan is None:
+        return _FIRST
+    return _QUARTER if memory.plan.plan.start_ns != floor_quarter_ns(now_ns) else memory.owed
 
 
-def _event(before: dict[str, MachineSeen], now: dict[str, MachineSeen]) -> str | None:
-    for name, machine in now.items():
-        was = before.get(name)
-        if was is not None and was.availability != machine.availability:
-            return f"{name} was {was.availability.value}, is {machine.availability.value}"
-    return None
+def _settled(memory: Memory, now_ns: int) -> bool:
+    """Whether the plan in force has had its time, so that a deviation is none it has answered already."""
+    asked_ns = memory.settled_ns or memory.asked_ns
+    return not memory.waiting and asked_ns is not None and now_ns - asked_ns >= events.SETTLED_S * _NS
+
+
+def _drifted(site: DispatchSite, memory: Memory, seen: Seen, snapshot: Snapshot) -> str | None:
+    if memory.plan is None:
+        return None
+    newer = memory.issue_ns != _issue_ns(snapshot)
+    changed = events.of_forecast(site, memory.plan, snapshot) if newer else None
+    if changed is not None:
+        return changed
+    only_up = only_raised(site, seen, snapshot.recent, snapshot.now_ns, memory.supply_c)
+    return events.of_plant(site, memory.plan, seen, snapshot, only_up)
+
+
+def _issue_ns(snapshot: Snapshot) -> int | None:
+    return None if snapshot.issue is None else snapshot.issue.start_ns
 
 
 def _set_points(site: DispatchSite, memory: Memory, seen: Seen, now_ns: int) -> tuple[SetPoint, ...]:
-    accepted = memory.plan
-    at = accepted.plan.step_at(now_ns) if accepted is not None else None
-    if accepted is None or at is None or at >= accepted.plan.binary_steps:
-        return ()
+    """Of the plan in force for machines in auto, of the one a person approved for those that wait."""
+    wanted: list[SetPoint] = []
+    if memory.plan is not None:
+        wanted += _of_plan(
+            site, memory, (memory.plan, lambda name: site.modes.of(name) == "auto"), seen, now_ns
+        )
+    for machine, accepted in memory.approved.items():
+        if site.modes.of(machine) == "approve":
+            wanted += _of_plan(site, memory, (accepted, machine.__eq__), seen, now_ns)
+    return tuple(wanted)
+
+
+def _of_plan(
+    site: DispatchSite, memory: Memory, of: tuple[Accepted, Callable[[str], bool]], seen: Seen, now_ns: int
+) -> Iterator[SetPoint]:
+    """Set-points of some machines in the step that holds now; none beyond the exact steps."""
+    accepted, follows = of
+    at = accepted.plan.step_at(now_ns)
+    if at is None or at >= accepted.plan.binary_steps:
+        return
     planned = setpoints_at(site.plant, accepted.plan, at, float(accepted.pv_kw[at]))
     before_c = tuple(memory.supply_c.get(name) for name in site.plant.chiller_ids)
     told = eased(site.plant, planned, before_c, seen.loop_c)
-    return tuple(
-        SetPoint(point, value, unit, accepted.why(machine, at))
-        for machine, point, value, unit in _allowed(site, seen, targets(site.plant, told))
-    )
+    for machine, point, value, unit in _allowed(site, seen, targets(site.plant, told)):
+        if follows(machine):
+            yield SetPoint(point, value, unit, accepted.why(machine, at), machine)
+
+
+def _with_rule(site: DispatchSite, memory: Memory, seen: Seen, snapshot: Snapshot) -> Memory:
+    """What is told by rule: decided once a quarter hour and whenever other machines take orders.
+
+    Nothing while a plan holds, none has failed, or the last was worse than the plant's own control.
+    """
+    plan, quarter_ns = memory.plan, floor_quarter_ns(snapshot.now_ns)
+    at = None if plan is None else plan.plan.step_at(snapshot.now_ns)
+    holds = plan is not None and at is not None and at < plan.plan.binary_steps
+    if holds or memory.owed is None or memory.own_control:
+        return replace(memory, ruled=(0, None))
+    takes = (name for name, one in seen.machines.items() if one.availability is Availability.FREE)
+    free = frozenset(name for name in takes if site.modes.of(name) == "auto")
+    if memory.ruled[0] == quarter_ns and memory.ruled[1] is not None and memory.ruled_for == free:
+        return memory
+    only_up = only_raised(site, seen, snapshot.recent, snapshot.now_ns, memory.supply_c)
+    outlook = None if plan is None or at is None else plan.outlook
+    floor = {} if outlook is None else {name: float(getattr(outlook, name)[at]) for name in only_up}
+    needs = left_to(site.plant, free, seen, snapshot, floor)
+    return replace(memory, ruled=(quarter_ns, by_rule(site.plant, free, needs)), ruled_for=free)
+
+
+def _by_rule(site: DispatchSite, memory: Memory, seen: Seen) -> Iterator[SetPoint]:
+    told = memory.ruled[1]
+    if told is None:
+        return
+    for machine, point, value, unit in _allowed(site, seen, targets(site.plant, told)):
+        if site.modes.of(machine) == "auto":
+            yield SetPoint(point, value, unit, _RULED, machine, of_plan=False)
 
 
 def _supply_c(site: DispatchSite, wanted: tuple[SetPoint, ...]) -> dict[str, float]:
@@ -156,23 +315,41 @@ def _supply_c(site: DispatchSite, wanted: tuple[SetPoint, ...]) -> dict[str, flo
 def _allowed(
     site: DispatchSite, seen: Seen, wanted: Iterator[tuple[str, str, float]]
 ) -> Iterator[tuple[str, str, float, str]]:
-    """Only machines that are free and in auto, only points with limits, only values inside them."""
+    """Only machines that are free, only points with limits, only values inside them."""
     for machine, role, value in wanted:
         state = seen.machines.get(machine)
         point = site.plant.flowsheet.binding(machine, role)
         limits = site.limits.get(point) if point is not None else None
         free = state is not None and state.availability is Availability.FREE
-        if point is None or limits is None or not free or site.modes.of(machine) != "auto":
+        if point is None or limits is None or not free:
             continue
         if limits.low <= value <= limits.high:
             yield machine, point, value, limits.unit
+
+
+def _machines_now(site: DispatchSite, memory: Memory, seen: Seen, now_ns: int) -> dict[str, MachineNow]:
+    """All machines; one whose counter of hours is not known counts as the one that has run longest."""
+    begin_ns = floor_quarter_ns(now_ns)
+    waits = {
+        name: course_of(memory.approved.get(name), name, begin_ns, on=machine.on)
+        for name, machine in seen.machines.items()
+        if machine.availability is Availability.FREE and site.modes.of(name) == "approve"
+    }
+    known = {name: machine.run_h for name, machine in seen.machines.items() if machine.run_h is not None}
+    found = {name: _machine_now(machine, now_ns) for name, machine in seen.machines.items()}
+    most_h = max(known.values(), default=0.0)
+    return {
+        name: replace(one, run_h=known.get(name, most_h), course=waits.get(name, ()))
+        for name, one in found.items()
+    }
 
 
 def _machine_now(machine: MachineSeen, now_ns: int) -> MachineNow:
     state_s = LONG_S if machine.since_ns is None else (now_ns - machine.since_ns) / _NS
     free = machine.availability is Availability.FREE
     tripped = machine.availability is Availability.TRIPPED
-    held = ON if machine.on and not tripped else OFF
+    runs = machine.on if machine.wanted_on is None else machine.wanted_on
+    held = ON if runs and not tripped else OFF
     return MachineNow(machine.on, state_s, FREE if free else held)
 
 
@@ -180,6 +357,9 @@ def _battery_held_kw(site: DispatchSite, seen: Seen) -> float | None:
     battery = site.plant.battery
     for name, unit in site.plant.flowsheet.units.items():
         if battery is not None and unit is battery:
-            free = seen.machines[name].availability is Availability.FREE
+            machine = seen.machines[name]
+            if machine.wanted_kw is not None:
+                return machine.wanted_kw
+            free = machine.availability is Availability.FREE
             return None if free else seen.battery_kw - battery.standby_kw
     return None

@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
+from sqlalchemy.exc import SQLAlchemyError
+
+from hub.auth.roles import COMMAND, roles_at
 from hub.command.wishes import Wish
 from hub.dispatch import core
 from hub.dispatch.report import row_of
 from hub.dispatch.site import DispatchSite
-from hub.dispatch.snapshot import Snapshot
+from hub.dispatch.snapshot import Seen, Snapshot
 from hub.dispatch.solving import Accepted
-from hub.dispatch.view import PlantView
+from hub.dispatch.view import PlantView, links_of
 from hub.dispatch.worker import solve_apart
 from hub.ledger import book
+from hub.ledger.approvals import approvals, let_go
 from protocols.clock import Clock
-from protocols.errors import SolveError
+from protocols.errors import SolveError, StoreError, WorseThanOwnControlError
 from protocols.heartbeat import Heartbeat
 
 _log = logging.getLogger(__name__)
 _BEAT_S: Final = 10.0
 """An edge silent for longer has all its devices down. [s]"""
+RENEWED: Final = "a new configuration"
+"""Why a plan is wanted after one took effect."""
+NEW_PRICES: Final = "new prices"
+"""The same where tariff or emission factors are what is new."""
+
 _FIRST_LOOK_S: Final = 10.0
 """How long the first plan waits for every machine to be seen. [s]"""
 
@@ -40,23 +50,87 @@ class Pilot:
         self._memory = core.Memory()
         self._revision = 0
         self._plan_id: str | None = None
+        self._plans: dict[str, tuple[Accepted, int]] = {}
+        self._of_person: dict[str, str] = {}
         self._asked: asyncio.Queue[tuple[core.Decision, Snapshot]] = asyncio.Queue(1)
         self._begin_s = clock.mono_s()
+        self._above: Callable[[], Mapping[str, float | None]] = dict
+        self._over: set[str] = set(site.edges)
+        self._seen: Seen | None = None
+        self._blind = False
+
+    def take(self, site: DispatchSite, view: PlantView) -> None:
+        """Go by another configuration from now on; a plan on its way by the last one is not used.
+
+        Modes, limits and labels hold with the next decision. As long as the plant is the same one the plan in
+        force goes on until the new one is there; one of another plant would tell machines what is not meant.
+        """
+        same = site.plant.flowsheet == self._site.plant.flowsheet
+        memory = self._memory if same else core.Memory()
+        self._seen = self._seen if same else None
+        self._plans = self._plans if same else {}
+        dearer = (site.supply, site.contract) != (self._site.supply, self._site.contract)
+        why = NEW_PRICES if same and dearer else RENEWED
+        event = None if memory.asked_ns is None else why
+        self._memory = replace(memory, waiting=False, event=event, hurry=event is not None)
+        self._over |= {name for name in site.edges if site.modes.of(name) != self._site.modes.of(name)}
+        self._site, self._view = site, view
+        while not self._asked.empty():
+            self._asked.get_nowait()
+
+    def hear(self, above: Callable[[], Mapping[str, float | None]]) -> None:
+        """Ask here which points are held by somebody above the plan, and at what value."""
+        self._above = above
+
+    def _held(self) -> dict[str, float | None]:
+        """By point "device/point" of this site."""
+        begin = f"{self._site.id}/"
+        return {p.removeprefix(begin): value for p, value in self._above().items() if p.startswith(begin)}
 
     async def decide(self, beats: Beats) -> dict[str, list[Wish]]:
         """Look, decide, and give what shall be held, by edge.
 
-        Raises:
-            StoreError: The store cannot be read now; what is held stays held.
+        While the store cannot be read the plan in force goes on by its steps; while the database cannot be
+        asked, approvals stand as they were.
         """
-        now_ns = self._clock.now().wall_ns
-        snapshot = await asyncio.to_thread(self._view.snapshot, now_ns, beats, _BEAT_S)
+        try:
+            await self._ask_people()
+        except SQLAlchemyError as error:
+            _log.warning("approvals stand as they were, the database cannot be asked: %s", error)
+        try:
+            snapshot = await self._look(beats)
+        except StoreError as error:
+            return self._go_on(beats, error)
+        self._blind = False
+        snapshot = replace(snapshot, held=self._held())
+        self._memory = replace(self._memory, approved=self._approved())
         if not self._complete(snapshot):
             return {}
-        self._memory, decision = core.step(self._site, self._memory, snapshot, now_ns)
+        self._memory, decision = core.step(self._site, self._memory, snapshot, snapshot.now_ns)
+        self._seen = decision.seen
+        self._over |= decision.ended
         if decision.replan is not None:
             self._asked.put_nowait((decision, snapshot))
         return self._wishes(decision)
+
+    async def _look(self, beats: Beats) -> Snapshot:
+        now_ns = self._clock.now().wall_ns
+        view = self._view
+        snapshot = await asyncio.to_thread(view.snapshot, now_ns, beats, _BEAT_S)
+        while view is not self._view:  # another one came while the store was read
+            view = self._view
+            snapshot = await asyncio.to_thread(view.snapshot, now_ns, beats, _BEAT_S)
+        return snapshot
+
+    def _go_on(self, beats: Beats, error: Exception) -> dict[str, list[Wish]]:
+        """What the plan in force says for now; nothing where the plant was never seen."""
+        if not self._blind:
+            _log.warning("the plant cannot be looked at, the plan in force goes on by its steps: %s", error)
+        self._blind = True
+        if self._seen is None:
+            return {}
+        links, now_ns = links_of(beats, _BEAT_S), self._clock.now().wall_ns
+        return self._wishes(core.unseen(self._site, self._memory, self._seen, links, now_ns))
 
     async def plan_when_asked(self) -> None:
         """Wait until a plan is wanted, make it, keep it; one that cannot be had leaves the last in force.
@@ -64,20 +138,68 @@ class Pilot:
         A plan is in force only once its row is committed: no set-point ever follows a plan nobody can read.
         """
         decision, snapshot = await self._asked.get()
-        reason = decision.replan
+        site, reason = self._site, decision.replan
         kept: Accepted | None = None
+        own_control = False
         try:
-            task = await asyncio.to_thread(core.task_of, self._site, self._memory, decision, snapshot)
+            task = await asyncio.to_thread(core.task_of, site, self._memory, decision, snapshot)
             accepted = await solve_apart(task)
-            row = row_of(self._site, accepted, self._clock.now().wall_ns, self._revision + 1)
+            if self._site is not site:
+                return
+            row = row_of(site, accepted, self._clock.now().wall_ns, self._revision + 1)
             await book.save_plan(self._sessions, row)
             kept, self._plan_id, self._revision = accepted, row.id, row.revision
+            self._remember(row.id, accepted)
             text = "plan (%s): cost %.0f, under own control %.0f, gap %.2f %%, solved in %.1f s"
             _log.info(text, reason, row.cost, row.baseline_cost, 100.0 * row.gap, row.solve_s)
         except SolveError as error:
+            own_control = isinstance(error, WorseThanOwnControlError)
             _log.warning("no new plan (%s): %s", reason, error)
         finally:
-            self._memory = core.planned(self._memory, kept)
+            if self._site is site:
+                self._memory = core.planned(self._memory, kept, own_control=own_control)
+
+    def _remember(self, ident: str, accepted: Accepted) -> None:
+        """Plans a person may still approve or have approved; older ones are over."""
+        self._plans[ident] = (accepted, self._revision)
+        now_ns = self._clock.now().wall_ns
+        for name, (plan, _) in list(self._plans.items()):
+            at = plan.plan.step_at(now_ns)
+            if name != ident and (at is None or at >= plan.plan.binary_steps):
+                del self._plans[name]
+
+    async def _ask_people(self) -> None:
+        """Which plan each machine that waits for a person may follow; what is over is taken back.
+
+        An approval is over with its plan, with the right of who gave it, with the mode of its machine, also
+        when that comes back, and with an event of its station.
+        """
+        waits = {name for name in self._site.edges if self._site.modes.of(name) == "approve"}
+        if not waits and not self._over:
+            self._of_person = {}
+            return
+        ended = set(self._over)
+        known = await approvals(self._sessions, self._site.id)
+        may = await self._who_may({one.person for one in known.values()})
+        over = {
+            name: one.plan_id
+            for name, one in known.items()
+            if name not in waits - ended or one.plan_id not in self._plans or one.person not in may
+        }
+        if over:
+            await let_go(self._sessions, self._site.id, over)
+        self._over -= ended
+        self._of_person = {name: one.plan_id for name, one in known.items() if name not in over}
+
+    async def _who_may(self, people: set[str]) -> set[str]:
+        """Those who still have a role that commands here: an approval ends with the right to give one."""
+        async with self._sessions() as session:
+            roles = await roles_at(session, self._site.id, people)
+        return {name for name, role in roles.items() if role in COMMAND}
+
+    def _approved(self) -> dict[str, Accepted]:
+        known = ((name, self._plans.get(ident)) for name, ident in self._of_person.items())
+        return {name: plan[0] for name, plan in known if plan is not None}
 
     def _complete(self, snapshot: Snapshot) -> bool:
         """Whether every machine has been seen, or the wait for it is over."""
@@ -89,7 +211,9 @@ class Pilot:
         for wanted in decision.set_points:
             edge = self._site.edges[wanted.point.split("/")[0]]
             point = f"{self._site.id}/{wanted.point}"
+            ident = self._of_person.get(wanted.machine, self._plan_id) if wanted.of_plan else None
+            revision = self._revision if ident not in self._plans else self._plans[ident][1]
             wishes.setdefault(edge, []).append(
-                Wish(point, wanted.value, wanted.unit, wanted.reason, self._revision, self._plan_id)
+                Wish(point, wanted.value, wanted.unit, wanted.reason, revision, ident)
             )
         return wishes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -56,6 +57,7 @@ def _body(site: DispatchSite, accepted: Accepted) -> dict[str, Any]:
     step_ns = round(plan.step_s * 1e9)
     return {
         "step_s": round(plan.step_s),
+        "exact_steps": min(plan.binary_steps, plan.steps),
         "times": [iso_utc(plan.start_ns + step * step_ns) for step in range(plan.steps)],
         "series": [_line(name, values) for name, values in _series(accepted).items()],
         "machines": [
@@ -68,9 +70,32 @@ def _body(site: DispatchSite, accepted: Accepted) -> dict[str, Any]:
             for name, machine in plan.machines.items()
         ],
         "reason": accepted.reason,
+        "currency": plan.currency,
         "notes": list(accepted.notes),
+        "cost_band": None if accepted.cost_band is None else list(accepted.cost_band),
+        "forward": list(_forward(site, accepted)),
+        "made": accepted.made,
+        "curves": list(accepted.curves),
+        "saving": accepted.saving,
         "shortages": [{"name": s.name, "step": s.step, "amount": s.amount} for s in plan.shortages],
     }
+
+
+def _forward(site: DispatchSite, accepted: Accepted) -> Iterator[dict[str, Any]]:
+    """What each machine takes or gives by the plan, and what it did when the plan was run forward."""
+    plan, ran = accepted.plan, accepted.simulated.machine_kw
+    hours = plan.step_s / 3600.0 if accepted.outlook is None else accepted.outlook.hours
+    for name, machine in plan.machines.items():
+        if name in ran:
+            heat = machine.kind == "boiler"
+            planned = machine.level if heat else machine.power_kw
+            yield {
+                "device": name,
+                "label": _label(site, name),
+                "quantity": "heat" if heat else "electricity",
+                "planned_kwh": round(float(np.sum(planned * hours)), 1) + 0.0,
+                "simulated_kwh": round(float(np.sum(ran[name] * hours)), 1) + 0.0,
+            }
 
 
 def _series(accepted: Accepted) -> dict[str, FloatArray]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from accounts.contract import Contract
+from hub.accounts.contracts import contract_file, load_contract
+from hub.registry.plant_file import load_plant
 from hub.registry.site import Modes, load_registry, load_site_devices
+from optimizer.contracted import is_plannable
 from optimizer.tariff import Emissions, Tariff
-from plant.flowsheet import Flowsheet
-from plant.state import Plant, compile_plant
+from plant.state import Plant
 from protocols.config import Text
 from protocols.write_block import WriteLimits
 from runtime.site import load_write_blocks
@@ -22,13 +25,15 @@ class DispatchSite:
     Attributes:
         id: Site id.
         time_zone: IANA name.
-        plant: The nominal plant.
+        plant: The plant, learnt curves in the place of nominal ones.
         supply: Tariff and emission factors.
         modes: Who may be commanded.
         limits: Point "device/point" to its commissioned limits; a point without them is never commanded.
         edges: Device id to the edge that reads it.
         labels: Device id to what people call it.
         silence_s: Point "device/point" to how long it may be silent, where it is reported by exception. [s]
+        contract: Supply contract that electricity is bought by; None: by the tariff.
+        notes: What every plan has to tell of the files it goes by.
     """
 
     id: str
@@ -40,6 +45,8 @@ class DispatchSite:
     edges: dict[str, str] = field(default_factory=dict)
     labels: dict[str, Text] = field(default_factory=dict)
     silence_s: dict[str, float] = field(default_factory=dict)
+    contract: Contract | None = None
+    notes: tuple[str, ...] = ()
 
 
 def load_site(config: Path, site: str) -> DispatchSite:
@@ -48,13 +55,12 @@ def load_site(config: Path, site: str) -> DispatchSite:
     Raises:
         ConfigError: A file is missing or broken.
     """
-    folder = config / "sites" / site
     registry = load_registry(config, site)
-    flowsheet = load_config(folder / "flowsheet.yaml", Flowsheet)
     supply = (
         load_config(config / "tariffs" / f"{site}.yaml", Tariff),
         load_config(config / "emissions" / f"{site}.yaml", Emissions),
     )
+    contract, notes = _contract(config, site)
     limits: dict[str, WriteLimits] = {}
     for edge in registry.site.edges:
         devices = load_site_devices(config, site, edge)
@@ -63,7 +69,7 @@ def load_site(config: Path, site: str) -> DispatchSite:
     return DispatchSite(
         id=site,
         time_zone=registry.site.time_zone,
-        plant=compile_plant(flowsheet),
+        plant=load_plant(config, site),
         supply=supply,
         modes=registry.site.modes,
         limits=limits,
@@ -72,4 +78,18 @@ def load_site(config: Path, site: str) -> DispatchSite:
         silence_s={
             point.local: silent_s for point in registry.points if (silent_s := registry.silence_s(point))
         },
+        contract=contract,
+        notes=notes,
     )
+
+
+def _contract(config: Path, site: str) -> tuple[Contract | None, tuple[str, ...]]:
+    """The contract where there is one whose prices are known ahead; else what plans have to say of it."""
+    path = contract_file(config, site)
+    if not path.exists():
+        return None, ()
+    contract = load_contract(path)
+    if is_plannable(contract):
+        return contract, ()
+    why = "goes by prices that come day by day and that nobody brings here; planned by the tariff"
+    return None, (f"the contract {contract.id} {why}",)

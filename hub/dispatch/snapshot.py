@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
 from hub.dispatch.site import DispatchSite
+from hub.forecast.issue import Issue
 from hub.forecast.quarters import Quarters
+from optimizer.contracted import Peaks
 from plant.flowsheet import Flowsheet
 from plant.units.compressor import FAULT, LOADED, UNLOADED
 from plant.units.cooling import RUNNING
@@ -26,6 +28,10 @@ _ON_CODES: Final = {
     "chp": frozenset({1, 2}),
 }
 """State codes of a running machine; FAULT is the same for all kinds."""
+_PERMIT_ROLE: Final = "permit_set_code"
+_POWER_ROLE: Final = "power_set_kw"
+_HELD_ROLES: Final = (_PERMIT_ROLE, _POWER_ROLE, "role_set_code")
+"""Who holds one of these decides whether, or how much, the machine runs."""
 _LOOP_RANGE_C: Final = (0.0, 40.0)
 
 
@@ -48,6 +54,12 @@ class Snapshot:
         links: Device id to `up` or `down`, from the edges' heartbeats; not named is down.
         past: Means of the quarters before now.
         month_peak_kw: Highest quarter of import in the billing month so far. [kW]
+        issue: The forecast issued last; None: there is none.
+        held: Point "device/point" that somebody above the plan holds, to the value wanted there; None where
+            nobody tells it.
+        recent: Series to its mean over the last minutes; empty where nobody works it out.
+        quarter_kw: Mean import since the quarter hour began; None: not known. [kW]
+        earlier_kw: Highest quarter of import of each month before, the newest last. [kW]
     """
 
     now_ns: int
@@ -55,6 +67,13 @@ class Snapshot:
     links: dict[str, str]
     past: Quarters
     month_peak_kw: float = 0.0
+    issue: Issue | None = None
+    held: Mapping[str, float | None] = field(default_factory=dict)
+    recent: Mapping[str, float] = field(default_factory=dict)
+    quarter_kw: float | None = None
+    earlier_kw: tuple[float, ...] = ()
+    metered: Peaks | None = None
+    """Highest demand of the month as the contract meters it; None: there is none."""
 
 
 class Availability(StrEnum):
@@ -64,6 +83,8 @@ class Availability(StrEnum):
     LOCAL = "local"
     DOWN = "down"
     TRIPPED = "tripped"
+    HELD = "held"
+    """By a person, an interlock or whoever else stands above a plan; or its mode is off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +95,12 @@ class MachineSeen:
     since_ns: int | None
     """When it was first seen in this state; None when it was so from the first look on."""
     availability: Availability
+    wanted_on: bool | None = None
+    """Whether who holds it wants it to run; None: nobody tells, it stays as it is."""
+    wanted_kw: float | None = None
+    """Power it is held at, where that is told. [kW]"""
+    run_h: float | None = None
+    """Hours run in its life, where its counter is known. [h]"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +113,7 @@ class Seen:
         loop_c: Chilled-water supply; None when nobody measures it.
         battery_kw: Measured power, charging positive. [kW]
         notes: What was clipped or missing, in plant words.
+        header_bar_g: Pressure of the air network; None when nobody measures it.
     """
 
     machines: dict[str, MachineSeen]
@@ -93,6 +121,7 @@ class Seen:
     loop_c: float | None
     battery_kw: float
     notes: tuple[str, ...] = field(default=())
+    header_bar_g: float | None = None
 
 
 def machines_of(flowsheet: Flowsheet) -> Iterator[tuple[str, str]]:
@@ -123,12 +152,16 @@ def look(site: DispatchSite, snapshot: Snapshot, before: dict[str, MachineSeen])
         loop_c = min(max(loop_c, low), high)
     if soc is None and battery:
         machines[battery] = MachineSeen(False, None, Availability.DOWN)  # noqa: FBT003  field of a value
+    receiver = next(
+        (name for name, unit in site.plant.flowsheet.units.items() if unit.kind == "receiver"), ""
+    )
     return Seen(
         machines,
         0.5 if soc is None else min(max(soc, 0.0), 1.0),
         loop_c,
         eye.value(battery, "power_kw") or 0.0,
         tuple(notes),
+        eye.value(receiver, "header_bar_g"),
     )
 
 
@@ -145,6 +178,7 @@ class _Eye:
         self._flowsheet = site.plant.flowsheet
         self._silence_s = site.silence_s
         self._snapshot = snapshot
+        self._modes = site.modes
 
     def value(self, unit: str, role: str) -> float | None:
         """A good and fresh value, else None."""
@@ -164,7 +198,16 @@ class _Eye:
         since_ns = before.since_ns if before is not None and before.on == on else None
         if before is not None and before.on != on:
             since_ns = self._snapshot.now_ns
-        return MachineSeen(on, since_ns, self._availability(name, state))
+        availability, run_h = self._availability(name, state), self._run_h(name)
+        if availability is not Availability.HELD:
+            return MachineSeen(on, since_ns, availability, run_h=run_h)
+        wanted_on, wanted_kw = self._wanted_on(name), self._held_at(name, _POWER_ROLE)
+        return MachineSeen(on, since_ns, availability, wanted_on, wanted_kw, run_h)
+
+    def _run_h(self, name: str) -> float | None:
+        """Its counter of hours however old: counters are read slowly, a machine that is away keeps its."""
+        reading = self._snapshot.readings.get(self._flowsheet.binding(name, "run_h") or "")
+        return reading.value if reading is not None and _usable(reading) else None
 
     def _availability(self, name: str, state: float | None) -> Availability:
         bound = self._flowsheet.units[name].bindings
@@ -174,4 +217,21 @@ class _Eye:
         local = self.value(name, "local_mode_code")
         if "local_mode_code" in bound and (local is None or local > 0):
             return Availability.LOCAL
-        return Availability.TRIPPED if state is not None and int(state) == FAULT else Availability.FREE
+        if state is not None and int(state) == FAULT:
+            return Availability.TRIPPED
+        return Availability.HELD if self._is_held(name) else Availability.FREE
+
+    def _is_held(self, name: str) -> bool:
+        """Whether a person or an interlock has what a plan would tell it, or its mode is off."""
+        if self._modes.site != "off" and self._modes.of(name) == "off":
+            return True
+        return any(self._flowsheet.binding(name, role) in self._snapshot.held for role in _HELD_ROLES)
+
+    def _wanted_on(self, name: str) -> bool | None:
+        permit, power_kw = self._held_at(name, _PERMIT_ROLE), self._held_at(name, _POWER_ROLE)
+        if permit is not None and permit <= 0:
+            return False
+        return True if power_kw else None
+
+    def _held_at(self, name: str, role: str) -> float | None:
+        return self._snapshot.held.get(self._flowsheet.binding(name, role) or "")

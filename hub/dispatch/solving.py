@@ -7,25 +7,35 @@ by a tenth.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, assert_never
+from dataclasses import dataclass, field
+from typing import Any, Final, assert_never
 
+from accounts.contract import Contract
 from optimizer.check import check
+from optimizer.coarse import coarsened, far_by_the_hour
 from optimizer.compile import compile_problem
+from optimizer.contracted import Peaks, priced
+from optimizer.curve_use import curve_notes, curve_uses
 from optimizer.dispatch import plan_day
 from optimizer.outlook import Outlook, PlantNow
 from optimizer.plan import Plan
-from optimizer.problem import FloatArray
-from optimizer.simulate import SimulatedDay, compare
+from optimizer.problem import DispatchProblem, FloatArray, Prices
+from optimizer.saving import Run, saving_of
+from optimizer.simulate import SimulatedDay, compare, simulate_plan
 from optimizer.solve import Feasible, Infeasible, Optimal, Stopped
 from optimizer.tariff import Emissions, Tariff
+from optimizer.written import written
 from plant.state import Plant
-from protocols.errors import SolveError
+from protocols.config import Text
+from protocols.errors import SolveError, WorseThanOwnControlError
 
 LIMIT_S: Final = 20.0
+EVENT_LIMIT_S: Final = 6.0
+"""After an event a good plan soon is worth more than the best one later. [s]"""
 _UNMET_FRAC: Final = 0.01
 """Share of a need that may be unmet in the forward run beyond what the own control leaves unmet."""
 _DEARER_FRAC: Final = 0.10
+_OWN_CONTROL: Final = Text(en="the plant's own control", zh="设备自主控制")
 _REASONS: Final = {
     "base": "runs fully loaded, it carries the base of the air need",
     "trim": "follows the air need, it is the one that regulates",
@@ -46,6 +56,12 @@ class Task:
     notes: tuple[str, ...]
     reason: str
     hint: Plan | None = None
+    limit_s: float = LIMIT_S
+    """Longest search. [s]"""
+    contract: tuple[Contract, Peaks] | None = None
+    """What electricity is bought by, with the highest demand so far; None: by the tariff."""
+    band: tuple[Outlook, Outlook] | None = None
+    """Cheap and dear outlook around the one that is planned on; None where nobody knows them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +93,16 @@ class Accepted:
     baseline: SimulatedDay
     notes: tuple[str, ...]
     reason: str
+    made: str = ""
+    """What it was made from and became, packed, so that it can be explained later."""
+    saving: dict[str, Any] = field(default_factory=dict)
+    """What it saves against the plant's own control, by part and in words."""
+    outlook: Outlook | None = None
+    """What it was made on."""
+    curves: tuple[dict[str, Any], ...] = ()
+    """How it uses the curves of its machines (`curve_use.CurveUse.to_dict`)."""
+    cost_band: tuple[float, float] | None = None
+    """What it costs at the cheap and the dear end of the forecast, run forward. [money]"""
 
     def why(self, machine: str, step: int) -> str:
         """Reason of a machine's set-points in a step, in plain words."""
@@ -97,8 +123,11 @@ def solve_task(task: Task) -> Accepted:
     Raises:
         SolveError: No plan that may be used; the message says why in plant words.
     """
-    problem = compile_problem(task.plant, task.outlook, task.now, task.supply)
-    outcome = plan_day(problem, task.hint, LIMIT_S)
+    compiled = compile_problem(task.plant, task.outlook, task.now, task.supply)
+    compiled, priced_notes = _priced(compiled, task)
+    grid = far_by_the_hour(compiled.start_ns, compiled.step_s)
+    problem = coarsened(compiled, grid)
+    outcome = plan_day(problem, task.hint, task.limit_s, grid=grid)
     match outcome:
         case Infeasible() | Stopped():
             raise SolveError(outcome.reason)
@@ -115,39 +144,73 @@ def solve_task(task: Task) -> Accepted:
             f"the plan breaks {len(broken)} limits, first {first.machine}, step {first.step}: {first.limit}",
             amount=first.amount,
         )
-    money = (problem.prices, task.supply[0].cny_rate)
+    money = (compiled.prices, task.supply[0].cny_rate)
     simulated, baseline = compare(task.plant, task.outlook, task.now, money, outcome.plan)
     _judge(task, simulated, baseline)
+    uses = curve_uses(task.plant, task.outlook, compiled, outcome.plan)
     return Accepted(
         plan=outcome.plan,
-        pv_kw=problem.forecasts.pv_kw,
-        process_kw=problem.forecasts.electric_kw,
+        pv_kw=compiled.forecasts.pv_kw,
+        process_kw=compiled.forecasts.electric_kw,
         status=status,
         gap=outcome.gap,
         bound=outcome.bound,
         solve_s=outcome.stats.solve_s,
         simulated=simulated,
         baseline=baseline,
-        notes=(*task.notes, *outcome.plan.notes),
+        notes=(
+            *task.notes,
+            *priced_notes,
+            *outcome.plan.notes,
+            *(one.en for one in curve_notes(uses, outcome.plan.steps)),
+        ),
         reason=task.reason,
+        made=written(problem, outcome.plan),
+        saving=_saving(compiled, simulated, baseline),
+        curves=tuple(use.to_dict() for use in uses),
+        outlook=task.outlook,
+        cost_band=_cost_band(task, money, outcome.plan),
     )
 
 
+def _priced(compiled: DispatchProblem, task: Task) -> tuple[DispatchProblem, tuple[str, ...]]:
+    """By the contract where it has prices for the window; else by the tariff, which the plan then tells."""
+    if task.contract is None:
+        return compiled, ()
+    try:
+        return priced(compiled, *task.contract), ()
+    except SolveError as error:
+        return compiled, (f"{error}; planned by the tariff",)
+
+
+def _cost_band(task: Task, money: tuple[Prices, float], plan: Plan) -> tuple[float, float] | None:
+    """The same set-points on the cheap and the dear outlook."""
+    if task.band is None:
+        return None
+    cheap, dear = (simulate_plan(task.plant, one, task.now, money, plan).total for one in task.band)
+    return min(cheap, dear), max(cheap, dear)
+
+
+def _saving(problem: DispatchProblem, simulated: SimulatedDay, baseline: SimulatedDay) -> dict[str, Any]:
+    planned, own = (Run(day.cost, day.stored, day.import_kw) for day in (simulated, baseline))
+    return saving_of(planned, own, problem, _OWN_CONTROL).to_dict()
+
+
 def _judge(task: Task, simulated: SimulatedDay, baseline: SimulatedDay) -> None:
-    hours = task.outlook.step_s / 3600.0
-    air_m3 = float(task.outlook.air_m3_min.sum()) * hours * 60.0
-    cooling_kwh = float(task.outlook.cooling_kw.sum()) * hours
+    hours = task.outlook.hours
+    air_m3 = float(task.outlook.air_m3_min @ hours) * 60.0
+    cooling_kwh = float(task.outlook.cooling_kw @ hours)
     for carrier, unit, planned, own, need in (
         ("air", "m³", simulated.air_unmet_m3, baseline.air_unmet_m3, air_m3),
         ("cooling", "kWh", simulated.cooling_unmet_kwh, baseline.cooling_unmet_kwh, cooling_kwh),
     ):
         if planned > own + _UNMET_FRAC * need:
-            raise SolveError(
+            raise WorseThanOwnControlError(
                 f"run forward, the plan leaves {planned:.0f} {unit} of {carrier} unmet, "
                 f"the plant's own control {own:.0f}; it is not used"
             )
     if simulated.total > baseline.total + _DEARER_FRAC * abs(baseline.total):
-        raise SolveError(
+        raise WorseThanOwnControlError(
             f"run forward, the plan costs {simulated.total:.0f}, "
             f"the plant's own control {baseline.total:.0f}; it is not used"
         )

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections.abc import Mapping
+from dataclasses import replace
+from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from hub.dispatch.events import NEEDS, RECENT_S
 from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import Reading, Snapshot
+from hub.forecast.issue import Newest
 from hub.forecast.quarters import (
     QUARTER_NS,
     QUARTERS_A_DAY,
@@ -22,25 +27,48 @@ from hub.forecast.quarters import (
     sources,
 )
 from hub.store.port import StoreReader
+from optimizer.contracted import Peaks, month_peaks
+from protocols.errors import StoreError
 from protocols.heartbeat import Heartbeat
 from protocols.point import PointId, local_point
 
+_log = logging.getLogger(__name__)
 _PAST_DAYS: Final = 29
 _LIVE_QUARTERS: Final = 8
 _LEAST_COVERED_S: Final = 30.0
 _NS: Final = 1_000_000_000
+_EARLIER_MONTHS: Final = 24
+_RECENT_NS: Final = round(RECENT_S * _NS)
+_RECENT_EVERY_NS: Final = 30 * _NS
+_RECENT_FRAC: Final = 0.8
+"""Share of the last minutes a need must be known for."""
+
+
+def links_of(beats: Mapping[str, tuple[Heartbeat, float]], most_age_s: float) -> dict[str, str]:
+    """Device to its link, of the edges that were heard so lately. [s]."""
+    links: dict[str, str] = {}
+    for beat, age_s in beats.values():
+        links |= beat.links if age_s <= most_age_s else {}
+    return links
 
 
 class PlantView:
     """Looks through one reader; the past is read anew once a quarter hour."""
 
-    def __init__(self, site: DispatchSite, reader: StoreReader) -> None:
+    def __init__(self, site: DispatchSite, reader: StoreReader, newest: Newest | None = None) -> None:
         self._site = site
+        self._newest = newest or Newest()
         self._reader = reader
         self._terms = sources(site.plant.flowsheet)
         self._meter = main_meter(site.plant.flowsheet)
         self._past = Quarters(0, {})
         self._peak_kw = 0.0
+        self._recent: dict[str, float] = {}
+        self._quarter_kw: float | None = None
+        self._earlier_kw: tuple[float, ...] = ()
+        self._month_ns = 0
+        self._metered: Peaks | None = None
+        self._recent_ns = 0
 
     def snapshot(
         self, now_ns: int, beats: Mapping[str, tuple[Heartbeat, float]], most_age_s: float
@@ -55,9 +83,7 @@ class PlantView:
         Raises:
             StoreError: The store cannot be read.
         """
-        links: dict[str, str] = {}
-        for beat, age_s in beats.values():
-            links |= beat.links if age_s <= most_age_s else {}
+        links = links_of(beats, most_age_s)
         readings = {
             point.local: Reading(last.value, last.quality, last.time_ns)
             for point, last in self._reader.last().items()
@@ -65,7 +91,46 @@ class PlantView:
         }
         if floor_quarter_ns(now_ns) != self._past.end_ns:
             self._read_past(now_ns)
-        return Snapshot(now_ns, readings, links, self._past, self._peak_kw)
+        if now_ns - self._recent_ns >= _RECENT_EVERY_NS:
+            self._read_minutes(now_ns)
+        newest = self._newest.issue
+        recent, month_kw, quarter_kw = dict(self._recent), self._peak_kw, self._quarter_kw
+        seen = Snapshot(now_ns, readings, links, self._past, month_kw, newest)
+        return replace(
+            seen, recent=recent, quarter_kw=quarter_kw, earlier_kw=self._earlier_kw, metered=self._metered
+        )
+
+    def _read_minutes(self, now_ns: int) -> None:
+        """Needs and import of the last minutes; not known where they cannot be read."""
+        self._recent, self._quarter_kw, self._recent_ns = {}, None, now_ns
+        try:
+            self._recent, self._quarter_kw = self._read_recent(now_ns), self._read_quarter(now_ns)
+        except StoreError as error:
+            _log.warning(
+                "the needs of the last minutes cannot be read, plans go by forecasts alone: %s", error
+            )
+
+    def _read_quarter(self, now_ns: int) -> float | None:
+        """Mean import since the quarter hour began; None where little of it is known. [kW]."""
+        begin_ns, point = floor_quarter_ns(now_ns), local_point(self._site.id, self._meter)
+        if now_ns - begin_ns < _LEAST_COVERED_S * _NS:
+            return None
+        found = self._reader.over([point], np.array([begin_ns, now_ns], dtype=np.int64))[point]
+        known = float(found.covered_s[0]) * _NS >= _RECENT_FRAC * (now_ns - begin_ns)
+        return max(float(found.mean[0]), 0.0) if known else None
+
+    def _read_recent(self, now_ns: int) -> dict[str, float]:
+        """Mean of each need over the last minutes; without those that are not known for most of them."""
+        points = sorted({point for name in NEEDS for point, _ in self._terms[name]})
+        named = {point: local_point(self._site.id, point) for point in points}
+        edges = np.array([now_ns - _RECENT_NS, now_ns], dtype=np.int64)
+        windows = self._reader.over(list(named.values()), edges)
+        means: dict[str, float] = {}
+        for name in NEEDS:
+            found = [(windows[named[point]], sign) for point, sign in self._terms[name]]
+            if all(float(one.covered_s[0]) * _NS >= _RECENT_FRAC * _RECENT_NS for one, _ in found):
+                means[name] = max(sum(sign * float(one.mean[0]) for one, sign in found), 0.0)
+        return means
 
     def _read_past(self, now_ns: int) -> None:
         end_ns = floor_quarter_ns(now_ns)
@@ -74,8 +139,20 @@ class PlantView:
         self._past = collect(self._terms, lambda point: self._means(point, start_ns, end_ns), start_ns, count)
         month_ns = min(floor_quarter_ns(_month_start_ns(now_ns, self._site.time_zone)), end_ns)
         imported = self._means(self._meter, month_ns, end_ns) if month_ns < end_ns else np.zeros(1)
-        known = imported[np.isfinite(imported)]
-        self._peak_kw = max(float(known.max()), 0.0) if len(known) else 0.0
+        self._peak_kw = _highest(imported)
+        contract = self._site.contract
+        self._metered = None if contract is None else month_peaks(contract, month_ns, imported)
+        if self._site.contract is not None and month_ns != self._month_ns:
+            self._earlier_kw, self._month_ns = self._read_earlier(month_ns), month_ns
+
+    def _read_earlier(self, month_ns: int) -> tuple[float, ...]:
+        """Highest import of each of the months before, the newest last; 0 where nothing is known. [kW]."""
+        edges = [month_ns]
+        for _ in range(_EARLIER_MONTHS):
+            edges.insert(0, floor_quarter_ns(_month_start_ns(edges[0] - _NS, self._site.time_zone)))
+        point = local_point(self._site.id, self._meter)
+        months = (self._reader.quarters(point, begin, end) for begin, end in pairwise(edges))
+        return tuple(_highest(month.mean) for month in months)
 
     def _means(self, local: str, start_ns: int, end_ns: int) -> FloatArray:
         point: PointId = local_point(self._site.id, local)
@@ -85,6 +162,11 @@ class PlantView:
         usable = newest.covered_s >= _LEAST_COVERED_S
         means[-live:] = np.where(usable, newest.mean, means[-live:])
         return means
+
+
+def _highest(imported: FloatArray) -> float:
+    known = imported[np.isfinite(imported)]
+    return max(float(known.max()), 0.0) if len(known) else 0.0
 
 
 def _month_start_ns(now_ns: int, zone: str) -> int:

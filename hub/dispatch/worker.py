@@ -13,14 +13,18 @@ from typing import Final
 
 from hub.dispatch.solving import LIMIT_S, Accepted, Task, solve_task
 from protocols.errors import SolveError
-from runtime.children import die_with_parent
+from runtime.children import die_with_parent, step_back
 
-KILL_S: Final = LIMIT_S + 10.0
+_OVERRUN_S: Final = 10.0
 """Start of the process, overrun of the solver and the forward run on top of the limit. [s]"""
+KILL_S: Final = LIMIT_S + _OVERRUN_S
+"""Longest life of the process. [s]"""
+_NICE: Final = 5
+"""A plan that only takes the place of one in force gives way to those who take in and command."""
 
 
 async def solve_apart(task: Task) -> Accepted:
-    """Solve in a child process that is ended after `KILL_S`, or when this is cancelled.
+    """Solve in a child process that is ended `_OVERRUN_S` after the task's limit, or when this is cancelled.
 
     Raises:
         SolveError: No plan that may be used, the child died, or it did not come to an end.
@@ -32,12 +36,13 @@ async def solve_apart(task: Task) -> Accepted:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
+    kill_s = min(KILL_S, task.limit_s + _OVERRUN_S)
     try:
-        async with asyncio.timeout(KILL_S):
+        async with asyncio.timeout(kill_s):
             answer, _ = await child.communicate(pickle.dumps(task))
     except TimeoutError as error:
         raise SolveError(
-            f"the plan was not ready after {KILL_S:.0f} s; the last plan stays in force"
+            f"the plan was not ready after {kill_s:.0f} s; the last plan stays in force"
         ) from error
     finally:
         if child.returncode is None:
@@ -58,6 +63,8 @@ def _main() -> None:
     out = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints must not get into the answer
     task = pickle.load(sys.stdin.buffer)  # noqa: S301  from our own parent over its own pipe
+    if task.hint is not None and task.limit_s >= LIMIT_S:
+        step_back(_NICE)
     answer: Accepted | SolveError
     try:
         answer = solve_task(task)

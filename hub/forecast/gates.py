@@ -1,19 +1,22 @@
 """Nothing is planned on a forecast that cannot be true: range, age, numbers, continuity (fault H6).
 
-Measured quarters beyond the range of the rest do not count at all. A forecast that fails is replaced by
-yesterday's course; where only the age was wrong and yesterday is missing, by the similar days known. The plan
-names it as degraded. Where nothing is left there is no forecast, and so no plan: the leases run out and the
-plant goes on by itself.
+Measured quarters beyond the range of the rest do not count at all. First asked is the forecast that was
+issued (`hub/forecast/service.py`), then similar days; where both fail yesterday's course stands in, and where
+only the age was wrong and yesterday is missing, the similar days known. The plan names it as degraded. Where
+nothing is left there is no forecast, and so no plan: the leases run out and the plant goes on by itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
+from hub.forecast.issue import Issue
+from hub.forecast.issued import course_of, too_much
+from hub.forecast.issued import too_old as issue_too_old
 from hub.forecast.quarters import NAMES, QUARTER_NS, FloatArray, Quarters
 from hub.forecast.similar import Window, similar_days, yesterday
 from optimizer.outlook import Outlook
@@ -37,13 +40,17 @@ class Gated:
     Attributes:
         outlook: All series of the window.
         degraded: Series name to the reason why yesterday stands in for it; empty when all is well.
+        refused: Series name to the reason why the forecast that was issued is not used, similar days instead.
     """
 
     outlook: Outlook
     degraded: dict[str, str]
+    refused: dict[str, str] = field(default_factory=dict)
 
 
-def forecast(past: Quarters, window: Window, most: Mapping[str, float] | None = None) -> Gated:
+def forecast(
+    past: Quarters, window: Window, most: Mapping[str, float] | None = None, issue: Issue | None = None
+) -> Gated:
     """Forecast every series, gate it, fall back where the gate says no.
 
     Args:
@@ -51,6 +58,7 @@ def forecast(past: Quarters, window: Window, most: Mapping[str, float] | None = 
         window: What is asked for.
         most: Series name to what the plant cannot need more of, in the unit of the series
             (`hub.forecast.ceilings`); measured quarters above it do not count.
+        issue: The forecast issued last; None: there is none.
 
     Raises:
         SolveError: A series has no usable forecast and no usable yesterday.
@@ -59,7 +67,18 @@ def forecast(past: Quarters, window: Window, most: Mapping[str, float] | None = 
     past = Quarters(past.start_ns, {name: _believable(name, values) for name, values in possible.items()})
     series: dict[str, FloatArray] = {}
     degraded: dict[str, str] = {}
+    refused: dict[str, str] = {}
+    stale = None if issue is None else issue_too_old(issue, window)
     for name in NAMES:
+        issued = None if issue is None else course_of(issue, past, name, window)
+        why = None if issued is None else stale or too_much(issued, (most or {}).get(name))
+        if issued is not None and why is None:
+            why = refusal(past, name, window, issued)
+            if why is None:
+                series[name] = issued
+                continue
+        if why is not None:
+            refused[name] = why
         first = similar_days(past, name, window)
         reason = refusal(past, name, window, first)
         if reason is None:
@@ -79,7 +98,7 @@ def forecast(past: Quarters, window: Window, most: Mapping[str, float] | None = 
         cooling_kw=series["cooling_kw"], heat_kw=series["heat_kw"], outdoor_c=series["outdoor_c"],
         wet_bulb_c=series["wet_bulb_c"], irradiance_w_m2=series["irradiance_w_m2"],
     )  # fmt: skip
-    return Gated(outlook, degraded)
+    return Gated(outlook, degraded, refused)
 
 
 def refusal(past: Quarters, name: str, window: Window, series: FloatArray) -> str | None:

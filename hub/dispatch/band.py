@@ -1,0 +1,45 @@
+"""What a plan costs where needs and sun come otherwise than foreseen: the forecast's own band, run forward.
+
+Cheap is every need at the course that is undercut one time in ten with the sun at the one exceeded as seldom,
+dear the other way round. All of them at once is rarer than one in ten, so the band is wider than 80 %.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from hub.dispatch.events import NEEDS
+from hub.forecast.issue import Issue
+from hub.forecast.issued import spread_of
+from hub.forecast.quarters import FloatArray
+from hub.forecast.similar import Window
+from optimizer.outlook import Outlook
+
+_SUN: Final = "irradiance_w_m2"
+
+
+def around(
+    outlook: Outlook, issue: Issue, window: Window, refused: Collection[str]
+) -> tuple[Outlook, Outlook] | None:
+    """The cheap and the dear outlook; None where the forecast has no band, or part of it is not used.
+
+    Args:
+        outlook: What is planned on.
+        issue: The forecast it was made from.
+        window: Its steps.
+        refused: Series it was not made from.
+    """
+    cheap: dict[str, FloatArray] = {}
+    dear: dict[str, FloatArray] = {}
+    for name in (*NEEDS, _SUN):
+        spread = None if name in refused else spread_of(issue, name, window)
+        if spread is None:
+            return None
+        course: FloatArray = getattr(outlook, name)
+        low, high = (np.maximum(course + part, 0.0) for part in spread)
+        cheap[name], dear[name] = (high, low) if name == _SUN else (low, high)
+    return replace(outlook, **cheap), replace(outlook, **dear)  # type: ignore[arg-type]  # courses by their names
