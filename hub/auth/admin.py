@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hub.auth import api_tokens, factor, signed_in
 from hub.auth.passwords import hash_password, one_time_password
-from hub.auth.tables import RefreshRow, UserRow
+from hub.auth.tables import SiteRoleRow, UserRow
 from hub.database import create_engine, one_at_a_time, sessions_of
 from protocols.clock import Clock
 
@@ -22,7 +23,11 @@ def ensure_admin(url: str, clock: Clock) -> str | None:
 
 
 def reset_admin(url: str, clock: Clock) -> str:
-    """Give `admin` a new password and end all of its sessions; returns the password."""
+    """Give `admin` a new password and its role back, take its second factor, end all of its sessions.
+
+    Returns:
+        The password.
+    """
     return asyncio.run(_with_admin(url, clock, reset=True)) or ""
 
 
@@ -45,7 +50,9 @@ async def _set_password(session: AsyncSession, found: UserRow | None, now_ns: in
     if found is None:
         session.add(UserRow(name=ADMIN, role="admin", password=stored, changed_ns=now_ns))
     else:
-        found.password, found.changed_ns = stored, now_ns
-        ended = update(RefreshRow).where(RefreshRow.user_id == found.id, RefreshRow.ended_ns.is_(None))
-        await session.execute(ended.values(ended_ns=now_ns))
+        found.password, found.changed_ns, found.role = stored, now_ns, "admin"
+        await session.execute(delete(SiteRoleRow).where(SiteRoleRow.user_id == found.id))
+        await signed_in.end_all(session, found.id, now_ns)
+        await api_tokens.end_all(session, found.id)
+        await factor.drop(session, found.id)
     return password

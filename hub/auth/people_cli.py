@@ -20,6 +20,8 @@ app = typer.Typer(
 )
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Small letters, like olga or o.smith.")]
+_ROLES = "viewer, operator (commands), engineer (configures too), manager (costs and reports) or admin."
+At = Annotated[str | None, typer.Option(metavar="SITE", help="The role counts at this site alone.")]
 Site = Annotated[str, typer.Option(help="Site whose audit notes it.")]
 State = Annotated[Path, typer.Option(help="The hub's own folder.")]
 
@@ -28,18 +30,52 @@ State = Annotated[Path, typer.Option(help="The hub's own folder.")]
 def add(
     name: Name,
     *,
-    role: Annotated[str, typer.Option(help="admin, operator (both may command) or viewer.")],
+    role: Annotated[str, typer.Option(help=_ROLES)],
+    at: At = None,
     site: Site = "demo",
     state: State = Path("var/hub"),
 ) -> None:
-    """Add a person and print their password once.
+    """Add a person and print their password once; the role is theirs at every site, or at one with --at.
 
     Example: ems hub person add olga --role operator
     """
     from hub.auth import people  # noqa: PLC0415  the help needs none of it
 
+    act, post = _act(at or site), people.Post(role, at)
+    typer.echo(f"{name}: {asyncio.run(_with(state, lambda sessions: people.add(sessions, name, post, act)))}")
+
+
+@app.command("role")
+def role_(
+    name: Name,
+    role: Annotated[str, typer.Argument(metavar="ROLE", help=f"{_ROLES} none takes it away.")],
+    *,
+    at: At = None,
+    site: Site = "demo",
+    state: State = Path("var/hub"),
+) -> None:
+    """Give a person another role, at every site or at one; it counts from their next request on.
+
+    Example: ems hub person role olga engineer --at plant2
+    """
+    from hub.auth import people  # noqa: PLC0415  the help needs none of it
+
+    act, post = _act(at or site), people.Post("" if role == "none" else role, at)
+    asyncio.run(_with(state, lambda sessions: people.appoint(sessions, name, post, act)))
+    typer.echo(f"{name}: {post}")
+
+
+@app.command("no-factor")
+def no_factor(name: Name, *, site: Site = "demo", state: State = Path("var/hub")) -> None:
+    """Take a person's second factor away, for who lost it; all of their sessions end.
+
+    Example: ems hub person no-factor olga
+    """
+    from hub.auth import people  # noqa: PLC0415  the help needs none of it
+
     act = _act(site)
-    typer.echo(f"{name}: {asyncio.run(_with(state, lambda sessions: people.add(sessions, name, role, act)))}")
+    asyncio.run(_with(state, lambda sessions: people.without_factor(sessions, name, act)))
+    typer.echo(f"{name} signs in with the password alone")
 
 
 @app.command()
@@ -69,7 +105,7 @@ def remove(name: Name, *, site: Site = "demo", state: State = Path("var/hub")) -
 
 @app.command("list")
 def list_(*, state: State = Path("var/hub")) -> None:
-    """Show everybody and their role.
+    """Show everybody and their roles.
 
     Example: ems hub person list
     """

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from protocols.clock import Clock
 from protocols.errors import NotSignedInError
@@ -16,6 +18,8 @@ from runtime.keys import create_signing_key, load_signing_key
 
 KEY_FILE: Final = "api_token.key"
 LIFE_S: Final = 600
+NOT_GOOD: Final = "the token is not good, or its sign-in is over; sign in again"
+"""The one answer to every token that lets nobody in: it tells nothing of why."""
 _ALGORITHM: Final = "EdDSA"
 _ISSUER: Final = "ems-hub"
 _AUDIENCE: Final = "ems-api"
@@ -33,13 +37,15 @@ class Caller:
         name: Name of the person.
         session: Family of the sign-in.
         made_s: Since when the token is good. [s since the epoch]
-        role: What the person may do now; empty until it was looked up.
+        role: What the person may do now at the site; empty until it was looked up, and where it is nothing.
+        scope: Of an API token: role whose rights it does not go beyond; empty for a person.
     """
 
     name: str
     session: str
     made_s: int
     role: str = ""
+    scope: str = ""
 
 
 class Tokens:
@@ -48,6 +54,11 @@ class Tokens:
     def __init__(self, key: Ed25519PrivateKey, clock: Clock) -> None:
         self._key = key
         self._clock = clock
+
+    def derived(self, purpose: str) -> bytes:
+        """Another secret of this installation, 32 bytes, of which nothing tells the key (RFC 5869)."""
+        hkdf = HKDF(SHA256(), 32, salt=None, info=f"ems {purpose}".encode())
+        return hkdf.derive(self._key.private_bytes_raw())
 
     def issue(self, name: str, session: str) -> str:
         """A token of `LIFE_S` for a person and a sign-in."""
@@ -71,10 +82,10 @@ class Tokens:
             )  # fmt: skip
             from_s, until_s = int(claims["nbf"]), int(claims["exp"])
         except (jwt.InvalidTokenError, json.JSONDecodeError, TypeError, ValueError) as error:
-            raise NotSignedInError("the access token is not good; sign in again") from error
+            raise NotSignedInError(NOT_GOOD) from error
         now_s = self._clock.now().wall_ns / _NS
         if claims["typ"] != _TYPE or not from_s - _EARLY_S <= now_s < until_s:
-            raise NotSignedInError("the access token is not good; sign in again")
+            raise NotSignedInError(NOT_GOOD)
         return Caller(str(claims["sub"]), str(claims["sid"]), from_s)
 
 
