@@ -20,7 +20,7 @@ _LOCK: Final = 0x656D73
 
 def run() -> None:
     """Run the steps that are missing."""
-    engine = create_engine(context.config.get_main_option("sqlalchemy.url") or "")
+    engine = create_engine(context.config.get_main_option("sqlalchemy.url") or "", hide_parameters=True)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _leave_transactions_alone)
         event.listen(engine, "begin", _begin)
