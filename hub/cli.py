@@ -12,6 +12,7 @@ import typer
 from hub.auth.people_cli import app as person
 from hub.command.election import LEASE_S
 from hub.ledger.audit_cli import audit
+from hub.moving.cli import app as series_store
 from hub.registry.cli import app as configuration
 from hub.registry.config_cli import app as config_versions
 from hub.roles.options import ROLES, RoleOptions
@@ -26,6 +27,7 @@ app.add_typer(admin, name="admin")
 app.add_typer(config_versions, name="config")
 app.add_typer(configuration, name="configuration")
 app.add_typer(person, name="person")
+app.add_typer(series_store, name="store")
 app.command()(audit)
 
 ConfigOption = Annotated[
@@ -33,7 +35,18 @@ ConfigOption = Annotated[
 ]
 SiteOption = Annotated[str, typer.Option(help="Id of the site.")]
 StateOption = Annotated[Path, typer.Option(help="The hub's own folder.")]
-BusOption = Annotated[str, typer.Option(help="Address of the plant bus.")]
+BusOption = Annotated[
+    str, typer.Option(help="Address of the plant bus; of a cluster those of all servers, with commas.")
+]
+ReplicasOption = Annotated[
+    int | None,
+    typer.Option(
+        envvar="EMS_BUS_REPLICAS",
+        help="Servers of a NATS cluster that keep each stream: 1, 3 or 5; as it is.",
+        min=1,
+        max=5,
+    ),
+]
 KeysOption = Annotated[Path, typer.Option(help="Folder of keys and nkey seeds.")]
 PortOption = Annotated[int, typer.Option(help="Port of the page and the API.", min=1, max=65535)]
 CertOption = Annotated[Path | None, typer.Option(help="Certificate of page and API, PEM; makes them https.")]
@@ -91,6 +104,7 @@ def run(  # noqa: PLR0913, PLR0917  a command line
     store_bucket: BucketOption = None,
     store_token_file: TokenOption = None,
     store_keep_days: KeepOption = None,
+    bus_replicas: ReplicasOption = None,
 ) -> None:
     """Run the hub until Ctrl-C; each role is a process of its own.
 
@@ -101,7 +115,8 @@ def run(  # noqa: PLR0913, PLR0917  a command line
     setup_logging("hub")
     tls = _tls_of(tls_cert, tls_key)
     series = _series_of(store, store_org, store_bucket, store_token_file, store_keep_days)
-    options = RoleOptions(config, site, state, bus, keys, port, host, tls, leader_lease_s, db, series)
+    copies = _copies_of(bus_replicas)
+    options = RoleOptions(config, site, state, bus, keys, port, host, tls, leader_lease_s, db, series, copies)
     run_hub(options, _role_names(roles), typer.echo)
 
 
@@ -123,7 +138,7 @@ def init(  # noqa: PLR0913, PLR0917  a command line
 
     Example: ems hub init --site demo --state var/hub
     """
-    from hub.service import prepare, take_configuration  # noqa: PLC0415  the help needs none of it
+    from hub.preparing import prepare, take_configuration  # noqa: PLC0415  the help needs none of it
     from runtime.lock import StateLock  # noqa: PLC0415  as above
 
     setup_logging("hub", "WARNING")
@@ -138,14 +153,16 @@ def init(  # noqa: PLR0913, PLR0917  a command line
 def role(  # noqa: PLR0913, PLR0917  a command line
     name: str, config: ConfigOption, site: SiteOption, state: StateOption, bus: BusOption,
     keys: KeysOption, port: PortOption, host: HostOption = "127.0.0.1", tls_cert: CertOption = None,
-    tls_key: KeyOption = None, leader_lease_s: LeaseOption = LEASE_S,
+    tls_key: KeyOption = None, leader_lease_s: LeaseOption = LEASE_S, bus_replicas: ReplicasOption = None,
 ) -> None:  # fmt: skip
     """Be one role; started by `ems hub run`."""
-    from hub.service import run_role  # noqa: PLC0415  the help needs none of it
+    from hub.roles.process import run_role  # noqa: PLC0415  the help needs none of it
 
     setup_logging(f"hub.{name}")
     tls = _tls_of(tls_cert, tls_key)
-    options = RoleOptions(config, site, state, bus, keys, port, host, tls, leader_lease_s)
+    options = RoleOptions(
+        config, site, state, bus, keys, port, host, tls, leader_lease_s, bus_replicas=bus_replicas
+    )
     run_role(_role_names(name)[0], options)
 
 
@@ -202,6 +219,17 @@ def _tls_of(cert: Path | None, key: Path | None) -> tuple[Path, Path] | None:
     if cert is None or key is None:
         raise ConfigError("--tls-cert and --tls-key belong together; give both")
     return load_pair(cert, key)
+
+
+def _copies_of(replicas: int | None) -> int | None:
+    """How many servers of the bus keep a copy.
+
+    Raises:
+        ConfigError: An even number, of which one more server may not fail than of the odd one below.
+    """
+    if replicas is not None and replicas % 2 == 0:
+        raise ConfigError(f"--bus-replicas {replicas}: it is 1, 3 or 5, since a majority has to be there")
+    return replicas
 
 
 def _role_names(text: str) -> list[str]:

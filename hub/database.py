@@ -12,9 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from alembic import command
-from alembic.config import Config as AlembicConfig
-from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, event, func, inspect, make_url, select
 from sqlalchemy import create_engine as create_plain_engine
 from sqlalchemy.dialects import postgresql, sqlite
@@ -22,7 +19,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
-from protocols.errors import ConfigError, StoreError
+from protocols.errors import ConfigError, StoreDeniedError, StoreError
 
 FILE: Final = "business.db"
 PLACE_FILE: Final = "business.url"
@@ -158,9 +155,10 @@ def _begin(how: str, connection: Connection) -> None:
 
 def _arguments(url: str, *, durable: bool) -> dict[str, Any]:
     if not url.startswith("postgresql"):
-        return {}
+        return {"hide_parameters": True}
     settings = _POSTGRES_ARGUMENTS | {"options": _SETTINGS + ("on" if durable else "off")}
-    return {"pool_pre_ping": True, "pool_size": 4, "max_overflow": 8, "connect_args": settings}
+    pool = {"pool_pre_ping": True, "pool_size": 4, "max_overflow": 8}
+    return {"hide_parameters": True, **pool, "connect_args": settings}
 
 
 def sessions_of(engine: AsyncEngine) -> Sessions:
@@ -204,7 +202,13 @@ def upgrade(url: str, to: str = "head") -> None:
 
     Raises:
         StoreError: A step failed, or the schema is one of a newer version; the database stays as it was.
+        StoreDeniedError: It keeps text in an encoding that has not every character.
     """
+    from alembic import command  # noqa: PLC0415  0.2 s that no role needs
+    from alembic.config import Config as AlembicConfig  # noqa: PLC0415  as above
+    from alembic.util import CommandError  # noqa: PLC0415  as above
+
+    _refuse_other_encodings(url)
     config = AlembicConfig()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
@@ -220,9 +224,29 @@ def upgrade(url: str, to: str = "head") -> None:
         ) from error
 
 
+def _refuse_other_encodings(url: str) -> None:
+    """Labels and reasons are in any language: a database of another encoding would fail at the first one."""
+    if not url.startswith("postgresql"):
+        return
+    import psycopg  # noqa: PLC0415  only who has such a server
+
+    address = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    try:
+        with psycopg.connect(address, connect_timeout=5) as connection:
+            found = connection.info.parameter_status("server_encoding") or "UTF8"
+    except psycopg.Error as error:
+        raise StoreError(f"the business database cannot be brought to this version: {error}") from error
+    if found.upper() not in {"UTF8", "UTF-8"}:
+        name = make_url(url).database
+        raise StoreDeniedError(
+            f"the business database {name!r} keeps text as {found}, which has not every character; make one "
+            f"with: createdb --encoding=UTF8 --template=template0 {name}"
+        )
+
+
 def _set_pragmas(synchronous: str, connection: Any, _record: object) -> None:  # noqa: ANN401  the driver's own connection
     cursor = connection.cursor()
     sync = f"synchronous = {synchronous}"
-    for pragma in ("journal_mode = WAL", sync, "busy_timeout = 10000", "foreign_keys = ON"):
+    for pragma in ("busy_timeout = 10000", "journal_mode = WAL", sync, "foreign_keys = ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -11,21 +11,35 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from hub.api import (
+    alarm_routes,
     audit_routes,
     auth_routes,
     config_routes,
+    config_writing,
+    curve_routes,
     edge_routes,
+    export_routes,
+    forecast_routes,
     health_routes,
     join_routes,
+    me_routes,
     order_routes,
+    people_routes,
+    place_routes,
+    plan_page,
+    plan_routes,
     problems,
     series_routes,
     site_routes,
+    system_routes,
 )
 from hub.api.deps import ApiDeps
+from hub.api.etags import Etags
 from hub.api.live import LiveHub
 from hub.api.models import Problem
+from hub.api.openapi import completed
 from hub.api.static import Guard, page
+from protocols.config import Config
 
 _PREFIX = "/api/v1"
 
@@ -34,6 +48,7 @@ def create_app(deps: ApiDeps, live: LiveHub | None = None) -> FastAPI:
     """The application; `live` is handed in by the role that feeds it."""
     app = _with_routes()
     app.state.deps = deps
+    app.state.exports = export_routes.Exports()
     hub = live or LiveHub(deps)
 
     @app.websocket(f"{_PREFIX}/live")
@@ -46,6 +61,7 @@ def create_app(deps: ApiDeps, live: LiveHub | None = None) -> FastAPI:
             raise HTTPException(404, "there is no such route; see /api/v1")
         return page(Path(deps.static), path)
 
+    app.add_middleware(Etags)
     app.add_middleware(Guard)
     return app
 
@@ -54,9 +70,11 @@ def openapi_document() -> dict[str, Any]:
     """OpenAPI of the API, the same for the same version."""
     app = _with_routes()
     document = get_openapi(title=app.title, version=app.version, routes=app.routes)
-    schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    document["components"]["schemas"]["Problem"] = {k: v for k, v in schema.items() if k != "$defs"}
-    return document
+    models: tuple[type[Config], ...] = (Problem, *config_writing.BODIES)
+    for model in models:
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        document["components"]["schemas"] |= schema.pop("$defs", {}) | {model.__name__: schema}
+    return completed(document)
 
 
 def _with_routes() -> FastAPI:
@@ -65,11 +83,22 @@ def _with_routes() -> FastAPI:
     app.include_router(health_routes.router, prefix=_PREFIX)
     app.include_router(health_routes.figures)
     app.include_router(site_routes.router, prefix=_PREFIX)
+    app.include_router(plan_routes.router, prefix=_PREFIX)
+    app.include_router(plan_page.router, prefix=_PREFIX)
     app.include_router(series_routes.router, prefix=_PREFIX)
+    app.include_router(export_routes.router, prefix=_PREFIX)
+    app.include_router(system_routes.router, prefix=_PREFIX)
     app.include_router(edge_routes.router, prefix=_PREFIX)
+    app.include_router(forecast_routes.router, prefix=_PREFIX)
+    app.include_router(curve_routes.router, prefix=_PREFIX)
     app.include_router(config_routes.router, prefix=_PREFIX)
+    app.include_router(config_writing.router, prefix=_PREFIX)
+    app.include_router(place_routes.router, prefix=_PREFIX)
     app.include_router(order_routes.router, prefix=_PREFIX)
+    app.include_router(alarm_routes.router, prefix=_PREFIX)
     app.include_router(audit_routes.router, prefix=_PREFIX)
     app.include_router(join_routes.router, prefix=_PREFIX)
+    app.include_router(me_routes.router, prefix=_PREFIX)
+    app.include_router(people_routes.router, prefix=_PREFIX)
     problems.install(app)
     return app

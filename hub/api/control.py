@@ -22,18 +22,25 @@ class Nudge:
     """Tells the other roles that there is an order; one that is lost only costs time, the row is there."""
 
     def __init__(self, site: str) -> None:
-        self._subject = event(site, "order")
+        self._site = site
         self.bus: Client | None = None
 
     async def order(self) -> None:
         """Say that there is a new order."""
+        await self._say("order")
+
+    async def alarm(self) -> None:
+        """Say that somebody wants something with an alarm."""
+        await self._say("alarm_act")
+
+    async def _say(self, kind: str) -> None:
         if self.bus is None or not self.bus.is_connected:
             return
         try:
-            await self.bus.publish(self._subject, b"")
+            await self.bus.publish(event(self._site, kind), b"")
             await self.bus.flush(timeout=1)
         except (NatsError, OSError, TimeoutError) as error:
-            _log.debug("the dispatcher was not told of an order: %s", error)
+            _log.debug("nobody was told of an %s: %s", kind, error)
 
 
 @dataclass(slots=True)
@@ -56,6 +63,11 @@ class Control:
 
     def __post_init__(self) -> None:
         self.scopes = scopes_of(self.writables)
+
+    def take(self, writables: Writables) -> None:
+        """Go by other limits from now on; quota and holders of points that stay go on."""
+        self.writables, self.scopes = writables, scopes_of(writables)
+        self.holders.take(writables)
 
 
 def control_of(site: str, writables: Writables, edges: EdgeWatch, clock: Clock) -> Control:

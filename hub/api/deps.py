@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Depends, HTTPException, Request
@@ -13,17 +15,24 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from hub.alarms.rules import SiteAlarms
 from hub.api.control import Control
 from hub.api.edges import EdgeWatch
 from hub.api.models import Problem
 from hub.api.newest import NewestValues
+from hub.api.pace import PERSON, STRANGER, Pace
+from hub.auth.provider import Provider
 from hub.auth.sessions import Auth
+from hub.auth.throttle import network_of
 from hub.auth.tokens import Caller
 from hub.database import Sessions
+from hub.dispatch.asking import Asker
 from hub.health.book import RoleBook
 from hub.registry.site import Registry
+from hub.registry.view import Places, SiteView
 from hub.store.port import SeriesReader
 from hub.values.site import SiteValues
+from plant.learnt import CurveBook
 from protocols.clock import Clock
 from protocols.errors import NotSignedInError, StoreError
 from protocols.point import PointId
@@ -46,11 +55,21 @@ class ApiDeps:
         control: Orders of people: limits, holders, quota.
         static: Folder of the built page; it may be missing.
         metrics_token: Who shows it may read the figures from elsewhere; empty: nobody may.
-        config_version: Configuration this hub goes by; 0: a folder that was never accepted.
+        config_version: Configuration this process goes by; 0: a folder that was never accepted.
         roles: What the other roles tell of themselves.
         values: What the site declares about its values.
+        places: Its areas and its calendar.
+        alarms: What is an alarm here.
+        curves: Learnt curves in use.
+        look: Takes a newer configuration at once where this process follows it.
+        checking: Held while a proposed configuration is checked: one at a time.
+        edge_digests: A version of the configuration, and what the files of each edge are called in it.
         units: Unit of every point, measured and virtual.
         newest: Newest values, also while the store cannot be read; only ever asked in a thread.
+        asker: Explains plans, in a child process.
+        pace: How fast a signed-in caller may ask.
+        open_pace: How fast an address may ask to sign in.
+        provider: Where people sign in elsewhere; None: nowhere.
     """
 
     registry: Registry
@@ -65,12 +84,36 @@ class ApiDeps:
     config_version: int = 0
     roles: RoleBook = field(init=False)
     values: SiteValues = field(default_factory=SiteValues)
+    places: Places = field(default_factory=Places)
+    alarms: SiteAlarms = field(default_factory=SiteAlarms)
+    curves: CurveBook = field(default_factory=CurveBook)
+    look: Callable[[], Awaitable[bool]] | None = None
+    checking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    edge_digests: tuple[int, Mapping[str, str]] = (0, MappingProxyType({}))
     units: dict[PointId, str] = field(init=False)
     newest: NewestValues = field(init=False)
+    asker: Asker = field(init=False)
+    pace: Pace = field(init=False)
+    open_pace: Pace = field(init=False)
+    provider: Provider | None = None
 
     def __post_init__(self) -> None:
+        self.asker = Asker()
+        self.pace = Pace(self.clock, PERSON)
+        self.open_pace = Pace(self.clock, STRANGER)
         self.roles = RoleBook(self.clock)
         self.newest = NewestValues(self.series)
+        self._name_units()
+
+    def take(self, view: SiteView, version: int) -> None:
+        """Show the site by another version of its configuration from now on."""
+        self.registry, self.values, self.places = view.registry, view.values, view.places
+        self.config_version, self.alarms, self.curves = version, view.alarms, view.curves
+        self._name_units()
+        self.edges.follow(view.registry.site.edges)
+        self.control.take(view.writables)
+
+    def _name_units(self) -> None:
         self.units = {point: spec.unit for point, spec in self.registry.points.items()}
         self.units |= {point: one.declared.unit for point, one in self.values.virtual.items()}
 
@@ -122,12 +165,31 @@ async def require_caller(deps: Deps, bearer: _Bearer) -> Caller:
 
 
 async def maybe_caller(request: Request, deps: Deps) -> Caller | None:
-    """The caller when there is a good token; None otherwise."""
+    """The caller when there is a good token, and a role at this site; None otherwise."""
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     try:
-        return await deps.auth.caller(token) if kind.lower() == "bearer" else None
+        caller = await deps.auth.caller(token) if kind.lower() == "bearer" else None
     except NotSignedInError:
         return None
+    return caller if caller is not None and caller.role else None
+
+
+def slowly(request: Request, deps: Deps) -> None:
+    """Let an address try the routes of signing in no faster than people do.
+
+    Raises:
+        HTTPException: 429.
+    """
+    wait_s = deps.open_pace.wait_s(network_of(address_of(request)))
+    if wait_s > 0:
+        raise HTTPException(
+            429, "too many requests from this address; wait", {"Retry-After": str(ceil(wait_s))}
+        )
+
+
+def address_of(request: Request) -> str:
+    """Where a request comes from; empty where that is not known."""
+    return request.client.host if request.client else ""
 
 
 def require_site(site: str, deps: Deps) -> str:

@@ -75,6 +75,9 @@ class EdgeTrouble(Config):
     detail: str
     """What the box says of it, in English."""
 
+    words: Text
+    """The same in both languages, where the box said it with a known phrase."""
+
 
 class Edge(Config):
     """An edge of a site with its configurations."""

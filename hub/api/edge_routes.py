@@ -34,18 +34,18 @@ async def _edge(deps: ApiDeps, site: str, edge: str) -> Edge:
         clock_ahead_s=deps.edges.clock_ahead_s(edge),
         second_agent=deps.edges.second_agent(edge),
         troubles=[trouble for trouble in deps.edges.troubles() if trouble.edge == edge],
-        reported=None if now is None else _reported(now),
+        reported=None if now is None else _reported(now, deps.edges.heard_ns(edge, now.heard_ns)),
         wanted=[_wanted(row) for row in rows],
     )
 
 
-def _reported(row: ReportedRow) -> Reported:
+def _reported(row: ReportedRow, heard_ns: int) -> Reported:
     return Reported(
         version=row.version,
         trial=row.trial or None,
         digest=row.digest,
         edited=row.edited,
-        heard=from_ns(row.heard_ns),
+        heard=from_ns(heard_ns),
     )
 
 

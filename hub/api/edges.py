@@ -9,8 +9,10 @@ from hub.api.edge_models import EdgeTrouble
 from hub.api.models import Link
 from hub.store.port import HeartbeatRow
 from protocols.clock import Clock
+from protocols.config import Text
 from protocols.heartbeat import Heartbeat, decode_heartbeat
-from protocols.trouble import TROUBLE_TEXTS, TroubleCode
+from protocols.phrases import both
+from protocols.trouble import TROUBLE_PHRASES, TROUBLE_TEXTS, TroubleCode
 from runtime.supervise import guarded_decode
 
 SILENT_S: Final = 5.0
@@ -38,6 +40,11 @@ class EdgeWatch:
         self._clock = clock
         self._heard: dict[str, _Heard] = {}
         self._second_s: dict[str, float] = {}
+
+    def follow(self, edges: tuple[str, ...]) -> None:
+        """Watch these from now on, after a new configuration; of those that stay nothing is forgotten."""
+        self._edges = edges
+        self._heard = {edge: heard for edge, heard in self._heard.items() if edge in edges}
 
     def seed(self, rows: list[HeartbeatRow]) -> None:
         """Take what the store has kept, so that a new process does not start blind."""
@@ -70,6 +77,13 @@ class EdgeWatch:
         heard = self._heard.get(edge)
         return None if heard is None else heard.beat.pending
 
+    def hold_s(self, edge: str) -> float | None:
+        """How long from now it has room for its samples if the hub takes none; None: not known. [s]."""
+        heard = self._heard.get(edge)
+        if heard is None or heard.beat.hold_s is None:
+            return None
+        return max(heard.beat.hold_s - (self._clock.mono_s() - heard.at_s), 0.0)
+
     def second_agent(self, edge: str) -> bool:
         """Whether another agent with this id is about, most likely on a copy of its disk; it only reads."""
         at_s = self._second_s.get(edge)
@@ -78,12 +92,23 @@ class EdgeWatch:
     def troubles(self) -> list[EdgeTrouble]:
         """What the boxes that are heard tell of themselves, and who is there twice."""
         told = [
-            EdgeTrouble(edge=edge, code=code.value, text=TROUBLE_TEXTS[code], detail=detail)
+            EdgeTrouble(
+                edge=edge,
+                code=code.value,
+                text=TROUBLE_TEXTS[code],
+                detail=detail,
+                words=both(detail, TROUBLE_PHRASES),
+            )
             for edge in self._edges
             if self.edge_link(edge) == "up"
             for code, detail in self._heard[edge].beat.troubles
         ]
         return told + [_twice(edge) for edge in self._edges if self.second_agent(edge)]
+
+    def heard_ns(self, edge: str, known_ns: int) -> int:
+        """When an edge was heard last, UTC: here, or at `known_ns` by another process of the hub [ns]."""
+        heard = self._heard.get(edge)
+        return known_ns if heard is None else max(heard.received_ns, known_ns)
 
     def clock_ahead_s(self, edge: str) -> float | None:
         """How far the wall clock of an edge is ahead of the hub's, by its newest heartbeat; None: none came.
@@ -119,4 +144,6 @@ class EdgeWatch:
 
 def _twice(edge: str) -> EdgeTrouble:
     code = TroubleCode.SECOND_AGENT
-    return EdgeTrouble(edge=edge, code=code.value, text=TROUBLE_TEXTS[code], detail="")
+    return EdgeTrouble(
+        edge=edge, code=code.value, text=TROUBLE_TEXTS[code], detail="", words=Text(en="", zh="")
+    )

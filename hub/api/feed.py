@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
-import msgpack
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
+from hub.api.alarm_views import changed_since
 from hub.api.deps import ApiDeps
 from hub.api.live import LiveHub
 from hub.api.models import Command, value_of
@@ -19,6 +20,7 @@ from hub.api.order_models import Order
 from hub.api.order_views import newest_orders
 from hub.api.site_routes import commands_of
 from hub.health.report import KIND
+from hub.ingest.news import decode_values
 from hub.ledger.orders import open_orders
 from hub.ledger.queries import latest_plan
 from hub.store.port import LastValue
@@ -50,7 +52,16 @@ class Feed:
         self._orders: dict[str, Order] = {}
         self._old: set[str] = set()
         self._plan: str | None = None
+        self._alarms = 0
         self._virtual = LiveVirtual(deps.values)
+        self._shown = frozenset(map(str, deps.units))
+
+    def renew(self) -> None:
+        """Calculate by the configuration that is in use now; what inputs said last stands."""
+        fresh = LiveVirtual(self._deps.values)
+        fresh.go_on(self._virtual)
+        self._virtual, self._shown = fresh, frozenset(map(str, self._deps.units))
+        self._live.tell_configuration(self._deps.config_version)
 
     async def follow_bus(self, login: BusLogin) -> None:
         """Hand on what the other roles tell, until cancelled; waits for the bus as long as it takes."""
@@ -71,15 +82,15 @@ class Feed:
         """What an input said last stands until it speaks again, which may be long by exception."""
         try:
             known = await asyncio.to_thread(self._deps.newest.read)
+            await asyncio.to_thread(self._virtual.learn, self._deps.series, known)
         except StoreError as error:
             _log.warning("virtual points wait for their inputs: %s", error)
-            return
-        self._virtual.hear(self._virtual.judge([(str(point), last) for point, last in known.items()]))
 
     async def _events(self, bus: Client) -> None:
         subscription = await bus.subscribe(event(self._site, "*"), pending_msgs_limit=1000)
         async for message in subscription.messages:
             self._hear(message)
+            await asyncio.sleep(0)  # a burst of messages lets questions in between
 
     async def _holders(self, bus: Client) -> None:
         subscription = await bus.subscribe(holders("*"), pending_msgs_limit=1000)
@@ -102,7 +113,7 @@ class Feed:
     async def follow_ledger(self) -> None:
         """Look for new plans and set-points at each nudge, and every 2 s without one."""
         while True:
-            if self._live.listeners:
+            if self._live.followed:
                 await self._look()
             self._nudged.clear()
             try:
@@ -112,7 +123,7 @@ class Feed:
                 continue
 
     def _bus_is(self, state: LinkState) -> None:
-        self._deps.edges.bus = state
+        self._deps.edges.bus = "up" if state == "up" else "down"
 
     def _hear(self, message: Msg) -> None:
         kind = message.subject.rpartition(".")[2]
@@ -121,12 +132,17 @@ class Feed:
         elif kind == "heartbeat":
             self._deps.edges.hear(message.data)
         elif kind == "values":
-            rows = self._virtual.judge(guarded_decode(_rows, message.data, "values") or [])
-            now_ns = self._deps.clock.now().wall_ns
+            decode = partial(decode_values, wanted=self._shown)  # of others no page has a place
+            rows = self._virtual.judge(guarded_decode(decode, message.data, "values") or [])
             rows += self._virtual.hear(rows)
-            self._live.tell_values([value_of(point, last, now_ns) for point, last in rows])
-        elif kind in {"command", "plan", "order"}:
+            if self._live.followed:
+                self._tell_values(rows)
+        elif kind in {"command", "plan", "order", "alarm"}:
             self._nudged.set()
+
+    def _tell_values(self, rows: Iterable[tuple[str, LastValue]]) -> None:
+        now_ns = self._deps.clock.now().wall_ns
+        self._live.tell_values([value_of(point, last, now_ns) for point, last in rows])
 
     async def _look(self) -> None:
         found = {command.id: command for command in await commands_of(self._deps, self._site, _COMMANDS)}
@@ -135,6 +151,7 @@ class Feed:
                 self._live.tell_command(command)
         self._commands = found
         await self._look_at_orders()
+        await self._look_at_alarms()
         self._look_at_holders()
         async with self._deps.sessions() as session:
             plan = await latest_plan(session, self._site)
@@ -150,6 +167,10 @@ class Feed:
                 self._live.tell_order(order)
         self._orders = found
 
+    async def _look_at_alarms(self) -> None:
+        found, self._alarms, watched_ns = await changed_since(self._deps, self._alarms)
+        self._live.tell_alarms(found, watched_ns)
+
     def _look_at_holders(self) -> None:
         """What became old or fresh again without a word of its edge."""
         shown = self._deps.control.holders.all()
@@ -162,14 +183,3 @@ def _answered(data: bytes) -> tuple[Holder, ...]:
     """Holders of an answer; none of an edge that writes nothing, which says so with an error."""
     answer = decode_answer(data)
     return () if answer.error else read_holders(answer.body)
-
-
-def _rows(data: bytes) -> list[tuple[str, LastValue]]:
-    rows: list[list[Any]] = msgpack.unpackb(data)
-    return [
-        (
-            str(point),
-            LastValue(float("nan" if value is None else value), int(quality), int(time_ns), int(told)),
-        )
-        for point, value, quality, time_ns, told in rows
-    ]

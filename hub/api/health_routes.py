@@ -18,10 +18,14 @@ from hub.api.models import Health, HealthPart
 from hub.auth.tokens import Caller
 from hub.health.book import Ill
 from hub.health.figures import put_database, put_edges
+from hub.health.holding import short_of_room, with_hold
 from hub.health.meter import Meter, exposition, joined
 from hub.health.report import own_instance, put_process
 from hub.health.words import illness
 from hub.registry.versions import newest
+
+_TAKEN_NS: Final = 15_000_000_000
+"""A version is in use everywhere so long after it was accepted, with room for a large one. [ns]"""
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -34,7 +38,8 @@ async def health(deps: Deps, caller: Annotated[Caller | None, Depends(maybe_call
     """State of the hub; parts, and what is ill means for the plant, only for a signed-in caller."""
     parts = await _parts(deps)
     status = "ok" if all(part.status == "ok" for part in parts) else "degraded"
-    return Health(status=status, parts=None if caller is None else parts)
+    provider = None if deps.provider is None else deps.provider.config.label
+    return Health(status=status, parts=None if caller is None else parts, provider=provider)
 
 
 @router.get("/health/live", include_in_schema=False)
@@ -102,13 +107,15 @@ async def _faults(deps: ApiDeps) -> dict[str, str | None]:
 async def _parts(deps: ApiDeps) -> list[HealthPart]:
     faults = await _faults(deps)
     ill = [] if faults["bus"] is not None else deps.roles.ill()  # without the bus nobody can be heard
+    edges = deps.registry.site.edges
+    ill += short_of_room(edges, deps.edges, bus_down=faults["bus"] is not None)
     if faults["database"] is None:
         ill += await _old_configuration(deps)
     parts = [
         HealthPart(name=name, status="ok", detail="works") for name, fault in faults.items() if fault is None
     ]
     found = [Ill(name, fault) for name, fault in faults.items() if fault is not None]
-    return [*parts, *(_part(one) for one in [*found, *ill])]
+    return [*parts, *(_part(with_hold(one, edges, deps.edges)) for one in [*found, *ill])]
 
 
 def _part(ill: Ill) -> HealthPart:
@@ -120,6 +127,7 @@ def _part(ill: Ill) -> HealthPart:
 
 async def _old_configuration(deps: ApiDeps) -> list[Ill]:
     row = await newest(deps.sessions, deps.registry.site.id) if deps.config_version else None
-    if row is None or row.version == deps.config_version:
+    fresh_ns = deps.clock.now().wall_ns - _TAKEN_NS
+    if row is None or row.version == deps.config_version or row.made_ns > fresh_ns:
         return []
     return [Ill("configuration", f"version {row.version} is accepted, the hub goes by {deps.config_version}")]

@@ -37,6 +37,11 @@ class HolderBook:
         self._told: dict[str, _Told] = {}
         self._ends_ns: dict[str, int] = {}
 
+    def take(self, writables: Writables) -> None:
+        """Go by other limits from now on; holders of points that are gone are forgotten."""
+        self._writables = writables
+        self._told = {point: told for point, told in self._told.items() if point in writables}
+
     def know_ends(self, open_orders: Iterable[OrderRow]) -> None:
         """Take the ends of people's overrides: their leases are short and renewed until then."""
         self._ends_ns = {

@@ -1,7 +1,7 @@
-"""Live values over a WebSocket: signs in with its first message, then the hub only speaks.
+"""Live values over a WebSocket: a client signs in with its first message, then says what its page shows.
 
-What waits for a slow reader is bounded by itself: of each point, each command and each kind only the newest
-is kept, so old news is dropped for new.
+A client that reads slowly is told the newest only (`mailbox.py`); one whose link was lost goes on where it
+was (`news.py`); one that reads nothing for 10 s is closed.
 """
 
 from __future__ import annotations
@@ -10,21 +10,28 @@ import asyncio
 import json
 import logging
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import WebSocket, WebSocketDisconnect
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
+from hub.api.alarm_models import Alarm
+from hub.api.alarm_views import is_up
 from hub.api.deps import ApiDeps
-from hub.api.models import Command, Value
+from hub.api.mailbox import KINDS, MOST_POINTS, Kind, Mailbox, Things, Wish
+from hub.api.models import Command, Value, from_ns
+from hub.api.news import News
 from hub.api.order_models import HeldPoint, Order
+from hub.api.policy import may
 from protocols.config import Config
 from protocols.errors import NotSignedInError
 
 _log = logging.getLogger(__name__)
 
+OPERATION: Final = "live"
+"""Its name in the table of who may do what."""
 BAD_TOKEN: Final = 4401
+BAD_MESSAGE: Final = 4400
 TRY_AGAIN_LATER: Final = 1013
 _AUTH_WAIT_S: Final = 5.0
 _SEND_WAIT_S: Final = 10.0
@@ -32,7 +39,21 @@ _RECHECK_S: Final = 5.0
 _EVERY_S: Final = 1.0
 _LOOKS: Final = 5
 _MOST_OF_ONE: Final = 5
-_MOST_MESSAGES_IN: Final = 100
+_MOST_WAITING: Final = 200
+"""Sockets that have not signed in yet; who comes beyond them is not let in at all."""
+_HEAR_EVERY_S: Final = 0.3
+_KEEP_S: Final = 120.0
+"""So long after the last client left it is noted what happens, for one that comes back. [s]"""
+
+
+class _Place(Config):
+    """What a client heard last, from `place` of a status."""
+
+    run: Annotated[str, Field(max_length=32)]
+    """Run of the hub's process."""
+
+    seq: Annotated[int, Field(ge=0)]
+    """Number of the newest it was told."""
 
 
 class _Hello(Config):
@@ -47,30 +68,21 @@ class _Hello(Config):
     site: str
     """Site to follow."""
 
+    resume: _Place | None = None
+    """Where it was when its link was lost; None: it reads everything anew."""
 
-class Mailbox:
-    """What one client has still to be told; newest wins."""
+    points: Annotated[tuple[str, ...], Field(max_length=MOST_POINTS)] | None = None
+    """As in `Wish`."""
 
-    def __init__(self) -> None:
-        self.values: dict[str, Value] = {}
-        self.commands: dict[str, Command] = {}
-        self.orders: dict[str, Order] = {}
-        self.holders: dict[str, HeldPoint] = {}
-        self.plan: str | None = None
+    kinds: tuple[Kind, ...] | None = None
+    """As in `Wish`."""
 
-    def take(self) -> list[dict[str, Any]]:
-        """Messages to send now; the box is empty after it."""
-        messages: list[dict[str, Any]] = []
-        if self.values:
-            messages.append({"type": "values", "values": _dumped(self.values)})
-        messages += [{"type": "command", "command": command} for command in _dumped(self.commands)]
-        messages += [{"type": "order", "order": order} for order in _dumped(self.orders)]
-        if self.holders:
-            messages.append({"type": "holders", "holders": _dumped(self.holders)})
-        if self.plan is not None:
-            messages.append({"type": "plan", "id": self.plan})
-        self.values, self.commands, self.orders, self.holders, self.plan = {}, {}, {}, {}, None
-        return messages
+
+class _Subscribe(Wish):
+    """A later message of a client: it shows another page."""
+
+    type: Literal["subscribe"]
+    """`subscribe`."""
 
 
 class LiveHub:
@@ -80,41 +92,65 @@ class LiveHub:
         self._deps = deps
         self._boxes: set[Mailbox] = set()
         self._callers: Counter[str] = Counter()
+        self._waiting = 0
+        self._watched_ns = 0
+        self._news = News()
+        self._left_s = float("-inf")
 
     @property
-    def listeners(self) -> int:
-        """How many clients are signed in."""
-        return len(self._boxes)
+    def followed(self) -> bool:
+        """Whether somebody listens, or may come back in a moment; where nobody does nothing is noted."""
+        if self._boxes or self._deps.clock.mono_s() - self._left_s <= _KEEP_S:
+            return True
+        if self._news.seq:
+            self._news.restart()
+        return False
 
     def tell_values(self, values: list[Value]) -> None:
-        """Newest samples for everybody."""
-        for box in self._boxes:
-            box.values.update({value.point: value for value in values})
+        """Newest samples."""
+        self._tell("values", {value.point: value for value in values})
 
     def tell_command(self, command: Command) -> None:
         """A set-point that is new or moved on."""
-        for box in self._boxes:
-            box.commands[command.id] = command
+        self._tell("command", {command.id: command})
 
     def tell_order(self, order: Order) -> None:
         """An order of a person that is new or moved on."""
-        for box in self._boxes:
-            box.orders[order.id] = order
+        self._tell("order", {order.id: order})
 
     def tell_holders(self, holders: list[HeldPoint]) -> None:
         """Who holds points now."""
-        for box in self._boxes:
-            box.holders.update({held.point: held for held in holders})
+        self._tell("holders", {held.point: held for held in holders})
+
+    def tell_alarms(self, alarms: list[Alarm], watched_ns: int) -> None:
+        """Alarms that are otherwise now, and when the watch looked last. [ns]."""
+        self._watched_ns = watched_ns
+        self._tell("alarms", {alarm.id: alarm for alarm in alarms})
 
     def tell_plan(self, plan_id: str) -> None:
         """A new plan."""
+        self._tell("plan", {"": plan_id})
+
+    def tell_configuration(self, version: int) -> None:
+        """Another configuration took effect here: devices, points and limits may be others now."""
+        self._tell("configuration", {"": version})
+
+    def _tell(self, kind: Kind, things: Things) -> None:
+        self._news.note(kind, things)
         for box in self._boxes:
-            box.plan = plan_id
+            box.put(kind, things)
 
     async def serve(self, socket: WebSocket) -> None:
         """Serve one client until it leaves, its token ends, or it no longer reads."""
-        await socket.accept()
-        hello = await self._hello(socket)
+        if self._waiting >= _MOST_WAITING:
+            await socket.close(TRY_AGAIN_LATER)
+            return
+        self._waiting += 1
+        try:
+            await socket.accept()
+            hello = await self._hello(socket)
+        finally:
+            self._waiting -= 1
         if hello is None:
             await socket.close(BAD_TOKEN)
             return
@@ -122,7 +158,7 @@ class LiveHub:
         if self._callers[name] >= _MOST_OF_ONE:
             await socket.close(TRY_AGAIN_LATER)
             return
-        box = Mailbox()
+        box = self._box_of(hello)
         self._boxes.add(box)
         self._callers[name] += 1
         try:
@@ -130,6 +166,42 @@ class LiveHub:
         finally:
             self._boxes.discard(box)
             self._callers[name] -= 1
+            self._left_s = self._deps.clock.mono_s()
+
+    def _box_of(self, hello: _Hello) -> Mailbox:
+        """A box that begins where the client was, as far as that is known."""
+        box, resume = Mailbox(Wish(points=hello.points, kinds=hello.kinds)), hello.resume
+        if resume is not None:
+            whole = self._news.known(resume.run, resume.seq)
+            box.say_first({"type": "resumed", "whole": whole})
+            for kind in KINDS if whole else ():
+                # values whole: the page may have wanted none of them when it was here
+                box.put(kind, self._newest(kind, 0 if kind == "values" else resume.seq))
+        return box
+
+    def _newest(self, kind: Kind, seq: int = 0) -> Things:
+        """What is other since a number, as it is now: ages go on."""
+        found = self._news.since(kind, seq)
+        if kind == "holders":
+            held = {point: self._deps.control.holders.held(point) for point in found}
+            return {point: one for point, one in held.items() if one is not None}
+        if kind == "values":
+            now = from_ns(self._deps.clock.now().wall_ns)
+            return {
+                point: one.model_copy(update={"age_s": max((now - one.time).total_seconds(), 0.0)})
+                for point, one in found.items()
+            }
+        return found
+
+    def _hear(self, text: str, box: Mailbox) -> bool:
+        """Take what a client wants to hear from now on; False where that is no such message."""
+        try:
+            asked = _Subscribe.model_validate_json(text)
+        except ValidationError:
+            return False
+        for kind in box.want(asked):
+            box.put(kind, self._newest(kind))
+        return True
 
     async def _hello(self, socket: WebSocket) -> _Hello | None:
         try:
@@ -137,15 +209,14 @@ class LiveHub:
                 hello = _Hello.model_validate_json(await socket.receive_text())
             if hello.type != "auth" or hello.site != self._deps.registry.site.id:
                 return None
-            await self._deps.auth.caller(hello.token)
-        except (TimeoutError, ValidationError, NotSignedInError, WebSocketDisconnect, KeyError):
+        except (TimeoutError, ValidationError, WebSocketDisconnect, KeyError):
             return None
-        return hello
+        return hello if await self._still_good(hello.token) else None
 
     async def _talk(self, socket: WebSocket, token: str, box: Mailbox) -> None:
         """Speak and listen side by side; the first to end ends both."""
         async with asyncio.TaskGroup() as group:
-            listening = group.create_task(_listen(socket))
+            listening = group.create_task(self._listen(socket, box))
             try:
                 code = await self._speak(socket, token, box, listening)
             finally:
@@ -154,7 +225,7 @@ class LiveHub:
             await socket.close(code)
 
     async def _speak(
-        self, socket: WebSocket, token: str, box: Mailbox, listening: asyncio.Task[None]
+        self, socket: WebSocket, token: str, box: Mailbox, listening: asyncio.Task[int | None]
     ) -> int | None:
         """Send what there is each second; returns the close code, None when the client left."""
         checked_s = self._deps.clock.mono_s()
@@ -172,39 +243,50 @@ class LiveHub:
             except (WebSocketDisconnect, RuntimeError):
                 return None
             await _pause(listening, box)
-        return None
+        return listening.result()
+
+    async def _listen(self, socket: WebSocket, box: Mailbox) -> int | None:
+        """Take what a client wants to hear; gives the close code where it says anything else.
+
+        None: it left. It is read no faster than a page has things to say, so who says more waits by itself.
+        """
+        while True:
+            try:
+                if not self._hear(await socket.receive_text(), box):
+                    return BAD_MESSAGE
+            except (WebSocketDisconnect, RuntimeError, KeyError):
+                return None
+            await asyncio.sleep(_HEAR_EVERY_S)
 
     async def _still_good(self, token: str) -> bool:
         try:
-            await self._deps.auth.caller(token)
+            return may(await self._deps.auth.caller(token), OPERATION)
         except NotSignedInError:
             return False
-        return True
 
     def _status(self) -> dict[str, Any]:
         edges = self._deps.edges
         edge = {"link": edges.link(), "age_s": edges.age_s()}
-        troubles = [trouble.model_dump(mode="json") for trouble in edges.troubles()]
         mode = self._deps.registry.site.mode
-        return {"type": "status", "edge": edge, "bus": edges.bus, "mode": mode, "troubles": troubles}
+        watched_ns = self._watched_ns
+        watch = {
+            "up": is_up(self._deps, watched_ns),
+            "watched": from_ns(watched_ns).isoformat() if watched_ns else None,
+        }
+        place = {"run": self._news.run, "seq": self._news.seq}
+        return {
+            "type": "status",
+            "edge": edge,
+            "bus": edges.bus,
+            "mode": mode,
+            "watch": watch,
+            "place": place,
+        }
 
 
-async def _pause(listening: asyncio.Task[None], box: Mailbox) -> None:
-    """Wait a second; less when an order moved on, for which somebody waits."""
+async def _pause(listening: asyncio.Task[int | None], box: Mailbox) -> None:
+    """Wait a second; less when an order or an alarm moved on, for which somebody waits."""
     for _ in range(_LOOKS):
         await asyncio.wait({listening}, timeout=_EVERY_S / _LOOKS)
-        if listening.done() or box.orders:
+        if listening.done() or box.urgent:
             return
-
-
-async def _listen(socket: WebSocket) -> None:
-    """Read and drop what a client sends, up to a bound; returns when it leaves."""
-    for _ in range(_MOST_MESSAGES_IN):
-        try:
-            await socket.receive_text()
-        except (WebSocketDisconnect, RuntimeError, KeyError):
-            return
-
-
-def _dumped(models: Mapping[str, Config]) -> list[dict[str, Any]]:
-    return [model.model_dump(mode="json") for model in models.values()]

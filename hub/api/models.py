@@ -36,7 +36,7 @@ class Problem(Config):
     """What is wrong and what to do."""
 
     code: str | None = None
-    """Why an order of a person was not taken; None for other refusals."""
+    """Why an order was not taken, or `second_factor` at a sign-in; None for other refusals."""
 
     text: Text | None = None
     """The same for a person, in both languages; None for other refusals."""
@@ -50,6 +50,9 @@ class LoginRequest(Config):
 
     password: str = Field(min_length=1, max_length=256)
     """Password."""
+
+    code: str = Field(default="", max_length=16)
+    """What the code generator shows, of a person with a second factor; empty: none."""
 
 
 class Session(Config):
@@ -65,7 +68,10 @@ class Session(Config):
     """Who signed in."""
 
     role: str
-    """What they may do."""
+    """What they are at this hub's site; empty: nothing."""
+
+    rights: list[str]
+    """What they may do beyond looking: command, configure, manage, administer."""
 
 
 class HealthPart(Config):
@@ -95,6 +101,9 @@ class Health(Config):
 
     parts: list[HealthPart] | None = None
     """Only for a signed-in caller."""
+
+    provider: Text | None = None
+    """What stands on the button that leads to `/auth/oidc`; none without a provider of identities."""
 
 
 class Site(Config):

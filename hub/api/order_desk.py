@@ -19,8 +19,8 @@ from hub.api.models import value_of
 from hub.api.order_checks import refused
 from hub.api.order_models import NewOrder, Order
 from hub.api.order_views import view
-from hub.api.policy import COMMAND
 from hub.api.setpoints import out_of_reach
+from hub.auth.roles import COMMAND
 from hub.auth.tokens import Caller
 from hub.ledger import orders
 from hub.registry.writable import Writable

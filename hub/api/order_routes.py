@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 
 from hub.api.deps import Deps, SiteId, problems
+from hub.api.once import OnceRoute
 from hub.api.order_desk import take
 from hub.api.order_models import HeldPoint, NewOrder, Order, Setpoint
 from hub.api.order_views import newest_orders, one_order
@@ -16,7 +17,7 @@ from hub.ledger.orders import open_orders
 
 MOST_ORDERS: Final = 500
 
-router = APIRouter(dependencies=[Depends(permitted)])
+router = APIRouter(dependencies=[Depends(permitted)], route_class=OnceRoute)
 
 
 @router.get("/sites/{site}/setpoints", operation_id="setpoints", responses=problems(401, 403, 404, 422, 503))
@@ -35,10 +36,13 @@ async def holders(site: SiteId, deps: Deps) -> list[HeldPoint]:
 
 @router.get("/sites/{site}/orders", operation_id="orders", responses=problems(401, 403, 404, 422, 503))
 async def orders(
-    site: SiteId, deps: Deps, limit: Annotated[int, Query(ge=1, le=MOST_ORDERS)] = 50
+    site: SiteId,
+    deps: Deps,
+    limit: Annotated[int, Query(ge=1, le=MOST_ORDERS)] = 50,
+    before: Annotated[str | None, Query(max_length=32)] = None,
 ) -> list[Order]:
-    """What people asked for, newest first."""
-    return await newest_orders(deps.sessions, site, limit)
+    """What people asked for, newest first; `before` is the id of the last one already seen."""
+    return await newest_orders(deps.sessions, site, limit, before)
 
 
 @router.get("/sites/{site}/orders/{ident}", operation_id="order", responses=problems(401, 403, 404, 422, 503))

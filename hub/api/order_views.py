@@ -60,10 +60,10 @@ _LASTING: Final = frozenset({"set", "select"})
 """Kinds that hold a point for a while; the others are over once they are done."""
 
 
-async def newest_orders(sessions: Sessions, site: str, limit: int) -> list[Order]:
-    """Newest orders first."""
+async def newest_orders(sessions: Sessions, site: str, limit: int, before: str | None = None) -> list[Order]:
+    """Newest orders first, those older than the order `before` where one is named."""
     async with sessions() as session:
-        return await _shown(session, await orders.newest(session, site, limit))
+        return await _shown(session, await orders.newest(session, site, limit, before))
 
 
 async def one_order(sessions: Sessions, site: str, ident: str) -> Order | None:

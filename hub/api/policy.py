@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Final
 
 from fastapi import Depends, HTTPException, Request
 
 from hub.api.deps import ApiDeps, Deps, require_caller
-from hub.auth.people import ROLES
+from hub.auth.roles import ADMINISTER, COMMAND, CONFIGURE, NONE, READ, ROLES
 from hub.auth.tokens import Caller
 from hub.ledger import audit
 
-ADMIN: Final = "admin"
-OPERATOR: Final = "operator"
-
-_READ: Final = frozenset(ROLES)
-COMMAND: Final = frozenset({ADMIN, OPERATOR})
-"""Roles that may ask for set-points and acts."""
+_READ: Final = READ
+_OWN: Final = READ | {NONE}
+"""What belongs to the caller themselves: they may see it also where they have no role."""
 
 POLICY: Final[dict[str, frozenset[str]]] = {
     "sites": _READ,
@@ -27,11 +25,19 @@ POLICY: Final[dict[str, frozenset[str]]] = {
     "samples": _READ,
     "series": _READ,
     "consumption": _READ,
+    "download": _READ,
     "balances": _READ,
     "balance": _READ,
     "plan": _READ,
+    "planReport": _READ,
+    "planWhy": _READ,
+    "planPage": _READ,
+    "approvePlan": COMMAND,
+    "forecast": _READ,
+    "curves": _READ,
     "commands": _READ,
     "edges": _READ,
+    "system": _READ,
     "configVersions": _READ,
     "configChanges": _READ,
     "setpoints": _READ,
@@ -41,13 +47,79 @@ POLICY: Final[dict[str, frozenset[str]]] = {
     "audit": _READ,
     "auditCheck": _READ,
     "placeOrder": COMMAND,
+    "alarms": _READ,
+    "alarmJournal": _READ,
+    "alarmFigures": _READ,
+    "alarmReview": _READ,
+    "alarmAct": _READ,
+    "placeAlarmAct": COMMAND,
+    "areas": _READ,
+    "calendar": _READ,
+    "configState": _READ,
+    "configDocuments": _READ,
+    "configDocument": _READ,
+    "configExport": _READ,
+    "checkConfig": CONFIGURE,
+    "checkConfigRows": CONFIGURE,
+    "acceptConfig": CONFIGURE,
+    "acceptConfigRows": CONFIGURE,
+    "rollBackConfig": CONFIGURE,
+    "live": _READ,
+    "me": _OWN,
+    "changePassword": _OWN,
+    "beginFactor": _OWN,
+    "proveFactor": _OWN,
+    "dropFactor": _OWN,
+    "mySessions": _OWN,
+    "endMySession": _OWN,
+    "myTokens": _OWN,
+    "makeToken": _READ,
+    "endMyToken": _OWN,
+    "people": ADMINISTER,
+    "addPerson": ADMINISTER,
+    "givePersonRole": ADMINISTER,
+    "renewPersonPassword": ADMINISTER,
+    "dropPersonFactor": ADMINISTER,
+    "removePerson": ADMINISTER,
+    "personSessions": ADMINISTER,
+    "endPersonSession": ADMINISTER,
 }
-"""Operation id of a route that needs a sign-in to the roles that may use it."""
+"""Operation id of a route that needs a sign-in to the roles that may use it; `live` is the WebSocket."""
+
+PERSONAL: Final = frozenset(
+    operation
+    for operation, roles in POLICY.items()
+    if roles in {_OWN, ADMINISTER} or operation in {"makeToken", "approvePlan"}
+) - {"me"}
+"""What a person does signed in and no program with a token: one that leaked makes no other one."""
+
+_NOTED: Final = {
+    COMMAND: ("command", "order"), CONFIGURE: ("configuration", "import"), ADMINISTER: ("person", "change"),
+}  # fmt: skip
+"""What a refusal is noted as in the audit, by the roles that may."""
 
 
-def may(role: str, operation: str) -> bool:
-    """Whether a role may use a route; never where the table does not name it."""
-    return role in POLICY.get(operation, frozenset())
+def may(caller: Caller, operation: str) -> bool:
+    """Whether a caller may use a route; never where the table does not name it.
+
+    A token of a program is held against both the role of its person and its own scope.
+    """
+    roles = POLICY.get(operation, frozenset())
+    if not caller.scope:
+        return caller.role in roles
+    return operation not in PERSONAL and caller.role in roles and caller.scope in roles
+
+
+def who_may(operation: str) -> str:
+    """Roles that may use a route, in words; empty where nobody may.
+
+    Example:
+        >>> who_may("placeOrder")
+        'an operator, an engineer or an admin'
+    """
+    roles = [role for role in ROLES if role in POLICY.get(operation, frozenset())]
+    named = [f"{'an' if role[0] in 'aeio' else 'a'} {role}" for role in roles]
+    return f"{', '.join(named[:-1])} or {named[-1]}" if len(named) > 1 else "".join(named)
 
 
 async def permitted(
@@ -59,18 +131,40 @@ async def permitted(
         HTTPException: 403.
     """
     operation = str(getattr(request.scope.get("route"), "operation_id", ""))
-    if not may(caller.role, operation):
-        if POLICY.get(operation) == COMMAND and deps.control.quota.first_no(caller.name):
-            await _note(deps, caller, request.client.host if request.client else "")
-        raise HTTPException(403, f"the role {caller.role!r} may not do this; ask an operator or an admin")
+    paced(request, deps, caller)
+    if not may(caller, operation):
+        kind = _NOTED.get(POLICY.get(operation, frozenset()))
+        if kind is not None and deps.control.quota.first_no(caller.name):
+            await _note(deps, caller, request.client.host if request.client else "", kind)
+        raise HTTPException(403, _no(caller, operation))
     return caller
 
 
-async def _note(deps: ApiDeps, caller: Caller, address: str) -> None:
+def paced(request: Request, deps: ApiDeps, caller: Caller) -> None:
+    """Count a request once, whoever asks first.
+
+    Raises:
+        HTTPException: 429.
+    """
+    if getattr(request.state, "paced", False):
+        return
+    request.state.paced = True
+    wait_s = deps.pace.wait_s(caller.name)
+    if wait_s > 0:
+        raise HTTPException(429, "too many requests; wait", {"Retry-After": str(math.ceil(wait_s))})
+
+
+def _no(caller: Caller, operation: str) -> str:
+    if caller.scope and (operation in PERSONAL or caller.role in POLICY.get(operation, frozenset())):
+        return f"a token of scope {caller.scope!r} may not do this; it needs a person, or another scope"
+    role = f"the role {caller.role!r}" if caller.role else "who has no role at this site"
+    return f"{role} may not do this; ask {who_may(operation) or 'nobody: no policy names it'}"
+
+
+async def _note(deps: ApiDeps, caller: Caller, address: str, kind: tuple[str, str]) -> None:
     entry = audit.Entry(
-        deps.clock.now().wall_ns, caller.name, caller.role, address, "command", "order", "", "", "", "",
-        "refused: role",
-    )  # fmt: skip
+        deps.clock.now().wall_ns, caller.name, caller.role, address, *kind, "", "", "", "", "refused: role"
+    )
     async with deps.sessions.begin() as session:
         await audit.add(session, deps.registry.site.id, [entry])
 

@@ -11,15 +11,19 @@ from typing import Final
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from protocols.config import Text
 from protocols.errors import (
+    ConfigMovedError,
+    ConfigRefusedError,
     EmsError,
     JoinRefusedError,
     NotSignedInError,
     OrderRefusedError,
+    ProviderError,
+    SecondFactorError,
     StoreError,
     TooManyGuessesError,
 )
@@ -30,6 +34,9 @@ _STATUS: Final[tuple[tuple[type[EmsError], int], ...]] = (
     (JoinRefusedError, 403),
     (TooManyGuessesError, 429),
     (StoreError, 503),
+    (ProviderError, 503),
+    (ConfigMovedError, 412),
+    (ConfigRefusedError, 422),
 )
 
 
@@ -66,6 +73,8 @@ def _order(_request: Request, error: Exception) -> JSONResponse:
 def _http(_request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         return _unexpected(_request, error)
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # the framework, of a body that nobody can read
+        return problem(422, "body: this is no JSON that can be read")
     return problem(error.status_code, str(error.detail), dict(error.headers or {}))
 
 
@@ -77,21 +86,34 @@ def _invalid(_request: Request, error: Exception) -> JSONResponse:
 
 
 def _ours(_request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, EmsError):
+        return _unexpected(_request, error)
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
     headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
     if isinstance(error, TooManyGuessesError):
         headers["Retry-After"] = str(error.context.get("wait_s", 60))
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.warning("%s", error)
-    sentence = (
-        str(error.args[0])
-        if status < HTTPStatus.INTERNAL_SERVER_ERROR
-        else "the store cannot answer now; try again"
-    )
-    return problem(status, sentence, headers)
+    return problem(status, _sentence(error, status), headers, _more(error))
+
+
+def _sentence(error: EmsError, status: int) -> str:
+    if isinstance(error, ProviderError):
+        return "the provider of identities cannot answer now; try again, or sign in with name and password"
+    told = status < HTTPStatus.INTERNAL_SERVER_ERROR
+    return str(error.args[0]) if told else "the store cannot answer now; try again"
+
+
+def _more(error: EmsError) -> dict[str, object]:
+    if isinstance(error, SecondFactorError):
+        return {"code": "second_factor"}
+    faults = error.context.get("faults") if isinstance(error, ConfigRefusedError) else None
+    return {} if faults is None else {"faults": faults}
 
 
 def _database(_request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, DataError):  # a NUL in a text, a number beyond its column
+        return problem(422, "a value is none the database can hold")
     _log.warning("business database: %s", error)
     return problem(503, "the database cannot answer now; try again")
 

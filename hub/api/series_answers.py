@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
-from hub.api.models import number
-from hub.api.series_models import Comparison, PointSeries
-from hub.store.port import FloatArray, Raw, SeriesReader, TimeArray, Windows
+from hub.api.models import number, told_time
+from hub.api.series_models import Comparison, PointSeries, SampleSource, Trace
+from hub.store.port import FloatArray, Origins, Raw, SeriesReader, TimeArray, Windows
 from hub.values.cleaning import RuleMarker
 from hub.values.reading import Compared
 from protocols.point import PointId
@@ -20,9 +20,15 @@ _MOST_SLICES: Final = 31
 """Days one answer looks at, however few samples are in them."""
 
 
-def page(
-    reader: SeriesReader, marker: RuleMarker, point: PointId, ask: tuple[int, int, int]
-) -> tuple[Raw, list[int], int | None]:
+class Page(NamedTuple):
+    """Samples, their marks, and where the rest begins (None: nowhere)."""
+
+    found: Raw
+    marks: list[int]
+    next_ns: int | None
+
+
+def page(reader: SeriesReader, marker: RuleMarker, point: PointId, ask: tuple[int, int, int]) -> Page:
     """Samples from a time on, at most so many, read a day at a time; marks; where the rest begins."""
     start_ns, end_ns, limit = ask
     parts = [reader.raw(point, start_ns, min(start_ns + _SLICE_NS, end_ns))]
@@ -39,7 +45,7 @@ def page(
         np.concatenate([part.qualities for part in parts])[:limit],
         np.concatenate([part.source_ns for part in parts])[:limit],
     )
-    return found, _marks(reader, marker, point, found), following
+    return Page(found, _marks(reader, marker, point, found), following)
 
 
 def _marks(reader: SeriesReader, marker: RuleMarker, point: PointId, found: Raw) -> list[int]:
@@ -52,6 +58,18 @@ def _marks(reader: SeriesReader, marker: RuleMarker, point: PointId, found: Raw)
     inside = (wide.times_ns >= first) & (wide.times_ns <= last)
     marks: list[int] = marker.marks(point, wide)[inside].tolist()
     return marks
+
+
+def trace_of(found: Origins) -> Trace:
+    """Rows that samples came in, as an answer."""
+    known = (found.source >= 0).tolist()
+    return Trace(
+        sources=[SampleSource(edge=edge, journal=journal) for edge, journal in found.sources],
+        source=[at if there else None for at, there in zip(found.source.tolist(), known, strict=True)],
+        seqs=[seq if there else None for seq, there in zip(found.seqs.tolist(), known, strict=True)],
+        polled=[told_time(polled_ns) for polled_ns in found.polled_ns.tolist()],
+        exact=found.exact.tolist(),
+    )
 
 
 def point_series(point: PointId, unit: str, found: Windows, edges: TimeArray) -> PointSeries:

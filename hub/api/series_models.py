@@ -9,6 +9,35 @@ from hub.api.models import Number
 from protocols.config import Config, Text
 
 
+class SampleSource(Config):
+    """A journal that samples came in."""
+
+    edge: str
+    """The edge that read the device."""
+
+    journal: str
+    """Id of its journal, made with the file and renewed at each start of the box."""
+
+
+class Trace(Config):
+    """Where samples came from; arrays have one entry a sample, None where that is not kept any more."""
+
+    sources: list[SampleSource]
+    """The journals."""
+
+    source: list[int | None]
+    """Which of `sources`."""
+
+    seqs: list[int | None]
+    """Row of that journal, a number that is never used twice."""
+
+    polled: list[datetime | None]
+    """When the edge read the device."""
+
+    exact: list[bool]
+    """Whether it is that row for sure; else it is the first one that can have brought the sample."""
+
+
 class Samples(Config):
     """Samples of a point as they came, sorted by time."""
 
@@ -35,6 +64,9 @@ class Samples(Config):
 
     next_from: datetime | None
     """Ask from here on for the rest; None when this is all."""
+
+    trace: Trace | None = None
+    """Where they came from; None unless it was asked for."""
 
 
 class History(Config):

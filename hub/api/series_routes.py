@@ -14,10 +14,20 @@ from fastapi.responses import Response
 from hub.api.deps import ApiDeps, Deps, SiteId, problems
 from hub.api.models import from_ns, number, to_ns, told_time
 from hub.api.policy import permitted
-from hub.api.series_answers import comparison, complete, ms, numbers, overall, page, point_series
+from hub.api.series_answers import (
+    Page,
+    comparison,
+    complete,
+    ms,
+    numbers,
+    overall,
+    page,
+    point_series,
+    trace_of,
+)
 from hub.api.series_models import Balance, BalanceName, Consumption, CounterEvent, History, Samples, Series
-from hub.api.time_range import TimeRange, Within
-from hub.store.port import SeriesReader
+from hub.api.time_range import PageAsk, TimeRange, Within
+from hub.store.port import Origins, SeriesReader
 from hub.values.cleaning import RuleMarker
 from hub.values.counters import Consumption as Counted
 from hub.values.counters import consumption
@@ -30,11 +40,11 @@ from protocols.quality import is_bad
 MOST_CELLS: Final = 200_000
 """Windows times points of one answer."""
 MOST_POINTS: Final = 50
-MOST_SAMPLES: Final = 10_000
-"""Samples of one answer; the rest is asked for from `next_from` on."""
 
 _AHEAD_NS: Final = 86_400 * 1_000_000_000
 """So far after now samples are looked for: clocks of devices differ."""
+_MOST_TRACE_NS: Final = 2 * _AHEAD_NS
+"""Rows are looked up poll by poll; more than two days of a plant are too many at once."""
 _READ: Final = problems(401, 403, 404, 422, 503)
 
 router = APIRouter(dependencies=[Depends(permitted)])
@@ -93,9 +103,9 @@ async def samples(
     deps: Deps,
     point: str,
     within: Annotated[TimeRange, Depends()],
-    limit: Annotated[int, Query(ge=1, le=MOST_SAMPLES)] = MOST_SAMPLES,
+    ask: Annotated[PageAsk, Depends()],
 ) -> Samples:
-    """Samples of one point as they came, with the times its device told and the marks of cleaning rules."""
+    """Samples of one point as they came, with told times, marks of cleaning rules and, if asked, rows."""
     ident = known_point(deps, site, point)
     if ident in deps.values.virtual:
         inputs = ", ".join(str(one) for one in deps.values.virtual[ident].inputs)
@@ -103,9 +113,15 @@ async def samples(
             422, f"{ident} is calculated and has no samples; those of its inputs are: {inputs}"
         )
     start_ns, end_ns = to_ns(within.start), min(to_ns(within.end), deps.clock.now().wall_ns + _AHEAD_NS)
+    if ask.trace and end_ns - start_ns > _MOST_TRACE_NS:
+        raise HTTPException(422, "rows are looked up over two days at most; ask for a shorter time")
     marker = RuleMarker(deps.values.cleaning)
-    read = await deps.ask_series(lambda reader: page(reader, marker, ident, (start_ns, end_ns, limit)))
-    found, marks, next_ns = read
+
+    def read(reader: SeriesReader) -> tuple[Page, Origins | None]:
+        got = page(reader, marker, ident, (start_ns, end_ns, ask.limit))
+        return got, reader.origins(ident, got.found) if ask.trace else None
+
+    (found, marks, next_ns), origins = await deps.ask_series(read)
     qualities = found.qualities.tolist()
     return Samples(
         point=str(ident),
@@ -119,6 +135,7 @@ async def samples(
         marks=marks,
         source_times=[told_time(told_ns) for told_ns in found.source_ns.tolist()],
         next_from=None if next_ns is None else from_ns(next_ns),
+        trace=None if origins is None else trace_of(origins),
     )
 
 

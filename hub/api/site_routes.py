@@ -6,6 +6,8 @@ import asyncio
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, HTTPException, Query
+from fastapi.responses import Response
+from pydantic import TypeAdapter
 
 from hub.api.deps import ApiDeps, Deps, SiteId, problems
 from hub.api.models import (
@@ -21,12 +23,12 @@ from hub.api.models import (
 from hub.api.policy import permitted
 from hub.ledger.queries import latest_plan, recent_commands
 from hub.registry.site import Registry
-from hub.values.cleaning import RuleMarker
 from hub.values.reading import newest
 from hub.values.site import Virtual
 from protocols.command import CommandKind
 
 MOST_COMMANDS: Final = 500
+_VALUES: Final = TypeAdapter(list[Value])
 
 router = APIRouter(dependencies=[Depends(permitted)])
 
@@ -78,16 +80,23 @@ async def points(site: SiteId, deps: Deps) -> list[Point]:  # noqa: ARG001  chec
     ] + [virtual_point(deps.registry, one) for one in deps.values.virtual.values()]
 
 
-@router.get("/sites/{site}/values", operation_id="values", responses=problems(401, 403, 404, 422, 503))
-async def values(site: SiteId, deps: Deps) -> list[Value]:  # noqa: ARG001  checked by its type
+@router.get(
+    "/sites/{site}/values",
+    operation_id="values",
+    responses=problems(401, 403, 404, 422, 503),
+    response_model=list[Value],
+)
+async def values(site: SiteId, deps: Deps) -> Response:  # noqa: ARG001  checked by its type
     """Newest sample of each point; a point never read is left out."""
-    marker = RuleMarker(deps.values.cleaning)
-    told = await asyncio.to_thread(deps.newest.read)
-    found = {point: marker.newest(point, last) for point, last in told.items()}
-    now_ns = deps.clock.now().wall_ns
-    shown = {point: found[point] for point in deps.registry.points if point in found}
-    shown |= newest(deps.values, found)
-    return [value_of(str(point), last, now_ns) for point, last in shown.items()]
+    known, registered = deps.values, list(deps.registry.points)
+
+    def read() -> bytes:  # in a thread to its last byte: thousands of values must hold up nobody
+        found = deps.newest.judged(known.cleaning, registered)
+        now_ns = deps.clock.now().wall_ns
+        shown = {point: found[point] for point in registered if point in found} | newest(known, found)
+        return _VALUES.dump_json([value_of(str(point), last, now_ns) for point, last in shown.items()])
+
+    return Response(await asyncio.to_thread(read), media_type="application/json")
 
 
 @router.get("/sites/{site}/plan", operation_id="plan", responses=problems(401, 403, 404, 422))
@@ -102,10 +111,13 @@ async def plan(site: SiteId, deps: Deps) -> Plan:
 
 @router.get("/sites/{site}/commands", operation_id="commands", responses=problems(401, 403, 404, 422))
 async def commands(
-    site: SiteId, deps: Deps, limit: Annotated[int, Query(ge=1, le=MOST_COMMANDS)] = 50
+    site: SiteId,
+    deps: Deps,
+    limit: Annotated[int, Query(ge=1, le=MOST_COMMANDS)] = 50,
+    before: Annotated[str | None, Query(pattern=r"^([0-9a-f]{2}){1,32}$")] = None,
 ) -> list[Command]:
-    """Newest set-points, newest first."""
-    return await commands_of(deps, site, limit)
+    """Newest set-points, newest first; `before` is the id of the last one already seen."""
+    return await commands_of(deps, site, limit, before)
 
 
 def virtual_point(registry: Registry, one: Virtual) -> Point:
@@ -125,10 +137,10 @@ def virtual_point(registry: Registry, one: Virtual) -> Point:
     )
 
 
-async def commands_of(deps: ApiDeps, site: str, limit: int) -> list[Command]:
+async def commands_of(deps: ApiDeps, site: str, limit: int, before: str | None = None) -> list[Command]:
     """Set-points of the ledger as answers; releases show in the state of what they end."""
     async with deps.sessions() as session:
-        rows = await recent_commands(session, site, limit)
+        rows = await recent_commands(session, site, limit, before)
     return [
         Command.model_validate(fit(Command, row)) for row in rows if row.get("kind", "set") == CommandKind.SET
     ]

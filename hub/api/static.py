@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,10 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_BODY_BYTES: Final = 1_000_000
+MOST_CONFIGURATION_BYTES: Final = 16_000_000
+"""A site of some ten thousand devices, as text; read only after the caller was let in. [B]"""
+
+_CONFIGURATION: Final = re.compile(r"/api/v1/sites/[^/]+/configuration(/.*)?")
 _HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -56,7 +61,7 @@ def page(folder: Path, path: str) -> Response:
 
 
 class Guard:
-    """ASGI wrapper: security headers on every answer, no request body beyond 1 MB."""
+    """ASGI wrapper: security headers on every answer, no body beyond 1 MB, of configurations 16 MB."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -67,13 +72,15 @@ class Guard:
             await self._app(scope, receive, send)
             return
         received = 0
+        large = _CONFIGURATION.fullmatch(scope["path"]) is not None
+        most = MOST_CONFIGURATION_BYTES if large else MOST_BODY_BYTES
 
         async def bounded() -> Message:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > MOST_BODY_BYTES:
-                raise HTTPException(413, f"a request has at most {MOST_BODY_BYTES} bytes")
+            if received > most:
+                raise HTTPException(413, f"a request has at most {most} bytes")
             return message
 
         async def with_headers(message: Message) -> None:

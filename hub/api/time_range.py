@@ -15,6 +15,8 @@ from hub.store.port import TimeArray
 from hub.values.calendar import Calendar, calendar_edges, fixed_edges, pixel_edges
 
 MOST_WINDOWS: Final = 5000
+MOST_SAMPLES: Final = 10_000
+"""Samples of one answer; the rest is asked for from `next_from` on."""
 MOST_CALENDAR: Final = 10_000
 _TOO_MANY: Final = f"more than {MOST_WINDOWS} windows; ask for a shorter time or longer windows"
 _NS: Final = 1_000_000_000
@@ -32,6 +34,18 @@ class TimeRange:
             raise HTTPException(422, "`from` must lie before `to`")
         self.start = start
         self.end = end
+
+
+class PageAsk:
+    """`limit` samples of one answer, and whether each tells its row."""
+
+    def __init__(
+        self,
+        limit: Annotated[int, Query(ge=1, le=MOST_SAMPLES)] = MOST_SAMPLES,
+        trace: Annotated[bool, Query()] = False,  # noqa: FBT002  a word of the address
+    ) -> None:
+        self.limit = limit
+        self.trace = trace
 
 
 class Within:

@@ -1,0 +1,136 @@
+"""One plan explained: what it saves and lacks, and why a machine does what it does at a time."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from pydantic import AwareDatetime
+
+from hub.api.deps import ApiDeps, Deps, SiteId, problems
+from hub.api.once import OnceRoute
+from hub.api.plan_approval import approvals_of, keep_approval, until_ns
+from hub.api.plan_models import NewPlanApproval, PlanApproval, PlanReport, PlanWhy
+from hub.api.policy import Permitted, permitted
+from hub.auth.tokens import Caller
+from hub.dispatch.asking import Question
+from hub.ledger.queries import plan_body
+from protocols.config import IdPart
+from protocols.errors import SolveError
+from runtime.clock import iso_utc
+
+_NO_PLAN: Final = "there is no such plan"
+_OLD: Final = (
+    "this plan was made by an earlier version, which kept nothing to explain it by; ask the next one"
+)
+
+router = APIRouter(dependencies=[Depends(permitted)], route_class=OnceRoute)
+
+
+async def _who(caller: Permitted, request: Request) -> tuple[Caller, str]:
+    """Who asks, and from where."""
+    return caller, request.client.host if request.client else ""
+
+
+Who = Annotated[tuple[Caller, str], Depends(_who)]
+
+
+@router.get(
+    "/sites/{site}/plans/{ident}", operation_id="planReport", responses=problems(401, 403, 404, 422, 503)
+)
+async def report(site: SiteId, ident: str, deps: Deps) -> PlanReport:
+    """What a plan saves, and what is short in it with the limits that conflict."""
+    body = await _body(deps, site, ident)
+    short: list[dict[str, Any]] = []
+    if body.get("shortages") and body.get("made"):
+        found = await _asked(
+            deps, Question(ident, body["made"], zone=deps.registry.site.time_zone, labels=_labels(deps))
+        )
+        short = [_dated(one) for one in found["short"]]
+    return PlanReport.model_validate(
+        {
+            "id": ident,
+            "reason": body.get("reason", ""),
+            "notes": body.get("notes", []),
+            "saving": body.get("saving") or None,
+            "short": short,
+            "forward": body.get("forward", []),
+            "band": _band(body),
+            "approvals": await approvals_of(deps, ident, body),
+            "until": iso_utc(until_ns(body)),
+        }
+    )
+
+
+@router.get(
+    "/sites/{site}/plans/{ident}/why", operation_id="planWhy", responses=problems(401, 403, 404, 422, 503)
+)
+async def why(
+    site: SiteId,
+    ident: str,
+    deps: Deps,
+    unit: Annotated[IdPart, Query(description="Id of a machine of the plan.")],
+    at: Annotated[AwareDatetime, Query(description="An instant inside the plan.")],
+) -> PlanWhy:
+    """Why a machine does what it does at an instant; works out prices and the alternative, about a second."""
+    body = await _body(deps, site, ident)
+    if not body.get("made"):
+        raise HTTPException(404, _OLD)
+    step = _step(body, at)
+    units = [str(machine["device"]) for machine in body["machines"]]
+    if unit not in units:
+        raise HTTPException(422, f"the plan has no machine {unit!r}; it has {', '.join(units)}")
+    question = Question(ident, body["made"], unit, step, _labels(deps), deps.registry.site.time_zone)
+    return PlanWhy.model_validate(_dated(await _asked(deps, question)))
+
+
+@router.post(
+    "/sites/{site}/plans/{ident}/approval",
+    operation_id="approvePlan",
+    responses=problems(401, 403, 404, 409, 422, 429, 503),
+)
+async def approve(
+    site: SiteId, ident: str, deps: Deps, said: NewPlanApproval, who: Who
+) -> list[PlanApproval]:
+    """Let machines in the mode `approve` follow this plan, or take that back; it is in the audit."""
+    body = await _body(deps, site, ident)
+    await keep_approval(deps, (ident, body), said, who)
+    return [PlanApproval.model_validate(one) for one in await approvals_of(deps, ident, body)]
+
+
+def _band(body: dict[str, Any]) -> dict[str, Any] | None:
+    ends = body.get("cost_band")
+    return None if ends is None else {"cheap": ends[0], "dear": ends[1], "currency": body["currency"]}
+
+
+def _step(body: dict[str, Any], at: datetime) -> int:
+    begin, step_s = datetime.fromisoformat(body["times"][0]), float(body["step_s"])
+    step = int((at - begin).total_seconds() // step_s)
+    if not 0 <= step < len(body["times"]):
+        raise HTTPException(422, f"the plan holds {body['times'][0]} to {body['times'][-1]}; ask inside it")
+    return step
+
+
+def _labels(deps: ApiDeps) -> dict[str, Any]:
+    return {name: known.device.label for name, known in deps.registry.devices.items()}
+
+
+async def _body(deps: ApiDeps, site: str, ident: str) -> dict[str, Any]:
+    async with deps.sessions() as session:
+        body = await plan_body(session, site, ident)
+    if body is None:
+        raise HTTPException(404, _NO_PLAN)
+    return body
+
+
+async def _asked(deps: ApiDeps, question: Question) -> dict[str, Any]:
+    try:
+        return await deps.asker.ask(question)
+    except SolveError as error:
+        raise HTTPException(503, str(error)) from error
+
+
+def _dated(said: dict[str, Any]) -> dict[str, Any]:
+    """The same with its instant as a time."""
+    return {name: value for name, value in said.items() if name != "at_ns"} | {"at": iso_utc(said["at_ns"])}
