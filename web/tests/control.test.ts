@@ -36,7 +36,7 @@ beforeEach(async () => {
   usePlant().devices = [device('comp4', 'compressor'), device('pv1', 'pv')]
   usePlant().points = [{ ...point('comp4', 'pressure_set_bar_g', 'bar(g)', 'setpoint'), label: { en: 'Pressure wanted', zh: '压力设定' } }]
   usePlant().siteId = 'demo'
-  Object.assign(useSession(), { username: 'admin', role: 'operator' })
+  Object.assign(useSession(), { username: 'admin', role: 'operator', rights: ['command'] })
   useControl().open('demo')
 })
 afterEach(() => {
@@ -236,7 +236,7 @@ describe('the table of set-points', () => {
 
   it('offers nothing to who may only look', () => {
     fill()
-    useSession().role = 'viewer'
+    Object.assign(useSession(), { role: 'viewer', rights: [] })
     const table = show(SetpointTable)
     expect(table.text()).toContain('needs the role operator')
     expect(table.findAll('.set, .release, .lock')).toEqual([])

@@ -64,10 +64,10 @@ describe('EdgeCard', () => {
   })
 
   it('says what a person should see to at the box', async () => {
-    const troubles = [{ edge: 'edge1', code: 'bus_refuses', text: { en: 'Nothing is lost yet.', zh: '尚未丢失。' }, detail: 'stream full' }]
+    const troubles = [{ edge: 'edge1', code: 'bus_refuses', text: { en: 'Nothing is lost yet.', zh: '尚未丢失。' }, detail: 'stream full', words: { en: 'stream full', zh: '流已满' } }]
     expect(show(edge({ troubles })).find('[data-trouble]').text()).toContain('Nothing is lost yet.')
     await setLang('zh')
-    expect(show(edge({ troubles })).find('[data-trouble]').text()).toContain('尚未丢失')
+    expect(show(edge({ troubles })).find('[data-trouble]').text()).toContain('尚未丢失。 流已满')
     await setLang('en')
   })
 

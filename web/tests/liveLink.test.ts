@@ -37,6 +37,7 @@ let wires: Wire[]
 let asked: boolean[]
 let heard: LiveMessage[]
 let states: LinkState[]
+let whole: boolean[]
 let token: (renew: boolean) => Promise<string | null>
 let link: LiveLink
 
@@ -46,6 +47,7 @@ beforeEach(() => {
   asked = []
   heard = []
   states = []
+  whole = []
   token = (renew) => Promise.resolve(renew ? 'fresh' : 'first')
   link = new LiveLink({
     site: 'demo',
@@ -59,7 +61,10 @@ beforeEach(() => {
       return token(renew)
     },
     onMessage: (message) => heard.push(message),
-    onState: (state) => states.push(state),
+    onState: (state, told) => {
+      states.push(state)
+      whole.push(told)
+    },
   })
 })
 afterEach(() => {
@@ -81,9 +86,36 @@ async function goLive(): Promise<Wire> {
 describe('the live link', () => {
   it('signs in with its first message and is live with the first answer', async () => {
     const wire = await goLive()
-    expect(JSON.parse(wire.sent[0] ?? '')).toEqual({ type: 'auth', token: 'first', site: 'demo' })
+    expect(JSON.parse(wire.sent[0] ?? '')).toEqual({ type: 'auth', token: 'first', site: 'demo', kinds: null, resume: null })
     expect(states).toEqual(['live'])
     expect(heard).toEqual([VALUES])
+  })
+
+  it('goes on where it was, and says whether that is the whole story', async () => {
+    const wire = await goLive()
+    wire.say({ type: 'status', place: { run: 'r', seq: 7 } })
+    wire.hangUp(1006)
+    await settle(500)
+    wires[1]?.accept()
+    expect(JSON.parse(wires[1]?.sent[0] ?? '')).toMatchObject({ resume: { run: 'r', seq: 7 } })
+    wires[1]?.say({ type: 'resumed', whole: true })
+    expect([states.at(-1), whole.at(-1)]).toEqual(['live', true])
+    wires[1]?.hangUp(1006)
+    await settle(1000)
+    wires[2]?.accept()
+    wires[2]?.say({ type: 'resumed', whole: false })
+    expect([states.at(-1), whole.at(-1)]).toEqual(['live', false])
+    expect(heard.map((message) => message.type)).toEqual(['values', 'status'])
+  })
+
+  it('wants what the page shows: at once where it is signed in, else with its first message', async () => {
+    link.show(['alarms'])
+    const wire = await goLive()
+    expect(JSON.parse(wire.sent[0] ?? '')).toMatchObject({ kinds: ['alarms'] })
+    link.show(['alarms'])
+    expect(wire.sent).toHaveLength(1)
+    link.show(null)
+    expect(JSON.parse(wire.sent[1] ?? '')).toEqual({ type: 'subscribe', kinds: null })
   })
 
   it('is lost when the hub falls silent, within the five seconds of the banner', async () => {

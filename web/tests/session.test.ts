@@ -8,7 +8,7 @@ import { useSession } from '@/stores/session'
 type Answer = (request: Request) => Response | Promise<Response>
 
 const json = (status: number, body: unknown): Response => new Response(JSON.stringify(body), { status, headers: { 'Content-Type': status < 400 ? 'application/json' : 'application/problem+json' } })
-const SESSION = { access_token: 't1', expires_in_s: 900, username: 'admin', role: 'admin' }
+const SESSION = { access_token: 't1', expires_in_s: 900, username: 'admin', role: 'admin', rights: ['command', 'configure', 'manage', 'administer'] }
 let asked: string[]
 let answers: Record<string, Answer>
 

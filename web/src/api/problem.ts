@@ -1,11 +1,12 @@
 /** A refusal of the hub in words (RFC 9457). `status` 0 means that no answer came at all. */
-import type { Text } from '@/api/types'
+import type { ConfigFault, Text } from '@/api/types'
 
 interface Told {
   detail?: unknown
   title?: unknown
   code?: unknown
   text?: Text | null
+  faults?: unknown
 }
 
 export class Problem extends Error {
@@ -14,6 +15,8 @@ export class Problem extends Error {
   readonly code: string | null
   /** The same for a person, in both languages; null for other refusals. */
   readonly text: Text | null
+  /** What is wrong with a proposed configuration, one by one; empty for other refusals. */
+  readonly faults: readonly ConfigFault[]
 
   constructor(status: number, message: string, told: Told = {}) {
     super(message)
@@ -21,6 +24,7 @@ export class Problem extends Error {
     this.status = status
     this.code = typeof told.code === 'string' ? told.code : null
     this.text = told.text ?? null
+    this.faults = Array.isArray(told.faults) ? (told.faults as ConfigFault[]) : []
   }
 
   /** The problem an answer's body tells, whatever shape that body has. */

@@ -15,7 +15,7 @@ export interface paths {
         put?: never;
         /**
          * Login
-         * @description Sign in; sets the refresh cookie.
+         * @description Sign in; sets the refresh cookie. A person with a second factor sends its code too.
          */
         post: operations["login"];
         delete?: never;
@@ -55,9 +55,49 @@ export interface paths {
         put?: never;
         /**
          * Logout
-         * @description End the session.
+         * @description End the session of the refresh cookie.
          */
         post: operations["logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/oidc": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Oidc Start
+         * @description Send the browser to the provider of identities.
+         */
+        get: operations["oidcStart"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/oidc/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Oidc Callback
+         * @description Where the provider sends the browser back to: signs in, or says on the sign-in page why not.
+         */
+        get: operations["oidcCallback"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -193,9 +233,89 @@ export interface paths {
         };
         /**
          * Commands
-         * @description Newest set-points, newest first.
+         * @description Newest set-points, newest first; `before` is the id of the last one already seen.
          */
         get: operations["commands"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/plans/{ident}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Report
+         * @description What a plan saves, and what is short in it with the limits that conflict.
+         */
+        get: operations["planReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/plans/{ident}/why": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Why
+         * @description Why a machine does what it does at an instant; works out prices and the alternative, about a second.
+         */
+        get: operations["planWhy"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/plans/{ident}/approval": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve
+         * @description Let machines in the mode `approve` follow this plan, or take that back; it is in the audit.
+         */
+        post: operations["approvePlan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/plans/{ident}/page": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Page
+         * @description A plan with its money, courses and machines as one HTML file that needs nothing beside itself.
+         */
+        get: operations["planPage"];
         put?: never;
         post?: never;
         delete?: never;
@@ -253,7 +373,7 @@ export interface paths {
         };
         /**
          * Samples
-         * @description Samples of one point as they came, with the times its device told and the marks of cleaning rules.
+         * @description Samples of one point as they came, with told times, marks of cleaning rules and, if asked, rows.
          */
         get: operations["samples"];
         put?: never;
@@ -324,6 +444,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sites/{site}/download": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download
+         * @description Samples as they came, or time-weighted windows where `window_s` or `calendar` is given, as one file.
+         */
+        get: operations["download"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/system": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * System
+         * @description Backlog, sealing, sizes, backup and processes; `/health` says what is ill and what that means.
+         */
+        get: operations["system"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sites/{site}/edges": {
         parameters: {
             query?: never;
@@ -344,6 +504,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sites/{site}/forecast": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Forecast
+         * @description The forecast made last; 404 before the first, some minutes after the start of a hub.
+         */
+        get: operations["forecast"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/curves": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Curves
+         * @description Machines with a learnt curve or a fit, by unit; the others go by their nominal curves.
+         */
+        get: operations["curves"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sites/{site}/configuration": {
         parameters: {
             query?: never;
@@ -353,9 +553,33 @@ export interface paths {
         };
         /**
          * Versions
-         * @description Accepted versions, newest first.
+         * @description Accepted versions, newest first, those before one already seen; `ETag` names the one in force.
          */
         get: operations["configVersions"];
+        put?: never;
+        /**
+         * Accept
+         * @description Make these files the version in force; with any fault nothing is changed, and all are told.
+         */
+        post: operations["acceptConfig"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/configuration/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * State
+         * @description Where the version in force has arrived: processes of the hub, and edges with what they report.
+         */
+        get: operations["configState"];
         put?: never;
         post?: never;
         delete?: never;
@@ -376,6 +600,186 @@ export interface paths {
          * @description What a version changed; `against` another one than the version before it, 0 for nothing.
          */
         get: operations["configChanges"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/configuration/{version}/documents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Documents
+         * @description Files of a version.
+         */
+        get: operations["configDocuments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/configuration/{version}/document": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Document
+         * @description One file of a version.
+         */
+        get: operations["configDocument"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/configuration/{version}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export
+         * @description All files of a version as an archive; the same bytes for the same version.
+         */
+        get: operations["configExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/configuration/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check
+         * @description What would become of these files: all faults, all differences, what follows; nothing is changed.
+         */
+        post: operations["checkConfig"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/configuration/rows/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check Rows
+         * @description What would become of these rows; nothing is changed.
+         */
+        post: operations["checkConfigRows"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/configuration/rows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept Rows
+         * @description Put rows into a list of the version in force: all, or with `take_good` those without a fault.
+         */
+        post: operations["acceptConfigRows"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/configuration/{version}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Roll Back
+         * @description Make the files of an old version the ones in force again, as a new version.
+         */
+        post: operations["rollBackConfig"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/areas": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Areas
+         * @description Areas in the order they are shown in; none where the site declares none.
+         */
+        get: operations["areas"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/calendar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Calendar
+         * @description Days from `from` on, today at the site without it; with the shifts that begin on each.
+         */
+        get: operations["calendar"];
         put?: never;
         post?: never;
         delete?: never;
@@ -433,7 +837,7 @@ export interface paths {
         };
         /**
          * Orders
-         * @description What people asked for, newest first.
+         * @description What people asked for, newest first; `before` is the id of the last one already seen.
          */
         get: operations["orders"];
         put?: never;
@@ -462,6 +866,128 @@ export interface paths {
         get: operations["order"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/alarms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Alarms
+         * @description Alarms that are not normal, the most urgent first; with `all` those that are normal too.
+         */
+        get: operations["alarms"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/alarms/journal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lines
+         * @description What happened, newest first; `before` is the number of the last line already seen.
+         */
+        get: operations["alarmJournal"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/alarms/figures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Figures
+         * @description How good the alarms were in the last days: rate, floods, chattering, what stands, the worst ten.
+         */
+        get: operations["alarmFigures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/alarms/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Yearly
+         * @description The yearly review as CSV, one row an alarm, those that never came included; this year of the site.
+         *
+         *     The name of the file says from when on, where the begin of the year is no longer in the journal.
+         */
+        get: operations["alarmReview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/alarms/acts/{ident}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Act
+         * @description What became of what a person wanted.
+         */
+        get: operations["alarmAct"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/alarms/acts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Place
+         * @description Acknowledge, shelve, take out of service or comment; kept with its audit entry before it is done.
+         */
+        post: operations["placeAlarmAct"];
         delete?: never;
         options?: never;
         head?: never;
@@ -508,10 +1034,617 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Me
+         * @description Who asks, and what they may do.
+         */
+        get: operations["me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change Password
+         * @description Another password; all other sign-ins and all tokens of the caller end.
+         */
+        post: operations["changePassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin Factor
+         * @description A secret for a code generator; sign-ins ask for codes once one was shown here.
+         */
+        post: operations["beginFactor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/factor/prove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Prove Factor
+         * @description Show a code of the new secret; from now on a sign-in asks for one.
+         */
+        post: operations["proveFactor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/factor/drop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Drop Factor
+         * @description Sign in with the password alone from now on.
+         */
+        post: operations["dropFactor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sessions
+         * @description The caller's sign-ins that go on, the newest first.
+         */
+        get: operations["mySessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/sessions/{ident}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End Session
+         * @description End one of the caller's sign-ins: its requests are refused at once, its live picture within 5 s.
+         */
+        delete: operations["endMySession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tokens
+         * @description Tokens of the caller's programs, oldest first; those that are over say so by their end.
+         */
+        get: operations["myTokens"];
+        put?: never;
+        /**
+         * Make Token
+         * @description A token for a program, shown once; its scope has no right that the caller has not.
+         */
+        post: operations["makeToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/tokens/{ident}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End Token
+         * @description Take a token away; it is refused at once.
+         */
+        delete: operations["endMyToken"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everybody
+         * @description Everybody with a role at this site, by name; an admin of all sites sees the others too.
+         */
+        get: operations["people"];
+        put?: never;
+        /**
+         * Add
+         * @description Add somebody with a role at this site; their first password is shown once.
+         */
+        post: operations["addPerson"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/people/{name}/role": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Give Role
+         * @description Give somebody a role at this site, or none; it counts from their next request on.
+         */
+        put: operations["givePersonRole"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/people/{name}/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Renew
+         * @description A new password for somebody, shown once; all of their sign-ins and tokens end.
+         */
+        post: operations["renewPersonPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/people/{name}/factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Drop Factor
+         * @description Take somebody's second factor away, who lost it; all of their sign-ins end.
+         */
+        delete: operations["dropPersonFactor"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/people/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove
+         * @description Remove somebody; what they did stays in the audit.
+         */
+        delete: operations["removePerson"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/people/{name}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sessions
+         * @description Somebody's sign-ins that go on.
+         */
+        get: operations["personSessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/people/{name}/sessions/{ident}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End Session
+         * @description End one sign-in of somebody.
+         */
+        delete: operations["endPersonSession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * About
+         * @description What an alarm is, whatever its state.
+         */
+        About: {
+            /** @description What people call it. */
+            label: components["schemas"]["Text"];
+            /**
+             * Priority
+             * @description 1: at once; 2: soon; 3: this shift; 4: this day.
+             */
+            priority: number;
+            /**
+             * Source
+             * @description `rule`: of the site's configuration; the others are there without one.
+             * @enum {string}
+             */
+            source: "rule" | "edge" | "device" | "box" | "hub";
+            /**
+             * Group
+             * @description Group of the first-out; empty: none.
+             */
+            group: string;
+            /** @description What it most likely comes from. */
+            cause: components["schemas"]["Text"];
+            /** @description What happens if nobody does anything. */
+            consequence: components["schemas"]["Text"];
+            /** @description What a person does. */
+            action: components["schemas"]["Text"];
+            /**
+             * Points
+             * @description Points it looks at, with their full names.
+             */
+            points: string[];
+            /**
+             * Behind
+             * @description Points that are bad because of it.
+             */
+            behind: number;
+        };
+        /**
+         * Alarm
+         * @description One alarm and its state.
+         */
+        Alarm: {
+            /**
+             * Id
+             * @description Its id.
+             */
+            id: string;
+            /** @description What it is. */
+            about: components["schemas"]["About"];
+            /**
+             * State
+             * @description By the words of ISA-18.2.
+             * @enum {string}
+             */
+            state: "normal" | "unack" | "ack" | "rtn_unack" | "shelved" | "suppressed" | "out_of_service";
+            /**
+             * Occurrence
+             * @description How often it was raised; an acknowledgement names it.
+             */
+            occurrence: number;
+            /**
+             * Raised
+             * @description When last; None: never.
+             */
+            raised: string | null;
+            /**
+             * Cleared
+             * @description When it was over last; None: never, or it stands.
+             */
+            cleared: string | null;
+            /**
+             * Acked By
+             * @description Who acknowledged it last; empty: nobody.
+             */
+            acked_by: string;
+            /** @description What was found then. */
+            finding: components["schemas"]["Finding"];
+            /** @description None where people are told of it. */
+            hold: components["schemas"]["Hold"] | null;
+            /**
+             * Suppressed By
+             * @description `design`, or the alarm that explains it; empty: it is not suppressed.
+             */
+            suppressed_by: string;
+            /**
+             * Comment
+             * @description What a person noted last.
+             */
+            comment: string;
+        };
+        /**
+         * AlarmAct
+         * @description What became of what a person wanted.
+         */
+        AlarmAct: {
+            /**
+             * Id
+             * @description Its id.
+             */
+            id: string;
+            /**
+             * Kind
+             * @description What was wanted.
+             * @enum {string}
+             */
+            kind: "ack" | "shelve" | "unshelve" | "out" | "in" | "comment";
+            /**
+             * Alarm
+             * @description Of which alarm.
+             */
+            alarm: string;
+            /**
+             * Actor
+             * @description Who.
+             */
+            actor: string;
+            /**
+             * State
+             * @description `asked`: the watch has not seen it yet; it will, also after a restart.
+             * @enum {string}
+             */
+            state: "asked" | "done" | "refused";
+            /**
+             * Why
+             * @description Why it was refused; empty otherwise.
+             */
+            why: string;
+        };
+        /**
+         * AlarmFigures
+         * @description How good the alarms are (EEMUA 191, ISA-18.2).
+         */
+        AlarmFigures: {
+            /**
+             * Start
+             * Format: date-time
+             * @description Begin of the time.
+             */
+            start: string;
+            /**
+             * End
+             * Format: date-time
+             * @description End of it.
+             */
+            end: string;
+            /**
+             * Raised
+             * @description How many were raised and told.
+             */
+            raised: number;
+            /**
+             * Per 10Min Mean
+             * @description Mean of ten minutes; about 1 is good for one person.
+             */
+            per_10min_mean: number;
+            /**
+             * Per 10Min Max
+             * @description Most in any ten minutes; more than 10 is a flood.
+             */
+            per_10min_max: number;
+            /**
+             * Flood Frac
+             * @description Part of the time in flood; below 0.01 is good. [1]
+             */
+            flood_frac: number;
+            /**
+             * Chattering
+             * @description Alarms raised three times within a minute.
+             */
+            chattering: number;
+            /**
+             * Standing
+             * @description Alarms that are there now.
+             */
+            standing: number;
+            /**
+             * Old
+             * @description Of these, those that stand for more than a day; below 5 is good.
+             */
+            old: number;
+            /**
+             * Priorities
+             * @description How many of each priority.
+             */
+            priorities: {
+                [key: string]: number;
+            };
+            /**
+             * Top
+             * @description The worst ten.
+             */
+            top: components["schemas"]["WorstAlarm"][];
+        };
+        /**
+         * AlarmLine
+         * @description One line of the journal.
+         */
+        AlarmLine: {
+            /**
+             * Number
+             * @description Grows.
+             */
+            number: number;
+            /**
+             * Time
+             * Format: date-time
+             * @description When.
+             */
+            time: string;
+            /**
+             * Alarm
+             * @description Id of the alarm.
+             */
+            alarm: string;
+            /** @description What it was called then. */
+            label: components["schemas"]["Text"];
+            /**
+             * Kind
+             * @description What happened.
+             * @enum {string}
+             */
+            kind: "raised" | "cleared" | "acknowledged" | "shelved" | "unshelved" | "suppressed" | "released" | "out_of_service" | "in_service" | "comment" | "removed" | "told" | "not_told";
+            /**
+             * Priority
+             * @description Of the alarm then.
+             */
+            priority: number;
+            /**
+             * Occurrence
+             * @description Which time it was raised.
+             */
+            occurrence: number;
+            /**
+             * Actor
+             * @description Who; empty: nobody.
+             */
+            actor: string;
+            /**
+             * Words
+             * @description Reason of a person, or what was found.
+             */
+            words: string;
+            /** @description The same in both languages where it was found by the hub; what a person wrote stands as written. */
+            text: components["schemas"]["Text"];
+            /**
+             * Value
+             * @description Value of its point, where it was raised. [unit of the point]
+             */
+            value: number | null;
+            /**
+             * Quiet
+             * @description Whether it was only noted, and nobody told.
+             */
+            quiet: boolean;
+        };
+        /**
+         * Alarms
+         * @description Alarms of a site.
+         */
+        Alarms: {
+            /**
+             * Watched
+             * @description When the watch looked last; None: never.
+             */
+            watched: string | null;
+            /**
+             * Up
+             * @description Whether the watch goes on; if not, nobody knows what happened since `watched`.
+             */
+            up: boolean;
+            /**
+             * Alarms
+             * @description The most urgent first; those that are normal only where all are asked for.
+             */
+            alarms: components["schemas"]["Alarm"][];
+        };
         /**
          * AuditCheck
          * @description Whether the audit chain verifies.
@@ -690,6 +1823,37 @@ export interface components {
             children: string[];
         };
         /**
+         * CalendarDay
+         * @description What the calendar says of a day.
+         */
+        CalendarDay: {
+            /**
+             * Date
+             * Format: date
+             * @description The day, at the site.
+             */
+            date: string;
+            /**
+             * Kind
+             * @description `working`, `rest`, `holiday`, or `make_up`: a day off that is worked to make up for a holiday.
+             * @enum {string}
+             */
+            kind: "working" | "rest" | "holiday" | "make_up";
+            /**
+             * Like
+             * @description Weekday whose shifts it has.
+             * @enum {string}
+             */
+            like: "mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun";
+            /** @description Name of the holiday, or what a make-up day is for; None for other days. */
+            label: components["schemas"]["Text"] | null;
+            /**
+             * Shifts
+             * @description Shifts that begin on it, by time.
+             */
+            shifts: components["schemas"]["ShiftHours"][];
+        };
+        /**
          * Command
          * @description A set-point and what became of it.
          */
@@ -791,6 +1955,34 @@ export interface components {
             compared_pct: number;
         };
         /**
+         * ConfigAccepted
+         * @description What became of a proposal.
+         */
+        ConfigAccepted: {
+            /** @description The version in force now. */
+            version: components["schemas"]["ConfigVersion"];
+            /**
+             * Fresh
+             * @description Whether it is a new one; False: the same files were in force already.
+             */
+            fresh: boolean;
+            /**
+             * Effects
+             * @description What follows.
+             */
+            effects: components["schemas"]["ConfigEffect"][];
+            /**
+             * Rows
+             * @description Rows that were taken; 0 for files.
+             */
+            rows: number;
+            /**
+             * Faults
+             * @description Faults of rows that were left out on request.
+             */
+            faults: components["schemas"]["ConfigFault"][];
+        };
+        /**
          * ConfigChange
          * @description What a version changed at one file.
          */
@@ -809,6 +2001,243 @@ export interface components {
             /**
              * Text
              * @description The lines, as a unified diff; empty where it would be too long for one answer.
+             */
+            text: string;
+        };
+        /**
+         * ConfigChecked
+         * @description What would become of a proposal.
+         */
+        ConfigChecked: {
+            /**
+             * Base
+             * @description Version it was held against, the one in force; send it as `If-Match`.
+             */
+            base: number;
+            /**
+             * Acceptable
+             * @description Whether it would be accepted.
+             */
+            acceptable: boolean;
+            /**
+             * Faults
+             * @description All that is wrong; of rows also where the good ones can be taken.
+             */
+            faults: components["schemas"]["ConfigFault"][];
+            /**
+             * Changes
+             * @description What would differ; empty where it cannot be accepted, or changes nothing.
+             */
+            changes: components["schemas"]["ConfigChange"][];
+            /**
+             * Effects
+             * @description What would follow.
+             */
+            effects: components["schemas"]["ConfigEffect"][];
+            /**
+             * Rows
+             * @description Rows of a table; 0 for files.
+             */
+            rows: number;
+            /**
+             * Bad Rows
+             * @description How many of them have a fault.
+             */
+            bad_rows: number;
+        };
+        /**
+         * ConfigDocument
+         * @description One file of a version.
+         */
+        ConfigDocument: {
+            /**
+             * Path
+             * @description Where it stands, below the folder.
+             */
+            path: string;
+            /**
+             * Kind
+             * @description What it is; None: nothing reads it.
+             */
+            kind: ("site" | "areas" | "flowsheet" | "curves" | "values" | "alarms" | "retention" | "forecast" | "edge" | "controllers" | "rules" | "write_limits" | "profile" | "tariff" | "emissions" | "calendar" | "contract" | "accounts") | null;
+            /**
+             * Size Bytes
+             * @description Its length. [B]
+             */
+            size_bytes: number;
+            /**
+             * Sha256
+             * @description Hash of its bytes in hex.
+             */
+            sha256: string;
+        };
+        /**
+         * ConfigEffect
+         * @description What follows from a change.
+         */
+        ConfigEffect: {
+            /**
+             * When
+             * @description `now`: by itself, within seconds; `person`: not before somebody does something.
+             * @enum {string}
+             */
+            when: "now" | "person";
+            /**
+             * Code
+             * @description What it is about: `hub`, `planner`, `edge:edge1` …
+             */
+            code: string;
+            /** @description What happens, or what to do. */
+            text: components["schemas"]["Text"];
+        };
+        /**
+         * ConfigFault
+         * @description One thing that is wrong.
+         */
+        ConfigFault: {
+            /**
+             * File
+             * @description The file or table; None: it is not one file's.
+             */
+            file: string | null;
+            /**
+             * Line
+             * @description Line of the file or row of the table, from 1; None: it is not one line's.
+             */
+            line: number | null;
+            /**
+             * Field
+             * @description The field; None: it is not one field's.
+             */
+            field: string | null;
+            /**
+             * Text
+             * @description What was found and what is allowed.
+             */
+            text: string;
+        };
+        /**
+         * ConfigOfEdge
+         * @description Desired beside reported of one edge.
+         */
+        ConfigOfEdge: {
+            /**
+             * Edge
+             * @description The edge.
+             */
+            edge: string;
+            /**
+             * Link
+             * @description Whether it is heard now.
+             * @enum {string}
+             */
+            link: "up" | "down" | "unknown";
+            /**
+             * Same
+             * @description Whether it goes by the files of the version in force; None: it was never heard.
+             */
+            same: boolean | null;
+            /**
+             * Reported
+             * @description Version of its own that it reports; 0: files put on the box; None: it was never heard.
+             */
+            reported: number | null;
+            /**
+             * Trial
+             * @description Version on trial now.
+             */
+            trial: number | null;
+            /**
+             * Edited
+             * @description Files that were changed at the box.
+             */
+            edited: string[];
+            /**
+             * Heard
+             * @description When it last said so.
+             */
+            heard: string | null;
+            /**
+             * Wanted
+             * @description Newest version that was sent to it; None: none ever was.
+             */
+            wanted: number | null;
+            /**
+             * State
+             * @description What became of that.
+             */
+            state: ("wanted" | "superseded" | "trying" | "accepted" | "refused" | "rolled_back") | null;
+            /**
+             * Detail
+             * @description What the edge said of it, in English.
+             */
+            detail: string;
+        };
+        /**
+         * ConfigOfRole
+         * @description Which version a process of the hub goes by.
+         */
+        ConfigOfRole: {
+            /**
+             * Role
+             * @description Its role.
+             */
+            role: string;
+            /**
+             * Instance
+             * @description Which process, as `host:pid`.
+             */
+            instance: string;
+            /**
+             * Version
+             * @description The version; 0: a folder that was never accepted.
+             */
+            version: number;
+            /**
+             * Fault
+             * @description Why it does not go by the one in force; None: it does, or will in a moment.
+             */
+            fault: string | null;
+        };
+        /**
+         * ConfigState
+         * @description Where the version in force has arrived.
+         */
+        ConfigState: {
+            /**
+             * Version
+             * @description The version in force; 0: none yet.
+             */
+            version: number;
+            /**
+             * Roles
+             * @description Processes of the hub.
+             */
+            roles: components["schemas"]["ConfigOfRole"][];
+            /**
+             * Edges
+             * @description Edges of the site.
+             */
+            edges: components["schemas"]["ConfigOfEdge"][];
+        };
+        /**
+         * ConfigText
+         * @description One file of a version with what it says.
+         */
+        ConfigText: {
+            /**
+             * Path
+             * @description Where it stands, below the folder.
+             */
+            path: string;
+            /**
+             * Kind
+             * @description What it is; None: nothing reads it.
+             */
+            kind: ("site" | "areas" | "flowsheet" | "curves" | "values" | "alarms" | "retention" | "forecast" | "edge" | "controllers" | "rules" | "write_limits" | "profile" | "tariff" | "emissions" | "calendar" | "contract" | "accounts") | null;
+            /**
+             * Text
+             * @description What it says.
              */
             text: string;
         };
@@ -850,7 +2279,7 @@ export interface components {
             back_to: number | null;
             /**
              * Used
-             * @description Whether the hub goes by it; a newer one is used from its next start on.
+             * @description Whether this process of the hub goes by it.
              */
             used: boolean;
         };
@@ -937,6 +2366,156 @@ export interface components {
             amount: number | null;
         };
         /**
+         * CurveFit
+         * @description What came of learning a machine last; it is only offered, a person accepts it.
+         */
+        CurveFit: {
+            /**
+             * Made
+             * Format: date-time
+             * @description When.
+             */
+            made: string;
+            /**
+             * Status
+             * @description `better`: may be accepted; `not_better`, `too_little` or `doubtful`: the curve in use stays.
+             */
+            status: string;
+            /**
+             * Reason
+             * @description Why.
+             */
+            reason: string;
+            /**
+             * Usable
+             * @description Rows that could teach.
+             */
+            usable: number;
+            /**
+             * Left Out
+             * @description Rows that taught nothing, by reason.
+             */
+            left_out: {
+                [key: string]: number;
+            };
+            /**
+             * In Use Error Kw
+             * @description Mean absolute error of the curve in use on the held-out days.
+             */
+            in_use_error_kw: number | null;
+            /**
+             * Drift Frac
+             * @description How far the last days lie beside the curve in use, a share of power.
+             */
+            drift_frac: number | null;
+            /**
+             * Drifted
+             * @description Whether the machine changed since the curve in use was learnt.
+             */
+            drifted: boolean;
+            /** @description Time span, rows, errors, uncertainty of the fit. */
+            learning: components["schemas"]["Learning"] | null;
+            /**
+             * Valid
+             * @description Quantity to the range it was fitted in.
+             */
+            valid: {
+                [key: string]: components["schemas"]["Span"];
+            };
+            /** @description What is drawn. */
+            picture: components["schemas"]["CurvePicture"] | null;
+        };
+        /**
+         * CurveOfUnit
+         * @description One machine.
+         */
+        CurveOfUnit: {
+            /**
+             * Unit
+             * @description Id in the flowsheet.
+             */
+            unit: string;
+            /** @description What people call it. */
+            label: components["schemas"]["Text"];
+            /** @description Its learnt curve; None: the nominal one is in use. */
+            in_use: components["schemas"]["CurveUsed"] | null;
+            /** @description The newest fit; None: none was made. */
+            fit: components["schemas"]["CurveFit"] | null;
+        };
+        /**
+         * CurvePicture
+         * @description Measured dots, and curves along one quantity with the others at their medians.
+         */
+        CurvePicture: {
+            /**
+             * Main
+             * @description Quantity of the axis, its unit in its name.
+             */
+            main: string;
+            /**
+             * At
+             * @description The other quantities and where they are held.
+             */
+            at: {
+                [key: string]: number;
+            };
+            /**
+             * Dots X
+             * @description Places of measured rows on the axis.
+             */
+            dots_x: number[];
+            /**
+             * Dots Kw
+             * @description Power measured there.
+             */
+            dots_kw: number[];
+            /**
+             * X
+             * @description Places of the curves.
+             */
+            x: number[];
+            /**
+             * Nominal Kw
+             * @description Nominal curve.
+             */
+            nominal_kw: number[];
+            /**
+             * In Use Kw
+             * @description Curve that was in use at the fit.
+             */
+            in_use_kw: number[];
+            /**
+             * Learnt Kw
+             * @description Fitted curve.
+             */
+            learnt_kw: number[];
+            /**
+             * Band Kw
+             * @description Half width of the fitted curve's 90 % band.
+             */
+            band_kw: number[];
+        };
+        /**
+         * CurveUsed
+         * @description A learnt curve that planning, simulation and savings go by.
+         */
+        CurveUsed: {
+            /**
+             * Version
+             * @description Counts up with each curve accepted for the unit.
+             */
+            version: number;
+            /**
+             * Valid
+             * @description Quantity to the range it was learnt in.
+             */
+            valid: {
+                [key: string]: components["schemas"]["Span"];
+            };
+            /** @description Time span, rows, errors on held-out days, uncertainty. */
+            learning: components["schemas"]["Learning"];
+        };
+        /**
          * Device
          * @description A device of a site.
          */
@@ -1010,6 +2589,48 @@ export interface components {
             wanted: components["schemas"]["Wanted"][];
         };
         /**
+         * EdgeFlow
+         * @description What comes from an edge.
+         */
+        EdgeFlow: {
+            /**
+             * Edge
+             * @description Id part.
+             */
+            edge: string;
+            /**
+             * Link
+             * @description Whether it is heard now.
+             * @enum {string}
+             */
+            link: "up" | "down";
+            /**
+             * Newest
+             * @description Time of its newest sample in the store; None where there is none.
+             */
+            newest: string | null;
+            /**
+             * Lag S
+             * @description Its age: the time since the poll, and the way from there into the store. [s]
+             */
+            lag_s: number | null;
+            /**
+             * Backlog Rows
+             * @description Rows of its journal that are not in the store yet; None when it was never heard.
+             */
+            backlog_rows: number | null;
+            /**
+             * Hold S
+             * @description How long its journal has room if the hub takes nothing from now on; None: not known. [s]
+             */
+            hold_s: number | null;
+            /**
+             * Clock Ahead S
+             * @description How far its wall clock is ahead of the hub's; None when it was never heard. [s]
+             */
+            clock_ahead_s: number | null;
+        };
+        /**
          * EdgeTrouble
          * @description Something a person should see to at a box.
          */
@@ -1031,6 +2652,225 @@ export interface components {
              * @description What the box says of it, in English.
              */
             detail: string;
+            /** @description The same in both languages, where the box said it with a known phrase. */
+            words: components["schemas"]["Text"];
+        };
+        /**
+         * FactorCode
+         * @description What a code generator shows.
+         */
+        FactorCode: {
+            /**
+             * Code
+             * @description Six digits.
+             */
+            code: string;
+        };
+        /**
+         * Finding
+         * @description What was found when it was raised.
+         */
+        Finding: {
+            /**
+             * Value
+             * @description Value of its point; None where it looks at no single one. [unit of the point]
+             */
+            value: number | null;
+            /**
+             * Words
+             * @description In words, in English.
+             */
+            words: string;
+            /** @description The same in both languages, where it was said with a known phrase. */
+            text: components["schemas"]["Text"];
+            /**
+             * First Out
+             * @description Whether it was the first of its group.
+             */
+            first_out: boolean;
+        };
+        /**
+         * Forecast
+         * @description The forecast made last.
+         */
+        Forecast: {
+            /**
+             * Made
+             * Format: date-time
+             * @description When it was made.
+             */
+            made: string;
+            /**
+             * Start
+             * Format: date-time
+             * @description Begin of the first quarter that is foreseen.
+             */
+            start: string;
+            /**
+             * Step S
+             * @description Length of a step. [s]
+             */
+            step_s: number;
+            /**
+             * Trained
+             * @description When models were learnt last; None: none yet.
+             */
+            trained: string | null;
+            /**
+             * Weather
+             * @description Why there is no weather forecast though one is declared; None: all is well.
+             */
+            weather: string | null;
+            /**
+             * Series
+             * @description Needs and weather.
+             */
+            series: components["schemas"]["ForecastSeries"][];
+        };
+        /**
+         * ForecastData
+         * @description What was learnt from, and what was left out.
+         */
+        ForecastData: {
+            /**
+             * Days
+             * @description Days with a measurement. [days]
+             */
+            days: number;
+            /**
+             * Gaps
+             * @description Quarters that are not known.
+             */
+            gaps: number;
+            /**
+             * Stuck
+             * @description Quarters in which a meter hung.
+             */
+            stuck: number;
+            /**
+             * Spikes
+             * @description Quarters far beyond anything else.
+             */
+            spikes: number;
+            /**
+             * Drift
+             * @description How far the last three days lie beside the models, in half widths of the band; 1: the plant changed.
+             */
+            drift: number;
+        };
+        /**
+         * ForecastLive
+         * @description How the forecasts of the last week did, by what was measured since.
+         */
+        ForecastLive: {
+            /**
+             * Loss
+             * @description Pinball loss, in the unit of the series.
+             */
+            loss: number;
+            /**
+             * Baseline
+             * @description Pinball loss of the same weekday of last week, over the same quarters.
+             */
+            baseline: number;
+            /**
+             * Coverage
+             * @description Share of the quarters inside the band.
+             */
+            coverage: number;
+            /**
+             * Quarters
+             * @description Quarters compared, one for each forecast it was in.
+             */
+            quarters: number;
+        };
+        /**
+         * ForecastMethod
+         * @description How one method did on days it had not seen.
+         */
+        ForecastMethod: {
+            /**
+             * Name
+             * @description `learned`, `similar_days`, `last_week` or `yesterday`.
+             */
+            name: string;
+            /**
+             * Days
+             * @description Days that were scored. [days]
+             */
+            days: number;
+            /**
+             * Loss
+             * @description Pinball loss over 10, 50 and 90 %, in the unit of the series; None before there is one.
+             */
+            loss: number | null;
+            /**
+             * Recent
+             * @description The same over the last three days.
+             */
+            recent: number | null;
+            /**
+             * Coverage
+             * @description Share of the quarters inside the band, which is made to hold 0.8.
+             */
+            coverage: number | null;
+        };
+        /**
+         * ForecastSeries
+         * @description One need, or one quantity of the weather.
+         */
+        ForecastSeries: {
+            /**
+             * Name
+             * @description Which.
+             */
+            name: string;
+            /**
+             * Unit
+             * @description Symbol.
+             */
+            unit: string;
+            /** @description What people call it. */
+            label: components["schemas"]["Text"];
+            /**
+             * Low
+             * @description Course that one in ten quarters lies below. [unit]
+             */
+            low: (number | null)[];
+            /**
+             * Middle
+             * @description Course that is planned on. [unit]
+             */
+            middle: (number | null)[];
+            /**
+             * High
+             * @description Course that one in ten quarters lies above. [unit]
+             */
+            high: (number | null)[];
+            /**
+             * Measured
+             * @description Quarters of the last day, up to where the courses begin. [unit]
+             */
+            measured: (number | null)[];
+            /**
+             * Method
+             * @description Who says so; `imported`: a weather forecast from elsewhere.
+             */
+            method: string;
+            /**
+             * Champion
+             * @description Who would if nothing were wrong with it.
+             */
+            champion: string;
+            /**
+             * Methods
+             * @description All that compete.
+             */
+            methods: components["schemas"]["ForecastMethod"][];
+            /** @description How it does; None before anything it foresaw was measured. */
+            live: components["schemas"]["ForecastLive"] | null;
+            /** @description What was learnt from. */
+            data: components["schemas"]["ForecastData"];
         };
         /**
          * GoesTo
@@ -1064,6 +2904,8 @@ export interface components {
              * @description Only for a signed-in caller.
              */
             parts?: components["schemas"]["HealthPart"][] | null;
+            /** @description What stands on the button that leads to `/auth/oidc`; none without a provider of identities. */
+            provider?: components["schemas"]["Text"] | null;
         };
         /**
          * HealthPart
@@ -1236,6 +3078,85 @@ export interface components {
             completeness_pct: number;
         };
         /**
+         * Hold
+         * @description Why nobody is told of it.
+         */
+        Hold: {
+            /**
+             * By
+             * @description Who shelved it or took it out of service.
+             */
+            by: string;
+            /**
+             * Reason
+             * @description Why.
+             */
+            reason: string;
+            /**
+             * Until
+             * @description End of the shelf; None: out of service.
+             */
+            until: string | null;
+        };
+        /**
+         * Learning
+         * @description What a curve was learnt from, and how good it is on days it had not seen.
+         */
+        Learning: {
+            /**
+             * Begin
+             * Format: date-time
+             * @description First row.
+             */
+            begin: string;
+            /**
+             * End
+             * Format: date-time
+             * @description End of the last row.
+             */
+            end: string;
+            /**
+             * Rows
+             * @description Rows that taught, days held out not among them.
+             */
+            rows: number;
+            /**
+             * Days
+             * @description Days with such rows, held-out days not among them.
+             */
+            days: number;
+            /**
+             * Held Days
+             * @description Days that were held out and judged it.
+             */
+            held_days: number;
+            /**
+             * Error Kw
+             * @description Mean absolute error of the learnt curve on the held-out days.
+             */
+            error_kw: number;
+            /**
+             * Nominal Error Kw
+             * @description The same of the nominal curve.
+             */
+            nominal_error_kw: number;
+            /**
+             * Residual Low Kw
+             * @description One held-out row in ten lies further below the curve than this (negative: below).
+             */
+            residual_low_kw: number;
+            /**
+             * Residual High Kw
+             * @description One held-out row in ten lies further above the curve than this.
+             */
+            residual_high_kw: number;
+            /**
+             * Uncertainty Frac
+             * @description Half width of the 90 % band of the curve itself, its widest inside the valid range, over its power.
+             */
+            uncertainty_frac: number;
+        };
+        /**
          * LoginRequest
          * @description Who wants in.
          */
@@ -1250,6 +3171,105 @@ export interface components {
              * @description Password.
              */
             password: string;
+            /**
+             * Code
+             * @description What the code generator shows, of a person with a second factor; empty: none.
+             * @default
+             */
+            code: string;
+        };
+        /**
+         * MadeToken
+         * @description A token of a program that was just made.
+         */
+        MadeToken: {
+            /** @description What is kept of it. */
+            token: components["schemas"]["Token"];
+            /**
+             * Secret
+             * @description Send as `Authorization: Bearer …`; nobody can ask for it again.
+             */
+            secret: string;
+        };
+        /**
+         * Me
+         * @description The caller.
+         */
+        Me: {
+            /**
+             * Username
+             * @description Their name.
+             */
+            username: string;
+            /**
+             * Site
+             * @description Site of this hub.
+             */
+            site: string;
+            /**
+             * Role
+             * @description What they are at it; empty: nothing.
+             */
+            role: string;
+            /**
+             * Rights
+             * @description What they may do beyond looking: command, configure, manage, administer.
+             */
+            rights: string[];
+            /**
+             * Factor
+             * @description Whether a second factor is asked for at their sign-in.
+             */
+            factor: boolean;
+            /**
+             * Scope
+             * @description Of a program's token: role whose rights it does not go beyond; empty for a person.
+             */
+            scope: string;
+        };
+        /**
+         * NewAlarmAct
+         * @description What a person wants with alarms.
+         */
+        NewAlarmAct: {
+            /**
+             * Kind
+             * @description `ack`, `shelve`, `unshelve`, `out` and `in` of service, or `comment`.
+             * @enum {string}
+             */
+            kind: "ack" | "shelve" | "unshelve" | "out" | "in" | "comment";
+            /**
+             * Alarms
+             * @description Which.
+             */
+            alarms: components["schemas"]["Which"][];
+            /**
+             * Reason
+             * @description Why; needed to shelve, to take out of service and to comment.
+             * @default
+             */
+            reason: string;
+            /**
+             * For S
+             * @description How long a shelf lasts, a shift at most. [s]
+             */
+            for_s?: number | null;
+        };
+        /**
+         * NewFactor
+         * @description A secret for a code generator; it counts once a code of it was shown.
+         */
+        NewFactor: {
+            /**
+             * Secret
+             * @description To be typed in by hand, base32.
+             */
+            secret: string;
+            /**
+             * Uri
+             * @description To be read as a QR code.
+             */
+            uri: string;
         };
         /**
          * NewOrder
@@ -1309,6 +3329,113 @@ export interface components {
              * @description Needed for resume, lift and operate: the password of whom `confirm` names, else that of the caller.
              */
             password?: string | null;
+        };
+        /**
+         * NewPassword
+         * @description A password for another one.
+         */
+        NewPassword: {
+            /**
+             * Old
+             * @description The one until now.
+             */
+            old: string;
+            /**
+             * New
+             * @description The one from now on; 12 characters or more.
+             */
+            new: string;
+        };
+        /**
+         * NewPerson
+         * @description Somebody new, at this site.
+         */
+        NewPerson: {
+            /**
+             * Name
+             * @description Small letters, like olga or o.smith.
+             */
+            name: string;
+            /**
+             * Role
+             * @description What they are at this site.
+             * @enum {string}
+             */
+            role: "viewer" | "operator" | "engineer" | "manager" | "admin";
+        };
+        /**
+         * NewPlanApproval
+         * @description What a person says about machines of a plan.
+         */
+        NewPlanApproval: {
+            /**
+             * Machines
+             * @description Machines in the mode `approve`.
+             */
+            machines: string[];
+            /**
+             * Approve
+             * @description True: they may follow this plan; False: what was approved for them is taken back.
+             * @default true
+             */
+            approve: boolean;
+            /**
+             * Reason
+             * @description Why, in the person's words.
+             * @default
+             */
+            reason: string;
+        };
+        /**
+         * NewToken
+         * @description A token for a program.
+         */
+        NewToken: {
+            /**
+             * Password
+             * @description Their password.
+             */
+            password: string;
+            /**
+             * Code
+             * @description What their code generator shows, where they have a second factor; empty: none.
+             * @default
+             */
+            code: string;
+            /**
+             * Label
+             * @description What it is for.
+             */
+            label: string;
+            /**
+             * Scope
+             * @description What it may do at most; never more than its person.
+             * @default viewer
+             * @enum {string}
+             */
+            scope: "viewer" | "operator" | "engineer" | "manager";
+            /**
+             * Days
+             * @description How long it is good. [d]
+             * @default 90
+             */
+            days: number;
+        };
+        /**
+         * OncePassword
+         * @description A password that nobody can ask for again.
+         */
+        OncePassword: {
+            /**
+             * Name
+             * @description Whose.
+             */
+            name: string;
+            /**
+             * Password
+             * @description For their first sign-in; they change it then.
+             */
+            password: string;
         };
         /**
          * Order
@@ -1403,6 +3530,75 @@ export interface components {
             of: string | null;
         };
         /**
+         * PasswordAgain
+         * @description The caller's password once more, for what matters.
+         */
+        PasswordAgain: {
+            /**
+             * Password
+             * @description Their password.
+             */
+            password: string;
+            /**
+             * Code
+             * @description What their code generator shows, where they have a second factor; empty: none.
+             * @default
+             */
+            code: string;
+        };
+        /**
+         * Person
+         * @description Somebody who may sign in.
+         */
+        Person: {
+            /**
+             * Name
+             * @description Their name.
+             */
+            name: string;
+            /**
+             * Role
+             * @description What they are at this site; empty: nothing.
+             */
+            role: string;
+            /**
+             * Everywhere
+             * @description What they are at every site that says nothing else; empty: nothing.
+             */
+            everywhere: string;
+            /**
+             * Factor
+             * @description Whether they have a second factor.
+             */
+            factor: boolean;
+            /**
+             * Provider
+             * @description Provider of identities they come from; empty: none.
+             */
+            provider: string;
+            /**
+             * Password
+             * @description Whether they have a password here.
+             */
+            password: boolean;
+            /**
+             * Sessions
+             * @description How many of their sign-ins go on.
+             */
+            sessions: number;
+        };
+        /**
+         * PersonRole
+         * @description What somebody is at this site from now on.
+         */
+        PersonRole: {
+            /**
+             * Role
+             * @description A role, or none.
+             */
+            role: ("viewer" | "operator" | "engineer" | "manager" | "admin") | "none";
+        };
+        /**
          * Plan
          * @description The plan accepted last; fourteen fields because it is one answer, not a thing one fills in.
          */
@@ -1480,6 +3676,153 @@ export interface components {
             machines: components["schemas"]["PlanMachine"][];
         };
         /**
+         * PlanAlternative
+         * @description The same window with this one decision made otherwise.
+         */
+        PlanAlternative: {
+            /** @description The other decision. */
+            what: components["schemas"]["Text"];
+            /**
+             * Possible
+             * @description Whether the declared limits permit it.
+             */
+            possible: boolean;
+            /**
+             * Extra
+             * @description What it costs more. [currency]
+             */
+            extra: number | null;
+            /**
+             * At Least
+             * @description As much of it as is proven. [currency]
+             */
+            at_least: number | null;
+            /**
+             * Missing
+             * @description What would then be short.
+             */
+            missing: components["schemas"]["Text"][];
+        };
+        /**
+         * PlanApproval
+         * @description A machine of a plan that follows it only where a person says so.
+         */
+        PlanApproval: {
+            /**
+             * Device
+             * @description Id of the machine.
+             */
+            device: string;
+            /** @description What people call it. */
+            label: components["schemas"]["Text"];
+            /**
+             * Approved
+             * @description Whether it may follow this plan.
+             */
+            approved: boolean;
+            /**
+             * Person
+             * @description Who said so; None: nobody did.
+             */
+            person: string | null;
+            /**
+             * At
+             * @description When.
+             */
+            at: string | null;
+        };
+        /**
+         * PlanBand
+         * @description What a plan costs where needs and sun come otherwise than foreseen.
+         */
+        PlanBand: {
+            /**
+             * Cheap
+             * @description All needs at their course of 10 %, the sun at that of 90 %. [currency]
+             */
+            cheap: number;
+            /**
+             * Dear
+             * @description The other way round. [currency]
+             */
+            dear: number;
+            /**
+             * Currency
+             * @description ISO 4217 code.
+             */
+            currency: string;
+        };
+        /**
+         * PlanFigure
+         * @description A number of an explanation.
+         */
+        PlanFigure: {
+            /**
+             * Name
+             * @description Which.
+             */
+            name: string;
+            /** @description What it is. */
+            label: components["schemas"]["Text"];
+            /**
+             * Value
+             * @description The number; None where there is none, such as a price of what no machine that runs can give. [unit]
+             */
+            value: number | null;
+            /**
+             * Unit
+             * @description Symbol, or the currency.
+             */
+            unit: string;
+        };
+        /**
+         * PlanForward
+         * @description A machine in the plan, and in the plan run forward through the model of the plant.
+         */
+        PlanForward: {
+            /**
+             * Device
+             * @description Id of the machine.
+             */
+            device: string;
+            /** @description What people call it. */
+            label: components["schemas"]["Text"];
+            /**
+             * Quantity
+             * @description Of a boiler its heat, of all others electricity.
+             * @enum {string}
+             */
+            quantity: "electricity" | "heat";
+            /**
+             * Planned Kwh
+             * @description By the plan; taken positive, given negative, heat given positive. [kWh]
+             */
+            planned_kwh: number;
+            /**
+             * Simulated Kwh
+             * @description When it was run forward. [kWh]
+             */
+            simulated_kwh: number;
+        };
+        /**
+         * PlanLimit
+         * @description A limit that binds a machine.
+         */
+        PlanLimit: {
+            /** @description In plant words. */
+            limit: components["schemas"]["Text"];
+            /**
+             * Worth
+             * @description What one more unit would save in this step, where that is a number. [currency]
+             */
+            worth: number | null;
+            /**
+             * Unit
+             * @description Unit of the limit.
+             */
+            unit: string;
+        };
+        /**
          * PlanMachine
          * @description What a machine does in a plan.
          */
@@ -1503,6 +3846,93 @@ export interface components {
             role: string[];
         };
         /**
+         * PlanPart
+         * @description A part of what a plan saves.
+         */
+        PlanPart: {
+            /**
+             * Name
+             * @description Which.
+             */
+            name: string;
+            /** @description What it is. */
+            label: components["schemas"]["Text"];
+            /**
+             * Value
+             * @description Positive where the plan is cheaper. [currency]
+             */
+            value: number;
+        };
+        /**
+         * PlanReport
+         * @description What a plan saves and what it lacks.
+         */
+        PlanReport: {
+            /**
+             * Id
+             * @description Id of the plan.
+             */
+            id: string;
+            /**
+             * Reason
+             * @description Why it was made.
+             */
+            reason: string;
+            /**
+             * Notes
+             * @description What was clipped, degraded or foreseen.
+             */
+            notes: string[];
+            /** @description None for a plan of an earlier version. */
+            saving: components["schemas"]["PlanSaving"] | null;
+            /**
+             * Short
+             * @description The worst first; empty where the plan supplies everything.
+             */
+            short: components["schemas"]["PlanShort"][];
+            /**
+             * Forward
+             * @description Each machine by the plan and run forward; empty for a plan of an earlier version.
+             */
+            forward: components["schemas"]["PlanForward"][];
+            /** @description What it costs at both ends of the forecast; None where the forecast has no band. */
+            band: components["schemas"]["PlanBand"] | null;
+            /**
+             * Approvals
+             * @description Machines in the mode `approve`; empty where there is none, or the plan is over.
+             */
+            approvals: components["schemas"]["PlanApproval"][];
+            /**
+             * Until
+             * Format: date-time
+             * @description End of the steps that are decided exactly; a plan is followed no longer than to here.
+             */
+            until: string;
+        };
+        /**
+         * PlanSaving
+         * @description What a plan saves against the plant's own control on the same forecast.
+         */
+        PlanSaving: {
+            /**
+             * Total
+             * @description Without the demand charge. [currency]
+             */
+            total: number;
+            /**
+             * Peak
+             * @description Of the demand charge, weighed by the share this window answers for. [currency]
+             */
+            peak: number;
+            /**
+             * Parts
+             * @description They add up to the total.
+             */
+            parts: components["schemas"]["PlanPart"][];
+            /** @description The same in words. */
+            sentence: components["schemas"]["Text"];
+        };
+        /**
          * PlanSeries
          * @description One line of a plan.
          */
@@ -1524,6 +3954,88 @@ export interface components {
              * @description One a step. [unit]
              */
             values: (number | null)[];
+        };
+        /**
+         * PlanShort
+         * @description Something a plan cannot supply or keep, and the limits that make it so.
+         */
+        PlanShort: {
+            /**
+             * Name
+             * @description Name of the shortage.
+             */
+            name: string;
+            /** @description What is short. */
+            label: components["schemas"]["Text"];
+            /**
+             * At
+             * Format: date-time
+             * @description Begin of its worst step.
+             */
+            at: string;
+            /**
+             * Amount
+             * @description How much, in that step. [unit]
+             */
+            amount: number;
+            /**
+             * Unit
+             * @description Symbol.
+             */
+            unit: string;
+            /** @description What is asked for. */
+            need: components["schemas"]["Text"];
+            /**
+             * Limits
+             * @description Declared limits that conflict with it; nothing of the set can be left out.
+             */
+            limits: components["schemas"]["Text"][];
+            /**
+             * Smallest
+             * @description Whether no smaller set conflicts.
+             */
+            smallest: boolean;
+        };
+        /**
+         * PlanWhy
+         * @description Why a machine does what it does in a step.
+         */
+        PlanWhy: {
+            /**
+             * Unit
+             * @description Id of the machine.
+             */
+            unit: string;
+            /**
+             * Step
+             * @description Step of the plan.
+             */
+            step: number;
+            /**
+             * At
+             * Format: date-time
+             * @description Begin of that step.
+             */
+            at: string;
+            /**
+             * Outlook
+             * @description Whether the step is beyond those decided exactly, and is decided anew before it comes.
+             */
+            outlook: boolean;
+            /** @description The reason, in one sentence. */
+            sentence: components["schemas"]["Text"];
+            /**
+             * Figures
+             * @description Its numbers.
+             */
+            figures: components["schemas"]["PlanFigure"][];
+            /**
+             * Limits
+             * @description What binds.
+             */
+            limits: components["schemas"]["PlanLimit"][];
+            /** @description What else could have been done. */
+            alternative: components["schemas"]["PlanAlternative"] | null;
         };
         /**
          * Point
@@ -1635,6 +4147,32 @@ export interface components {
             completeness_pct: number;
         };
         /**
+         * Process
+         * @description One process of the hub.
+         */
+        Process: {
+            /**
+             * Role
+             * @description What it does.
+             */
+            role: string;
+            /**
+             * Instance
+             * @description `host:pid`.
+             */
+            instance: string;
+            /**
+             * Memory Bytes
+             * @description Memory it uses. [bytes]
+             */
+            memory_bytes: number;
+            /**
+             * Cpu S
+             * @description Processor time since its start. [s]
+             */
+            cpu_s: number;
+        };
+        /**
          * Reported
          * @description What an edge goes by, by its newest heartbeat: the truth.
          */
@@ -1665,6 +4203,22 @@ export interface components {
              * @description When it said so.
              */
             heard: string;
+        };
+        /**
+         * SampleSource
+         * @description A journal that samples came in.
+         */
+        SampleSource: {
+            /**
+             * Edge
+             * @description The edge that read the device.
+             */
+            edge: string;
+            /**
+             * Journal
+             * @description Id of its journal, made with the file and renewed at each start of the box.
+             */
+            journal: string;
         };
         /**
          * Samples
@@ -1711,6 +4265,29 @@ export interface components {
              * @description Ask from here on for the rest; None when this is all.
              */
             next_from: string | null;
+            /** @description Where they came from; None unless it was asked for. */
+            trace?: components["schemas"]["Trace"] | null;
+        };
+        /**
+         * Sealing
+         * @description The work beside taking in.
+         */
+        Sealing: {
+            /**
+             * Waits Since
+             * @description Oldest sample that is not sealed yet (on a server: not rolled up); None: none waits.
+             */
+            waits_since: string | null;
+            /**
+             * Waits S
+             * @description Its age. [s]
+             */
+            waits_s: number | null;
+            /**
+             * Damaged Files
+             * @description Sealed files that were found damaged: what they hold is missing from answers.
+             */
+            damaged_files: number;
         };
         /**
          * Series
@@ -1750,9 +4327,14 @@ export interface components {
             username: string;
             /**
              * Role
-             * @description What they may do.
+             * @description What they are at this hub's site; empty: nothing.
              */
             role: string;
+            /**
+             * Rights
+             * @description What they may do beyond looking: command, configure, manage, administer.
+             */
+            rights: string[];
         };
         /**
          * Setpoint
@@ -1844,6 +4426,73 @@ export interface components {
             time: string | null;
         };
         /**
+         * ShiftHours
+         * @description One shift on one day.
+         */
+        ShiftHours: {
+            /**
+             * Id
+             * @description Id of the shift.
+             */
+            id: string;
+            /** @description What people call it. */
+            label: components["schemas"]["Text"];
+            /**
+             * Start
+             * Format: date-time
+             * @description When it begins.
+             */
+            start: string;
+            /**
+             * End
+             * Format: date-time
+             * @description When it ends.
+             */
+            end: string;
+        };
+        /**
+         * SignedInFrom
+         * @description A sign-in that goes on.
+         */
+        SignedInFrom: {
+            /**
+             * Id
+             * @description Its name.
+             */
+            id: string;
+            /**
+             * Made
+             * @description When it began; None: before it was written down.
+             */
+            made: string | null;
+            /**
+             * Seen
+             * Format: date-time
+             * @description When it was last prolonged.
+             */
+            seen: string;
+            /**
+             * Way
+             * @description `password`, `provider`; empty where that is not known.
+             */
+            way: string;
+            /**
+             * Address
+             * @description Address it came from.
+             */
+            address: string;
+            /**
+             * Agent
+             * @description What the program calls itself.
+             */
+            agent: string;
+            /**
+             * This
+             * @description Whether it is the one that asks.
+             */
+            this: boolean;
+        };
+        /**
          * Site
          * @description A site the caller may see.
          */
@@ -1873,6 +4522,125 @@ export interface components {
             currency: string;
         };
         /**
+         * SiteArea
+         * @description One area, with what is in it.
+         */
+        SiteArea: {
+            /**
+             * Id
+             * @description Id part.
+             */
+            id: string;
+            /** @description What people call it. */
+            label: components["schemas"]["Text"];
+            /**
+             * Within
+             * @description Area it is a part of; None: it stands at the top.
+             */
+            within: string | null;
+            /**
+             * Floor M2
+             * @description Its floor; None where nobody said. [m²]
+             */
+            floor_m2: number | null;
+            /**
+             * Devices
+             * @description Devices in it, not those of areas in it.
+             */
+            devices: string[];
+            /**
+             * Points
+             * @description Points that belong here though their device stands elsewhere, with their full names.
+             */
+            points: string[];
+        };
+        /**
+         * Span
+         * @description Where a quantity lay in the rows a curve was learnt from, without the outermost hundredths.
+         */
+        Span: {
+            /**
+             * Low
+             * @description Lower end, in the unit of the quantity's name.
+             */
+            low: number;
+            /**
+             * High
+             * @description Upper end.
+             */
+            high: number;
+        };
+        /**
+         * StoreSize
+         * @description Size of a part of what the hub keeps on its own disk.
+         */
+        StoreSize: {
+            /**
+             * Part
+             * @description Name of the file, or `series` for the sealed files.
+             */
+            part: string;
+            /**
+             * Size Bytes
+             * @description Its size. [bytes]
+             */
+            size_bytes: number;
+        };
+        /**
+         * System
+         * @description How the hub is doing; a part that cannot be asked now is None or empty.
+         */
+        System: {
+            /**
+             * Time
+             * Format: date-time
+             * @description When this was so.
+             */
+            time: string;
+            /**
+             * Edges
+             * @description What comes from each edge.
+             */
+            edges: components["schemas"]["EdgeFlow"][];
+            /** @description None while the store cannot be read. */
+            sealing: components["schemas"]["Sealing"] | null;
+            /**
+             * Waiting Messages
+             * @description Messages on the bus that no worker has taken in yet; None while the role that takes in is not heard.
+             */
+            waiting_messages: number | null;
+            /**
+             * Bus Bytes
+             * @description Size of the stream of samples on the bus; None as above. [bytes]
+             */
+            bus_bytes: number | null;
+            /**
+             * Stores
+             * @description Sizes, largest first; empty as above.
+             */
+            stores: components["schemas"]["StoreSize"][];
+            /**
+             * Disk Free Bytes
+             * @description Room on the disk of the hub; None as above. [bytes]
+             */
+            disk_free_bytes: number | null;
+            /**
+             * Disk Bytes
+             * @description Size of that disk. [bytes]
+             */
+            disk_bytes: number | null;
+            /**
+             * Backup
+             * @description When the newest backup was made; None where none is known of.
+             */
+            backup: string | null;
+            /**
+             * Processes
+             * @description Processes of the hub that are heard, by role.
+             */
+            processes: components["schemas"]["Process"][];
+        };
+        /**
          * Text
          * @description A label in the languages of the house.
          */
@@ -1887,6 +4655,80 @@ export interface components {
              * @description Chinese (simplified).
              */
             zh: string;
+        };
+        /**
+         * Token
+         * @description A token of a program, without its secret.
+         */
+        Token: {
+            /**
+             * Id
+             * @description Its name.
+             */
+            id: string;
+            /**
+             * Label
+             * @description What it is for.
+             */
+            label: string;
+            /**
+             * Site
+             * @description Site it is for.
+             */
+            site: string;
+            /**
+             * Scope
+             * @description What it may do at most.
+             */
+            scope: string;
+            /**
+             * Made
+             * Format: date-time
+             * @description When it was made.
+             */
+            made: string;
+            /**
+             * Expires
+             * Format: date-time
+             * @description When it ends.
+             */
+            expires: string;
+            /**
+             * Used
+             * @description When it was last used, to the minute; None: never.
+             */
+            used: string | null;
+        };
+        /**
+         * Trace
+         * @description Where samples came from; arrays have one entry a sample, None where that is not kept any more.
+         */
+        Trace: {
+            /**
+             * Sources
+             * @description The journals.
+             */
+            sources: components["schemas"]["SampleSource"][];
+            /**
+             * Source
+             * @description Which of `sources`.
+             */
+            source: (number | null)[];
+            /**
+             * Seqs
+             * @description Row of that journal, a number that is never used twice.
+             */
+            seqs: (number | null)[];
+            /**
+             * Polled
+             * @description When the edge read the device.
+             */
+            polled: (string | null)[];
+            /**
+             * Exact
+             * @description Whether it is that row for sure; else it is the first one that can have brought the sample.
+             */
+            exact: boolean[];
         };
         /**
          * Value
@@ -1983,6 +4825,46 @@ export interface components {
             detail: string;
         };
         /**
+         * Which
+         * @description An alarm as somebody saw it.
+         */
+        Which: {
+            /**
+             * Id
+             * @description Its id.
+             */
+            id: string;
+            /**
+             * Occurrence
+             * @description What was seen; one that was raised again since is not acknowledged unseen. 0: any.
+             * @default 0
+             */
+            occurrence: number;
+        };
+        /**
+         * WorstAlarm
+         * @description One of the alarms that were raised most.
+         */
+        WorstAlarm: {
+            /**
+             * Alarm
+             * @description Id.
+             */
+            alarm: string;
+            /** @description What people call it. */
+            label: components["schemas"]["Text"];
+            /**
+             * Count
+             * @description How often.
+             */
+            count: number;
+            /**
+             * Part Frac
+             * @description Its part of all. [1]
+             */
+            part_frac: number;
+        };
+        /**
          * Problem
          * @description A refusal in words (RFC 9457).
          */
@@ -2009,7 +4891,7 @@ export interface components {
             detail: string;
             /**
              * Code
-             * @description Why an order of a person was not taken; None for other refusals.
+             * @description Why an order was not taken, or `second_factor` at a sign-in; None for other refusals.
              * @default null
              */
             code: string | null;
@@ -2019,11 +4901,125 @@ export interface components {
              */
             text: components["schemas"]["Text"] | null;
         };
+        /**
+         * ConfigFile
+         * @description One file as it shall be.
+         */
+        ConfigFile: {
+            /**
+             * Path
+             * @description Where it stands, below the folder: `sites/demo/site.yaml`.
+             */
+            path: string;
+            /**
+             * Text
+             * @description What it says; None: it shall be gone.
+             */
+            text: string | null;
+        };
+        /**
+         * ConfigProposal
+         * @description Files that shall be accepted.
+         */
+        ConfigProposal: {
+            /**
+             * Files
+             * @description The files.
+             */
+            files: components["schemas"]["ConfigFile"][];
+            /**
+             * Whole
+             * @description Whether these are all files there shall be; else those not named stay as they are.
+             * @default false
+             */
+            whole: boolean;
+            /**
+             * Reason
+             * @description What for; needed where it is accepted.
+             * @default
+             */
+            reason: string;
+        };
+        /**
+         * ConfigRows
+         * @description Rows that shall be put into a list, as a table.
+         */
+        ConfigRows: {
+            /**
+             * Of
+             * @description What a row is.
+             * @enum {string}
+             */
+            of: "device" | "point";
+            /**
+             * Name
+             * @description The edge whose devices, or the profile whose points they are.
+             */
+            name: string;
+            /**
+             * File
+             * @description Name of the table as complaints say it; its end says how it is read.
+             */
+            file: string;
+            /**
+             * Text
+             * @description The table: a column is the path of a field, `connection.host`.
+             */
+            text: string;
+            /**
+             * Take Good
+             * @description Whether good rows are taken though others are not.
+             * @default false
+             */
+            take_good: boolean;
+            /**
+             * Reason
+             * @description What for; needed where they are accepted.
+             * @default
+             */
+            reason: string;
+        };
+        /**
+         * ConfigReason
+         * @description Why a version shall be in force again.
+         */
+        ConfigReason: {
+            /**
+             * Reason
+             * @description What for.
+             */
+            reason: string;
+        };
     };
-    responses: never;
-    parameters: never;
+    responses: {
+        /** @description Problem */
+        Refused: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The same as before */
+        Same: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content?: never;
+        };
+    };
+    parameters: {
+        /** @description ETag of what is known already: the same content is answered by 304 without it. */
+        IfNoneMatch: string;
+        /** @description Whoever sends a question again with the key of the first has it done once. */
+        IdempotencyKey: string;
+    };
     requestBodies: never;
-    headers: never;
+    headers: {
+        /** @description Names this content; show it as `If-None-Match` to hear whether it is the same. */
+        ETag: string;
+    };
     pathItems: never;
 }
 export type $defs = Record<string, never>;
@@ -2077,6 +5073,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     refresh: {
@@ -2115,6 +5120,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Problem */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     logout: {
@@ -2134,114 +5157,7 @@ export interface operations {
                 content?: never;
             };
             /** @description Problem */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    health: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Health"];
-                };
-            };
-        };
-    };
-    sites: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Site"][];
-                };
-            };
-            /** @description Problem */
             401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    devices: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                site: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Device"][];
-                };
-            };
-            /** @description Problem */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2258,115 +5174,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-        };
-    };
-    points: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                site: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Point"][];
-                };
-            };
             /** @description Problem */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    values: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                site: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Value"][];
-                };
-            };
-            /** @description Problem */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            422: {
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2385,43 +5194,21 @@ export interface operations {
             };
         };
     };
-    plan: {
+    oidcStart: {
         parameters: {
             query?: never;
             header?: never;
-            path: {
-                site: string;
-            };
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
             /** @description Successful Response */
-            200: {
+            303: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/json": components["schemas"]["Plan"];
-                };
-            };
-            /** @description Problem */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Problem */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
+                content?: never;
             };
             /** @description Problem */
             404: {
@@ -2434,6 +5221,24 @@ export interface operations {
             };
             /** @description Problem */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2443,12 +5248,140 @@ export interface operations {
             };
         };
     };
-    commands: {
+    oidcCallback: {
         parameters: {
             query?: {
-                limit?: number;
+                state?: string;
+                code?: string;
             };
             header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    health: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            304: components["responses"]["Same"];
+        };
+    };
+    sites: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Site"][];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            503: components["responses"]["Refused"];
+        };
+    };
+    devices: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
             path: {
                 site: string;
             };
@@ -2459,10 +5392,504 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"][];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            503: components["responses"]["Refused"];
+        };
+    };
+    points: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Point"][];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            503: components["responses"]["Refused"];
+        };
+    };
+    values: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Value"][];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    plan: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plan"];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            503: components["responses"]["Refused"];
+        };
+    };
+    commands: {
+        parameters: {
+            query?: {
+                limit?: number;
+                before?: string | null;
+            };
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Command"][];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            503: components["responses"]["Refused"];
+        };
+    };
+    planReport: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                ident: string;
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanReport"];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    planWhy: {
+        parameters: {
+            query: {
+                /** @description Id of a machine of the plan. */
+                unit: string;
+                /** @description An instant inside the plan. */
+                at: string;
+            };
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                ident: string;
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanWhy"];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    approvePlan: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Whoever sends a question again with the key of the first has it done once. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                ident: string;
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPlanApproval"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanApproval"][];
                 };
             };
             /** @description Problem */
@@ -2493,7 +5920,111 @@ export interface operations {
                 };
             };
             /** @description Problem */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    planPage: {
+        parameters: {
+            query?: {
+                /** @description Language shown first; both are in it. */
+                lang?: "en" | "zh";
+            };
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                ident: string;
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2511,7 +6042,10 @@ export interface operations {
                 from: string;
                 to: string;
             };
-            header?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
             path: {
                 site: string;
             };
@@ -2522,12 +6056,14 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["History"];
                 };
             };
+            304: components["responses"]["Same"];
             /** @description Problem */
             401: {
                 headers: {
@@ -2564,6 +6100,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["Refused"];
             /** @description Problem */
             503: {
                 headers: {
@@ -2585,7 +6122,10 @@ export interface operations {
                 from: string;
                 to: string;
             };
-            header?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
             path: {
                 site: string;
             };
@@ -2596,12 +6136,14 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Series"];
                 };
             };
+            304: components["responses"]["Same"];
             /** @description Problem */
             401: {
                 headers: {
@@ -2638,6 +6180,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["Refused"];
             /** @description Problem */
             503: {
                 headers: {
@@ -2653,11 +6196,15 @@ export interface operations {
         parameters: {
             query: {
                 point: string;
-                limit?: number;
                 from: string;
                 to: string;
+                limit?: number;
+                trace?: boolean;
             };
-            header?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
             path: {
                 site: string;
             };
@@ -2668,12 +6215,14 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Samples"];
                 };
             };
+            304: components["responses"]["Same"];
             /** @description Problem */
             401: {
                 headers: {
@@ -2710,6 +6259,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["Refused"];
             /** @description Problem */
             503: {
                 headers: {
@@ -2731,7 +6281,10 @@ export interface operations {
                 from: string;
                 to: string;
             };
-            header?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
             path: {
                 site: string;
             };
@@ -2742,12 +6295,14 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Consumption"];
                 };
             };
+            304: components["responses"]["Same"];
             /** @description Problem */
             401: {
                 headers: {
@@ -2784,6 +6339,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["Refused"];
             /** @description Problem */
             503: {
                 headers: {
@@ -2798,7 +6354,10 @@ export interface operations {
     balances: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
             path: {
                 site: string;
             };
@@ -2809,12 +6368,14 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["BalanceName"][];
                 };
             };
+            304: components["responses"]["Same"];
             /** @description Problem */
             401: {
                 headers: {
@@ -2851,6 +6412,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["Refused"];
+            503: components["responses"]["Refused"];
         };
     };
     balance: {
@@ -2860,6 +6423,86 @@ export interface operations {
                 window_s?: number | null;
                 calendar?: ("hour" | "day" | "week" | "month" | "year") | null;
                 pixels?: number | null;
+                from: string;
+                to: string;
+            };
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Balance"];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    download: {
+        parameters: {
+            query: {
+                point: string[];
+                format?: "csv" | "parquet";
+                window_s?: number | null;
+                calendar?: ("hour" | "day" | "week" | "month" | "year") | null;
                 from: string;
                 to: string;
             };
@@ -2877,7 +6520,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Balance"];
+                    "text/csv": unknown;
+                    "application/vnd.apache.parquet": unknown;
                 };
             };
             /** @description Problem */
@@ -2909,6 +6553,15 @@ export interface operations {
             };
             /** @description Problem */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2927,10 +6580,13 @@ export interface operations {
             };
         };
     };
-    edges: {
+    system: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
             path: {
                 site: string;
             };
@@ -2941,12 +6597,14 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Edge"][];
+                    "application/json": components["schemas"]["System"];
                 };
             };
+            304: components["responses"]["Same"];
             /** @description Problem */
             401: {
                 headers: {
@@ -2976,6 +6634,211 @@ export interface operations {
             };
             /** @description Problem */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            503: components["responses"]["Refused"];
+        };
+    };
+    edges: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Edge"][];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            503: components["responses"]["Refused"];
+        };
+    };
+    forecast: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Forecast"];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            503: components["responses"]["Refused"];
+        };
+    };
+    curves: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CurveOfUnit"][];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2989,8 +6852,12 @@ export interface operations {
         parameters: {
             query?: {
                 limit?: number;
+                before?: number | null;
             };
-            header?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
             path: {
                 site: string;
             };
@@ -3001,12 +6868,14 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ConfigVersion"][];
                 };
             };
+            304: components["responses"]["Same"];
             /** @description Problem */
             401: {
                 headers: {
@@ -3043,6 +6912,193 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acceptConfig: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Version that was looked at, as its ETag. */
+                "If-Match"?: string | null;
+                /** @description Whoever sends a question again with the key of the first has it done once. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfigProposal"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigAccepted"];
+                };
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: components["responses"]["Refused"];
+            /** @description Problem */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    configState: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigState"];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
             /** @description Problem */
             503: {
                 headers: {
@@ -3059,7 +7115,10 @@ export interface operations {
             query?: {
                 against?: number | null;
             };
-            header?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
             path: {
                 version: number;
                 site: string;
@@ -3071,10 +7130,311 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ConfigChange"][];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    configDocuments: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                version: number;
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigDocument"][];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    configDocument: {
+        parameters: {
+            query: {
+                file: string;
+            };
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                version: number;
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigText"];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    configExport: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                version: number;
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    checkConfig: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Version that was looked at, as its ETag. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfigProposal"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigChecked"];
                 };
             };
             /** @description Problem */
@@ -3105,7 +7465,43 @@ export interface operations {
                 };
             };
             /** @description Problem */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3124,10 +7520,350 @@ export interface operations {
             };
         };
     };
-    setpoints: {
+    checkConfigRows: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Version that was looked at, as its ETag. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfigRows"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigChecked"];
+                };
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acceptConfigRows: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Version that was looked at, as its ETag. */
+                "If-Match"?: string | null;
+                /** @description Whoever sends a question again with the key of the first has it done once. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfigRows"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigAccepted"];
+                };
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: components["responses"]["Refused"];
+            /** @description Problem */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rollBackConfig: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Version that was looked at, as its ETag. */
+                "If-Match"?: string | null;
+                /** @description Whoever sends a question again with the key of the first has it done once. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                version: number;
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfigReason"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigAccepted"];
+                };
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: components["responses"]["Refused"];
+            /** @description Problem */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    areas: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
             path: {
                 site: string;
             };
@@ -3138,12 +7874,14 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Setpoint"][];
+                    "application/json": components["schemas"]["SiteArea"][];
                 };
             };
+            304: components["responses"]["Same"];
             /** @description Problem */
             401: {
                 headers: {
@@ -3180,6 +7918,140 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["Refused"];
+            503: components["responses"]["Refused"];
+        };
+    };
+    calendar: {
+        parameters: {
+            query?: {
+                from?: string | null;
+                days?: number;
+            };
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalendarDay"][];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            503: components["responses"]["Refused"];
+        };
+    };
+    setpoints: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Setpoint"][];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
             /** @description Problem */
             503: {
                 headers: {
@@ -3194,7 +8066,10 @@ export interface operations {
     holders: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
             path: {
                 site: string;
             };
@@ -3205,12 +8080,14 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["HeldPoint"][];
                 };
             };
+            304: components["responses"]["Same"];
             /** @description Problem */
             401: {
                 headers: {
@@ -3247,14 +8124,20 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["Refused"];
+            503: components["responses"]["Refused"];
         };
     };
     orders: {
         parameters: {
             query?: {
                 limit?: number;
+                before?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
             path: {
                 site: string;
             };
@@ -3265,12 +8148,14 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Order"][];
                 };
             };
+            304: components["responses"]["Same"];
             /** @description Problem */
             401: {
                 headers: {
@@ -3307,6 +8192,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["Refused"];
             /** @description Problem */
             503: {
                 headers: {
@@ -3321,7 +8207,10 @@ export interface operations {
     placeOrder: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Whoever sends a question again with the key of the first has it done once. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
             path: {
                 site: string;
             };
@@ -3410,7 +8299,10 @@ export interface operations {
     order: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
             path: {
                 ident: string;
                 site: string;
@@ -3422,12 +8314,14 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Order"];
                 };
             };
+            304: components["responses"]["Same"];
             /** @description Problem */
             401: {
                 headers: {
@@ -3457,6 +8351,468 @@ export interface operations {
             };
             /** @description Problem */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    alarms: {
+        parameters: {
+            query?: {
+                all?: boolean;
+            };
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alarms"];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    alarmJournal: {
+        parameters: {
+            query?: {
+                before?: number | null;
+                limit?: number;
+                alarm?: string | null;
+            };
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmLine"][];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    alarmFigures: {
+        parameters: {
+            query?: {
+                days?: number;
+            };
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmFigures"];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    alarmReview: {
+        parameters: {
+            query?: {
+                year?: number | null;
+                language?: "en" | "zh";
+            };
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": unknown;
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    alarmAct: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                ident: string;
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmAct"];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    placeAlarmAct: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Whoever sends a question again with the key of the first has it done once. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAlarmAct"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmAct"][];
+                };
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            409: components["responses"]["Refused"];
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3481,7 +8837,10 @@ export interface operations {
                 before?: number | null;
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
             path: {
                 site: string;
             };
@@ -3492,12 +8851,14 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["AuditEntry"][];
                 };
             };
+            304: components["responses"]["Same"];
             /** @description Problem */
             401: {
                 headers: {
@@ -3527,6 +8888,230 @@ export interface operations {
             };
             /** @description Problem */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    auditCheck: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditCheck"];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    me: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changePassword: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Whoever sends a question again with the key of the first has it done once. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPassword"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3545,24 +9130,29 @@ export interface operations {
             };
         };
     };
-    auditCheck: {
+    beginFactor: {
         parameters: {
             query?: never;
-            header?: never;
-            path: {
-                site: string;
+            header?: {
+                /** @description Whoever sends a question again with the key of the first has it done once. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
+            path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordAgain"];
+            };
+        };
         responses: {
             /** @description Successful Response */
-            200: {
+            201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AuditCheck"];
+                    "application/json": components["schemas"]["NewFactor"];
                 };
             };
             /** @description Problem */
@@ -3593,7 +9183,1250 @@ export interface operations {
                 };
             };
             /** @description Problem */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    proveFactor: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Whoever sends a question again with the key of the first has it done once. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FactorCode"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dropFactor: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Whoever sends a question again with the key of the first has it done once. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordAgain"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    mySessions: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedInFrom"][];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endMySession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ident: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    myTokens: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Token"][];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    makeToken: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Whoever sends a question again with the key of the first has it done once. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewToken"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeToken"];
+                };
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endMyToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ident: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"][];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addPerson: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Whoever sends a question again with the key of the first has it done once. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPerson"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OncePassword"];
+                };
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    givePersonRole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PersonRole"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    renewPersonPassword: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Whoever sends a question again with the key of the first has it done once. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                name: string;
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OncePassword"];
+                };
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dropPersonFactor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removePerson: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    personSessions: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                name: string;
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedInFrom"][];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endPersonSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                ident: string;
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -35,6 +35,16 @@ export function formatUnit(unit: string): string {
   return unit === 'code' ? '' : unit
 }
 
+const SIZES = ['B', 'kB', 'MB', 'GB', 'TB'] as const
+
+/** A size in the unit that leaves one to three digits before the point, by powers of 1000. */
+export function formatBytes(bytes: number | null | undefined, locale: string): string {
+  if (bytes === null || bytes === undefined || !Number.isFinite(bytes)) return DASH
+  const at = Math.min(SIZES.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, Math.abs(bytes))) / 3)))
+  const value = bytes / 1000 ** at
+  return `${numberFormat(locale, at === 0 || Math.abs(value) >= 100 ? 0 : 1).format(value)} ${SIZES[at] ?? ''}`
+}
+
 export type Words = (key: string, named: Record<string, number>) => string
 
 /** An age such as "5 s", "3 min", "2 h", "4 d"; rounded down, the dash when unknown. */

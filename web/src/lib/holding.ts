@@ -101,6 +101,9 @@ const SAYINGS: readonly (readonly [RegExp, string])[] = [
   [/^first plan$/, 'firstPlan'],
   [/^a new quarter hour$/, 'quarter'],
   [/^(?<device>\w+) was (?<was>\w+), is (?<is>\w+)$/, 'event'],
+  [/^no plan can be had: machines run in the order of their efficiency$/, 'byRule'],
+  [/^new prices$/, 'newPrices'],
+  [/^a new configuration$/, 'newConfiguration'],
 ]
 
 /** Recognise what gate, controllers and dispatch say; null for the words of a person, which stay as they are. */

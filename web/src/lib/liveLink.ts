@@ -3,7 +3,7 @@
  *
  * It holds no plant data; what arrives goes to `onMessage`. All effects come from outside, so that a test can drive it.
  */
-import type { LiveMessage } from '@/api/types'
+import type { LiveMessage, LiveNews, Place } from '@/api/types'
 
 /** connecting: never live yet · live: messages arrive · lost: was live or failed, trying again · paused: page hidden · ended: no session. */
 export type LinkState = 'connecting' | 'live' | 'lost' | 'paused' | 'ended'
@@ -27,8 +27,9 @@ export interface LinkParts {
   open: () => LinkSocket
   /** A usable token (`renew`: even if the present one looks good), null when the session is over; rejects when the hub is away. */
   token: (renew: boolean) => Promise<string | null>
-  onMessage: (message: LiveMessage) => void
-  onState: (state: LinkState) => void
+  onMessage: (message: LiveNews) => void
+  /** `whole`: the hub tells all that happened while the link was away, nothing has to be read again. */
+  onState: (state: LinkState, whole: boolean) => void
 }
 
 export class LiveLink {
@@ -41,6 +42,13 @@ export class LiveLink {
   private renewNext = false
   /** Steps with each start and stop, so that an answer to an older start is dropped. */
   private round = 0
+  /** Where the hub's news were when they were heard last. */
+  private place: Place | null = null
+  /** Kinds of news this page wants; null: all. */
+  private kinds: readonly string[] | null = null
+  private whole = false
+  /** Whether this socket has sent who it is. */
+  private signed = false
 
   constructor(parts: LinkParts) {
     this.parts = parts
@@ -51,6 +59,13 @@ export class LiveLink {
     this.drop()
     if (this.state === 'paused' || this.state === 'ended') this.enter('connecting')
     void this.connect(this.round)
+  }
+
+  /** Hear these kinds of news from now on (null: all); what is newly wanted is told at once. */
+  show(kinds: readonly string[] | null): void {
+    if (kinds?.join() === this.kinds?.join()) return
+    this.kinds = kinds
+    if (this.signed) this.socket?.send(JSON.stringify({ type: 'subscribe', kinds }))
   }
 
   /** Close because nobody looks at the page; `start` goes on. */
@@ -85,8 +100,10 @@ export class LiveLink {
 
   private listen(socket: LinkSocket, token: string): void {
     this.socket = socket
+    this.whole = this.signed = false
     socket.onopen = () => {
-      socket.send(JSON.stringify({ type: 'auth', token, site: this.parts.site }))
+      this.signed = true
+      socket.send(JSON.stringify({ type: 'auth', token, site: this.parts.site, kinds: this.kinds, resume: this.place }))
     }
     socket.onmessage = (event) => {
       this.heard(event.data)
@@ -102,8 +119,10 @@ export class LiveLink {
     if (message === null) return
     this.attempt = 0
     this.watchSilence()
+    if (message.type === 'resumed') this.whole = message.whole
+    if (message.type === 'status') this.place = message.place
     if (this.state !== 'live') this.enter('live')
-    this.parts.onMessage(message)
+    if (message.type !== 'resumed') this.parts.onMessage(message)
   }
 
   private watchSilence(): void {
@@ -131,16 +150,17 @@ export class LiveLink {
     this.socket.onopen = this.socket.onmessage = this.socket.onclose = null
     this.socket.close()
     this.socket = undefined
+    this.signed = false
   }
 
   private enter(state: LinkState): void {
     if (state === this.state) return
     this.state = state
-    this.parts.onState(state)
+    this.parts.onState(state, this.whole)
   }
 }
 
-const KNOWN = new Set(['values', 'command', 'plan', 'status', 'order', 'holders'])
+const KNOWN = new Set(['values', 'command', 'plan', 'status', 'order', 'holders', 'configuration', 'alarms', 'resumed'])
 
 /** The message in a text frame; null for what this page does not know, so that a newer hub breaks nothing. */
 function parse(data: unknown): LiveMessage | null {

@@ -14,8 +14,6 @@ import { useSession } from '@/stores/session'
 const ORDERS = 200
 /** What a holder may have changed of a set-point is read again no sooner than this after the last time, ms. */
 const CALM_MS = 1500
-/** Roles that may ask for set-points and acts. */
-const MAY = new Set(['admin', 'operator'])
 
 /** Kinds of orders whose commands are set-points, or end them; an operate carries out the command of its selection. */
 const VALUED = new Set<Order['kind']>(['set', 'select', 'release'])
@@ -36,7 +34,7 @@ export const useControl = defineStore('control', () => {
   const site = ref('')
   let calm: ReturnType<typeof setTimeout> | undefined
 
-  const may = computed(() => MAY.has(session.role))
+  const may = computed(() => session.rights.includes('command'))
   const stopped = computed(() => stops(setpoints.value, (point) => holders.get(point)?.held, [...orders.values()]))
 
   /** The override of a person on each point that has one. */

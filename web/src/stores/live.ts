@@ -4,15 +4,17 @@ import { computed, ref, shallowReactive, shallowRef } from 'vue'
 
 import { client, unwrap } from '@/api/client'
 import { Problem } from '@/api/problem'
-import type { Command, EdgeTrouble, LiveMessage, Value } from '@/api/types'
+import type { Command, LiveNews, Value } from '@/api/types'
 import { hubNowMs, monotonicS } from '@/lib/clock'
 import { LiveLink, type LinkSocket, type LinkState } from '@/lib/liveLink'
 import type { Held } from '@/lib/reading'
+import { useAlarms } from '@/stores/alarms'
 import { useControl } from '@/stores/control'
 import { usePlant } from '@/stores/plant'
 import { useSession } from '@/stores/session'
 
 const COMMAND_LIMIT = 100
+const WITHOUT_VALUES = ['command', 'order', 'holders', 'alarms', 'plan', 'configuration'] as const
 
 export type Way = 'up' | 'down' | 'unknown'
 
@@ -25,6 +27,7 @@ export const useLive = defineStore('live', () => {
   const session = useSession()
   const plant = usePlant()
   const control = useControl()
+  const alarms = useAlarms()
   const held = shallowReactive(new Map<string, Held>())
   const commands = shallowRef<Command[]>([])
   const link = ref<LinkState>('connecting')
@@ -32,10 +35,9 @@ export const useLive = defineStore('live', () => {
   const bus = ref<Way>('unknown')
   const edgeHeard = shallowRef<{ ageS: number; atS: number } | null>(null)
   const mode = ref<string | null>(null)
-  /** What a person should see to at the boxes. */
-  const troubles = shallowRef<EdgeTrouble[]>([])
   let socket: LiveLink | undefined
   let followed = ''
+  let kinds: readonly string[] | null = null
 
   const hub = computed<Way>(() => (link.value === 'live' ? 'up' : link.value === 'connecting' ? 'unknown' : 'down'))
   /** No fresh value can arrive: the socket, the edge or the bus is away. */
@@ -51,20 +53,30 @@ export const useLive = defineStore('live', () => {
     commands.value = [command, ...rest].sort((a, b) => Date.parse(b.time) - Date.parse(a.time)).slice(0, COMMAND_LIMIT)
   }
 
-  function take(message: LiveMessage): void {
+  function take(message: LiveNews): void {
     if (message.type === 'values') keep(message.values)
     else if (message.type === 'command') upsert(message.command)
     else if (message.type === 'plan') void plant.loadPlan()
+    else if (message.type === 'configuration') renew()
     else if (message.type === 'order') control.takeOrder(message.order)
+    else if (message.type === 'alarms') alarms.take(message.alarms)
     else if (message.type === 'holders') control.takeHolders(message.holders)
     else setStatus(message)
   }
 
-  function setStatus(message: Extract<LiveMessage, { type: 'status' }>): void {
+  /** Another configuration took effect: devices, points and limits may be others now. */
+  function renew(): void {
+    void quietly(plant.loadSites())
+    void quietly(plant.open(followed))
+    void quietly(control.load())
+    void quietly(alarms.load())
+  }
+
+  function setStatus(message: Extract<LiveNews, { type: 'status' }>): void {
     edge.value = message.edge.link
     bus.value = message.bus
     mode.value = message.mode
-    troubles.value = message.troubles
+    alarms.watchIs(message.watch)
     edgeHeard.value = message.edge.age_s === null ? null : { ageS: message.edge.age_s, atS: monotonicS() }
   }
 
@@ -85,14 +97,16 @@ export const useLive = defineStore('live', () => {
     if (site === followed) commands.value = got
   }
 
-  function entered(state: LinkState): void {
+  function entered(state: LinkState, whole: boolean): void {
     link.value = state
-    if (state === 'live') {
+    if (state === 'live' && !whole) {
       // What happened while the link was away is read once; what comes next is pushed.
       void quietly(reload())
       void quietly(plant.loadPlan())
       void quietly(control.load())
-    } else {
+      void quietly(alarms.load())
+    } else if (state !== 'live') {
+      alarms.lost()
       edge.value = bus.value = 'unknown'
     }
   }
@@ -104,6 +118,7 @@ export const useLive = defineStore('live', () => {
     followed = site
     link.value = 'connecting'
     control.open(site)
+    alarms.open(site)
     void quietly(reload())
     void quietly(control.load())
     socket = new LiveLink({
@@ -113,7 +128,14 @@ export const useLive = defineStore('live', () => {
       onMessage: take,
       onState: entered,
     })
+    socket.show(kinds)
     socket.start()
+  }
+
+  /** Whether the page that is shown has live values on it; one that has none is sent none. */
+  function show(values: boolean): void {
+    kinds = values ? null : WITHOUT_VALUES
+    socket?.show(kinds)
   }
 
   /** Close the socket and forget the site. */
@@ -123,6 +145,7 @@ export const useLive = defineStore('live', () => {
     followed = ''
     held.clear()
     control.close()
+    alarms.close()
     commands.value = []
     edge.value = bus.value = 'unknown'
     mode.value = null
@@ -148,7 +171,7 @@ export const useLive = defineStore('live', () => {
     })
   }
 
-  return { held, commands, link, hub, edge, bus, edgeHeard, mode, troubles, lost, follow, leave, visible, reload, loadCommands, running }
+  return { held, commands, link, hub, edge, bus, edgeHeard, mode, lost, follow, show, leave, visible, reload, loadCommands, running }
 })
 
 const ENDED = new Set(['released', 'expired'])

@@ -13,6 +13,8 @@ const MARGIN_S = 20
 export const useSession = defineStore('session', () => {
   const username = ref('')
   const role = ref('')
+  /** What the person may do beyond looking: command, configure, manage, administer. */
+  const rights = ref<readonly string[]>([])
   const token = ref<string | null>(null)
   const signedIn = computed(() => token.value !== null)
   let endsAtS = 0
@@ -23,17 +25,19 @@ export const useSession = defineStore('session', () => {
     endsAtS = monotonicS() + session.expires_in_s
     username.value = session.username
     role.value = session.role
+    rights.value = session.rights
   }
 
   function forget(): void {
     token.value = null
     username.value = ''
     role.value = ''
+    rights.value = []
   }
 
-  /** Sign in. @throws {Problem} with the hub's reason, 401 for a wrong name or password. */
-  async function login(name: string, password: string): Promise<void> {
-    accept(await unwrap(client.POST('/api/v1/auth/login', { body: { username: name, password } })))
+  /** Sign in. @throws {Problem} with the hub's reason, 401 for a wrong name or password; code `second_factor` where a code is wanted. */
+  async function login(name: string, password: string, code = ''): Promise<void> {
+    accept(await unwrap(client.POST('/api/v1/auth/login', { body: { username: name, password, code } })))
   }
 
   async function askAgain(): Promise<boolean> {
@@ -77,5 +81,5 @@ export const useSession = defineStore('session', () => {
 
   useTokens({ token: () => token.value, renew: () => renew().catch(() => false) })
 
-  return { username, role, token, signedIn, login, renew, freshToken, logout }
+  return { username, role, rights, token, signedIn, login, renew, freshToken, logout }
 })
