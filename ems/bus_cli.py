@@ -14,6 +14,7 @@ import typer
 from protocols.errors import ConfigError
 from protocols.join import check_address
 from runtime.bus import ca_file
+from runtime.bus_cluster import BusCluster, open_secret
 from runtime.bus_guard import start_guard
 from runtime.bus_layout import HUB
 from runtime.bus_register import CONFIG, BusKeeper, BusRegister, differences, nobodys_key
@@ -80,6 +81,22 @@ def config(  # noqa: PLR0913  one option each
     tls_key: Annotated[Path | None, typer.Option(help="Its private key, PEM, mode 0600.")] = None,
     tls_ca: Annotated[Path | None, typer.Option(help="Certificate of your CA; boxes pin it.")] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Let other machines in without TLS.")] = False,
+    cluster_server: Annotated[
+        str | None, typer.Option(help="Name of this server among several, another on each.")
+    ] = None,
+    cluster_listen: Annotated[
+        str | None, typer.Option(help="Address and port for the other servers, as 0.0.0.0:6222.")
+    ] = None,
+    cluster_route: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Where a server is met by the others, as bus1.example:6222; one for each, its own too."
+        ),
+    ] = None,
+    cluster_secret: Annotated[
+        Path | None,
+        typer.Option(help="File with what the servers show each other, the same on each; made if missing."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would change, write nothing.")
     ] = False,
@@ -90,10 +107,14 @@ def config(  # noqa: PLR0913  one option each
 
     Example: ems bus config --edge edge1 --edge edge2 --spare 4
     """
-    from ems.bus_settings import Wanted, settled, tls_files  # noqa: PLC0415  `run` needs none of it
+    from ems.bus_settings import Wanted, cluster_of, settled, tls_files  # noqa: PLC0415  `run` needs none of it
 
     files = tls_files(tls_cert, tls_key, tls_ca)
-    wanted = Wanted(listen, address, tuple(edge or ()), spare, monitor_port, max_store_mb, files, plain)
+    secret = cluster_secret or keys / "bus_cluster.secret"
+    cluster = cluster_of(cluster_server, cluster_listen, cluster_route or (), secret)
+    wanted = Wanted(
+        listen, address, tuple(edge or ()), spare, monitor_port, max_store_mb, files, plain, cluster
+    )
     keeper = BusKeeper(state)
     before = keeper.load()
     planned = settled(before, wanted, _hub_key_or_nobodys(keys))  # refuses before anything is made
@@ -102,6 +123,7 @@ def config(  # noqa: PLR0913  one option each
         return
     ensure_seed(keys, HUB)
     hub_key = public_of(keys, HUB)
+    _tell_secret(cluster)
     _tell(keeper.change(lambda old: settled(old, wanted, hub_key)))
     if files is not None:
         ca_file(keys).write_bytes(files[2].read_bytes())
@@ -115,6 +137,11 @@ def _hub_key_or_nobodys(keys: Path) -> str:
         return nobodys_key()
 
 
+def _tell_secret(cluster: BusCluster | None) -> None:
+    if cluster is not None and open_secret(cluster.secret_file)[1]:
+        typer.echo(f"made {cluster.secret_file}: copy it, and {HUB}.nk, to the keys of the other servers")
+
+
 def _tell(changes: list[str]) -> None:
     typer.echo("\n".join(changes) if changes else "nothing changes")
 
@@ -124,9 +151,10 @@ def _take_over(keeper: BusKeeper, before: BusRegister | None) -> None:
         typer.echo(f"written: {keeper.config}; start it with `ems bus run --state {keeper.config.parent}`")
         return
     now = keeper.known()
-    fixed = before is not None and (before.listen, before.max_store_bytes, before.monitor_port) != (
-        now.listen, now.max_store_bytes, now.monitor_port
-    )  # fmt: skip
+    fixed = before is not None and any(
+        getattr(before, name) != getattr(now, name)
+        for name in ("listen", "max_store_bytes", "monitor_port", "cluster")
+    )
     typer.echo("the running bus was told" + ("; restart it for the new address or bounds" if fixed else ""))
 
 
@@ -140,6 +168,19 @@ def show(state: State = _STATE) -> None:
     typer.echo(f"{register.address}  {state / CONFIG}")
     for one in register.edges:
         typer.echo(f"{one.edge}  {one.state}  {one.key if one.state == 'joined' else '-'}")
+
+
+@app.command()
+def follow(
+    register: Annotated[Path, typer.Argument(help="bus.json of the server where boxes join.")],
+    *,
+    state: State = _STATE,
+) -> None:
+    """Take the accounts of another server of the cluster: who joined or was cut off there, is so here.
+
+    Example: ems bus follow /tmp/bus.json --state var/bus
+    """
+    _tell(BusKeeper(state).follow(register))
 
 
 @app.command()
@@ -193,9 +234,21 @@ def revoke(
     from hub.registry.join import void  # noqa: PLC0415  `run` needs none of it
     from runtime.clock import SystemClock  # noqa: PLC0415  as above
 
-    told = BusKeeper(state).revoke(edge)
+    keeper = BusKeeper(state)
+    told = keeper.revoke(edge)
     typer.echo(f"{edge} is cut off" + ("" if told else "; no bus runs here, it holds from the next start"))
+    _tell_others(keeper)
     _with_hub(hub_state)(lambda sessions: void(sessions, edge, SystemClock().now().wall_ns))
+
+
+def _tell_others(keeper: BusKeeper) -> None:
+    """Of a cluster: the other servers do not know yet."""
+    cluster = keeper.known().cluster
+    if cluster is not None:
+        typer.echo(
+            f"this is {cluster.server} alone: copy {keeper.register} to the other servers now, and there "
+            "`ems bus follow`; docs/scaling.md has a timer for it"
+        )
 
 
 def _with_hub(hub_state: Path) -> Callable[[Callable[..., Awaitable[_T]]], _T]:

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from pydantic import ValidationError
 
 from protocols.errors import ConfigError
 from protocols.join import LOOPBACK
+from runtime.bus_cluster import BusCluster
 from runtime.bus_register import BusRegister, with_spares
 from runtime.keys import load_pair
 
@@ -20,6 +23,7 @@ USUAL_LISTEN: Final = "127.0.0.1:4222"
 USUAL_MONITOR_PORT: Final = 8222
 MOST_SPARES: Final = 500
 _MB: Final = 1_000_000
+_LEAST_SERVERS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,7 @@ class Wanted:
         max_store_mb: Bound of the streams on disk. [MB]
         tls: Certificate, key and CA; all or none.
         plain: Whether other machines may connect without TLS.
+        cluster: This server among others; None leaves what was said before.
     """
 
     listen: str | None = None
@@ -45,6 +50,34 @@ class Wanted:
     max_store_mb: int | None = None
     tls: tuple[Path, Path, Path] | None = None
     plain: bool = False
+    cluster: BusCluster | None = None
+
+
+def cluster_of(
+    server: str | None, listen: str | None, routes: Sequence[str], secret_file: Path
+) -> BusCluster | None:
+    """This server among others; None where nothing was said of it.
+
+    Raises:
+        ConfigError: Something is missing or has no such form.
+    """
+    if server is None and listen is None and not routes:
+        return None
+    if server is None or listen is None or len(set(routes)) < _LEAST_SERVERS:
+        raise ConfigError(
+            "a server of a cluster needs --cluster-server (a name of its own), --cluster-listen and a "
+            "--cluster-route for each server, its own too; three servers go on without one of them"
+        )
+    try:
+        return BusCluster(
+            server=server,
+            listen=listen,
+            routes=tuple(dict.fromkeys(routes)),
+            secret_file=secret_file.resolve(),
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(f"--cluster-{first['loc'][0]} {first['input']!r}: {first['msg']}") from error
 
 
 def tls_files(cert: Path | None, key: Path | None, ca: Path | None) -> tuple[Path, Path, Path] | None:
@@ -92,6 +125,8 @@ def settled(old: BusRegister | None, wanted: Wanted, hub_key: str) -> BusRegiste
         said["max_store_bytes"] = wanted.max_store_mb * _MB
     if wanted.tls is not None:
         said |= dict(zip(("tls_cert", "tls_key", "tls_ca"), wanted.tls, strict=True))
+    if wanted.cluster is not None:
+        said["cluster"] = wanted.cluster
     secure = said.get("tls_cert") is not None
     said["address"] = _address(old, wanted, listen, secure=secure)
     try:
@@ -107,28 +142,57 @@ def settled(old: BusRegister | None, wanted: Wanted, hub_key: str) -> BusRegiste
 def _address(old: BusRegister | None, wanted: Wanted, listen: str, *, secure: bool) -> str:
     """What boxes connect to: as said, else as before, else where the server listens."""
     before = old.address if old is not None and old.listen == listen else f"nats://{listen}"
-    rest = (wanted.address or before).partition("://")
-    if wanted.address is not None and rest[1] and rest[0] != ("tls" if secure else "nats"):
-        raise ConfigError(
-            f"--address {wanted.address}: the server has {'a' if secure else 'no'} certificate, "
-            f"so it is {'tls' if secure else 'nats'}://{rest[2]}"
-        )
-    return f"{'tls' if secure else 'nats'}://{rest[2] or rest[0]}"
+    scheme = "tls" if secure else "nats"
+    places = []
+    for one in (wanted.address or before).split(","):
+        said, marked, place = one.strip().rpartition("://")
+        if wanted.address is not None and marked and said != scheme:
+            raise ConfigError(
+                f"--address {one}: the server has {'a' if secure else 'no'} certificate, so it is "
+                f"{scheme}://{place}"
+            )
+        places.append(f"{scheme}://{place}")
+    return ",".join(places)
 
 
 def _refuse_unsafe(register: BusRegister, *, plain: bool) -> None:
-    host, _, port = register.listen.rpartition(":")
-    if not 0 < int(port) <= 65_535:  # noqa: PLR2004  ports have 16 bits
-        raise ConfigError(f"--listen {register.listen}: a port is a number from 1 to 65535")
-    if host in LOOPBACK or host == "[::1]":
-        return
-    if register.tls_cert is None and not plain:
-        raise ConfigError(
-            f"--listen {register.listen} lets other machines in, and without a certificate all goes in the "
-            "clear; give --tls-cert, --tls-key and --tls-ca (or --plain, inside a VPN)"
-        )
-    if register.address.partition("://")[2].rpartition(":")[0] in {"0.0.0.0", "[::]"}:  # noqa: S104  it is refused
+    listens = {"--listen": register.listen}
+    if register.cluster is not None:
+        listens["--cluster-listen"] = register.cluster.listen
+        if register.tls_cert is not None:
+            _check_both_ways(register.tls_cert)
+    for name, listen in listens.items():
+        host, _, port = listen.rpartition(":")
+        if not 0 < int(port) <= 65_535:  # noqa: PLR2004  ports have 16 bits
+            raise ConfigError(f"{name} {listen}: a port is a number from 1 to 65535")
+        if register.tls_cert is None and not (plain or host in LOOPBACK or host == "[::1]"):
+            raise ConfigError(
+                f"{name} {listen} lets other machines in, and without a certificate all goes in the "
+                "clear; give --tls-cert, --tls-key and --tls-ca (or --plain, inside a VPN)"
+            )
+    hosts = {one.partition("://")[2].rpartition(":")[0] for one in register.address.split(",")}
+    if hosts & {"0.0.0.0", "[::]"}:  # noqa: S104  it is refused
         raise ConfigError("--address is needed: boxes cannot connect to 0.0.0.0; one is hub.example:4222")
+
+
+def _check_both_ways(cert: Path) -> None:
+    """A server of a cluster both answers and calls, so its certificate must be good for both.
+
+    Raises:
+        ConfigError: It says that it is for servers alone.
+    """
+    try:
+        leaf = x509.load_pem_x509_certificate(cert.read_bytes())
+        uses = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{cert}: is no certificate in PEM ({error})") from error
+    except x509.ExtensionNotFound:
+        return
+    if not {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE} & set(uses):
+        raise ConfigError(
+            f"{cert}: is for servers alone, and servers of a cluster call each other; have one made with "
+            "the extended key usages serverAuth and clientAuth"
+        )
 
 
 def _with_spare_count(register: BusRegister, wanted: int) -> BusRegister:

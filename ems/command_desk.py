@@ -18,6 +18,8 @@ from protocols.errors import ConfigError, OrderRefusedError
 
 PASSWORD: Final = "EMS_PASSWORD"  # noqa: S105  the name of a variable
 """Variable that may hold the password instead of the prompt."""
+CODE: Final = "EMS_CODE"
+"""Variable with the code of the second factor, of a person who has one."""
 BAD_INPUT: Final = 2
 NOT_DONE: Final = 3
 _NOT_INPUT: Final = frozenset({403, 409, 429, 503})
@@ -100,8 +102,9 @@ def run(call: Call, target: str, work: Callable[[Desk], int]) -> None:
     login = call.login
     check_url(login.url)
     password = os.environ.get(PASSWORD) or getpass.getpass(f"password of {login.user}: ")
+    known = replace(login, password=password, code=os.environ.get(CODE, ""))
     try:
-        with HubClient(replace(login, password=password)) as hub:
+        with HubClient(known) as hub:
             code = work(Desk(hub, _site_of(hub, target), call))
     except OrderRefusedError as no:
         sys.stderr.write(f"ems: {no.args[0]}\n")

@@ -29,12 +29,14 @@ class HubLogin:
         user: Name of the person.
         password: Their password; kept in memory only.
         ca: Certificate of the installation's CA; None: those the system trusts.
+        code: What their code generator shows; empty where they have none.
     """
 
     url: str
     user: str
     password: str
     ca: Path | None = None
+    code: str = ""
 
 
 class HubClient:
@@ -103,8 +105,12 @@ class HubClient:
         return _checked(answer)
 
     def _sign_in(self) -> None:
-        who = {"username": self._login.user, "password": self._login.password}
+        who = {"username": self._login.user, "password": self._login.password, "code": self._login.code}
         answer = self._send("POST", "/auth/login", json=who)
+        if answer.status_code == _SIGNED_OUT and answer.json().get("code") == "second_factor":
+            raise NotSignedInError(
+                f"{self._login.user!r} has a second factor: put its code of now into EMS_CODE"
+            )
         if answer.status_code == _SIGNED_OUT:
             raise NotSignedInError(f"wrong name or password for {self._login.user!r} at {self._login.url}")
         self._http.headers["Authorization"] = f"Bearer {_checked(answer)['access_token']}"

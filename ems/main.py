@@ -22,6 +22,11 @@ DIE_WITH_PARENT: Final = "EMS_DIE_WITH_PARENT"
 """Set by a parent that wants the kernel to end its children with it."""
 
 _COMMANDS: Final = {
+    "accounts": (
+        "ems.accounts_cli",
+        "What energy cost and emitted: invoices, prices, advice, accounts.",
+        "ems accounts bill configs/contracts/cn_hubei_10kv.yaml readings.csv --month 2026-01",
+    ),
     "backup": (
         "ems.backup_cli",
         "Back up a hub while it runs, or try a backup.",
@@ -42,6 +47,11 @@ _COMMANDS: Final = {
         "Set a value, see who holds it, stop and release automatic control.",
         "ems command set demo/comp4/pressure_set_bar_g 6.6 --for 15m --reason test",
     ),
+    "curves": (
+        "ems.curves_cli",
+        "Curves of machines learnt from what was measured: fit, show, accept.",
+        "ems curves fit --days 28",
+    ),
     "edge": ("edge_agent.cli", "The agent beside the equipment.", "ems edge check --site demo --edge edge1"),
     "doctor": (
         "edge_agent.doctor",
@@ -52,6 +62,11 @@ _COMMANDS: Final = {
         "hub.cli",
         "The central hub: store, page, forecast, dispatch.",
         "ems hub run --site demo --state var/hub --port 8080",
+    ),
+    "optimize": (
+        "ems.optimize_cli",
+        "A plan from a case file: least cost, its bound, and what is not kept.",
+        "ems optimize dispatch case.yaml --plot plan.svg",
     ),
     "restore": (
         "ems.backup_cli",

@@ -7,12 +7,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from accounts.contract import Contract
+from hub.accounts.book import AccountsFile
+from hub.alarms.config import AlarmsFile
+from hub.alarms.senders import SendersFile
+from hub.auth.provider import ProviderConfig
+from hub.forecast.config import ForecastFile
+from hub.registry.areas import AreasFile
+from hub.registry.calendars import CalendarFile
 from hub.registry.site import SiteFile
 from hub.store.retention import Retention
 from hub.values.config import ValuesFile
+from optimizer.cases.plant_case import PlantCase
 from optimizer.tariff import Emissions, Tariff
 from plant.control.controllers import ControllerBook
 from plant.flowsheet import Flowsheet
+from plant.learnt import CurveBook
 from protocols.config import Config
 from protocols.device import EdgeDevices
 from protocols.errors import ContractError
@@ -44,12 +54,24 @@ ROOTS: Final = (
     Root("sites/<site>/write/<device>.yaml", "limits and fallbacks of what may be written", WriteBlock),
     Root("sites/<site>/<edge>.controllers.yaml", "local controllers of one edge", ControllerBook),
     Root("sites/<site>/<edge>.rules.yaml", "rules of one edge", RuleBook),
+    Root("sites/<site>/alarms.yaml", "what is an alarm, how urgent, what to do; who is told", AlarmsFile),
+    Root("senders.yaml of the hub's own folder", "mail servers and robots alarms go out by", SendersFile),
+    Root("provider.yaml of the hub's own folder", "sign-in with the company account", ProviderConfig),
     Root("sites/<site>/values.yaml", "virtual points, balances, counters, cleaning rules", ValuesFile),
     Root("sites/<site>/flowsheet.yaml", "carriers, machines and how they hang together", Flowsheet),
+    Root(
+        "sites/<site>/curves.yaml", "curves learnt from the plant, written by `ems curves accept`", CurveBook
+    ),
+    Root("sites/<site>/areas.yaml", "halls, lines, rooms, and what stands in them", AreasFile),
     Root("sites/<site>/retention.yaml", "how long samples and rollups are kept", Retention),
     Root("devices/<profile>.yaml", "a make and model: its points and where they are read", Profile),
     Root("tariffs/<site>.yaml", "what energy costs", Tariff),
     Root("emissions/<site>.yaml", "what energy emits", Emissions),
+    Root("contracts/<site>.yaml", "the supply contract as it is billed", Contract),
+    Root("sites/<site>/accounts.yaml", "meters, media, factors and goals of the accounts", AccountsFile),
+    Root("cases/<case>.yaml", "a window of a plant for `ems optimize dispatch`", PlantCase),
+    Root("calendars/<site>.yaml", "working days, holidays, shifts", CalendarFile),
+    Root("sites/<site>/forecast.yaml", "plane of the PV field, where weather comes from", ForecastFile),
 )
 """Each file a person writes, with its model; every other model is reached from these."""
 

@@ -29,6 +29,11 @@ class BusinessServer:
     engine: str
     _server: PostgresServer | None = None
 
+    @property
+    def folder_mode(self) -> int:
+        """Of the demo's folder: its owner's alone, but passable for PostgreSQL, which is never root."""
+        return 0o700 if self.engine == SQLITE else 0o711
+
     def start(self) -> None:
         """Start the server if one was asked for.
 

@@ -59,6 +59,7 @@ class Demo:
             StoreLockedError: Another demo runs in this folder.
         """
         parts = Parts(self.layout.logs, self.clock)
+        self.layout.root.mkdir(self.business.folder_mode, parents=True, exist_ok=True)
         with StateLock(self.layout.root):
             try:
                 return self._acts(parts)

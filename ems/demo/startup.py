@@ -105,9 +105,9 @@ def _prove(layout: Layout, ports: Ports) -> None:
 
 
 def _edge_and_hub(layout: Layout, parts: Parts, ports: Ports, data: tuple[str, ...]) -> Ports:
-    parts.up("edge", "edge", "run", *_edge(layout, ports))
     ports = choose_ports(layout, ports)
     parts.up("hub", "hub", "run", *_hub(layout, ports, data), f"--port={ports.page}")
+    parts.up("edge", "edge", "run", *_edge(layout, ports))  # after it: what it polls has somewhere to go
     say("edge     polls and keeps its journal")
     parts.wait("hub", lambda: parts.says("hub", "role api up") and _healthy(ports))
     say("hub      stores, forecasts and plans")
