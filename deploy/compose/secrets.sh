@@ -32,5 +32,6 @@ keep influx_admin_token $influxdb "$(random)"
 keep influx_token $ems "$(cat "$folder/influx_admin_token")"
 keep api_token_key $ems "$(random)"
 keep metrics_token $ems "$(random)"
+keep alarm_senders $ems "senders: {}" # yours to fill: docs/alarms.md
 keep prometheus_token $prometheus "$(cat "$folder/metrics_token")"
 keep grafana_password $grafana "$(random)"

@@ -22,7 +22,7 @@ here=$(dirname "$(readlink -f "$0")")
 exec "$here/python3" -I -c 'import sys; sys.argv[0] = "ems"; from ems.main import main; main()' "$@"
 """
 
-NOT_OURS_HERE: Final = ("hub", "simulator", "optimizer", "ems/demo")
+NOT_OURS_HERE: Final = ("hub", "ems_client", "simulator", "optimizer", "accounts", "ems/demo")
 """What belongs to the hub's machine; the edge imports none of it."""
 
 _NEVER_READ: Final = (
