@@ -6,17 +6,25 @@ import logging
 import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from hub.database import embedded_url, upgrade
+from hub.database import FILE, embedded_url, upgrade
 from runtime.influx_server import InfluxServerProcess
 from runtime.postgres_server import PostgresServer
 from tests.influx import influx_of_tests
 from tests.needs import judge, missing
-from tests.postgres import new_database, server_of_tests
+from tests.postgres import emptied_database, new_database, server_of_tests
+from tests.side_by_side import ByModule
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByModule:  # noqa: ANN401  a producer of xdist
+    """Modules stay whole where tests run side by side (`-n`)."""
+    return ByModule(config, log)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -86,3 +94,20 @@ def business_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     url = embedded_url(tmp_path)
     upgrade(url)
     return url
+
+
+@pytest.fixture(scope="session")
+def business_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A business database with the newest schema, to be copied."""
+    folder = tmp_path_factory.mktemp("business")
+    upgrade(embedded_url(folder))
+    return folder / FILE
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def clean_business_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """As `business_url`, made quickly: that of PostgreSQL is emptied; leave its schema as it is."""
+    if request.param == "postgres":
+        return emptied_database(request.getfixturevalue("postgres"))
+    shutil.copyfile(request.getfixturevalue("business_file"), tmp_path / FILE)
+    return embedded_url(tmp_path)

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from benchmarks.ingest_rig import IngestRig, ingest_rig
+from runtime.nats_server import NatsServer
 
 pytestmark = [pytest.mark.net, pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -37,6 +38,7 @@ async def test_a_hub_that_stops_reading_for_ten_minutes_costs_no_memory_and_no_s
 
 def _stop(folder: Path, record_property: Callable[[str, object], None], for_s: float) -> None:
     with ingest_rig(folder) as rig:
+        assert isinstance(rig.bus, NatsServer)
         rig.start_hub("hub1")
         rig.reader()
         rig.feed(RATE)

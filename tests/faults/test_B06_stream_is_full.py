@@ -6,10 +6,9 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 
-from edge_agent import uplink as uplink_module
+from edge_agent import uplink_way
 from protocols.frame import decode_bundle
 from protocols.trouble import TroubleCode
 from runtime.bus import connect
@@ -26,7 +25,7 @@ async def _taken(js: JetStreamContext, pull: JetStreamContext.PullSubscription) 
     """What stands in the stream, taken and acknowledged as ingest does."""
     try:
         messages = await pull.fetch(100, timeout=0.3)
-    except NatsTimeoutError:
+    except TimeoutError:
         return []
     for message in messages:
         await message.ack_sync()
@@ -37,7 +36,7 @@ async def _taken(js: JetStreamContext, pull: JetStreamContext.PullSubscription) 
 async def test_what_the_bus_refuses_stays_in_the_journal_until_there_is_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(uplink_module, "RESEND_S", 0.3)
+    monkeypatch.setattr(uplink_way, "RESEND_S", 0.3)
     with running_bus(tmp_path) as bus:
         async with hub_on(bus) as hub:
             client = await connect(bus.login("hub"), None)

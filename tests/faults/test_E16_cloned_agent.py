@@ -16,6 +16,7 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType as SimType
 from pymodbus.simulator import SimData, SimDevice
 
+from benchmarks.slow_link import slow_link
 from edge_agent.contest import LEASE_S, Claimant, Contest, Raise, Record, Take, Wait, decode_claimant
 from protocols.errors import ContractError
 from protocols.heartbeat import Heartbeat, decode_heartbeat
@@ -139,6 +140,27 @@ async def test_a_clone_only_reads_and_says_so_until_the_other_is_gone(
                 await until(lambda: len(of(hub, read_only=True)) >= 3, DETECT_S)
                 await shows(machine, 67, 0.5)  # its outputs had run out: nothing was written in their place
         record_property("detected_s", round(detected_s, 1))
+
+
+@pytest.mark.net
+@pytest.mark.slow
+@pytest.mark.nightly
+@pytest.mark.timeout(120)
+async def test_a_clone_behind_a_slow_link_waits_for_the_word_of_the_bus(tmp_path: Path) -> None:
+    box, clone = tmp_path / "box", tmp_path / "clone"
+    async with at_work(box) as station:
+        hub = station.hub
+        await shows(station.machine, 67, 30.0)
+        seen = Machine(free_port())
+        clone_of(box, clone, seen.port)
+        async with (
+            seen.open(),
+            slow_link(station.bus_port, rate_byte_s=8_000, delay_s=0.3, loss=0.1) as link,
+        ):
+            with agent(clone, link.port):
+                await until(lambda: len(of(hub, read_only=True)) >= 3, 2 * DETECT_S)
+            assert seen.writes == []
+            await shows(station.machine, 67, 0.5)
 
 
 def test_a_heartbeat_says_read_only_only_where_it_is_so() -> None:

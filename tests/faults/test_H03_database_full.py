@@ -80,7 +80,7 @@ def test_a_full_server_takes_nothing_answers_on_and_goes_on_with_room_and_a_new_
     influx: InfluxServerProcess, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     with small_disk(tmp_path / "disk", SERVER_BYTES) as disk:
-        server = InfluxServerProcess(influx.executable, disk / "server", free_port(), "token of tests")
+        server = InfluxServerProcess(influx.executable, disk / "server", free_port(), "token-of-tests")
         server.start()
         try:
             place = new_place(server, tmp_path)

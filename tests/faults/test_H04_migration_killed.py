@@ -169,7 +169,7 @@ def _value(column: Column[Any]) -> object:
     for kind, value in kinds:
         if isinstance(column.type, kind):
             return 1 if column.foreign_keys else value
-    return "ünï"
+    return "ünï"[: getattr(column.type, "length", None)]
 
 
 def _state_of(url: str) -> dict[str, Any]:

@@ -129,6 +129,31 @@ def _children() -> set[int]:
     return {int(pid) for pid in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()}
 
 
+async def _its_child(before: set[int]) -> int:
+    while not (fresh := _children() - before):
+        await asyncio.sleep(0.005)
+    (child,) = fresh
+    return child
+
+
+async def test_a_solver_that_is_killed_leaves_the_plan_in_force_and_is_asked_again_soon() -> None:
+    before = _children()
+    solving = asyncio.ensure_future(worker.solve_apart(usual()))
+    os.kill(await _its_child(before), signal.SIGKILL)
+    with pytest.raises(SolveError, match="the process that makes plans ended with -9"):
+        await solving
+    accepted = solve_task(usual())
+    at_ns = accepted.plan.start_ns + QUARTER_NS
+    memory, _ = core.step(site(), core.Memory(), snapshot(), NOW_NS)
+    memory = core.planned(memory, accepted)
+    memory, asked = core.step(site(), memory, snapshot(at_ns), at_ns)
+    assert asked.replan == "a new quarter hour"
+    memory = core.planned(memory, None)
+    soon_ns = at_ns + round(core.RETRY_S * 1e9)
+    _, again = core.step(site(), memory, snapshot(soon_ns), soon_ns)
+    assert (again.replan, bool(again.set_points)) == ("a new quarter hour", True)
+
+
 async def test_a_solver_that_hangs_is_ended_and_the_plan_in_force_stays(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -136,9 +161,7 @@ async def test_a_solver_that_hangs_is_ended_and_the_plan_in_force_stays(
     monkeypatch.setattr(worker, "KILL_S", 2.0)
     before = _children()
     solving = asyncio.ensure_future(worker.solve_apart(usual()))
-    while not (fresh := _children() - before):
-        await asyncio.sleep(0.005)
-    (child,) = fresh
+    child = await _its_child(before)
     os.kill(child, signal.SIGSTOP)
     with pytest.raises(SolveError, match="not ready after 2 s; the last plan stays in force"):
         await solving

@@ -57,7 +57,9 @@ class PlanOfStore(SamePlan):
 
 def options_of(folder: Path, bus: str) -> RoleOptions:
     """Where the roles find their things."""
-    return RoleOptions(folder / "config", "demo", folder / "hub", bus, folder / "keys", 0)
+    copies = 3 if "," in bus else None
+    state, keys = folder / "hub", folder / "keys"
+    return RoleOptions(folder / "config", "demo", state, bus, keys, 0, bus_replicas=copies)
 
 
 def prepared(folder: Path, bus: str) -> RoleOptions:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import hashlib
-import ipaddress
-import ssl
 import stat
 import subprocess
 import sys
@@ -19,9 +16,6 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner
 
@@ -37,10 +31,10 @@ from hub.api.edges import EdgeWatch
 from hub.auth.sessions import Auth
 from hub.auth.tokens import Tokens
 from hub.database import FILE, create_engine, embedded_url, sessions_of, upgrade
+from hub.preparing import prepare
 from hub.registry.site import load_registry
 from hub.registry.writable import load_writables
 from hub.roles.options import RoleOptions
-from hub.service import prepare
 from hub.store.engine import StorePlace, open_store
 from protocols.errors import ConfigError, ContractError
 from protocols.join import JoinToken, check_address, decode_token
@@ -49,6 +43,7 @@ from runtime.bus_register import BusKeeper
 from runtime.children import free_port
 from runtime.clock import SystemClock
 from runtime.nats_server import RunningBus, running_bus, wait_listening
+from tests.certificates import certificates
 
 pytestmark = pytest.mark.net
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -86,7 +81,7 @@ def _hub(folder: Path, bus: RunningBus, certificate: tuple[Path, Path] | None = 
     async def serve() -> None:
         engine, clock = create_engine(embedded_url(state)), SystemClock()
         registry, sessions = load_registry(CONFIGS, "demo"), sessions_of(engine)
-        auth = Auth(sessions, Tokens(Ed25519PrivateKey.generate(), clock), clock)
+        auth = Auth(sessions, Tokens(Ed25519PrivateKey.generate(), clock), clock, "demo")
         edges = EdgeWatch(registry.site.edges, clock)
         control = control_of("demo", load_writables(CONFIGS, registry), edges, clock)
         deps = ApiDeps(registry, store, sessions, auth, edges, clock, control)
@@ -188,7 +183,7 @@ def test_guessing_is_slowed_down(tmp_path: Path) -> None:
 
 
 def test_the_secret_goes_to_no_hub_with_another_certificate_and_the_bus_is_told_apart(tmp_path: Path) -> None:
-    ca, certificate = _certificates(tmp_path / "ours")
+    ca, certificate = certificates(tmp_path / "ours")
     with running_bus(tmp_path) as plain, _hub(tmp_path, plain, certificate) as hub:
         keeper = BusKeeper(plain.config.folder)
         wanted = Wanted(tls=tls_files(*certificate, ca))
@@ -206,7 +201,7 @@ def test_the_secret_goes_to_no_hub_with_another_certificate_and_the_bus_is_told_
 
 
 def test_the_hub_itself_lets_a_box_in_over_https(tmp_path: Path) -> None:
-    ca, (cert, key) = _certificates(tmp_path / "ours")
+    ca, (cert, key) = certificates(tmp_path / "ours")
     with running_bus(tmp_path) as bus:
         keeper = BusKeeper(bus.config.folder)
         bus.server.stop()
@@ -269,42 +264,3 @@ def test_a_token_of_another_edge_is_not_used_up_on_a_box_that_the_package_set_up
 
 def test_an_address_of_this_machine_needs_no_certificate() -> None:
     check_address("http://127.0.0.1:8080", b"")
-
-
-def _certificates(folder: Path) -> tuple[Path, tuple[Path, Path]]:
-    """A CA and a certificate of 127.0.0.1 below it."""
-    folder.mkdir()
-    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "EMS test CA")])
-    begin = dt.datetime.fromisoformat("2020-01-01T00:00:00+00:00")
-    made = (
-        x509.CertificateBuilder().issuer_name(name).not_valid_before(begin)
-        .not_valid_after(begin + dt.timedelta(days=36500))
-    )  # fmt: skip
-    usage = x509.KeyUsage(True, False, False, False, False, True, True, False, False)  # noqa: FBT003  no names for them
-    ca = (
-        made.subject_name(name).public_key(ca_key.public_key()).serial_number(1)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(usage, critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key()), critical=False)
-        .sign(ca_key, hashes.SHA256())
-    )  # fmt: skip
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "hub")])
-    authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
-    server = (
-        made.subject_name(subject).public_key(key.public_key()).serial_number(2)
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
-        .add_extension(authority, critical=False)
-        .sign(ca_key, hashes.SHA256())
-    )  # fmt: skip
-    (folder / "ca.pem").write_bytes(ca.public_bytes(serialization.Encoding.PEM))
-    (folder / "cert.pem").write_bytes(server.public_bytes(serialization.Encoding.PEM))
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    (folder / "key.pem").touch(mode=0o600)
-    (folder / "key.pem").write_bytes(private)
-    assert ssl.PEM_cert_to_DER_cert((folder / "ca.pem").read_text())
-    return folder / "ca.pem", (folder / "cert.pem", folder / "key.pem")

@@ -1,6 +1,6 @@
 """A hub is lost with its disk and restored from a backup: the edges bring what came after it.
 
-The bus lives on: it drops what it had within two minutes before, so the whole way takes that long.
+Where the bus lives on it drops what it had within two minutes before, so the whole way takes that long.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from edge_agent.uplink import Uplink
 from hub.backup import telling
 from hub.backup.make import Wanted, make
 from hub.backup.restore import restore
+from hub.preparing import prepare
 from hub.roles import ingest
 from hub.roles.options import RoleOptions
-from hub.service import prepare
 from hub.store.engine import open_reader
 from hub.store.port import Span
 from protocols.frame import Catalogue, Frame
@@ -31,7 +31,7 @@ from protocols.heartbeat import Heartbeat
 from protocols.subjects import heartbeat
 from runtime.bus import connect
 from runtime.clock import SystemClock
-from runtime.nats_server import running_bus
+from runtime.nats_server import RunningBus, running_bus
 
 pytestmark = pytest.mark.net
 ROOT = Path(__file__).parents[2]
@@ -55,8 +55,9 @@ async def until(true: Callable[[], Awaitable[bool]]) -> None:
 
 @dataclass
 class Rig:
-    """An edge's journal and uplink, and the place of a hub."""
+    """An edge's journal and uplink, the bus, and the place of a hub."""
 
+    bus: RunningBus
     client: Client
     options: RoleOptions
     journal: Journal
@@ -97,7 +98,7 @@ async def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
         place = JournalPlace(tmp_path / "edge" / "j.db", "edge1")
         async with Journal(place, clock, uplink.announce) as journal, asyncio.TaskGroup() as group:
             sending = group.create_task(uplink.run(client, journal))
-            yield Rig(client, options, journal, clock)
+            yield Rig(bus, client, options, journal, clock)
             sending.cancel()
         await client.close()
 
@@ -114,6 +115,35 @@ async def test_a_hub_restored_from_a_backup_gets_back_what_came_after_it(rig: Ri
     assert await rig.stored() == (160, 0)
     shutil.rmtree(rig.options.state)
     await asyncio.to_thread(restore, file, rig.options.state)
+    assert await rig.stored() == (80, 0)
+
+    async def refilled() -> bool:
+        await rig.beat()
+        return (await rig.stored())[0] == 160
+
+    async with taking_in(rig.options):
+        await until(refilled)
+        await rig.poll(10)
+    assert await rig.stored() == (180, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(100)
+async def test_a_restored_hub_is_refilled_also_where_the_bus_lost_its_own_store(
+    rig: Rig, tmp_path: Path
+) -> None:
+    wanted = Wanted(rig.options.state, "demo", tmp_path / "b.tar.zst")
+    async with taking_in(rig.options):
+        await rig.poll(40)
+        file = await asyncio.to_thread(make, wanted, rig.clock, lambda _: None)
+        await until(rig.journal.keeps)
+        await rig.poll(40)
+    assert await rig.stored() == (160, 0)
+    rig.bus.server.kill()  # the machine of both burns: disk of the hub, disk of the bus
+    shutil.rmtree(rig.bus.config.folder / "store")
+    shutil.rmtree(rig.options.state)
+    await asyncio.to_thread(restore, file, rig.options.state)
+    await asyncio.to_thread(rig.bus.server.start)
     assert await rig.stored() == (80, 0)
 
     async def refilled() -> bool:

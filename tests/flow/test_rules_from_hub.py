@@ -55,6 +55,14 @@ def ems(*arguments: str) -> str:
     return f"{done.output}{done.exception or ''}"
 
 
+def ems_json(*arguments: str) -> dict[str, Any]:
+    """What a command prints for programs: what the hub beside it logs meanwhile goes to the other stream."""
+    done = CliRunner().invoke(app, [*arguments, "--json"])
+    assert done.exit_code == 0, f"{done.output} {done.exception}"
+    said: dict[str, Any] = json.loads(done.stdout)
+    return said
+
+
 @asynccontextmanager
 async def hub_of(box: road.Box, configs: Path) -> AsyncIterator[RoleOptions]:
     """The hub's own ingest and delivery beside a box."""
@@ -75,12 +83,8 @@ async def listed(options: RoleOptions, version: int, state: str) -> dict[str, An
     """What `ems hub configuration list` says of a version, once it says `state`."""
     async with asyncio.timeout(30):
         while True:
-            said = await asyncio.to_thread(
-                ems, "configuration", "list", f"--state={options.state}", "--json"
-            )  # fmt: skip
-            found: dict[str, Any] = next(
-                row for row in json.loads(said)["wanted"] if row["version"] == version
-            )
+            said = await asyncio.to_thread(ems_json, "configuration", "list", f"--state={options.state}")
+            found: dict[str, Any] = next(row for row in said["wanted"] if row["version"] == version)
             if found["state"] == state:
                 return found
             await asyncio.sleep(0.05)

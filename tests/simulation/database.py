@@ -13,14 +13,14 @@ from sqlalchemy import Engine, Table, create_engine
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
-from hub.auth.tables import UserRow
+from hub.auth.tables import SiteRoleRow, UserRow
 from hub.database import Base, Sessions
 from hub.ledger import order_tables, tables
 from tests.simulation.timeline import Process, pause
 
 _TABLES: Final = (
     tables.LeaderEpochRow, tables.PlanRow, tables.CommandRow, tables.ReceiptCursorRow,
-    UserRow,
+    UserRow, SiteRoleRow,
     order_tables.OrderRow, order_tables.AuditRow, order_tables.AuditHeadRow,
 )  # fmt: skip
 

@@ -17,7 +17,7 @@ from websockets.sync.client import ClientConnection, connect
 
 START_S = 20.0
 CALL_S = 20.0
-_KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32}
+_KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32, "ArrowDown": 40, "a": 65, "s": 83}
 _AT_REST = """async (selector) => {
   const one = document.querySelector(selector)
   if (!one) return null
@@ -74,7 +74,7 @@ class Page:
         assert "exceptionDetails" not in answer, f"{script}: {answer.get('exceptionDetails')}"
         return answer["result"].get("value")
 
-    def until(self, script: str, within_s: float = 10.0) -> Any:  # noqa: ANN401  whatever the script gives
+    def until(self, script: str, within_s: float = 20.0) -> Any:  # noqa: ANN401  whatever the script gives
         """Wait until an expression is true; its value. Fails with the text on the screen."""
         until_s = time.monotonic() + within_s
         while True:

@@ -13,9 +13,9 @@ WORDS: Final = {lang: json.loads((ROOT / f"web/src/i18n/{lang}.json").read_text(
 AXE: Final = ROOT / "web/node_modules/axe-core/axe.min.js"
 
 
-def sign_in(page: Page, password: str) -> None:
+def sign_in(page: Page, password: str, name: str = "admin") -> None:
     """Fill in name and password and press Enter."""
-    page.fill("#username", "admin")
+    page.fill("#username", name)
     page.fill("#password", password)
     page.press("Enter")
 
@@ -30,6 +30,11 @@ def speak(page: Page, lang: str) -> None:
     """Switch the language."""
     page.click(f"button[lang={lang}]")
     page.until(f"document.documentElement.lang.startsWith('{lang}')")
+
+
+def fits_a_phone(page: Page) -> None:
+    """Nothing is wider than a phone; charts take the new width a moment after the window has it."""
+    page.until("document.documentElement.scrollWidth <= 390")
 
 
 def axe(page: Page) -> list[Any]:

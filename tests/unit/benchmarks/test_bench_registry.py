@@ -14,6 +14,7 @@ from benchmarks.cases.codec import CASE as CODEC
 from benchmarks.registry import Case, Result, cases
 
 
+@pytest.mark.timeout(60)
 def test_every_file_of_the_folder_is_a_case_under_its_own_name() -> None:
     folder = Path(bench.__file__).parent / "cases"
     assert set(cases()) == {file.stem for file in folder.glob("[a-z]*.py")}

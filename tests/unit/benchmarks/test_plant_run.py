@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.plant_run import setpoints_of
+from benchmarks.ems_above import setpoints_of
 from hub.dispatch.core import SetPoint
 from hub.dispatch.site import load_site
 from hub.dispatch.targets import targets

@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 from edge_agent.commission.commission_cli import commission
 from edge_agent.commission.read_cli import read
 from edge_agent.commission.record import describe, load_record, record_file
+from runtime.children import free_port
 from runtime.site import devices_file, load_devices
 
 DEVICES = Path(__file__).parents[3] / "configs" / "devices"
@@ -139,6 +140,15 @@ def test_a_unit_without_a_name_is_said_to_be_there(port: int) -> None:
 
 
 @pytest.mark.net
+def test_where_nobody_listens_nothing_was_sent_and_the_way_there_is_to_be_looked_at() -> None:
+    words = ["read", f"127.0.0.1:{free_port()}", "--address", "0", "--table", "input"]
+    text = str(CliRunner().invoke(app, words).exception)
+    assert "nothing was sent: nobody answers at 127.0.0.1" in text
+    assert "try next: the address and the port" in text
+    assert "came back" not in text
+
+
+@pytest.mark.net
 def test_silence_says_what_was_sent_and_what_to_try(configs: Path) -> None:
     text = str(_run(configs, "read", "meter2").exception)
     assert "sent: unit 2, function 4, address 0, count 2" in text
@@ -189,3 +199,9 @@ def test_what_is_typed_wrong_is_told_all_at_once(configs: Path) -> None:
     assert "has no point 'volts'; there are: apparent_kva" in text
     assert "'frequency_hz' is not POINT=NUMBER" in text
     assert "no device 'meter9'" in str(_run(configs, "read", "meter9").exception)
+
+
+def test_nobody_compares_nothing(configs: Path) -> None:
+    done = _run(configs, "commission", "meter1", "--person", "  ", "--shown", "frequency_hz=50")
+    assert done.exit_code == 2
+    assert "give the name of whoever" in done.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,10 +13,12 @@ from edge_agent.commission.advice import advice, explanation, summary
 from edge_agent.commission.likeness import is_usual, looks_like
 from edge_agent.commission.rawread import read_candidates, read_point
 from edge_agent.commission.target import Line, connection_of
+from edge_agent.commission.textread import read_text
 from protocols.device import ModbusSerial, ModbusTcp
 from protocols.errors import ConfigError, DeviceRefusedError, DeviceUnreachableError
-from protocols.profile import PointSpec
+from protocols.profile import DataType, ModbusAddress, PointSpec
 from protocols.quality import Quality
+from tests.unit.drivers.listening import listening
 
 TEXT = {"en": "x", "zh": "x"}
 
@@ -112,14 +115,14 @@ async def test_the_summary_names_the_readings_that_do_not_fit() -> None:
 
 def test_a_refusal_is_answered_with_what_was_sent_what_came_back_and_what_to_try() -> None:
     error = DeviceRefusedError("exception 2: illegal data address", code=2)
-    text = explanation(error, _spec(address=3028, type="f32"), 5)
+    text = explanation(error, ModbusAddress(address=3028, type=DataType.F32), 5)
     assert "sent: unit 5, function 3, address 3028, count 2 (03 0b d4 00 02)" in text
     assert "came back: exception 2" in text
     assert "try next: address 3027 (manuals count from 1), table input" in text
 
 
 def test_silence_is_answered_with_the_unit_id_first() -> None:
-    text = explanation(DeviceUnreachableError("no answer"), _spec(address=1), 1)
+    text = explanation(DeviceUnreachableError("no answer"), ModbusAddress(address=1), 1)
     assert "try next: the unit id" in text
 
 
@@ -145,3 +148,43 @@ def test_targets_are_hosts_and_serial_ports() -> None:
     assert (serial.baud, serial.parity) == (19200, "even")
     with pytest.raises(ConfigError, match="is no target"):
         connection_of("gw:http", Line())
+
+
+async def test_text_in_registers_is_shown_in_both_orders(capsys: pytest.CaptureFixture[str]) -> None:
+    told = b"PM5310\x1b\0\0\0"
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while asked := await reader.read(300):
+            assert asked[6:] == bytes((1, 3, 0, 49, 0, 5))
+            writer.write(asked[:4] + bytes((0, 13, 1, 3, 10)) + told)
+
+    async with listening(serve) as port:
+        at = ModbusTcp(host="127.0.0.1", port=port)
+        assert await read_text(at, _spec(address=49), 5) is None
+    said = capsys.readouterr().out
+    assert "holding 49, 5 registers: 50 4d 35 33 31 30 1b 00 00 00" in said
+    assert "  abcd: PM5310\n  badc: MP3501\n" in said
+
+
+async def test_text_that_is_refused_says_how_much_was_asked_for() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while asked := await reader.read(300):
+            writer.write(asked[:4] + bytes((0, 3, 1, 0x83, 2)))
+
+    async with listening(serve) as port:
+        told = await read_text(ModbusTcp(host="127.0.0.1", port=port), _spec(address=49), 20)
+    assert told is not None
+    assert "address 49, count 20 (03 00 31 00 14)" in told
+    assert "try next: address 48" in told
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [(None, "--text needs --address"), (_spec(address=5, table="coil"), "text lies in registers"),
+     (_spec(address=65530), "from 65530 on there are 6 registers")],
+)  # fmt: skip
+async def test_text_that_cannot_be_is_refused_before_anything_is_sent(
+    spec: PointSpec | None, words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        await read_text(ModbusTcp(host="127.0.0.1", port=1), spec, 20)

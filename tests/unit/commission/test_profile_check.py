@@ -57,9 +57,9 @@ def test_errors_of_model_and_of_sense_come_in_the_same_run(tmp_path: Path) -> No
     table = _point(name="c_kw", address="{kind: modbus, address: 8, type: f32, table: input}")
     found = _check(tmp_path, HEAD + GOOD + broken + zero + table + "    kind: setpoint\n")
     assert found.profile is None
-    assert [text.split(":")[1] for text in found.errors] == ["15", "19", "26"]
+    assert [text.split(":")[1] for text in found.errors] == ["15", "25", "26"]
     assert "unknown unit 'Volt'" in found.errors[0]
-    assert "scale: found 0" in found.errors[1]
+    assert "a scale of 0" in found.errors[1]
     assert "allowed: holding, coil" in found.errors[2]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from pathlib import Path
 
@@ -22,6 +23,7 @@ INVENTED = {
     "thermax_chp250", "ventus_ahu20", "voltis_bess500",
 }  # fmt: skip
 REAL = [file for file in FILES if file.stem not in INVENTED]
+MODBUS = [file for file in REAL if "\nprotocol: modbus\n" in file.read_text(encoding="utf-8")]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -43,7 +45,15 @@ def test_there_are_profiles_of_a_dozen_real_devices() -> None:
     assert len(REAL) >= 12
 
 
-@pytest.mark.parametrize("file", REAL, ids=lambda file: file.stem)
+@pytest.mark.parametrize("page", ["device-profiles.md", "device-profiles.zh.md"])
+def test_the_page_of_the_profiles_lists_each_real_device_and_no_other(page: str) -> None:
+    text = (DEVICES.parents[1] / "docs" / page).read_text(encoding="utf-8")
+    table = text.partition("|---|---|---|")[2].partition("\n\n")[0]
+    listed = re.findall(r"`(\w+)`", "\n".join(line.split("|")[1] for line in table.splitlines()[1:]))
+    assert sorted(listed) == sorted(file.stem for file in REAL)
+
+
+@pytest.mark.parametrize("file", MODBUS, ids=lambda file: file.stem)
 def test_each_point_is_decoded_as_the_device_encodes_it(file: Path) -> None:
     profile = load_config(file, Profile)
     image = ProfileImage(profile)

@@ -31,12 +31,20 @@ NSENTER = "/usr/bin/nsenter"
 SECRETS = "/run/secrets"
 _MOUNTED = "/dev", "/proc", "/sys"
 _PROGRAM = "opt/ems"
+_REPLACED = ("command", "entrypoint", "test")
+"""Sequences that one of a further file replaces."""
 _ENV = ("/usr/bin/env", "-i")
 _ASK = """
 import sys, urllib.request as u
 body = sys.argv[3].encode() if sys.argv[3:] else None
 print(u.urlopen(u.Request(sys.argv[1], body, {"Authorization": "Token " + sys.argv[2]})).read().decode())
 """
+_KEEPER = """
+ip link set lo up && echo up
+while read -r started; do groups="${groups:-} -$started"; done
+[ -z "${groups:-}" ] || kill -KILL $groups 2>/dev/null
+"""
+"""Holds the network and hears of each service; ends them when the one who asked is gone, even killed."""
 _POST = "import sys, urllib.request as u; u.urlopen(sys.argv[1], sys.stdin.buffer.read())"
 
 
@@ -63,6 +71,29 @@ class Service:
         test = list(self.data.get("healthcheck", {}).get("test", ()))
         assert not test or test[0] == "CMD", f"{self.name}: only a command without a shell is run here"
         return test[1:]
+
+
+class Override(list[Any]):
+    """A sequence that takes the place of the one in the file before: `!override`."""
+
+
+def _override(loader: yaml.SafeLoader, node: yaml.Node) -> Override:
+    assert isinstance(node, yaml.SequenceNode)
+    return Override(loader.construct_sequence(node))
+
+
+yaml.SafeLoader.add_constructor("!override", _override)
+
+
+def merged(first: Any, second: Any, key: str = "") -> Any:  # noqa: ANN401  what YAML holds
+    """A file with the next one laid over it, as an engine does with `-f first -f second`."""
+    if isinstance(first, dict) and isinstance(second, dict):
+        both = {name: merged(first[name], second[name], name) for name in first.keys() & second.keys()}
+        return {**first, **second, **both}
+    added = isinstance(first, list) and isinstance(second, list) and key not in _REPLACED
+    if added and not isinstance(second, Override):
+        return [*first, *(one for one in second if one not in first)]
+    return second
 
 
 def load(path: Path, environment: Mapping[str, str]) -> dict[str, Any]:
@@ -92,8 +123,7 @@ class Box:
         self.data = data
         self.services = {name: Service(name, data) for name, data in self.data["services"].items()}
         self._net = subprocess.Popen(
-            ["/usr/bin/unshare", "--net", "sh", "-c", "ip link set lo up && echo up && exec sleep 900"],
-            stdout=subprocess.PIPE,
+            ["/usr/bin/unshare", "--net", "sh", "-c", _KEEPER], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         self._network = f"--net=/proc/{self._net.pid}/ns/net"
         assert self._net.stdout is not None
@@ -111,6 +141,9 @@ class Box:
                 [NSENTER, self._network, "unshare", "--mount", "--propagation", "private", "sh", str(script)],
                 stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
+        assert self._net.stdin is not None
+        self._net.stdin.write(b"%d\n" % running.pid)
+        self._net.stdin.flush()
         self._running[f"{name}-{number}"] = running
         return running
 

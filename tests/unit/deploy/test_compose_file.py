@@ -12,9 +12,8 @@ from typing import Any
 
 import jsonschema
 import pytest
-import yaml
 
-from tests.unit.deploy.compose_box import load
+from tests.unit.deploy.compose_box import load, merged
 
 FOLDER = Path(__file__).resolve().parents[3] / "deploy" / "compose"
 SCHEMA = json.loads(Path(__file__).with_name("compose-spec.json").read_text())
@@ -23,20 +22,12 @@ OURS = {"bus-setup", "bus", "hub-setup", "ingest", "api", "dispatch", "grafana-s
 TLS = {"EMS_NAME": "hub.example", "EMS_BUS": "tls://bus:4222"}
 
 
-def _as_it_is(loader: yaml.SafeLoader, node: yaml.Node) -> list[Any]:
-    assert isinstance(node, yaml.SequenceNode)
-    return list(loader.construct_sequence(node))
-
-
-yaml.SafeLoader.add_constructor("!override", _as_it_is)
-
-
 def services(name: str = "compose.yaml", **environment: str) -> dict[str, Any]:
     found: dict[str, Any] = load(FOLDER / name, environment)["services"]
     return found
 
 
-@pytest.mark.parametrize("name", ["compose.yaml", "compose.tls.yaml"])
+@pytest.mark.parametrize("name", ["compose.yaml", "compose.tls.yaml", "compose.bus3.yaml"])
 def test_a_compose_file_fits_the_published_schema(name: str) -> None:
     jsonschema.Draft202012Validator(SCHEMA).validate(load(FOLDER / name, TLS))
 
@@ -104,3 +95,30 @@ def test_only_dispatch_has_the_folder_of_the_signing_key() -> None:
         if any(v.startswith("signing:") for v in one.get("volumes", ()))
     }
     assert holders == {"bus-setup", "dispatch"}
+
+
+def test_three_servers_of_the_bus_are_the_first_one_s_equals() -> None:
+    all_three = "nats://bus:4222,nats://bus2:4222,nats://bus3:4222"
+    with pytest.raises(KeyError, match="EMS_BUS"):
+        load(FOLDER / "compose.bus3.yaml", {})
+    said = {"EMS_BUS": all_three}
+    found = merged(load(FOLDER / "compose.yaml", said), load(FOLDER / "compose.bus3.yaml", said))
+    jsonschema.Draft202012Validator(SCHEMA).validate(found)
+    first = found["services"]["bus"]
+    for name in ("bus2", "bus3"):
+        one = found["services"][name]
+        for same in ("user", "read_only", "cap_drop", "security_opt", "restart", "mem_limit", "healthcheck"):
+            assert one[same] == first[same], (name, same)
+        assert one["ports"][0].startswith("127.0.0.1:")
+        assert f"{name}:/var/lib/ems/bus" in one["volumes"]
+        assert {"bus:/var/lib/ems/first:ro", "keys:/var/lib/ems/keys:ro"} <= set(one["volumes"])
+    names = {
+        one["environment"]["EMS_BUS_SERVER"]
+        for one in found["services"].values()
+        if "EMS_BUS_SERVER" in one.get("environment", {})
+    }
+    assert names == {"bus1", "bus2", "bus3"}
+    for role in ("ingest", "api", "dispatch"):
+        one = found["services"][role]
+        assert f"--bus={all_three}" in one["command"]
+        assert one["environment"]["EMS_BUS_REPLICAS"] == "3"

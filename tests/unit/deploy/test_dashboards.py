@@ -15,6 +15,7 @@ from hub.store.influx.lines import ROLLUP, SAMPLE, key_of
 from protocols.point import parse_point
 from runtime.influx_server import InfluxServerProcess
 from tests.influx import influx_of_tests
+from tests.promql import RULES, alert_queries
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "deploy" / "grafana"
@@ -81,7 +82,8 @@ def test_every_query_of_the_plant_gives_rows_of_the_real_server() -> None:
 def test_every_figure_of_a_panel_is_told_by_the_hub_or_an_edge() -> None:
     hub = "\n".join(path.read_text() for path in (ROOT / "hub").rglob("*.py"))
     edge = "\n".join(path.read_text() for path in (ROOT / "edge_agent").rglob("*.py"))
-    named = {name for query in queries("hub", "expr") for name in re.findall(r"ems_(?:hub|edge)_\w+", query)}
+    asked = [*queries("hub", "expr"), *alert_queries()]
+    named = {name for query in asked for name in re.findall(r"ems_(?:hub|edge)_\w+", query)}
     assert len(named) > 12
     for name in named:
         _, where, figure = name.split("_", 2)
@@ -102,6 +104,22 @@ def test_every_panel_has_a_data_source_that_is_provisioned(name: str) -> None:
         assert not cells & taken, panel["title"]
         assert grid["x"] + grid["w"] <= 24
         taken |= cells
+
+
+def test_every_alert_says_in_both_languages_what_is_so_and_how_urgent() -> None:
+    for group in yaml.safe_load(RULES.read_text())["groups"]:
+        for rule in group["rules"]:
+            said = rule["annotations"]
+            assert said["summary"].isascii(), rule["alert"]
+            assert re.search(r"[\u4e00-\u9fff]", said["summary_zh"]), rule["alert"]
+            assert rule["labels"]["severity"] in {"warning", "critical"}
+    plain, tls = (
+        yaml.safe_load((RULES.parent / name).read_text()) for name in ("prometheus.yml", "prometheus.tls.yml")
+    )
+    assert plain["rule_files"] == tls["rule_files"] == [f"/etc/prometheus/{RULES.name}"]
+    hub = tls["scrape_configs"][0]
+    assert (hub["scheme"], hub["tls_config"]["server_name"]) == ("https", "bus")
+    assert plain["scrape_configs"][1:] == tls["scrape_configs"][1:]
 
 
 def test_grafana_reads_its_token_from_a_file_and_may_not_be_edited_away() -> None:

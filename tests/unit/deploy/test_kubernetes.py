@@ -19,7 +19,7 @@ import yaml
 from tests.needs import missing
 
 FOLDER = Path(__file__).resolve().parents[3] / "deploy" / "kubernetes"
-OVERLAYS = ("small", "cluster")
+OVERLAYS = ("small", "cluster", "bus3")
 VERSIONS = ("1.30", "1.36")
 WORKLOADS = {"Deployment", "StatefulSet", "Job"}
 
@@ -49,7 +49,10 @@ def containers(overlay: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_file_by_itself_fits_the_schemas_of_kubernetes(version: str) -> None:
-    files = [*(FOLDER / "base").glob("*.yaml"), FOLDER / "overlays" / "small" / "databases.yaml"]
+    overlays = FOLDER / "overlays"
+    whole = [overlays / "small" / "databases.yaml"]
+    whole += [overlays / "bus3" / f"{name}.yaml" for name in ("servers", "services", "network")]
+    files = [*(FOLDER / "base").glob("*.yaml"), *whole]
     for file in files:
         for one in yaml.safe_load_all(file.read_text()) if file.name != "kustomization.yaml" else ():
             kubernetes_validate.validate(one, version, strict=True)
@@ -104,6 +107,45 @@ def test_roles_have_the_copies_their_work_allows() -> None:
     assert copies == {"ems-ingest": 3, "ems-api": 2, "ems-dispatch": 2, "ems-bus": 1}
 
 
+def test_three_servers_of_the_bus_stand_apart_and_only_they_reach_routes_and_register() -> None:
+    found = {one["metadata"]["name"]: one for one in manifests("bus3") if one["kind"] == "StatefulSet"}
+    servers = {
+        {entry["name"]: entry["value"] for entry in container.get("env", ())}.get("EMS_BUS_SERVER"): name
+        for name, one in found.items()
+        for container in (
+            *one["spec"]["template"]["spec"]["initContainers"], *one["spec"]["template"]["spec"]["containers"]
+        )
+    }  # fmt: skip
+    assert {server: name for server, name in servers.items() if server} == {
+        "bus1": "ems-bus", "bus2": "ems-bus-2", "bus3": "ems-bus-3",
+    }  # fmt: skip
+    for number, name in enumerate(("ems-bus", "ems-bus-2", "ems-bus-3"), 1):
+        template = found[name]["spec"]["template"]
+        assert template["metadata"]["labels"]["ems/server"] == str(number)
+        (apart,) = template["spec"]["affinity"]["podAntiAffinity"][
+            "requiredDuringSchedulingIgnoredDuringExecution"
+        ]
+        assert apart["topologyKey"] == "kubernetes.io/hostname"
+        liveness = template["spec"]["containers"][0]["livenessProbe"]["exec"]["command"][1]
+        assert liveness.endswith("js-server-only=true"), "one that waits for the others is not killed for it"
+    settings = next(one["data"] for one in manifests("bus3") if one["metadata"]["name"] == "ems-settings")
+    services = {one["metadata"]["name"]: one["spec"] for one in manifests("bus3") if one["kind"] == "Service"}
+    for route in re.findall(r"--cluster-route (\S+):6222", settings["EMS_BUS_OPTIONS"]):
+        assert services[route]["publishNotReadyAddresses"] is True
+        assert f"tls://{route}:4222" in settings["EMS_BUS"].split(",")
+    assert settings["EMS_BUS_REPLICAS"] == "3"
+    outside = {name for name, spec in services.items() if spec.get("type") == "LoadBalancer"}
+    assert outside == {"ems-bus-1-boxes", "ems-bus-2-boxes", "ems-bus-3-boxes"}
+    assert all([port["port"] for port in services[name]["ports"]] == [4222] for name in outside)
+    for one in manifests("bus3"):
+        if one["kind"] == "NetworkPolicy":
+            for rule in one["spec"].get("ingress", ()):
+                inner = {port["port"] for port in rule.get("ports", ())} & {6222, 8223}
+                assert not inner or rule["from"] == [
+                    {"podSelector": {"matchLabels": {"app.kubernetes.io/component": "bus"}}}
+                ]
+
+
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_secrets_are_named_and_made_by_the_script_never_contained(overlay: str) -> None:
     assert not [one for one in manifests(overlay) if one["kind"] == "Secret"]
@@ -128,7 +170,7 @@ def test_every_setting_that_is_used_is_set(overlay: str) -> None:
     script = (FOLDER.parent / "setup.sh").read_text()
     assert {name for name in settings if name != "PGPASSFILE"} - set(re.findall(r"EMS_\w+", script)) == {
         "EMS_BUS"
-    }
+    } | {name for name in settings if name == "EMS_BUS_REPLICAS"}
 
 
 def test_the_script_of_secrets_makes_each_once_and_for_its_owner_alone(tmp_path: Path) -> None:

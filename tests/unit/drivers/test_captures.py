@@ -56,6 +56,44 @@ async def test_a_recorded_modbus_device_is_read_and_written_as_it_was(file: Path
         await driver.close()
 
 
+FIELD = {
+    "acrel_adl3000": {
+        "voltage_l1_v": 239.2, "voltage_l2_v": 238.8, "voltage_l3_v": 239.5,
+        "current_l1_a": 0.89, "current_l2_a": 1.55, "current_l3_a": 1.19,
+        "power_l1_kw": 0.154, "power_l2_kw": 0.275, "power_l3_kw": 0.231, "power_kw": 0.661,
+        "reactive_kvar": -0.022, "apparent_kva": 0.873, "power_factor_frac": 0.99, "frequency_hz": 50.0,
+    },
+    "eastron_sdm230": {"power_kw": 4.551526, "import_kwh": 10909.2823},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FIELD)
+async def test_a_makers_meter_in_use_is_understood_by_its_shipped_profile(name: str) -> None:
+    answers = dict(turns(FOLDER / "field" / f"{name}_rtu.txt"))
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while request := await reader.read(300):
+            writer.write(answers[request])
+
+    profile = load_config(ROOT / "configs" / "devices" / f"{name}.yaml", Profile)
+    asked = tuple(profile.point(point) for point in FIELD[name])
+    async with listening(serve) as port:
+        at = ModbusTcp(host="127.0.0.1", port=port, unit=1, framing="rtu")
+        device = Device(id="dev", label=profile.label, profile=profile.id, connection=at)
+        driver = make_drivers({"dev": (device, profile)})["dev"]
+        reading = await driver.read(asked)
+        await driver.close()
+    assert not reading.qualities.any()
+    assert reading.values.tolist() == pytest.approx(list(FIELD[name].values()), rel=1e-6)
+
+
+def test_the_scales_of_the_adl3000_agree_with_physics() -> None:
+    told = FIELD["acrel_adl3000"]
+    apparent_kva = sum(told[f"voltage_l{i}_v"] * told[f"current_l{i}_a"] for i in (1, 2, 3)) / 1000
+    assert apparent_kva == pytest.approx(told["apparent_kva"], rel=0.02)
+    assert sum(told[f"power_l{i}_kw"] for i in (1, 2, 3)) == pytest.approx(told["power_kw"], abs=0.002)
+
+
 def _by_request(known: Iterable[tuple[bytes, bytes]], tag: int) -> dict[bytes, list[bytes]]:
     """Answers of each request in their order; the first `tag` bytes of a request are its number."""
     found: dict[bytes, list[bytes]] = {}

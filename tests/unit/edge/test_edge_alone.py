@@ -12,10 +12,11 @@ from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 from typing_extensions import override
 
-from edge_agent.alone import HOLD_S, SURE_S, Alone
-from edge_agent.contest import LEASE_S, Claimant, decode_claimant
+from edge_agent.alone import ASK_S, HOLD_S, SURE_S, Alone
+from edge_agent.contest import LEASE_S, RENEW_S, Claimant, decode_claimant
 from protocols.subjects import BUCKET_EDGES, edge_key, edge_record
 from runtime.bus import connect, ensure_streams
+from runtime.bus_layout import EDGE_CONNECTIONS
 from runtime.clock import SystemClock, VirtualClock
 from runtime.nats_server import running_bus
 
@@ -30,10 +31,55 @@ def begun(state: Path, clock: VirtualClock) -> Alone:
 def test_a_start_without_a_bus_waits_a_moment_and_then_goes_on(tmp_path: Path) -> None:
     clock = VirtualClock()
     alone = begun(tmp_path, clock)
+    alone.on_bus("down")
     assert not alone.may_write()
     clock.advance(HOLD_S)
     assert alone.may_write()
     assert alone.trouble == ""
+
+
+def test_a_start_on_a_slow_link_waits_longer_as_the_bus_may_yet_say_that_it_is_a_clone(
+    tmp_path: Path,
+) -> None:
+    clock = VirtualClock()
+    alone = begun(tmp_path, clock)
+    clock.advance(HOLD_S)
+    assert not alone.may_write(), "the connection is still being made"
+    alone.on_bus("up")
+    clock.advance(HOLD_S)
+    assert not alone.may_write(), "the question is on its way"
+    clock.advance(ASK_S - 2 * HOLD_S)
+    assert alone.may_write()
+
+
+def test_while_others_have_all_connections_of_its_account_it_only_reads(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    alone = begun(tmp_path, clock)
+    alone.on_bus("full")
+    clock.advance(86_400.0)
+    assert not alone.may_write()
+    assert "others with this id" in alone.trouble
+    alone.on_bus("down")
+    assert alone.may_write(), "with the bus away nobody can tell"
+
+
+@pytest.mark.net
+async def test_a_full_account_is_told_from_a_bus_that_is_away_and_a_place_that_gets_free_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.bus._CONNECT_S", 10.0)  # a busy machine's late answer is no bus that is away
+    states: list[str] = []
+    with running_bus(tmp_path) as bus:
+        others = [await connect(bus.login("edge1")) for _ in range(EDGE_CONNECTIONS)]
+        async with asyncio.TaskGroup() as tasks:
+            coming = tasks.create_task(connect(bus.login("edge1"), states.append))
+            await until(lambda: states.count("full") >= 2)
+            assert set(states) == {"full"}
+            await others.pop().close()
+            await until(coming.done)
+        assert states[-1] == "up"
+        for one in (*others, coming.result()):
+            await one.close()
 
 
 def test_a_box_that_has_seen_another_agent_only_reads_over_restarts_until_the_bus_says_otherwise(
@@ -121,6 +167,46 @@ async def test_an_agent_that_stood_still_for_a_lease_asks_before_it_writes_and_n
 
 
 @pytest.mark.net
+async def test_an_agent_whose_record_is_refused_writes_nothing_until_it_is_shown_whose_it_is(
+    tmp_path: Path,
+) -> None:
+    clock, state = Frozen(), tmp_path / "edge"
+    state.mkdir()
+    with running_bus(tmp_path) as bus:
+        hub, edge = await connect(bus.login("hub")), await connect(bus.login("edge1"))
+        await ensure_streams(hub.jetstream())
+        alone = Alone("edge1", state, 3, clock, lambda: None)
+        bucket = await hub.jetstream().key_value(BUCKET_EDGES)
+
+        async def move() -> None:
+            while True:  # what is read is old before it is written, as of a copy that is behind
+                await bucket.put(edge_key("edge1"), own)
+
+        def refused() -> bool:
+            clock.stood_s += RENEW_S
+            return not alone.may_write()
+
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(alone.run(edge))
+            await until(alone.may_write)
+            own = await record(hub)
+            moving = [tasks.create_task(move()) for _ in range(4)]
+            await until(refused)
+            clock.stood_s += LEASE_S
+            alone.may_write()
+            clock.stood_s += SURE_S
+            await until(
+                alone.may_write, 1.0
+            )  # refusals that go on keep no fallback waiting for more than a lease
+            for task in moving:
+                task.cancel()
+            await until(alone.may_write)
+            running.cancel()
+        await edge.close()
+        await hub.close()
+
+
+@pytest.mark.net
 async def test_a_later_run_of_the_same_box_takes_the_record_at_once_with_a_higher_epoch(
     tmp_path: Path,
 ) -> None:
@@ -150,7 +236,7 @@ async def test_an_edge_writes_and_reads_its_own_record_and_no_other(tmp_path: Pa
         await ensure_streams(hub.jetstream())
         bucket = await hub.jetstream().key_value(BUCKET_EDGES)
         await bucket.put(edge_key("edge2"), OTHER.encode())
-        js = thief.jetstream(timeout=0.5)
+        js = thief.jetstream(timeout=5)
         with pytest.raises((NoRespondersError, NatsTimeoutError, TimeoutError)):
             await thief.request(edge_record("edge2"), b"x", timeout=0.5)
         with pytest.raises((NoRespondersError, NatsTimeoutError, TimeoutError)):

@@ -71,7 +71,7 @@ def profile(addresses: tuple[int, ...]) -> bytes:
 def devices(*ports: int) -> bytes:
     listed = [
         {"id": f"meter{at}", "label": TEXT, "profile": "test",
-         "connection": {"kind": "modbus", "host": "127.0.0.1", "port": port, "timeout_s": 0.3}}
+         "connection": {"kind": "modbus", "host": "127.0.0.1", "port": port, "timeout_s": 2}}
         for at, port in enumerate(ports)
     ]  # fmt: skip
     return json.dumps({"site": "demo", "edge": "edge1", "devices": listed}).encode()

@@ -13,9 +13,10 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType as SimType
 from pymodbus.simulator import SimData, SimDevice
 
+from edge_agent.breaker import Breaker
 from edge_agent.drivers import make_drivers
 from edge_agent.image import Image
-from edge_agent.lines import Breaker, Lines, line_key
+from edge_agent.lines import Lines, line_key
 from edge_agent.poll import Poller, poll_groups
 from edge_agent.turns import Turns
 from protocols.device import EdgeDevices

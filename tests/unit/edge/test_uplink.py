@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.js.errors import NotFoundError
 
-from edge_agent import uplink as uplink_module
+from edge_agent import uplink_way
 from edge_agent.journal import Journal, JournalPlace
 from edge_agent.uplink import Uplink
 from protocols import subjects
@@ -79,11 +80,15 @@ async def edge_on(bus: RunningBus, folder: Path) -> AsyncIterator[tuple[Journal,
     uplink = Uplink("edge1", [CATALOGUE], SystemClock())
 
     async def send(journal: Journal) -> None:
-        client = await connect(bus.login("edge1"), uplink.on_bus)
+        samples = await connect(bus.login("edge1"), uplink.on_bus)
+        commands = await connect(bus.login("edge1"), uplink.on_command_bus)
         try:
-            await uplink.run(client, journal)
+            async with asyncio.TaskGroup() as both:
+                both.create_task(uplink.run(samples, journal))
+                both.create_task(uplink.run_receipts(commands, journal))
         finally:
-            await client.close()
+            await samples.close()
+            await commands.close()
 
     async with (
         Journal(JournalPlace(folder / "j.db", "edge1"), SystemClock(), uplink.announce) as journal,
@@ -127,10 +132,33 @@ async def test_rows_of_an_earlier_run_are_sent_beside_the_live_ones(tmp_path: Pa
             assert await uplink.drained(journal, 5.0)
 
 
+async def test_a_receipt_goes_ahead_of_any_backlog(tmp_path: Path) -> None:
+    place = JournalPlace(tmp_path / "j.db", "edge1")
+    async with Journal(place, SystemClock(), lambda _: None) as journal:
+        await add(journal, 2_000)  # 5 s of backlog at its cap
+        receipts = await journal.append_receipts([b"verified", b"expired"])  # of an earlier run
+        await add(journal, 10)
+    with running_bus(tmp_path) as bus:
+        async with hub_on(bus) as hub, edge_on(bus, tmp_path) as (journal, uplink):
+            heard: list[int] = []
+
+            async def on_receipt(message: Msg) -> None:
+                heard.append(int((message.headers or {})["Nats-Msg-Id"].rpartition(":")[2]))
+
+            await hub.client.subscribe("rcpt.>", cb=on_receipt)
+            receipts += await journal.append_receipts([b"received"])
+            await until(lambda: sorted(set(heard)) == receipts)
+            assert len(hub.rows) < 1_500
+            await until(lambda: len(hub.rows) >= 2_010, 15.0)
+            await hub.cover(journal.name, (1, 2_013))
+            assert await uplink.drained(journal, 5.0)
+            assert uplink.lanes["owed"].rows >= 2
+
+
 async def test_a_row_that_is_not_covered_is_sent_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(uplink_module, "RESEND_S", 0.2)
+    monkeypatch.setattr(uplink_way, "RESEND_S", 0.2)
     with running_bus(tmp_path) as bus:
         async with hub_on(bus) as hub, edge_on(bus, tmp_path) as (journal, _):
             await add(journal, 2)

@@ -18,7 +18,7 @@ from edge_agent.cli import app as edge
 from edge_agent.gate.events import SaveEntry
 from edge_agent.gate.store import ControlStore
 from hub.cli import app as hub
-from hub.database import Sessions, create_engine, embedded_url, sessions_of, upgrade
+from hub.database import Sessions, create_engine, remember, sessions_of, url_of
 from hub.ledger import orders
 from hub.ledger.tables import CommandRow
 from protocols.command import CommandKind
@@ -33,7 +33,7 @@ ID = bytes(range(16))
 
 def _ledger(folder: Path, work: Callable[[Sessions], Awaitable[None]]) -> None:
     async def run() -> None:
-        engine = create_engine(embedded_url(folder))
+        engine = create_engine(url_of(folder))
         await work(sessions_of(engine))
         await engine.dispose()
 
@@ -41,8 +41,10 @@ def _ledger(folder: Path, work: Callable[[Sessions], Awaitable[None]]) -> None:
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Path:
-    upgrade(embedded_url(tmp_path))
+def state(clean_business_url: str, tmp_path: Path) -> Path:
+    """The folder of a hub, whose business data is in it or on PostgreSQL."""
+    if not clean_business_url.startswith("sqlite"):
+        remember(tmp_path, clean_business_url)
     now_ns = SystemClock().now().wall_ns
 
     async def fill(sessions: Sessions) -> None:

@@ -169,7 +169,7 @@ def test_an_archive_with_a_strange_file_or_another_content_is_refused(hub: Path,
         Manifest.model_validate(said.model_dump() | {"files": [entry.model_dump() | {"path": "../x"}]})
 
 
-@pytest.mark.parametrize("later", [{"series_schema": 99}, {"business_schema": "9999"}, {"format": 2}])
+@pytest.mark.parametrize("later", [{"series_schema": 99}, {"business_schema": "9999"}, {"format": 3}])
 def test_a_backup_of_a_later_version_is_refused(hub: Path, tmp_path: Path, later: dict[str, object]) -> None:
     said = archive.read(backup(hub), lambda _: None, _drop)
     file = tmp_path / "later.tar.zst"

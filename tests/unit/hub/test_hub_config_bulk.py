@@ -57,7 +57,7 @@ def show(hub: Path, path: str) -> str:
     return CliRunner().invoke(app, ["config", "show", path, f"--state={hub}"], catch_exceptions=False).stdout
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 def test_three_bad_rows_of_ten_thousand_are_all_told_and_nothing_or_the_good_ones_taken(
     hub: Path, tmp_path: Path
 ) -> None:

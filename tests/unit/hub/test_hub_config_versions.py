@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from hub.cli import app
 from hub.database import create_engine, embedded_url, sessions_of
 from hub.ledger import audit
-from hub.registry.accepted import FOLDER, accepted_folder
-from hub.registry.documents import MOST_FILES, check_path, put_files, read_documents, write_folder
+from hub.registry.accepted import accepted_folder
+from hub.registry.documents import FOLDER, MOST_FILES, check_path, put_files, read_documents, write_folder
 from hub.registry.versions import documents_of
 from hub.registry.whole import check_documents
 from protocols.errors import ConfigError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from nats.aio.msg import Msg
 from typer.testing import CliRunner
+from typing_extensions import override
 
 from hub.cli import app
 from hub.database import create_engine, embedded_url, sessions_of
 from hub.registry import desired
 from hub.registry.check import checked_files
-from hub.registry.delivery import Delivery
+from hub.registry.delivery import MOST_BYTE_S, Delivery
 from hub.registry.edge_files import accepted_files
 from hub.store.engine import StorePlace, open_store
 from hub.store.port import Received, SeriesStore
@@ -132,6 +133,63 @@ async def test_a_version_is_sent_until_the_edge_answers_and_decided_once(
     rows = await desired.versions(sessions_of(engine), "demo", "edge1")
     assert [(row.state, row.why, row.detail) for row in rows] == [("rolled_back", "worse", "meter")]
     assert await desired.wanted(sessions_of(engine), "demo") == []
+    for each in (client, edge_side):
+        await each.close()
+    await engine.dispose()
+    store.close()
+
+
+class Quick(SystemClock):
+    """Looks as often as it can; its time goes on when it is told to."""
+
+    looks = 0
+    at_s = 1_000.0
+
+    @override
+    def mono_s(self) -> float:
+        return self.at_s
+
+    @override
+    async def ticks(self, period_s: float, *, phase_s: float = 0.0) -> AsyncIterator[Instant]:
+        while True:
+            self.looks += 1
+            yield self.now()
+            await asyncio.sleep(0.005)
+
+
+async def test_copies_of_a_version_leave_a_slow_link_room_and_a_new_run_of_the_agent_gets_one_at_once(
+    hub: Path, configs: Path, bus: RunningBus
+) -> None:
+    await asyncio.to_thread(send, hub, configs)
+    store, engine = open_store(StorePlace(hub / "series.db"), SystemClock()), create_engine(embedded_url(hub))
+    client, edge_side = await connect(bus.login("hub")), await connect(bus.login("edge1"))
+    got, clock = list[int](), Quick()
+
+    async def on(message: Msg) -> None:
+        got.append(len(message.data))
+
+    async def more(copies: int) -> None:
+        async with asyncio.timeout(10):
+            while len(got) < copies:
+                await asyncio.sleep(0.01)
+            looks = clock.looks
+            while clock.looks < looks + 5:
+                await asyncio.sleep(0.01)
+        await client.flush()
+        assert len(got) == copies
+
+    await edge_side.subscribe(subjects.configuration("edge1"), cb=on)
+    await edge_side.flush()
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(Delivery(client, sessions_of(engine), store, "demo", clock).run())
+        await more(1)
+        clock.at_s += got[0] / MOST_BYTE_S - 0.1
+        await more(1)
+        clock.at_s += 0.1
+        await more(2)
+        store.keep_heartbeats({"edge1": (5, beat(0, 0, []).encode())})
+        await more(3)
+        running.cancel()
     for each in (client, edge_side):
         await each.close()
     await engine.dispose()

@@ -44,18 +44,20 @@ def test_a_role_that_is_silent_or_was_never_heard_is_ill_after_a_while() -> None
     book = RoleBook(clock)
     assert book.ill() == []
     clock.advance(60.0)
-    assert [one.code for one in book.ill()] == ["ingest", "dispatch"]
-    book.hear(report("ingest"))
-    book.hear(report("dispatch"))
+    assert [one.code for one in book.ill()] == ["ingest", "dispatch", "alarms"]
+    for role in ("ingest", "dispatch", "alarms"):
+        book.hear(report(role))
     assert book.ill() == []
     clock.advance(SILENT_S + 1)
     book.hear(report("dispatch"))
+    book.hear(report("alarms"))
     assert [(one.code, one.detail) for one in book.ill()] == [("ingest", "ingest: silent for 21 s")]
     assert {
         labels for family in book.families() for _, labels in family.rows if ("role", "ingest") in labels
     } == set()
     clock.advance(FORGOTTEN_S)
     book.hear(report("dispatch"))
+    book.hear(report("alarms"))
     assert [one.detail for one in book.ill()] == ["ingest: never heard"]
 
 
@@ -133,3 +135,8 @@ def test_the_token_of_the_figures_is_made_once_and_is_nobody_else_s(tmp_path: Pa
     assert len(token) > 40
     assert open_token(tmp_path) == token
     assert (tmp_path / "metrics_token").stat().st_mode & 0o77 == 0
+
+
+@pytest.mark.parametrize("role", ["api", "ingest", "dispatch"])
+def test_a_role_that_cannot_use_a_version_says_so_in_the_words_of_the_configuration(role: str) -> None:
+    assert illness(f"{role}:configuration") == ILLNESSES["configuration"]

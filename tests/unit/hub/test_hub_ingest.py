@@ -159,6 +159,9 @@ async def edge_past_filter(bus: RunningBus) -> AsyncIterator[Callable[[int], asy
     """Sends rows again after the bus has forgotten their ids: its streams are made anew."""
     hub = await connect(bus.login("hub"))
     js = hub.jetstream()
+    async with asyncio.timeout(10):  # each part that opens may bring the stream to its settings again
+        while len(await js.consumers_info("TEL")) < subjects.PARTITIONS:
+            await asyncio.sleep(0.02)
     config = (await js.stream_info("TEL")).config
     config.duplicate_window = 0.1
     await js.update_stream(config)

@@ -15,6 +15,8 @@ from nats.aio.msg import Msg
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from hub.api.mailbox import Mailbox, Wish
+from hub.api.news import MOST, News
 from hub.auth.admin import ensure_admin
 from hub.auth.tokens import open_tokens
 from hub.database import upgrade
@@ -266,3 +268,92 @@ async def test_one_person_has_at_most_five_sockets(hub: Hub) -> None:
     assert closed.value.rcvd.code == 1013
     for socket in sockets:
         await socket.close()
+
+
+def _rows(**values: float) -> bytes:
+    now_ns = SystemClock().now().wall_ns
+    rows = [[f"demo/comp1/{name}", value, 0, now_ns, 0] for name, value in values.items()]
+    return bytes(msgpack.packb(rows))
+
+
+async def _say(socket: ClientConnection, **message: object) -> None:
+    await socket.send(json.dumps(message))
+
+
+async def test_a_page_is_told_what_it_shows_and_what_it_missed_as_soon_as_it_shows_more(hub: Hub) -> None:
+    bus = await plant_bus.connect(hub.bus.login("hub"))
+    async with hub.live() as socket:
+        await _say(socket, type="auth", token=await hub.token(), site="demo", kinds=["alarms"])
+        await _until(socket, lambda message: message.get("bus") == "up")
+        await bus.publish(subjects.event("demo", "values"), _rows(power_kw=42.0, flow_m3_min=3.0))
+        await bus.flush()
+        seen = [await _until(socket, lambda message: message["type"] != "none") for _ in range(3)]
+        assert {message["type"] for message in seen} <= {"status", "alarms"}
+        await _until(socket, lambda message: message.get("place", {"seq": 0})["seq"] >= 2)
+        await _say(socket, type="subscribe", points=["demo/comp1/power_kw"], kinds=["values"])
+        told = await _until(socket, lambda message: message["type"] == "values")
+        assert [value["point"] for value in told["values"]] == ["demo/comp1/power_kw"]
+        await _say(socket, type="subscribe")
+        told = await _until(socket, lambda message: message["type"] == "values")
+        assert {value["value"] for value in told["values"]} >= {42.0, 3.0}
+        await _say(socket, type="subscribe", kinds=["everything"])
+        with pytest.raises(ConnectionClosed) as closed:
+            while True:
+                await socket.recv()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 4400
+    await bus.close()
+
+
+async def test_a_page_whose_link_was_lost_goes_on_where_it_was(hub: Hub) -> None:
+    bus = await plant_bus.connect(hub.bus.login("hub"))
+    token = await hub.token()
+    async with hub.live() as socket:
+        await _sign_in(socket, token)
+        place = (await _until(socket, lambda message: message.get("bus") == "up"))["place"]
+    headers = {"Authorization": f"Bearer {token}"}
+    body = {"kind": "stop", "target": "all", "reason": "while nobody looks"}
+    assert (await hub.http.post("/sites/demo/orders", json=body, headers=headers)).status_code == 202
+    await bus.publish(subjects.event("demo", "values"), _rows(power_kw=7.0))
+    await bus.flush()
+    async with hub.live() as socket:
+        await _say(socket, type="auth", token=token, site="demo", resume=place)
+        first = json.loads(await socket.recv())
+        assert first == {"type": "resumed", "whole": True}
+        order = await _until(socket, lambda message: message["type"] == "order")
+        assert order["order"]["reason"] == "while nobody looks"
+    async with hub.live() as socket:
+        await _say(socket, type="auth", token=token, site="demo", resume=place | {"run": "of yesterday"})
+        assert json.loads(await socket.recv()) == {"type": "resumed", "whole": False}
+    await bus.close()
+
+
+def test_what_waits_for_a_slow_reader_is_bounded_and_the_newest_wins() -> None:
+    box = Mailbox(Wish(points=("demo/a/b", "demo/a/c")))
+    for at in range(1000):
+        box.put("plan", {"": f"p{at}"})
+        box.put("configuration", {"": at})
+    assert box.take() == [
+        {"type": "plan", "id": "p999"}, {"type": "configuration", "version": 999},
+    ]  # fmt: skip
+    assert box.take() == []
+    assert box.want(Wish(points=("demo/a/b",))) == []
+    assert box.want(Wish(points=("demo/a/b", "demo/a/d"))) == ["values"]
+    box.put("plan", {"": "p1"})
+    assert box.want(Wish(kinds=("values",))) == ["values"]
+    assert box.take() == []
+
+
+def test_a_place_that_lies_too_far_back_is_not_gone_on_from() -> None:
+    news = News()
+    for at in range(MOST["command"] + 10):
+        news.note("command", {f"c{at}": at})
+    news.note("command", {"c15": "again"})
+    assert not news.known(news.run, 9)
+    assert news.known(news.run, 10)
+    assert not news.known("another", 10)
+    assert not news.known(news.run, news.seq + 1)
+    assert list(news.since("command", news.seq - 2)) == [f"c{MOST['command'] + 9}", "c15"]
+    run = news.run
+    news.restart()
+    assert (news.run == run, news.known(run, 10), news.since("command")) == (False, False, {})

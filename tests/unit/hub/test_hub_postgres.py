@@ -7,10 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 from typer.testing import CliRunner
 
 from hub.cli import app
 from hub.database import FILE, PLACE_FILE
+from protocols.errors import StoreDeniedError
 from runtime.postgres_server import PostgresServer
 from tests.postgres import new_database
 
@@ -62,3 +64,25 @@ def test_a_server_that_is_away_is_said_in_one_sentence(tmp_path: Path, configs: 
     assert told.returncode == 2
     assert "the business database cannot be brought to this version" in told.stderr
     assert "Traceback" not in told.stderr
+
+
+def test_a_database_that_has_not_every_character_is_refused_in_words(
+    postgres: PostgresServer, tmp_path: Path, configs: Path
+) -> None:
+    for number, encoding in enumerate(("SQL_ASCII", "LATIN1")):
+        name = f"narrow{number}"
+        with psycopg.connect(postgres.url("postgres").replace("+psycopg", ""), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0")
+        told = RUN.invoke(
+            app, ["init", f"--config={configs}", f"--state={tmp_path}", f"--db={postgres.url(name)}"]
+        )
+        assert isinstance(told.exception, StoreDeniedError)
+        said = str(told.exception)
+        assert said == (
+            f"the business database '{name}' keeps text as {encoding}, which has not every character; make "
+            f"one with: createdb --encoding=UTF8 --template=template0 {name}"
+        )
+        with psycopg.connect(postgres.url(name).replace("+psycopg", "")) as connection:
+            assert connection.execute(
+                "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+            ).fetchone() == (0,)

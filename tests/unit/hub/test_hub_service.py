@@ -8,13 +8,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
+from hub.preparing import prepare
 from hub.roles.options import RoleOptions
-from hub.service import prepare, run_hub
+from hub.roles.process import TOLD
+from hub.service import run_hub
 from protocols.errors import ConfigError, StoreLockedError
 from runtime.children import free_port
 from runtime.lock import StateLock
@@ -125,6 +128,14 @@ def test_a_role_that_dies_comes_back_and_sigterm_ends_all(
     assert text.count(password.group(1)) == 1
     mode = (options.state / "api_token.key").stat().st_mode
     assert not mode & (stat.S_IRWXG | stat.S_IRWXO)
+
+
+def test_a_role_that_is_never_told_its_configuration_touches_nothing_and_ends(tmp_path: Path) -> None:
+    options = replace(_options(tmp_path), config=TOLD)
+    command = [sys.executable, "-m", "hub.cli", "role", "ingest", *options.arguments()]
+    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert not options.state.exists()
 
 
 def test_an_unknown_role_or_site_ends_with_one_sentence(tmp_path: Path) -> None:

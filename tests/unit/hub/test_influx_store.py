@@ -189,7 +189,7 @@ def test_samples_older_than_the_server_keeps_are_told_and_the_others_stay(
 def test_a_server_that_is_away_covers_nothing_and_takes_the_same_rows_later(
     influx: InfluxServerProcess, tmp_path: Path
 ) -> None:
-    own = InfluxServerProcess(influx.executable, tmp_path / "own", free_port(), "token of tests")
+    own = InfluxServerProcess(influx.executable, tmp_path / "own", free_port(), "token-of-tests")
     own.start()
     try:
         place = new_place(own, tmp_path)

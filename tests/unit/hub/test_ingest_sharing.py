@@ -13,11 +13,11 @@ import pytest
 from nats.aio.client import Client
 
 from hub.ingest.sharing import DUTIES, LEASE_S, PARTS, Row, Sharing, Table, decode_table, encode_table, shares
-from hub.ingest.shift import Shift
+from hub.ingest.shift import Place, Shift
 from protocols.errors import ContractError, StoreError
 from protocols.subjects import BUCKET_INGEST
 from runtime.bus import connect
-from runtime.bus_seat import Seat
+from runtime.bus_seat import Bucket, Seat
 from runtime.clock import SystemClock
 from runtime.nats_server import RunningBus, running_bus
 from runtime.process import ProcessName, own_name
@@ -128,7 +128,7 @@ async def _idle(_part: int) -> None:
 
 @asynccontextmanager
 async def _worker(client: Client, *, alone: bool = False) -> AsyncIterator[Shift]:
-    shift = Shift(client, "demo", SystemClock(), _idle, alone=alone)
+    shift = Shift(Place(client, "demo"), SystemClock(), _idle, alone=alone)
     await shift.join()
     async with asyncio.TaskGroup() as group:
         task = group.create_task(shift.run())
@@ -155,7 +155,7 @@ async def test_the_parts_of_a_worker_that_is_silent_go_to_the_others_within_its_
 ) -> None:
     client = await connect(bus.login("hub"))
     away = {"else": Row(ProcessName("elsewhere", 7, 7), 5, alone=False, holds=ALL)}
-    await Seat(client, "demo", 2.0, BUCKET_INGEST, 65_536).write(encode_table(away), 0)
+    await Seat(client, "demo", 2.0, Bucket(BUCKET_INGEST, 65_536)).write(encode_table(away), 0)
     async with _worker(client) as first:
         await asyncio.sleep(0.05)
         assert not first.parts
@@ -169,7 +169,7 @@ async def test_a_second_worker_on_a_store_with_one_writer_is_refused_in_words(bu
     async with _worker(client, alone=True) as first:
         await _until(lambda: first.parts == ALL, 5)
         for alone in (True, False):
-            second = Shift(client, "demo", SystemClock(), _idle, alone=alone)
+            second = Shift(Place(client, "demo"), SystemClock(), _idle, alone=alone)
             with pytest.raises(StoreError, match=f"process {own_name().pid}.*one writer"):
                 await second.join()
         assert first.parts == ALL
@@ -180,7 +180,7 @@ async def test_a_second_worker_on_a_store_with_one_writer_is_refused_in_words(bu
 async def test_one_writer_that_was_killed_elsewhere_is_waited_for(bus: RunningBus) -> None:
     client = await connect(bus.login("hub"))
     away = {"else": Row(ProcessName("elsewhere", 7, 7), 5, alone=True, holds=ALL)}
-    await Seat(client, "demo", 2.0, BUCKET_INGEST, 65_536).write(encode_table(away), 0)
+    await Seat(client, "demo", 2.0, Bucket(BUCKET_INGEST, 65_536)).write(encode_table(away), 0)
     async with _worker(client, alone=True) as first:
         await _until(lambda: first.parts == ALL, 3)
     await client.close()

@@ -233,6 +233,37 @@ def test_a_told_time_is_kept_and_is_the_time_of_the_sample(store: SeriesStore, r
     assert reader.last([POWER])[POWER].source_ns == START_NS - 250_000_000
 
 
+def test_a_sample_names_the_row_of_the_journal_it_came_in(store: SeriesStore, reader: StoreReader) -> None:
+    told = SourceTimes(S, np.array([START_NS + 9 * S - 250 * MS, 0]))
+    at = Instant("b", 0, START_NS + 9 * S)
+    late = Frame(METER.hash(), at, np.array([1.0, 2.0]), np.zeros(2, np.uint8), None, told)
+    store.append([row(7, frame(START_NS, 1.0, 1.0), frame(START_NS + S, 2.0))])
+    store.append([row(3, frame(START_NS + 2 * S, 3.0), journal="j2"), row(8, late)])
+    for point, seqs, polled_s in ((POWER, [7, 7, 3, 8], [0, 1, 2, 9]), (ENERGY, [7, 8], [0, 9])):
+        raw = reader.raw(point, START_NS, START_NS + MINUTE)
+        found = reader.origins(point, raw)
+        assert found.seqs.tolist() == seqs
+        assert found.exact.all()
+        journals = [found.sources[at] for at in found.source.tolist()]
+        assert journals == [("edge1", "j2" if seq == 3 else "j1") for seq in seqs]
+        known = found.polled_ns != 0  # a server keeps the time that was told, not that of the poll
+        offsets = (found.polled_ns - START_NS)[known].tolist()
+        assert offsets == [S * one for one, there in zip(polled_s, known.tolist(), strict=True) if there]
+        assert known[raw.source_ns == 0].all()
+    nothing = reader.origins(POWER, reader.raw(POWER, 0, 1))
+    assert (nothing.sources, len(nothing.seqs)) == ((), 0)
+
+
+def test_the_oldest_sample_that_waits_for_upkeep_is_told(store: SeriesStore, reader: StoreReader) -> None:
+    assert reader.keeping() == (None, 0)
+    store.append([row(1, frame(START_NS, 1.0), frame(START_NS + S, 2.0))])
+    while store.upkeep():
+        pass
+    waits_ns, damaged = reader.keeping()
+    assert waits_ns is None or waits_ns > START_NS + S
+    assert damaged == 0
+
+
 @pytest.mark.parametrize("day", [dt.date(2026, 3, 29), dt.date(2026, 10, 25), dt.date(2026, 6, 1)])
 def test_a_day_of_the_calendar_has_23_24_or_25_hours(
     store: SeriesStore, reader: StoreReader, day: dt.date

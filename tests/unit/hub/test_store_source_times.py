@@ -16,6 +16,7 @@ from hub.ingest.clocks import Clocks
 from hub.store.body import LastColumns, pack_frames, unpack_frames
 from hub.store.engine import StorePlace, open_reader, open_store
 from hub.store.port import Received, SeriesStore, Span
+from hub.store.schema import SCHEMA
 from protocols.clock import Instant
 from protocols.clock_note import ClockNote
 from protocols.errors import StoreError
@@ -157,9 +158,9 @@ def test_a_file_of_the_schema_before_is_taken_on(tmp_path: Path) -> None:
     store.append([row(1, frame(1, 5.0, told_s=0.5))])
     store.close()
     with closing(sqlite3.connect(file)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (3,)
-        connection.execute("PRAGMA user_version = 4")
-    with pytest.raises(StoreError, match="this version reads 3"):
+        assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA,)
+        connection.execute(f"PRAGMA user_version = {SCHEMA + 1}")
+    with pytest.raises(StoreError, match=f"this version reads {SCHEMA}"):
         open_reader(StorePlace(file))
 
 

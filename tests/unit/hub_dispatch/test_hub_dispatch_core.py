@@ -1,34 +1,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import pytest
 
 from hub.dispatch import core
 from hub.dispatch.snapshot import Availability, look
-from hub.dispatch.solving import Accepted, solve_task
+from hub.dispatch.solving import solve_task
 from hub.forecast.quarters import QUARTER_NS, Quarters
 from hub.registry.site import Mode, Modes
 from protocols.errors import SolveError
 from protocols.quality import Quality
-from tests.unit.hub_dispatch.dispatch_day import NOW_NS, START_NS, past, site, snapshot
-
-
-@cache
-def accepted() -> Accepted:
-    memory, decision = core.step(site(), core.Memory(), snapshot(), NOW_NS)
-    return solve_task(core.task_of(site(), memory, decision, snapshot()))
-
-
-def in_force(plan: Accepted | None = None) -> core.Memory:
-    memory, _ = core.step(site(), core.Memory(), snapshot(), NOW_NS)
-    return core.planned(memory, plan or accepted())
-
-
-def told(decision: core.Decision) -> dict[str, float]:
-    return {wanted.point: wanted.value for wanted in decision.set_points}
+from tests.unit.hub_dispatch.dispatch_day import (
+    NOW_NS,
+    START_NS,
+    accepted,
+    in_force,
+    past,
+    site,
+    snapshot,
+    told,
+)
 
 
 def test_the_first_step_wants_a_plan_and_tells_nobody_anything() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -184,6 +184,20 @@ async def test_the_term_begins_above_every_fence_and_ends_when_a_higher_one_is_h
     await issuer.act()
     assert issuer.epoch == 0
     assert await streamed(buses.hub) == 0
+
+
+async def test_a_heartbeat_that_lay_in_a_server_that_stood_still_is_left_out(
+    sessions: Sessions, buses: Buses, key: Ed25519PrivateKey
+) -> None:
+    issuer = await issuer_of(sessions, buses.hub, key)
+    first = decode_heartbeat(beat())
+    newest, late = replace(first, reading_ms=first.reading_ms + 9000), replace(first, fence=99)
+    issuer.heard(newest.encode())
+    issuer.heard(late.encode())
+    assert issuer.beats == {"edge1": newest}
+    again = replace(late, boot="another")
+    issuer.heard(again.encode())
+    assert issuer.beats == {"edge1": again}, "a boot has a clock of its own"
 
 
 async def test_a_hub_whose_lease_may_be_over_sends_nothing_though_it_has_an_order(

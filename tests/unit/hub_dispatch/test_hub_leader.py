@@ -15,7 +15,7 @@ from hub.ledger import book
 from protocols.errors import BusError
 from protocols.subjects import BUCKET_LEADER, event
 from runtime.bus import connect, ensure_streams
-from runtime.bus_seat import Seat
+from runtime.bus_seat import Bucket, Seat
 from runtime.clock import SystemClock
 from runtime.nats_server import RunningBus, running_bus
 from runtime.process import own_name
@@ -83,7 +83,7 @@ async def test_a_hub_that_resigns_leaves_the_seat_free_at_once(bus: Client, sess
 async def test_nobody_waits_for_a_process_that_has_ended(bus: Client, sessions: Sessions) -> None:
     for started, epoch in ((0, 0), (1, 7)):
         dead = replace(own_name(), started=own_name().started - started)
-        seat = Seat(bus, "demo", 5.0)
+        seat = Seat(bus, "demo", 5.0, Bucket())
         record = await seat.read()
         claim = Claim("other", dead, 6, 0.0, 100.0)
         assert await seat.write(claim.encode(), record.revision if record is not None else 0)
@@ -93,7 +93,7 @@ async def test_nobody_waits_for_a_process_that_has_ended(bus: Client, sessions: 
 
 
 async def test_a_record_that_cannot_be_read_is_somebodys_for_a_lease(bus: Client, sessions: Sessions) -> None:
-    assert await Seat(bus, "demo", 5.0).write(b"of a version to come", 0)
+    assert await Seat(bus, "demo", 5.0, Bucket()).write(b"of a version to come", 0)
     leader = leader_of(bus, sessions)
     await leader.step()
     assert leader.epoch == 0

@@ -10,6 +10,7 @@ from hub.command.policy import Known
 from hub.command.work import Work
 from hub.ledger.orders import ENDED, REFUSED, Change, Order
 from hub.ledger.tables import CommandRow
+from hub.registry.writable import Writable
 from protocols.command import Command, CommandKind, Level, Renewal
 from protocols.holder import Holder, Holders
 from protocols.receipt import (
@@ -22,6 +23,7 @@ from protocols.refusal import Refusal
 from tests.unit.hub_dispatch.people_office import (
     AT,
     NS,
+    OTHER,
     PLANNED,
     POINT,
     ROLES,
@@ -307,3 +309,39 @@ def test_after_a_restart_a_stop_goes_on_with_its_id_and_to_the_edge_it_was_never
     sent = again.turn(0.1)
     assert {command.edge for command in sent} == {"edge1", "edge2"}
     assert first.id in {command.id for command in sent}
+
+
+def narrowed(high: float, unit: str = "°C") -> dict[str, Writable]:
+    one = WRITABLES[POINT]
+    limits = one.limits.model_copy(update={"high": high, "unit": unit})
+    return WRITABLES | {POINT: replace(one, limits=limits)}
+
+
+def test_an_override_that_new_limits_do_not_allow_ends_and_is_given_back(office: Office) -> None:
+    ident, command = office.override(30.0)
+    office.people.take_limits(narrowed(40.0))
+    office.turn()
+    assert office.said() == []
+    office.people.take_limits(narrowed(25.0))
+    assert (ident, ENDED, Refusal.LIMITS.value) in office.said()
+    (back,) = office.turn(1.0)
+    assert (back.kind, back.point) == (CommandKind.RELEASE, command.point)
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_an_override_on_a_point_that_is_gone_or_has_another_unit_ends(office: Office, gone: bool) -> None:  # noqa: FBT001  both cases
+    ident, _ = office.override(30.0)
+    left = {name: one for name, one in WRITABLES.items() if name != POINT} if gone else narrowed(100.0, "K")
+    office.people.take_limits(left)
+    code = Refusal.NOT_ALLOWED if gone else Refusal.UNIT
+    assert (ident, ENDED, code.value) in office.said()
+    office.turn(1.0)
+
+
+def test_other_limits_leave_acts_and_other_points_as_they_are(office: Office) -> None:
+    office.ask(CommandKind.LOCK_OUT, "demo/comp1")
+    kept = office.ask(CommandKind.SET, OTHER, 30.0)
+    office.turn()
+    office.people.take_limits(narrowed(25.0))
+    assert office.said() == []
+    assert kept in office.people.open

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -236,20 +235,13 @@ def test_the_same_day_gives_the_same_plan_and_survives_json() -> None:
     assert json.dumps(Plan.from_dict(json.loads(written)).to_dict()) == written
 
 
-def test_a_full_day_is_solved_to_half_a_percent_and_keeps_every_limit(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_a_full_day_is_solved_to_half_a_percent_and_keeps_every_limit() -> None:
     asked = cases.demo_day(1)
     outcome = plan_day(asked)
     assert isinstance(outcome, Optimal | Feasible)
     assert outcome.gap <= 0.005
     assert check(asked, outcome.plan) == []
     assert {s.name for s in outcome.plan.shortages} <= {"heat_surplus"}
-    with capsys.disabled():
-        stats = outcome.stats
-        sys.stdout.write(
-            f"\nday of 96 steps: {stats.solve_s:.2f} s, gap {outcome.gap:.5f}, {stats.binaries} binaries\n"
-        )
 
 
 def test_the_plan_in_force_is_a_start_for_the_next_one() -> None:

@@ -8,11 +8,12 @@ import pytest
 import yaml
 
 from optimizer.check import check
+from optimizer.coarse import far_by_the_hour
 from optimizer.compile import compile_problem, planned_supply_c
 from optimizer.dispatch import plan_day
 from optimizer.outlook import MachineNow, Outlook, PlantNow
 from optimizer.plan import Plan
-from optimizer.problem import OFF, DispatchProblem
+from optimizer.problem import OFF, DispatchProblem, effective_lock
 from optimizer.setpoints import setpoints_at
 from optimizer.simulate import compare, simulate_plan, state_of
 from optimizer.solve import Feasible, Optimal
@@ -107,6 +108,24 @@ def test_set_points_follow_the_plan(planned: tuple[Plant, Outlook, DispatchProbl
         assert told.chp_kw is None or -250.0 <= told.chp_kw <= -125.0
 
 
+def test_water_that_the_plan_chose_is_told_step_by_step(
+    planned: tuple[Plant, Outlook, DispatchProblem, Plan],
+) -> None:
+    plant, _, _, plan = planned
+    chosen = replace(plan, setpoints={"chilled_water_c": np.linspace(7.0, 9.0, plan.steps)})
+    told = [setpoints_at(plant, chosen, step).chillers[0].supply_set_c for step in (0, 95)]
+    assert told == pytest.approx([7.0, 9.0])
+
+
+def test_a_meter_of_half_hours_is_planned_in_half_hours() -> None:
+    tariff, emissions = _supply()
+    slow = tariff.model_copy(update={"metering_s": 1800})
+    asked = compile_problem(_plant(), _outlook(), NOW, (slow, emissions), binary_steps=4)
+    assert asked.prices.demand_charge_eur_kw == 0.0
+    assert [(one.window_s, one.so_far_kw) for one in asked.supply.charges] == [(1800.0, 800.0)]
+    assert compile_problem(_plant(), _outlook(), NOW, (tariff, emissions)).supply.charges == ()
+
+
 def test_curtailed_pv_is_told_as_a_share_of_the_inverter(
     planned: tuple[Plant, Outlook, DispatchProblem, Plan],
 ) -> None:
@@ -115,6 +134,38 @@ def test_curtailed_pv_is_told_as_a_share_of_the_inverter(
     level = plan.machines["pv1"].level[48]
     told = setpoints_at(plant, plan, 48, float(level) + 50.0)
     assert told.pv_limit_frac == pytest.approx(level / 440.0)
+
+
+def test_pv_that_was_planned_by_the_hour_is_not_curtailed_in_its_brighter_quarters(
+    planned: tuple[Plant, Outlook, DispatchProblem, Plan],
+) -> None:
+    plant, outlook, problem, plan = planned
+    sky = problem.forecasts.pv_kw
+    _, of = np.unique(far_by_the_hour(outlook.start_ns, 900.0).first_of(plan.steps), return_inverse=True)
+    hourly = (np.bincount(of, sky) / np.bincount(of))[of]
+    assert float(np.abs(hourly - sky).max()) > 5.0
+    name = next(name for name, one in plan.machines.items() if one.kind == "pv")
+    by_hour = replace(plan, machines={**plan.machines, name: replace(plan.machines[name], level=hourly)})
+    ran = simulate_plan(plant, outlook, NOW, (problem.prices, 7.8), by_hour)
+    assert -ran.machine_kw[name] == pytest.approx(sky, abs=1.0)
+    less = replace(plan.machines[name], level=0.5 * hourly)
+    curtailed = simulate_plan(
+        plant, outlook, NOW, (problem.prices, 7.8), replace(plan, machines={**plan.machines, name: less})
+    )
+    assert -curtailed.machine_kw[name].sum() < 0.6 * sky.sum()
+
+
+@pytest.mark.parametrize(
+    ("ran_s", "late_s", "lock"), [(60.0, 600.0, 1), (60.0, 0.0, 0), (700.0, 600.0, None)]
+)
+def test_what_is_owed_ends_later_where_a_quarter_is_planned_as_a_whole_after_its_begin(
+    ran_s: float, late_s: float, lock: int | None
+) -> None:
+    now = replace(NOW, machines={"chiller1": MachineNow(on=True, state_s=ran_s)}, late_s=late_s)
+    own = compile_problem(_plant(), _outlook(), now, _supply()).chillers[0].commitment
+    assert own.min_up_s == 600.0
+    locks = effective_lock(own, 4, 900.0).tolist()
+    assert locks == {1: [1, 1, -1, -1], 0: [1, -1, -1, -1], None: [-1] * 4}[lock]
 
 
 def test_a_tripped_machine_is_not_planned() -> None:

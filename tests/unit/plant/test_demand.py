@@ -180,11 +180,16 @@ def test_no_window_that_could_be_kept_goes_over_the_limit(
     offset_s: int,
     marks: bool,  # noqa: FBT001  a drawn value
 ) -> None:
-    """The rest of the plant jumps each 5 minutes by anything, but stays within the limit less the reserve."""
+    """The rest of the plant jumps each 5 minutes by anything, but stays within the limit less the reserve.
+
+    No load has been off for its longest time meanwhile: one that comes back for that comes into any window.
+    """
     careful = how.model_copy(update={"rise_kw": 480.0})
+    patient = tuple(load.model_copy(update={"max_off_s": 86_400.0}) for load in LOADS)
     site = Site(
         lambda now_s: steps_kw[int(now_s / 300.0) % len(steps_kw)],
         careful,
+        loads=patient,
         offset_s=float(offset_s),
         marks=marks,
         dt_s=5,

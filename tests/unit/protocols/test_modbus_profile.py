@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from protocols.device import EdgeDevices
-from protocols.profile import ModbusAddress, Profile
+from protocols.profile import ModbusAddress, PointSpec, Profile
 
 TEXT = {"en": "x", "zh": "x"}
 
@@ -71,3 +71,22 @@ def test_units_of_one_address_must_agree_on_the_framing() -> None:
     ]  # fmt: skip
     with pytest.raises(ValidationError, match="say framing mbap and framing rtu"):
         EdgeDevices.model_validate({"site": "demo", "edge": "edge1", "devices": devices})
+
+
+@pytest.mark.parametrize(
+    ("slip", "fault"),
+    [({"scale": 0}, "scale of 0"), ({"scale": float("nan")}, "finite"), ({"offset": float("inf")}, "finite"),
+     ({"low": float("-inf")}, "finite"), ({"high": float("nan")}, "finite"), ({"every_s": 0.001}, "0.01"),
+     ({"every_s": float("inf")}, "86400"), ({"low": 5, "high": 5}, "must be below high")],
+)  # fmt: skip
+def test_a_number_that_would_spoil_every_poll_is_refused(slip: dict[str, float], fault: str) -> None:
+    good = profile({"address": 1}).points[0].model_dump(mode="json")
+    with pytest.raises(ValidationError, match=fault):
+        PointSpec.model_validate(good | slip)
+
+
+def test_a_wrong_address_hides_neither_a_wrong_name_nor_a_wrong_range() -> None:
+    point = {"name": "volt", "label": TEXT, "unit": "V", "address": {"kind": "modbus", "address": "xx"}}
+    with pytest.raises(ValidationError) as told:
+        PointSpec.model_validate({**point, "low": 3, "high": 2})
+    assert {error["loc"][0] for error in told.value.errors()} == {"unit", "address", "high"}

@@ -12,6 +12,7 @@ import pytest
 
 from protocols.errors import BusError, ConfigError, KeyFileError, StoreLockedError
 from runtime.bus import connect, ensure_streams, publish_row
+from runtime.bus_register import BusKeeper, nobodys_key
 from runtime.children import check_port_free, free_port
 from runtime.clock import SystemClock, VirtualClock
 from runtime.database import open_sqlite, transaction
@@ -179,3 +180,28 @@ def test_a_signing_key_is_made_once_and_never_beside_a_foreign_public_half(tmp_p
     path.unlink()
     with pytest.raises(KeyFileError, match="the key is kept elsewhere"):
         load_or_create_signing_key(path)
+
+
+@pytest.mark.net
+async def test_a_client_that_the_server_put_out_is_back_by_itself_when_it_may(tmp_path: Path) -> None:
+    with running_bus(tmp_path) as bus:
+        keeper, states = BusKeeper(bus.config.folder), list[str]()
+        client = await connect(bus.login("edge1"), states.append)
+        known = keeper.known().find("edge1")
+        assert known is not None
+
+        def swap(key: str) -> None:
+            keeper.change(
+                lambda old: (old or keeper.known()).with_edge(known.model_copy(update={"key": key}))
+            )
+            keeper.reload()
+
+        swap(nobodys_key())
+        async with asyncio.timeout(15):
+            while "down" not in states:
+                await asyncio.sleep(0.02)
+            swap(known.key)
+            while states[-1] != "up" or not client.is_connected:
+                await asyncio.sleep(0.02)
+            await client.flush(5)
+        await client.close()

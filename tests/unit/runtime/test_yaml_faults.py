@@ -55,6 +55,13 @@ def test_a_fault_of_the_head_hides_none_of_the_points(tmp_path: Path) -> None:
     assert "share the address holding 2" in complaints[1]
 
 
+def test_twins_are_named_also_where_both_have_other_faults(tmp_path: Path) -> None:
+    text = PROFILE.replace("name: voltage_v", "name: power_kw").replace("unit: kW\n", "unit: kWx\n")
+    told = _complaints(tmp_path, text.replace("unit: V\n", "unit: Vx\n"))
+    assert [line.split(":")[0] for line in told] == ["8", "15", "17"]
+    assert told[1].endswith("point 'power_kw' is there twice")
+
+
 def test_an_unknown_field_is_answered_with_those_there_are(tmp_path: Path) -> None:
     (complaint,) = _complaints(tmp_path, PROFILE.replace("kind: counter", "kinds: counter"))
     assert complaint.startswith("13: points.1.kinds: unknown field; allowed: name, label, unit, kind")

@@ -118,6 +118,7 @@ def _port(kind: socket.SocketKind = socket.SOCK_STREAM) -> tuple[str, str]:
         ("sunspec_inverter_103", ["--line", "rtu-tcp"], "Modbus RTU over TCP"),
         ("janitza_umg96rm", ["--line", "serial", "--unit-id", "7"], "Modbus RTU at /dev/"),
         ("frigor_wc600", [], "BACnet/IP"),
+        ("carrier_30rap", [], "BACnet/IP"),
         ("voltis_bess500", [], "OPC UA"),
         ("meteo_ws3", [], "MQTT"),
         ("solara_pv500", ["--prefix", "plant/pv7"], "MQTT"),
@@ -128,7 +129,7 @@ def _port(kind: socket.SocketKind = socket.SOCK_STREAM) -> tuple[str, str]:
 def test_every_point_is_read_as_the_simulator_says(
     configs: Path, profile: str, options: list[str], spoken: str
 ) -> None:
-    port = _port(socket.SOCK_DGRAM if profile == "frigor_wc600" else socket.SOCK_STREAM)
+    port = _port(socket.SOCK_DGRAM if spoken == "BACnet/IP" else socket.SOCK_STREAM)
     with _served(configs, profile, *options, *port) as said:
         assert said["at"].startswith(spoken)
         rows = _read(configs, profile, said["wish"])
