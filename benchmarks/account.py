@@ -82,8 +82,8 @@ def account(world: World, course: Course) -> Ledger:
     )
 
 
-def _starts_money(plant: Plant, begin: PlantState, end: PlantState) -> float:
-    """Wear of all starts between two states. [CNY]."""
+def starts_of(plant: Plant, begin: PlantState, end: PlantState) -> list[tuple[int, float]]:
+    """Starts of each machine between two states, with the wear of one. [CNY]."""
     pairs = [
         (after.starts_count - before.starts_count, unit.start_cost_cny)
         for unit, before, after in zip(plant.compressors, begin.compressors, end.compressors, strict=True)
@@ -94,4 +94,9 @@ def _starts_money(plant: Plant, begin: PlantState, end: PlantState) -> float:
     ]
     if plant.chp is not None:
         pairs.append((end.chp.starts_count - begin.chp.starts_count, plant.chp.times.start_cost_cny))
-    return float(sum(count * cny for count, cny in pairs))
+    return pairs
+
+
+def _starts_money(plant: Plant, begin: PlantState, end: PlantState) -> float:
+    """Wear of all starts between two states. [CNY]."""
+    return float(sum(count * cny for count, cny in starts_of(plant, begin, end)))

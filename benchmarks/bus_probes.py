@@ -22,7 +22,7 @@ from nats.js.errors import Error as JetStreamError
 
 from protocols import subjects
 from runtime.bus import BusLogin, connect, ensure_command_consumers, ensure_streams, inbox_prefix, publish_row
-from runtime.bus_layout import HUB
+from runtime.bus_layout import EDGE_CONNECTIONS, HUB
 from runtime.nats_server import RunningBus
 
 THIEF: Final = "e1"
@@ -207,7 +207,11 @@ def probes() -> list[Probe]:
     ]
     found += [(f"trace to {at}", _trace(at)) for at in TRACE]
     found += [("roll the catalogues up", _publish("cat.e1.ab", headers={"Nats-Rollup": "all"}))]
-    found += [("a third connection", _third), ("no key", _without_key), ("the key as the hub", _as_hub)]
+    found += [
+        ("one connection too many", _too_many),
+        ("no key", _without_key),
+        ("the key as the hub", _as_hub),
+    ]
     return found
 
 
@@ -281,14 +285,13 @@ def _trace(target: str) -> Callable[[Scene], Awaitable[None]]:
     return act
 
 
-async def _third(scene: Scene) -> None:
-    second = await thief_on(scene.bus.login(THIEF))
-    try:
-        third = await thief_on(scene.bus.login(THIEF))
-        scene.stolen.append(("a third connection", b""))
-        await third.close()
-    finally:
-        await second.close()
+async def _too_many(scene: Scene) -> None:
+    """The thief has one; the account has so many in all."""
+    async with contextlib.AsyncExitStack() as closing:
+        for _ in range(EDGE_CONNECTIONS - 1):
+            closing.push_async_callback((await thief_on(scene.bus.login(THIEF))).close)
+        closing.push_async_callback((await thief_on(scene.bus.login(THIEF))).close)
+        scene.stolen.append(("one connection too many", b""))
 
 
 async def _without_key(scene: Scene) -> None:

@@ -36,6 +36,7 @@ from runtime.bus import BusLogin, connect, ensure_streams
 from runtime.children import free_port
 from runtime.keys import create_signing_key
 from runtime.nats_server import BusConfig, NatsServer, seed_file, write_config
+from runtime.supervise import heeding
 
 _TEXT: Final = {"en": "x", "zh": "x"}
 _LOOK_S: Final = 0.02
@@ -77,7 +78,7 @@ class CountingHub:
         pull = await js.pull_subscribe("", durable="bench", stream=subjects.STREAM_TELEMETRY, config=config)
         while True:
             try:
-                messages = await pull.fetch(256, timeout=0.2)
+                messages = await heeding(pull.fetch(256, timeout=0.2))
             except TimeoutError:
                 continue
             touched = {self.take(message) for message in messages}
@@ -173,6 +174,7 @@ class Rig:
     options: tuple[str, ...] = ()
     prefix: tuple[str, ...] = ()
     bus_port: int | None = None
+    bus_url: str | None = None
     env: dict[str, str] = field(default_factory=dict)
     agent: subprocess.Popen[bytes] | None = None
 
@@ -184,7 +186,7 @@ class Rig:
                     *self.prefix, sys.executable, "-m", "ems.main", "edge", "run",
                     f"--config={self.folder / 'config'}",
                     f"--state={self.folder / 'edge'}", f"--keys={self.folder / 'keys'}",
-                    f"--bus=nats://127.0.0.1:{self.bus_port or self.config.port}", *self.options,
+                    f"--bus={self.url}", *self.options,
                 ],
                 stdout=log, stderr=log, env={**os.environ, **self.env},
             )  # fmt: skip
@@ -214,10 +216,15 @@ class Rig:
         begun, _ = self.journalled()
         await until(lambda: self.journalled()[0] >= begun + more, most_s, f"{more} rows more in the journal")
 
+    @property
+    def url(self) -> str:
+        """Where the agent finds the bus."""
+        return self.bus_url or f"nats://127.0.0.1:{self.bus_port or self.config.port}"
+
     async def connect(self) -> Client:
         """A connection of the hub."""
-        login = BusLogin(f"nats://127.0.0.1:{self.config.port}", "hub", seed_file(self.config.keys, "hub"))
-        return await connect(login, None)
+        url = self.bus_url or f"nats://127.0.0.1:{self.config.port}"
+        return await connect(BusLogin(url, "hub", seed_file(self.config.keys, "hub")), None)
 
 
 @asynccontextmanager

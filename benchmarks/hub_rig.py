@@ -33,13 +33,13 @@ from hub.ledger import book, orders
 from hub.ledger.moves import VERIFIED
 from hub.ledger.orders import Order, Origin
 from hub.ledger.tables import CommandRow
+from hub.preparing import prepare
 from hub.roles.options import RoleOptions
-from hub.service import prepare
 from protocols.command import CommandKind
 from protocols.errors import BusError, ContractError
 from protocols.heartbeat import Heartbeat, decode_heartbeat
 from protocols.subjects import event
-from runtime.bus_seat import Seat
+from runtime.bus_seat import Bucket, Seat
 from runtime.children import free_port
 from runtime.clock import SystemClock
 from runtime.logs import setup_logging
@@ -110,7 +110,7 @@ class HubRig:
 
     async def claim(self) -> Claim | None:
         """What the record on the bus says of who leads."""
-        record = await Seat(self.bus, SITE, 5.0).read()
+        record = await Seat(self.bus, SITE, 5.0, Bucket()).read()
         return None if record is None else decode_claim(record.body)
 
     async def leader(self, epoch: int = 0, most_s: float = _READY_S) -> Claim:

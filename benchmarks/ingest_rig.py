@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Final
+from typing import Final, Protocol
 
 from benchmarks.journal_feeder import DRAIN_S, FED, READY
 from hub.store.engine import StorePlace, open_reader, place_of
@@ -46,19 +46,35 @@ class Balance:
         return self.fed - (self.stored - self.duplicate)
 
 
+class Bus(Protocol):
+    """One server, or several that are one bus."""
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        ...
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        ...
+
+    def stop(self) -> None:
+        """End it in order."""
+        ...
+
+
 @dataclass(slots=True)
 class IngestRig:
     """What runs.
 
     Attributes:
         folder: All is below.
-        bus: The bus server.
+        bus: The bus.
         options: Options of every `ems hub run`, beside its folder.
         hubs: Running hubs by the name of their folder.
     """
 
     folder: Path
-    bus: NatsServer
+    bus: Bus
     options: Sequence[str]
     hubs: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     feeder: subprocess.Popen[bytes] | None = None
@@ -70,8 +86,9 @@ class IngestRig:
         Raises:
             ConfigError: It cannot be made; the message is the hub's own.
         """
+        options = [one for one in self.options if not one.startswith("--bus-replicas=")]  # of the run alone
         done = subprocess.run(  # noqa: S603  our own command line
-            [sys.executable, "-m", "ems.main", "hub", "init", f"--state={self.folder / name}", *self.options],
+            [sys.executable, "-m", "ems.main", "hub", "init", f"--state={self.folder / name}", *options],
             check=False, capture_output=True, text=True,
         )  # fmt: skip
         if done.returncode:
@@ -192,17 +209,28 @@ class IngestRig:
 
 
 @contextmanager
-def ingest_rig(folder: Path, options: Sequence[str] = ()) -> Iterator[IngestRig]:
-    """A bus; hubs and feeding are started by the caller."""
-    config = BusConfig(folder / "bus", folder / "keys", free_port(), EDGES)
-    bus = NatsServer(config)
-    bus.start()
+def ingest_rig(
+    folder: Path, options: Sequence[str] = (), bus: tuple[Bus, str] | None = None
+) -> Iterator[IngestRig]:
+    """A bus; hubs and feeding are started by the caller.
+
+    Args:
+        folder: All is below; the seeds of the bus in `keys`.
+        options: Of every `ems hub init` and `run`.
+        bus: One that is not started yet, and its address; None: one server.
+    """
+    server, url = bus or _one_server(folder)
+    server.start()
     common = [
-        f"--config={_ROOT / 'configs'}", "--site=demo", f"--bus=nats://127.0.0.1:{config.port}",
-        f"--keys={folder / 'keys'}", *options,
+        f"--config={_ROOT / 'configs'}", "--site=demo", f"--bus={url}", f"--keys={folder / 'keys'}", *options
     ]  # fmt: skip
-    made = IngestRig(folder, bus, common)
+    made = IngestRig(folder, server, common)
     try:
         yield made
     finally:
         made.close()
+
+
+def _one_server(folder: Path) -> tuple[Bus, str]:
+    config = BusConfig(folder / "bus", folder / "keys", free_port(), EDGES)
+    return NatsServer(config), f"nats://127.0.0.1:{config.port}"

@@ -8,19 +8,25 @@ until the hub has every row, and writes `fed.json`: journal and samples by edge,
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import signal
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
 
 from edge_agent.journal import Journal, JournalPlace
 from edge_agent.uplink import Uplink
 from protocols.clock import Instant
 from protocols.frame import Catalogue, Frame
+from protocols.heartbeat import Heartbeat
+from protocols.subjects import heartbeat
 from runtime.bus import BusLogin, connect
 from runtime.clock import SystemClock
 from runtime.logs import setup_logging
@@ -78,6 +84,7 @@ class Feeder:
             tasks = [
                 group.create_task(supervise("uplink", send)),
                 group.create_task(supervise("journal", journal.run)),
+                group.create_task(supervise("heartbeats", partial(self._beat, client, journal, clock))),
             ]
             await self._feed(clock, journal, [one.hash() for one in catalogues], stop)
             await journal.flush()
@@ -86,6 +93,17 @@ class Feeder:
                 task.cancel()
             await client.close()
         return {"journal": journal.name, "samples": journal.polled, "drained": drained}
+
+    async def _beat(self, client: Client, journal: Journal, clock: SystemClock) -> None:
+        """Say each second how much waits, as an agent does: a hub whose word got lost then tells again."""
+        async for at in clock.ticks(1.0):
+            if client.is_connected:
+                beat = Heartbeat(
+                    self.edge, SITE, 1, at.boot, at.mono_ns // 1_000_000, at.wall_ns // 1_000_000, 0,
+                    pending=await journal.pending(), journal=journal.name,
+                )  # fmt: skip
+                with contextlib.suppress(NatsError, OSError):  # the bus goes away while it is said
+                    await client.publish(heartbeat(self.edge), beat.encode())
 
     async def _feed(
         self, clock: SystemClock, journal: Journal, names: list[bytes], stop: asyncio.Event

@@ -7,7 +7,7 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from protocols.errors import ConfigError
 
@@ -22,10 +22,12 @@ class Result:
     Attributes:
         figures: Name, with its unit as suffix, to number.
         against: Peers measured in the same run, by name.
+        results: Answers by case file, for others to judge; plain values.
     """
 
     figures: Figures
     against: dict[str, Figures] = field(default_factory=dict)
+    results: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

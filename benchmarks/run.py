@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.registry import Case, Result, cases
+from benchmarks.tables import PAGE, filled
 from protocols.errors import EmsError
 from runtime.clock import SystemClock, iso_utc
 
@@ -35,6 +36,7 @@ def main(
             if case in {None, one.name}:
                 console.print(f"[bold]{one.name}[/bold]: {one.about}")
                 _show(console, one, write(one, one.run()))
+                _renew_page()
     except EmsError as error:
         console.print(f"not measured: {error}")
         raise typer.Exit(1) from error
@@ -46,6 +48,7 @@ def write(case: Case, result: Result) -> dict[str, Any]:
         "case": case.name,
         "figures": result.figures,
         "against": result.against,
+        **({"results": result.results} if result.results else {}),
         "environment": environment(),
         "when": iso_utc(SystemClock().now().wall_ns),
     }
@@ -62,6 +65,14 @@ def environment() -> dict[str, object]:
         "cpus": os.cpu_count() or 1,
         **{name: version(name) for name in _PACKAGES},
     }
+
+
+def _renew_page() -> None:
+    """The table of the optimiser's figures says what was just measured."""
+    text = PAGE.read_text(encoding="utf-8")
+    fresh = filled(text)
+    if fresh != text:
+        PAGE.write_text(fresh, encoding="utf-8")
 
 
 def _show(console: Console, case: Case, said: dict[str, Any]) -> None:

@@ -6,13 +6,13 @@ import os
 import secrets
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Final
 
-from benchmarks.ingest_rig import EDGES, IngestRig, ingest_rig
+from benchmarks.ingest_rig import EDGES, Bus, IngestRig, ingest_rig
 from benchmarks.registry import Case, Figures, Result
 from protocols.errors import ConfigError
 from runtime.children import free_port
@@ -44,8 +44,15 @@ def run() -> Result:
 
 
 @contextmanager
-def servers_rig(folder: Path) -> Iterator[IngestRig]:
+def servers_rig(
+    folder: Path, more: Sequence[str] = (), bus: tuple[Bus, str] | None = None
+) -> Iterator[IngestRig]:
     """A bus, a series server and a business database.
+
+    Args:
+        folder: All is below.
+        more: Options of every hub.
+        bus: As `ingest_rig` takes it.
 
     Raises:
         ConfigError: A database is not installed here.
@@ -62,9 +69,9 @@ def servers_rig(folder: Path) -> Iterator[IngestRig]:
         write_private(folder / "influx.token", influx.token.encode())
         options = [
             f"--store={influx.url}", f"--store-token-file={folder / 'influx.token'}",
-            f"--db={postgres.make_database('ems')}",
+            f"--db={postgres.make_database('ems')}", *more,
         ]  # fmt: skip
-        with ingest_rig(folder, options) as rig:
+        with ingest_rig(folder, options, bus) as rig:
             yield rig
     finally:
         influx.stop()
@@ -81,7 +88,7 @@ def kill_in_turn(rig: IngestRig, for_s: float, every_s: float, rate: int) -> Fig
     rig.wait_for_row(0, _FIRST_ROW_S)
     begun_s, kills, quiet_s = monotonic(), 0, 0.0
     while monotonic() - begun_s < for_s:
-        quiet_s = max(quiet_s, _watched(rig, every_s))
+        quiet_s = max(quiet_s, watched(rig, every_s))
         victim = WORKERS[kills % len(WORKERS)]
         rig.end_hub(victim)
         rig.start_hub(victim)
@@ -100,7 +107,7 @@ def kill_in_turn(rig: IngestRig, for_s: float, every_s: float, rate: int) -> Fig
     }
 
 
-def _watched(rig: IngestRig, for_s: float) -> float:
+def watched(rig: IngestRig, for_s: float) -> float:
     """Longest time without a new row, of any edge, in the next seconds."""
     until_s, quiet_s = monotonic() + for_s, 0.0
     before, since_s = rig.rows(), monotonic()

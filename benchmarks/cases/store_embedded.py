@@ -21,6 +21,7 @@ from typing import Final
 
 import numpy as np
 
+from benchmarks.chart_api import PIXELS, asked_ms, chart_api, write_site
 from benchmarks.registry import Case, Figures, Result
 from hub.store.embedded import EmbeddedStore
 from hub.store.port import FloatArray, Received, TimeArray
@@ -29,7 +30,7 @@ from protocols.clock import Instant
 from protocols.errors import StoreError
 from protocols.frame import Catalogue, Frame
 from protocols.point import PointId
-from runtime.clock import VirtualClock
+from runtime.clock import VirtualClock, iso_utc
 
 NS: Final = 1_000_000_000
 DAY_NS: Final = 86_400 * NS
@@ -168,18 +169,29 @@ def month(folder: Path) -> Figures:
     }
 
 
-def year(folder: Path) -> Figures:
-    """A year of 4 points at 1 min, for 1,200 pixels: on no grid, and on that of 15 minutes."""
+def filled_year(folder: Path) -> None:
+    """A year of 4 points at 1 min, sealed and rolled up."""
     times = START_NS + np.arange(365 * 1440) * 60 * NS
     store, clock = _filled(folder, 4, times, a_row=600)
     _settled(store, clock, folder, START_NS + 366 * DAY_NS, steps=40)
-    points = _points(4)
     store.close()
+
+
+def year(folder: Path) -> Figures:
+    """A year of 4 points for 1,200 pixels: by HTTP from the API; from the store, on no grid and on 15 min."""
+    filled_year(folder)
+    points = _points(4)
+    names = [point.point for point in points]
+    whole = {"from": iso_utc(START_NS), "to": iso_utc(START_NS + 365 * DAY_NS), "pixels": PIXELS}
+    write_site(folder / "config", "dev0", names)
+    with chart_api(folder, folder / "config") as client:
+        api_ms = asked_ms(client, "series", {"point": [str(point) for point in points], **whole})
     reader = EmbeddedReader(folder / "series.db")
     odd = START_NS + 365 * DAY_NS // 1200 * np.arange(1201) // NS * NS
     even = odd // (900 * NS) * 900 * NS
     return {
-        "chart_year_ms": _median_ms(lambda: reader.over(points, odd)),
+        "chart_year_ms": api_ms,
+        "chart_year_store_ms": _median_ms(lambda: reader.over(points, odd)),
         "chart_year_grid_ms": _median_ms(lambda: reader.over(points, even)),
         "chart_year_cold_ms": _cold_ms(folder, lambda cold: cold.over(points, odd)),
     }

@@ -3,6 +3,7 @@
 Ours begins at frames, as ingest gives them: lines, compression, requests, ranges committed in the business
 database. The bare poster has its lines ready made, in the same blocks, on one kept connection, and does
 nothing else; it is measured with plain and with compressed bodies, and ours is held against the faster.
+Then charts are read from rollups (`benchmarks/influx_charts.py`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Final
 
 import numpy as np
 
+from benchmarks.influx_charts import measure
 from benchmarks.registry import Case, Figures, Result
 from hub.database import embedded_url, upgrade
 from hub.store.engine import StorePlace, open_store, prepare_store
@@ -40,7 +42,7 @@ _FRAMES_A_BATCH: Final = 16
 _SEED: Final = 17
 _NS: Final = 1_000_000_000
 _START_NS: Final = 1_790_000_000 * _NS
-_TOKEN: Final = "bench only, on loopback"  # noqa: S105  of a server that lives as long as this case
+_TOKEN: Final = "bench-only-on-loopback"  # noqa: S105  of a server that lives as long as this case
 
 
 @dataclass(slots=True)
@@ -127,12 +129,13 @@ def _measure(server: InfluxServerProcess, folder: Path) -> Result:
         if number == 0:  # the first round warms up: series are made, caches filled
             ours_s = bares[0].busy_s = bares[1].busy_s = 0.0
     _check(store)
-    return _result(ours_s, bares)
+    read = measure(_place(server, folder, "charts", token_file))
+    return _result(ours_s, bares, read)
 
 
-def _result(ours_s: float, bares: list[Bare]) -> Result:
+def _result(ours_s: float, bares: list[Bare], read: Figures) -> Result:
     samples = ROUNDS * _BATCHES * _FRAMES_A_BATCH * POINTS
-    ours: Figures = {"samples_s": samples / ours_s}
+    ours: Figures = {"samples_s": samples / ours_s, **read}
     against = {
         ("bare_poster_gzip" if bare.packed else "bare_poster"): {"samples_s": samples / bare.busy_s}
         for bare in bares
@@ -201,7 +204,7 @@ def _check(store: SeriesStore) -> None:
 
 CASE: Final = Case(
     "store_influx",
-    "Samples a second into a real InfluxDB 2, against a bare poster of the same lines in the same run.",
+    "Samples a second into a real InfluxDB 2, against a bare poster of the same lines; charts out of it.",
     run,
     {"points": (POINTS,), "samples": (ROUNDS * _BATCHES * _FRAMES_A_BATCH * POINTS,)},
 )
