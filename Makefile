@@ -5,15 +5,17 @@ BIN := $(VENV)/bin
 FOR ?=
 OUT ?=
 CASE ?=
+CASES ?=
 STORE ?=
 DB ?=
 ARCH ?= amd64
 PY ?= 3.11
+JOBS ?= 2
 
 .PHONY: help setup demo test check bench nightly web deb clean
 
 help:
-	@echo "make demo [FOR=90 OUT=demo.json STORE=influx DB=postgres] | test | check | bench [CASE=name] | nightly | web | deb [ARCH=arm64 PY=3.13] | setup | clean"
+	@echo "make demo [FOR=90 OUT=demo.json STORE=influx DB=postgres] | test | check | bench [CASE=name CASES=folder] | nightly | web | deb [ARCH=arm64 PY=3.13] | setup | clean"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say which: make PYTHON=python3.12 …"; exit 2; }
@@ -38,7 +40,7 @@ demo: $(VENV)/.run-stamp web
 	@$(BIN)/ems demo $(if $(FOR),--for $(FOR)) $(if $(OUT),--out $(OUT)) $(if $(STORE),--store $(STORE)) $(if $(DB),--db $(DB))
 
 test: $(VENV)/.dev-stamp
-	@$(BIN)/python -m pytest --junitxml=var/test.xml
+	@$(BIN)/python -m pytest -n $(JOBS) --junitxml=var/test.xml
 
 check: $(VENV)/.dev-stamp
 	@$(BIN)/ruff format -q --check . && $(BIN)/ruff check -q .
@@ -49,7 +51,7 @@ check: $(VENV)/.dev-stamp
 	@echo "check: clean"
 
 bench: $(VENV)/.dev-stamp
-	@$(BIN)/python -m benchmarks.run $(if $(CASE),--case $(CASE))
+	@$(if $(CASES),EMS_BENCH_CASES='$(CASES)') $(BIN)/python -m benchmarks.run $(if $(CASE),--case $(CASE))
 
 nightly: $(VENV)/.dev-stamp
 	@$(BIN)/python -m pytest -m nightly --junitxml=var/nightly.xml; ended=$$?; \
