@@ -185,7 +185,7 @@ async def test_copies_of_a_version_leave_a_slow_link_room_and_a_new_run_of_the_a
         await more(1)
         clock.at_s += got[0] / MOST_BYTE_S - 0.1
         await more(1)
-        clock.at_s += 0.1
+        clock.at_s += 0.2
         await more(2)
         store.keep_heartbeats({"edge1": (5, beat(0, 0, []).encode())})
         await more(3)
