@@ -22,6 +22,7 @@
     │   ├── EnoughReadError          enough of an archive was read; nobody sees it
     │   └── DamagedPartError         a sealed file is not what was written; it is kept aside
     ├── AlarmNotToldError            a message about an alarm was not taken; `again` says whether to try
+    ├── ReportError                  a report that cannot be made; `zh` in the context says it in Chinese
     ├── ForecastError                no forecast could be made; plans go on with similar days
     ├── AccessError                  a person may not do this (now)
     │   ├── NotSignedInError         no token, or one that is not good (any more)
@@ -178,6 +179,10 @@ class SolveError(EmsError):
 
 class WorseThanOwnControlError(SolveError):
     """A plan was made, and run forward it is worse than leaving the machines to their own control."""
+
+
+class ReportError(EmsError):
+    """A report that cannot be made from what there is; `zh` in the context says the same in Chinese."""
 
 
 class ForecastError(EmsError):
