@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 import numpy as np
 import typer
 
+from edge_agent.journal_names import kept_names
 from edge_agent.journal_rows import Kind
-from edge_agent.poll import poll_groups
-from edge_agent.settings import Place, load_accepted
 from protocols.errors import ConfigError
 from protocols.frame import Catalogue, Frame, decode_bundle
 from protocols.quality import is_bad
@@ -42,20 +41,19 @@ class Exported:
 
     Attributes:
         samples: Samples in the file.
-        unknown: Samples of catalogues that the present site file does not have; they are not in it.
+        unknown: Samples whose points the journal cannot name, written before it kept their names; not in it.
     """
 
     samples: int = 0
     unknown: int = 0
 
 
-def export_journal(
-    journal: Path, catalogues: Mapping[bytes, Catalogue], span_ns: tuple[int, int], out: Path
-) -> Exported:
+def export_journal(journal: Path, span_ns: tuple[int, int], out: Path) -> Exported:
     """Write the samples of polls in a span of the wall clock [ns, end excluded] to a new file.
 
     Raises:
-        ConfigError: The journal is not there, pyarrow is not installed, or `out` exists.
+        ConfigError: The journal is not there, pyarrow is not installed, the span is empty, `out` exists or
+            has no folder.
         StoreError: The journal cannot be read.
     """
     try:
@@ -66,10 +64,17 @@ def export_journal(
         raise ConfigError(f"{journal} is missing; give --state of an agent that has run")
     if out.exists():
         raise ConfigError(f"{out} is there already; give another --out")
+    if not out.parent.is_dir():
+        raise ConfigError(f"{out.parent} is no folder; make it, or give another --out")
+    if span_ns[0] >= span_ns[1]:
+        raise ConfigError("--to is not after --from, so there is nothing between them")
     told = Exported()
     fresh = out.with_suffix(out.suffix + ".part")
-    with pq.ParquetWriter(fresh, _schema(), compression="zstd") as writer:
-        for table in _tables(_frames(journal, span_ns), catalogues, told):
+    with (
+        closing(open_sqlite(journal, read_only=True)) as db,
+        pq.ParquetWriter(fresh, _schema(), compression="zstd") as writer,
+    ):
+        for table in _tables(_frames(db, journal, span_ns), _names(db), told):
             writer.write_table(table)
     fresh.replace(out)
     return told
@@ -91,16 +96,21 @@ def _schema() -> pa.Schema:
     )
 
 
-def _frames(journal: Path, span_ns: tuple[int, int]) -> Iterator[Frame]:
-    with closing(open_sqlite(journal, read_only=True)) as db:
-        try:
-            rows = db.execute("SELECT body FROM entry WHERE kind = ? ORDER BY seq", (int(Kind.TELEMETRY),))
-            for (body,) in rows:
-                for frame in decode_bundle(body).frames:
-                    if span_ns[0] <= frame.at.wall_ns < span_ns[1]:
-                        yield frame
-        except sqlite3.Error as error:
-            raise ConfigError(f"{journal} cannot be read: {error}") from error
+def _names(db: sqlite3.Connection) -> Mapping[bytes, Catalogue]:
+    """Of a journal that no agent has opened since names are kept in it: none."""
+    there = db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'catalogue'").fetchone()
+    return kept_names(db) if there else {}
+
+
+def _frames(db: sqlite3.Connection, journal: Path, span_ns: tuple[int, int]) -> Iterator[Frame]:
+    try:
+        rows = db.execute("SELECT body FROM entry WHERE kind = ? ORDER BY seq", (int(Kind.TELEMETRY),))
+        for (body,) in rows:
+            for frame in decode_bundle(body).frames:
+                if span_ns[0] <= frame.at.wall_ns < span_ns[1]:
+                    yield frame
+    except sqlite3.Error as error:
+        raise ConfigError(f"{journal} cannot be read: {error}") from error
 
 
 def _tables(
@@ -178,27 +188,22 @@ def time_ns(text: str) -> int:
     return round(moment.timestamp()) * NS
 
 
-def export(  # noqa: PLR0913  one option each
+def export(
     *,
     out: Annotated[Path, typer.Option(help="Parquet file to make.")],
     start: Annotated[str, typer.Option("--from", help="First moment, ISO 8601 with zone.")] = "",
     end: Annotated[str, typer.Option("--to", help="First moment that is not in it any more.")] = "",
-    config: Annotated[Path, typer.Option("--config", help="Folder with sites/ and devices/.")] = Path(
-        "configs"
-    ),
-    site: Annotated[str, typer.Option(help="Site below the configuration.")] = "demo",
-    edge: Annotated[str, typer.Option(help="Id of this edge.")] = "edge1",
     state: Annotated[Path, typer.Option(help="Folder of the agent's own state.")] = Path("var/edge"),
-    keys: Annotated[Path, typer.Option(help="Folder of the keys.")] = Path("var/keys"),
 ) -> None:
     """Write the samples that the hub does not have yet to a Parquet file; the journal keeps them.
 
     Example: ems edge export --from 2026-05-01T00:00+08:00 --to 2026-05-02T00:00+08:00 --out may_1.parquet
     """
-    accepted = load_accepted(Place(config, site, edge, state, keys, ""))
-    catalogues = {group.hash: group.catalogue for group in poll_groups(accepted.site)}
     span_ns = (time_ns(start) if start else 0, time_ns(end) if end else _LAST_NS)
-    told = export_journal(state / "journal.db", catalogues, span_ns, out)
+    told = export_journal(state / "journal.db", span_ns, out)
     typer.echo(f"{told.samples} samples are in {out}")
     if told.unknown:
-        typer.echo(f"{told.unknown} samples are of an older device list and are not in it")
+        typer.echo(
+            f"{told.unknown} samples are not in it: the journal does not know the names of their points; "
+            "start the agent once with the device list they were read by, then export again"
+        )

@@ -21,7 +21,7 @@ from edge_agent.journal_store import JournalStore
 from protocols.clock import Clock
 from protocols.coverage import Coverage, Mark
 from protocols.errors import StoreError
-from protocols.frame import MAX_BUNDLE_BYTES, Frame
+from protocols.frame import MAX_BUNDLE_BYTES, Catalogue, Frame
 from protocols.trouble import FULL, REFUSES, Trouble, TroubleCode
 from runtime.clock import NS
 from runtime.one_thread import OneThread
@@ -209,6 +209,14 @@ class Journal:
         for entry in entries:
             self._on_entry(entry)
         return [entry.seq for entry in entries]
+
+    async def name_rows(self, catalogues: Sequence[Catalogue]) -> tuple[Catalogue, ...]:
+        """Keep what the points of the frames to come are called; returns the catalogues of rows before them.
+
+        Raises:
+            StoreError: The disk refused; nothing was written.
+        """
+        return await self._thread.call(partial(self._open.name_rows, catalogues))
 
     async def cover(self, coverage: Coverage) -> list[int]:
         """Delete what the hub has; returns the numbers deleted.

@@ -24,10 +24,12 @@ from typing import Final
 from edge_agent.holding import Holding
 from edge_agent.journal_disk import Commit, Reserve, is_full
 from edge_agent.journal_kept import Kept
+from edge_agent.journal_names import SCHEMA as NAMES
+from edge_agent.journal_names import keep_names, kept_names
 from edge_agent.journal_rows import PROTOCOLS, SCHEMA, WAITING, Entry, Kind, Run
 from protocols.coverage import Mark
 from protocols.errors import StoreError
-from protocols.frame import Bundle, Frame, decode_bundle, encode_bundle
+from protocols.frame import Bundle, Catalogue, Frame, decode_bundle, encode_bundle
 from protocols.gap import WHY_MEMORY, WHY_ROOM, Gap
 from runtime.clock import iso_utc
 from runtime.database import open_sqlite, transaction
@@ -68,7 +70,7 @@ class JournalStore:
 
     def _begin(self, boot: str, started_wall_ns: int) -> None:
         self._db.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
-        self._db.executescript(SCHEMA)
+        self._db.executescript(SCHEMA + NAMES)
         with transaction(self._db):
             self.journal = self._journal_of(boot)
             row = (self.journal, started_wall_ns)
@@ -142,6 +144,26 @@ class JournalStore:
                 self._count_run(entry.seq, 0, [0] * len(PROTOCOLS))
             self._evict()
         return entries
+
+    def name_rows(self, catalogues: Sequence[Catalogue]) -> tuple[Catalogue, ...]:
+        """Keep what the points of the rows to come are called; returns the catalogues of rows before them.
+
+        Raises:
+            StoreError: The disk refused; nothing was written.
+        """
+        try:
+            return self._name_rows(catalogues)
+        except StoreError as error:
+            if not (is_full(error.__cause__) and self.reserve.release()):
+                raise
+        return self._name_rows(catalogues)
+
+    def _name_rows(self, catalogues: Sequence[Catalogue]) -> tuple[Catalogue, ...]:
+        with self._commit(durable=True):
+            self._delete_gone()
+            keep_names(self._db, self._next_seq() - 1, catalogues)
+        present = {catalogue.hash() for catalogue in catalogues}
+        return tuple(found for name, found in kept_names(self._db).items() if name not in present)
 
     def add_memory_gap(self, samples: int, from_ns: int, to_ns: int) -> Entry:
         """Leave a counted record of samples that were dropped from memory while the disk took nothing.

@@ -78,14 +78,17 @@ async def stages_of(
     uplink = Uplink(place.edge, [*(group.catalogue for group in groups), *controllers.catalogues], clock)
     where = JournalPlace(place.state / "journal.db", place.edge, options.journal_bytes)
     meters = Meters(groups, clock)
-    rules = gate_rules(accepted, agent_epoch)
     settings = CommandSettings(
-        rules, accepted.local_points, place.state / "control.db", accepted.safety_points
+        gate_rules(accepted, agent_epoch),
+        accepted.local_points,
+        place.state / "control.db",
+        accepted.safety_points,
     )
     async with (
         Lines(site, meters.watched(make_drivers(site, place.state)), clock, meters.devices) as lines,
         Journal(where, clock, uplink.announce) as journal,
     ):
+        await uplink.name_rows(journal)
         tally = PollTally(groups, clock)
         configuration = ConfigurationService(
             accepted,

@@ -69,6 +69,14 @@ class Uplink:
         ways = (self._ways[Kind.RECEIPT], self._ways[Kind.TELEMETRY])
         self.lanes = {lane.name: lane for way in ways for lane in (way.fresh, way.older)}
 
+    async def name_rows(self, journal: Journal) -> None:
+        """Keep the catalogues beside the rows; those of earlier starts whose rows wait are sent as well.
+
+        Raises:
+            StoreError: The disk refused.
+        """
+        self._catalogues = (*self._catalogues, *await journal.name_rows(self._catalogues))
+
     def announce(self, entry: Entry) -> None:
         """A row was just committed: send it ahead of those that wait. Never waits."""
         self._ways[entry.kind].announce(entry)

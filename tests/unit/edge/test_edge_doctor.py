@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -15,11 +16,10 @@ from edge_agent.box import read_box
 from edge_agent.box_health import check_clock, check_flash, check_port, check_serial, check_state
 from edge_agent.doctor import check_checksums, examine
 from edge_agent.export import export_journal, time_ns
-from edge_agent.poll import poll_groups
 from edge_agent.settings import Place
 from protocols.errors import ConfigError
 from runtime.clock import VirtualClock
-from runtime.site import devices_file, load_devices
+from runtime.database import open_sqlite
 
 NOW_NS = 1_790_000_000_000_000_000
 
@@ -127,19 +127,23 @@ async def test_each_fault_is_found_and_the_waiting_samples_are_exported(tmp_path
 
 
 def _exported(folder: Path, samples: int) -> None:
-    site = load_devices(folder / "config", devices_file(folder / "config", "demo", "edge1"))
-    known = {group.hash: group.catalogue for group in poll_groups(site)}
     journal, out = folder / "edge" / "journal.db", folder / "all.parquet"
-    told = export_journal(journal, known, (0, 2**62), out)
+    told = export_journal(journal, (0, 2**62), out)
     table = pq.read_table(out)
     assert (told.samples, told.unknown, table.num_rows) == (samples, 0, samples)
     assert set(table["device"].to_pylist()) == {"meter1", "meter2"}
     assert set(table["unit"].to_pylist()) == {"kW"}
     assert table["value"].null_count == 0
-    some = export_journal(journal, {}, (0, 2**62), folder / "none.parquet")
-    assert (some.samples, some.unknown) == (0, samples)
     with pytest.raises(ConfigError, match="is there already"):
-        export_journal(journal, known, (0, 2**62), out)
+        export_journal(journal, (0, 2**62), out)
+    with pytest.raises(ConfigError, match="not after --from"):
+        export_journal(journal, (2, 1), folder / "none.parquet")
+    with pytest.raises(ConfigError, match="is no folder"):
+        export_journal(journal, (0, 2**62), folder / "nowhere" / "all.parquet")
+    with closing(open_sqlite(journal)) as db:
+        db.execute("DROP TABLE catalogue")  # as a journal of before names were kept in it
+    some = export_journal(journal, (0, 2**62), folder / "none.parquet")
+    assert (some.samples, some.unknown) == (0, samples)
 
 
 def test_a_noisy_line_is_worth_a_look_and_a_quiet_one_is_not() -> None:

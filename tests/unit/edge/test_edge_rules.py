@@ -76,13 +76,14 @@ async def exported(tmp_path: Path, headers: list[float]) -> Path:
     async with Journal(
         JournalPlace(tmp_path / "journal.db", "edge1", 10_000_000), clock, lambda _: None
     ) as journal:
+        await journal.name_rows([catalogue])
         for second, value in enumerate(headers):
             at = Instant(clock.now().boot, second * NS, BEGIN_NS + second * NS)
             quality = np.array([129 if math.isnan(value) else 0], np.uint8)
             journal.put(Frame(catalogue.hash(), at, np.array([value]), quality), "modbus")
         await journal.flush()
     out = tmp_path / "period.parquet"
-    export_journal(tmp_path / "journal.db", {catalogue.hash(): catalogue}, (0, 2**62), out)
+    export_journal(tmp_path / "journal.db", (0, 2**62), out)
     return out
 
 

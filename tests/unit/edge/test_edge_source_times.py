@@ -101,6 +101,7 @@ async def run_polls(site: SiteDevices, server: Plc, path: Path) -> tuple[list[En
         Lines(site, make_drivers(site), clock) as lines,
         Journal(JournalPlace(path, "edge1"), clock, entries.append) as journal,
     ):
+        await journal.name_rows([group.catalogue])
         on = ByException(site, (group,)).thinned(journal.put)
         poller = Poller((group,), lines, image, on, clock)
         for number in range(POLLS):
@@ -127,7 +128,7 @@ async def test_told_times_reach_journal_page_parquet_and_a_read_by_hand(
         points = await read_points(site, "m", site.profile_of("m").points, tmp_path)
     _journalled(frames_of(entries), told)
     _shown(json.loads(page)["devices"][0]["points"], told)
-    await asyncio.to_thread(_exported, site, tmp_path, told, frames_of(entries)[-1].at.wall_ns)
+    await asyncio.to_thread(_exported, tmp_path, told, frames_of(entries)[-1].at.wall_ns)
     assert [frame.values.tolist() for frame in frames_of(thinned)[1:]] == [
         [1.0],
         [2.0],
@@ -158,9 +159,8 @@ def _shown(points: list[dict[str, object]], times: list[dt.datetime]) -> None:
     ]
 
 
-def _exported(site: SiteDevices, folder: Path, times: list[dt.datetime], last_ns: int) -> None:
-    known = {group.hash: group.catalogue for group in poll_groups(site)}
-    export_journal(folder / "j.db", known, (0, 2**62), folder / "j.parquet")
+def _exported(folder: Path, times: list[dt.datetime], last_ns: int) -> None:
+    export_journal(folder / "j.db", (0, 2**62), folder / "j.parquet")
     table = pq.read_table(folder / "j.parquet").slice(3 * (POLLS - 1))
     times_ns, told_ns = (table[name].cast("int64").to_pylist() for name in ("time", "source_time"))
     assert times_ns == [ns(times[-1]), last_ns, last_ns]
