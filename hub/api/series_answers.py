@@ -116,8 +116,11 @@ def overall(covered_s: FloatArray, edges: TimeArray) -> float:
 
 
 def numbers(values: FloatArray) -> list[float | None]:
-    """NaN as None, one a window."""
-    return [number(value) for value in values.tolist()]
+    """What is no number as None, one a window."""
+    if not np.isfinite(values).all():
+        return [number(value) for value in values.tolist()]
+    whole: list[float | None] = values.tolist()
+    return whole
 
 
 def ms(edges: TimeArray) -> list[int]:

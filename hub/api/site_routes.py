@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, HTTPException, Query
 from fastapi.responses import Response
-from pydantic import TypeAdapter
+from pydantic_core import to_json
 
 from hub.api.deps import ApiDeps, Deps, SiteId, problems
 from hub.api.models import (
@@ -18,7 +18,7 @@ from hub.api.models import (
     Site,
     Value,
     fit,
-    value_of,
+    value_fields,
 )
 from hub.api.policy import permitted
 from hub.ledger.queries import latest_plan, recent_commands
@@ -28,7 +28,6 @@ from hub.values.site import Virtual
 from protocols.command import CommandKind
 
 MOST_COMMANDS: Final = 500
-_VALUES: Final = TypeAdapter(list[Value])
 
 router = APIRouter(dependencies=[Depends(permitted)])
 
@@ -94,7 +93,7 @@ async def values(site: SiteId, deps: Deps) -> Response:  # noqa: ARG001  checked
         found = deps.newest.judged(known.cleaning, registered)
         now_ns = deps.clock.now().wall_ns
         shown = {point: found[point] for point in registered if point in found} | newest(known, found)
-        return _VALUES.dump_json([value_of(str(point), last, now_ns) for point, last in shown.items()])
+        return to_json([value_fields(str(point), last, now_ns) for point, last in shown.items()])
 
     return Response(await asyncio.to_thread(read), media_type="application/json")
 

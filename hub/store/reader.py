@@ -32,6 +32,7 @@ from hub.store.port import (
     TimeArray,
     Windows,
 )
+from hub.store.recent_frames import RecentFrames
 from hub.store.rollup import blank, columns_of, combine, held
 from hub.store.schema import open_reader, series_folder
 from hub.store.series import Series
@@ -51,9 +52,10 @@ class EmbeddedReader(StoreReader):
     """Reads `series.db`; calls from several threads wait for each other."""
 
     def __init__(self, path: Path, marker: Marker | None = None) -> None:
-        self._series = Series(series_folder(path), marker)
+        self._series = Series(series_folder(path), marker, RecentFrames())
         self._connection = open_reader(path)
         self._lock = threading.RLock()
+        self._newest: dict[int, tuple[bytes, dict[PointId, LastValue]]] = {}
 
     @override
     def close(self) -> None:
@@ -75,19 +77,26 @@ class EmbeddedReader(StoreReader):
             rows = connection.execute(
                 "SELECT c.id, l.body FROM last AS l JOIN catalogue AS c ON c.id = l.catalogue ORDER BY c.id"
             ).fetchall()
-            known = [(self._series.catalogues.one(connection, key), body) for key, body in rows]
+            known = [(key, self._series.catalogues.one(connection, key), body) for key, body in rows]
         wanted = None if points is None else set(points)
         devices = {(point.site, point.device) for point in points or ()}
         found: dict[PointId, LastValue] = {}
-        for catalogue, body in known:
+        for key, catalogue, body in known:
             if wanted is not None and (catalogue.site, catalogue.device) not in devices:
                 continue
-            for point, value in _last_of(catalogue, body):
+            for point, value in self._newest_of(key, catalogue, body).items():
                 before = found.get(point)
                 fresh = before is None or before.time_ns <= value.time_ns
                 if fresh and (wanted is None or point in wanted):
                     found[point] = value
         return found
+
+    def _newest_of(self, key: int, catalogue: Catalogue, body: bytes) -> dict[PointId, LastValue]:
+        """Newest values of a catalogue; decoded once as long as none of them is newer."""
+        known = self._newest.get(key)
+        if known is None or known[0] != body:
+            known = self._newest[key] = (body, dict(_last_of(catalogue, body)))
+        return known[1]
 
     @override
     def raw(self, point: PointId, from_ns: int, to_ns: int) -> Raw:

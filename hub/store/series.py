@@ -17,6 +17,7 @@ from hub.store.body import unpack_polls
 from hub.store.origins import origins_of
 from hub.store.parts import POLLS, RAW, ROLLUPS, Array, PartFiles, Table
 from hub.store.port import HOLD_S, Marker, Origins, Raw, Span, TimeArray, Windows
+from hub.store.recent_frames import RecentFrames
 from hub.store.rollup import (
     LEVELS_S,
     MINUTE_S,
@@ -58,8 +59,9 @@ Pieces = dict[str, list[dict[str, Array]]]
 class Series:
     """Reads through a connection that is inside a read transaction."""
 
-    def __init__(self, folder: Path, marker: Marker | None) -> None:
+    def __init__(self, folder: Path, marker: Marker | None, recent: RecentFrames | None = None) -> None:
         self.folder = folder
+        self._recent = recent
         self._files = PartFiles(folder)
         self._marker = marker
         self.catalogues = Catalogues()
@@ -279,10 +281,13 @@ class Series:
     ) -> None:
         """Samples of points between two times that are still in frames."""
         points, from_ns, to_ns = asked
-        for key, columns in (
-            self.frames(connection, groups, [key_of(p) for p in points], (from_ns, to_ns)).pieces().items()
-        ):
-            found[key].append(columns)
+        keys, span = [key_of(point) for point in points], (from_ns, to_ns)
+        pieces = None if self._recent is None else self._recent.read(connection, groups, keys, span)
+        if pieces is None:
+            table = self.frames(connection, groups, keys, span)
+            pieces = {key: [columns] for key, columns in table.pieces().items()}
+        for key, some in pieces.items():
+            found[key] += some
 
     def frames(
         self,
