@@ -10,9 +10,9 @@ from typing import Any, Final
 from accounts.contract import Contract
 from hub.accounts.book import AccountsFile
 from hub.alarms.config import AlarmsFile
-from hub.alarms.senders import SendersFile
 from hub.auth.provider import ProviderConfig
 from hub.forecast.config import ForecastFile
+from hub.outside.senders import SendersFile
 from hub.registry.areas import AreasFile
 from hub.registry.calendars import CalendarFile
 from hub.registry.site import SiteFile
@@ -55,7 +55,11 @@ ROOTS: Final = (
     Root("sites/<site>/<edge>.controllers.yaml", "local controllers of one edge", ControllerBook),
     Root("sites/<site>/<edge>.rules.yaml", "rules of one edge", RuleBook),
     Root("sites/<site>/alarms.yaml", "what is an alarm, how urgent, what to do; who is told", AlarmsFile),
-    Root("senders.yaml of the hub's own folder", "mail servers and robots alarms go out by", SendersFile),
+    Root(
+        "senders.yaml of the hub's own folder",
+        "mail servers and robots of alarms and reports",
+        SendersFile,
+    ),
     Root("provider.yaml of the hub's own folder", "sign-in with the company account", ProviderConfig),
     Root("sites/<site>/values.yaml", "virtual points, balances, counters, cleaning rules", ValuesFile),
     Root("sites/<site>/flowsheet.yaml", "carriers, machines and how they hang together", Flowsheet),

@@ -21,7 +21,7 @@
     │   ├── HaltedError              a portion of work was given up because the process ends
     │   ├── EnoughReadError          enough of an archive was read; nobody sees it
     │   └── DamagedPartError         a sealed file is not what was written; it is kept aside
-    ├── AlarmNotToldError            a message about an alarm was not taken; `again` says whether to try
+    ├── NotToldError                 a message to the outside was not taken; `again` says whether to try
     ├── ReportError                  a report that cannot be made; `zh` in the context says it in Chinese
     ├── ForecastError                no forecast could be made; plans go on with similar days
     ├── AccessError                  a person may not do this (now)
@@ -159,7 +159,7 @@ class DamagedPartError(StoreError):
     retry = False
 
 
-class AlarmNotToldError(EmsError):
+class NotToldError(EmsError):
     """A server did not take a message about an alarm; `again` in the context: it may later."""
 
 

@@ -15,26 +15,17 @@ from typing import Final
 from sqlalchemy import select, update
 
 from hub.alarms.phrases import one_line
-from hub.alarms.senders import Item, Message, Sender, load_senders, send
 from hub.alarms.states import unpacked
 from hub.alarms.tables import AlarmLineRow, AlarmNoticeRow, AlarmStateRow
 from hub.alarms.watch import Watch
 from hub.database import Sessions
+from hub.outside.retry import MOST_TRIES, OVER_NS, wait_ns
+from hub.outside.senders import Item, Message, Sender, load_senders, send
 from protocols.clock import Clock
-from protocols.errors import AlarmNotToldError
+from protocols.errors import NotToldError
 
 EVERY_S: Final = 2.0
 """How often it is looked what is due. [s]"""
-
-FIRST_S: Final = 5.0
-MOST_S: Final = 600.0
-"""Wait before it is tried again: doubles from the first to the most. [s]"""
-
-OVER_NS: Final = 86_400 * 1_000_000_000
-"""After a day it is news to nobody. [ns]"""
-
-MOST_TRIES: Final = 150
-"""A day of them. [-]"""
 
 MOST_LINES: Final = 20
 """Lines of one message; of what is more only the number is told. [-]"""
@@ -42,7 +33,6 @@ MOST_LINES: Final = 20
 _MOST: Final = 500
 _Place = tuple[tuple[str, ...], str]
 """Addresses and language."""
-_NS: Final = 1_000_000_000
 
 
 class Teller:
@@ -118,7 +108,7 @@ class Teller:
             return f"there is no sender {name!r} in senders.yaml of the hub's folder", True
         try:
             await asyncio.to_thread(send, sender, message)
-        except AlarmNotToldError as error:
+        except NotToldError as error:
             return one_line(str(error.args[0])), bool(error.context["again"])
         return "", False
 
@@ -126,11 +116,12 @@ class Teller:
         now_ns = self._clock.now().wall_ns
         async with self._sessions.begin() as session:
             for row in rows:
-                wait_ns = int(min(FIRST_S * 2.0 ** min(row.tries, 20), MOST_S) * _NS)
                 over = not again or row.tries >= MOST_TRIES or now_ns - row.due_ns > OVER_NS
                 state = "sent" if not why else "failed" if over else "waiting"
                 change = {"state": state, "tries": row.tries + 1, "error": why[:300]}
-                change |= {"due_ns": now_ns + wait_ns} if state == "waiting" else {"done_ns": now_ns}
+                change |= (
+                    {"due_ns": now_ns + wait_ns(row.tries)} if state == "waiting" else {"done_ns": now_ns}
+                )
                 await session.execute(
                     update(AlarmNoticeRow).where(AlarmNoticeRow.number == row.number).values(**change)
                 )

@@ -19,11 +19,11 @@ from typing_extensions import override
 
 from hub.alarms.config import Notify
 from hub.alarms.notices import notices_of
-from hub.alarms.senders import load_senders
 from hub.alarms.states import Happened
 from hub.alarms.tables import AlarmLineRow, AlarmNoticeRow
 from hub.alarms.teller import Teller
 from hub.alarms.watch import Watch
+from hub.outside.senders import load_senders
 from protocols.config import Text
 from protocols.errors import ConfigError
 from tests.unit.hub_alarms.alarm_hub import Place, place_of, site_of

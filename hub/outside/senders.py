@@ -25,7 +25,7 @@ import httpx
 from pydantic import Field
 
 from protocols.config import Config, IdPart
-from protocols.errors import AlarmNotToldError, ConfigError, KeyFileError
+from protocols.errors import ConfigError, KeyFileError, NotToldError
 from runtime.keys import read_private
 from runtime.yaml_config import load_config
 
@@ -110,8 +110,19 @@ class Item(NamedTuple):
     text: str
 
 
+class Attachment(NamedTuple):
+    """A file that goes with a mail: its name, kind as `type/subtype`, and bytes."""
+
+    name: str
+    media: str
+    body: bytes
+
+
 class Message(NamedTuple):
-    """What is sent: an id that stays when it is tried again, to whom, head and lines, and when [ns]."""
+    """What is sent: an id that stays when it is tried again, to whom, head and lines, and when [ns].
+
+    Files go with a mail alone; robots and webhooks tell the lines.
+    """
 
     ident: str
     to: tuple[str, ...]
@@ -120,6 +131,7 @@ class Message(NamedTuple):
     now_ns: int
     site: str = ""
     items: tuple[Item, ...] = ()
+    files: tuple[Attachment, ...] = ()
 
 
 def load_senders(state: Path) -> Mapping[str, Sender]:
@@ -142,7 +154,7 @@ def send(sender: Sender, message: Message) -> None:
     """Send one message and wait until the server has taken it; call it from a thread.
 
     Raises:
-        AlarmNotToldError: It was not taken; `retry` in the context says whether it may be later.
+        NotToldError: It was not taken; `retry` in the context says whether it may be later.
     """
     if isinstance(sender, Mail):
         _mail(sender, message)
@@ -152,12 +164,15 @@ def send(sender: Sender, message: Message) -> None:
 
 def _mail(sender: Mail, message: Message) -> None:
     if not message.to:
-        raise AlarmNotToldError("a mail needs an address in `to` of its rule", again=False)
+        raise NotToldError("a mail needs an address in `to` of its rule", again=False)
     mail = EmailMessage()
     mail["From"], mail["To"] = sender.sender, ", ".join(message.to)
     mail["Subject"] = " ".join(message.head.split())
     mail["Message-ID"] = f"<{message.ident}@{sender.sender.rpartition('@')[2] or 'ems'}>"
     mail.set_content("\n".join(message.lines) + "\n")
+    for file in message.files:
+        kind, _, subtype = file.media.partition("/")
+        mail.add_attachment(file.body, maintype=kind, subtype=subtype, filename=file.name)
     try:
         with _server(sender) as server:
             if sender.security == "starttls":
@@ -167,21 +182,19 @@ def _mail(sender: Mail, message: Message) -> None:
             refused = server.send_message(mail)
     except smtplib.SMTPResponseException as error:
         words = error.smtp_error.decode(errors="replace") if isinstance(error.smtp_error, bytes) else ""
-        raise AlarmNotToldError(
+        raise NotToldError(
             f"{sender.host} refuses: {error.smtp_code} {words}",
             again=error.smtp_code < 500,  # noqa: PLR2004  RFC 5321: for good
         ) from error
     except smtplib.SMTPRecipientsRefused as error:
         codes = [code for code, _ in error.recipients.values()]
         again = any(code < 500 for code in codes)  # noqa: PLR2004  as above
-        raise AlarmNotToldError(
-            f"{sender.host} refuses {', '.join(error.recipients)}", again=again
-        ) from error
+        raise NotToldError(f"{sender.host} refuses {', '.join(error.recipients)}", again=again) from error
     except (OSError, smtplib.SMTPException, ValueError) as error:
-        raise AlarmNotToldError(f"{sender.host} was not reached: {error}", again=True) from error
+        raise NotToldError(f"{sender.host} was not reached: {error}", again=True) from error
     if refused:
         codes = [code for code, _ in refused.values()]
-        raise AlarmNotToldError(
+        raise NotToldError(
             f"{sender.host} refuses {', '.join(refused)}; the others have it",
             again=any(code < 500 for code in codes),  # noqa: PLR2004  as above
         )
@@ -203,7 +216,7 @@ def _post(sender: Webhook | Robot, message: Message) -> None:
         answer = httpx.post(url, json=body, headers=headers, timeout=WAIT_S, follow_redirects=False)
     except httpx.HTTPError as error:
         host = httpx.URL(sender.url).host
-        raise AlarmNotToldError(f"{host} was not reached: {type(error).__name__}", again=True) from error
+        raise NotToldError(f"{host} was not reached: {type(error).__name__}", again=True) from error
     _judge(sender, answer)
 
 
@@ -232,13 +245,13 @@ def _judge(sender: Webhook | Robot, answer: httpx.Response) -> None:
     """Whether it was taken: by its status, and of a robot by the code in its answer."""
     host = httpx.URL(sender.url).host
     if answer.status_code == 429 or answer.status_code >= 500:  # noqa: PLR2004  RFC 9110: later
-        raise AlarmNotToldError(f"{host} answers {answer.status_code}", again=True)
+        raise NotToldError(f"{host} answers {answer.status_code}", again=True)
     if not answer.is_success:
-        raise AlarmNotToldError(f"{host} answers {answer.status_code}", again=False)
+        raise NotToldError(f"{host} answers {answer.status_code}", again=False)
     if isinstance(sender, Robot):
         try:
             code = answer.json()["errcode"]
         except (ValueError, KeyError, TypeError) as error:
-            raise AlarmNotToldError(f"{host} gives no answer of a robot", again=False) from error
+            raise NotToldError(f"{host} gives no answer of a robot", again=False) from error
         if code != 0:
-            raise AlarmNotToldError(f"{host} answers errcode {code}", again=True)
+            raise NotToldError(f"{host} answers errcode {code}", again=True)
