@@ -164,15 +164,8 @@ def send(sender: Sender, message: Message) -> None:
 
 def _mail(sender: Mail, message: Message) -> None:
     if not message.to:
-        raise NotToldError("a mail needs an address in `to` of its rule", again=False)
-    mail = EmailMessage()
-    mail["From"], mail["To"] = sender.sender, ", ".join(message.to)
-    mail["Subject"] = " ".join(message.head.split())
-    mail["Message-ID"] = f"<{message.ident}@{sender.sender.rpartition('@')[2] or 'ems'}>"
-    mail.set_content("\n".join(message.lines) + "\n")
-    for file in message.files:
-        kind, _, subtype = file.media.partition("/")
-        mail.add_attachment(file.body, maintype=kind, subtype=subtype, filename=file.name)
+        raise NotToldError("a mail needs an address in `to`", again=False)
+    mail = _written(sender, message)
     try:
         with _server(sender) as server:
             if sender.security == "starttls":
@@ -198,6 +191,18 @@ def _mail(sender: Mail, message: Message) -> None:
             f"{sender.host} refuses {', '.join(refused)}; the others have it",
             again=any(code < 500 for code in codes),  # noqa: PLR2004  as above
         )
+
+
+def _written(sender: Mail, message: Message) -> EmailMessage:
+    mail = EmailMessage()
+    mail["From"], mail["To"] = sender.sender, ", ".join(message.to)
+    mail["Subject"] = " ".join(message.head.split())
+    mail["Message-ID"] = f"<{message.ident}@{sender.sender.rpartition('@')[2] or 'ems'}>"
+    mail.set_content("\n".join(message.lines) + "\n")
+    for file in message.files:
+        kind, _, subtype = file.media.partition("/")
+        mail.add_attachment(file.body, maintype=kind, subtype=subtype, filename=file.name)
+    return mail
 
 
 def _server(sender: Mail) -> smtplib.SMTP:
