@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Final
 
@@ -36,7 +37,9 @@ _ROLLED_ABOVE: Final = 400
 """Unless they have no more whole columns than a shorter window that is solved at once."""
 
 _CONFLICT_S: Final = 8.0
-"""Longest search for the limits that contradict each other. [s]"""
+"""Longest search for the limits that contradict each other, where the limit of the whole is no less. [s]"""
+_EASED_FRAC: Final = 0.25
+"""Share of the limit that the second pass has at least."""
 
 
 def plan_day(
@@ -51,7 +54,8 @@ def plan_day(
     Args:
         problem: Forecasts, prices, machines, limits.
         hint: The plan in force; shifted to this window it is offered to the solver as a start.
-        limit_s: Safety net; the solve normally ends on its gap long before. [s]
+        limit_s: Safety net; the solve normally ends on its gap long before. The best plan found by then is
+            taken; the second pass has what is left of it, a quarter at least. [s]
         gap_frac: Gap at which the solve ends. [-]
         grid: Where the steps coarsen; the plan is then one of `coarse.coarsened(problem, grid)`.
 
@@ -59,6 +63,7 @@ def plan_day(
         SolveError: The input cannot be planned; the message says why in plant words.
     """
     refuse(problem)
+    ends_s = time.monotonic() + limit_s
     problem = problem if grid is None else coarsened(problem, grid)
     matrix, columns = build(problem)
     start = hint_from(problem, columns, hint) if hint is not None else None
@@ -74,10 +79,11 @@ def plan_day(
     else:
         result = _solved(matrix, options, start, (grid, problem.steps))
     if isinstance(result, Solved):
-        result = ease(matrix, columns, result, options, few_starts=not rolled)
+        left_s = max(ends_s - time.monotonic(), _EASED_FRAC * limit_s)
+        result = ease(matrix, columns, result, replace(options, limit_s=left_s), few_starts=not rolled)
     if isinstance(result, Unsolved):
         if result.infeasible:
-            conflict = conflict_of(problem, (), None, budget_s=_CONFLICT_S)
+            conflict = conflict_of(problem, (), None, budget_s=min(_CONFLICT_S, limit_s))
             between = "; ".join(one.en for one in conflict.limits) or result.detail
             return Infeasible(
                 reason=f"the limits of the machines contradict each other: {between}",

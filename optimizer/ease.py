@@ -38,14 +38,18 @@ def ease(
         matrix: The problem.
         columns: Where its decisions stand.
         found: Its solution; the bound stays, so the gap of what is returned is as true as its own.
-        options: The gap asked for is what the pass may cost; it may take half as long as the first.
+        options: The gap asked for is what the pass may cost, the limit what it may take: half of it the
+            search for fewer starts, half each linear problem; what is not ready by then stays as it was.
         few_starts: Whether switches may change; in a rolled window they stay as they were decided.
     """
     begun = _with_few_starts(matrix, found, options) if few_starts else found
-    cheapest = solve_linear(settled(matrix, begun.x))
+    half_s = options.limit_s / 2.0
+    cheapest = solve_linear(settled(matrix, begun.x), half_s)
     if cheapest is None:
         return found
-    least = _with_least_movement(matrix, moves_of(columns), cheapest.x, cheapest.objective)
+    still = _settled_moves(matrix, moves_of(columns), cheapest.x, cheapest.objective)
+    moved = solve_linear(still, half_s)
+    least = None if moved is None else moved.x[: len(matrix.lower)]
     x = cheapest.x if least is None else least
     objective = float(matrix.cost @ x) + matrix.offset
     gap = max(0.0, objective - found.bound) / max(abs(objective), options.gap_eur)
@@ -123,17 +127,14 @@ def _capped(matrix: Matrix, most: float) -> Matrix:
     return matrix.extended(nothing, limits, (row, priced, matrix.cost[priced]))
 
 
-def _with_least_movement(
-    matrix: Matrix, moves: tuple[Move, ...], x: FloatArray, cost: float
-) -> FloatArray | None:
+def _settled_moves(matrix: Matrix, moves: tuple[Move, ...], x: FloatArray, cost: float) -> Matrix:
     """The least sum of changes from step to step, each as a share of its range, at the same cost."""
     asked = settled(_capped(matrix, cost + _SAME * max(abs(cost), 1.0)), x)
     prices = np.zeros_like(asked.cost)
     for course, taken_off in moves:
         if len(course) > 1:
             asked, prices = _with_changes(asked, prices, (course, taken_off))
-    found = solve_linear(replace(asked, cost=prices, offset=0.0))
-    return None if found is None else found.x[: len(matrix.lower)]
+    return replace(asked, cost=prices, offset=0.0)
 
 
 def _with_changes(matrix: Matrix, prices: FloatArray, move: Move) -> tuple[Matrix, FloatArray]:

@@ -6,6 +6,7 @@ the margin: what one more kWh would cost in a step, what a limit that binds keep
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -39,10 +40,18 @@ def settled(matrix: Matrix, x: FloatArray) -> Matrix:
     return replace(held, integer=np.zeros_like(matrix.integer))
 
 
-def solve_linear(matrix: Matrix) -> Linear | None:
-    """Solve a matrix without whole columns by GLOP, a simplex; None where there is no optimum."""
+def solve_linear(matrix: Matrix, limit_s: float | None = None) -> Linear | None:
+    """Solve a matrix without whole columns by GLOP, a simplex; None where there is no optimum in time.
+
+    Args:
+        matrix: The problem.
+        limit_s: Longest search; None: as long as it takes. [s]
+    """
     model = mathopt.Model.from_model_proto(matrix.to_proto("linear"))
-    result = mathopt.solve(model, mathopt.SolverType.GLOP)
+    parameters = mathopt.SolveParameters(
+        time_limit=None if limit_s is None else dt.timedelta(seconds=limit_s)
+    )
+    result = mathopt.solve(model, mathopt.SolverType.GLOP, params=parameters)
     if result.termination.reason != mathopt.TerminationReason.OPTIMAL:
         return None
     columns, rows = list(model.variables()), list(model.linear_constraints())

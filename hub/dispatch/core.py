@@ -196,6 +196,16 @@ def planned(memory: Memory, plan: Accepted | None, *, own_control: bool = False)
     return replace(memory, waiting=False, plan=plan, owed=None, own_control=False)
 
 
+def gives_way(memory: Memory) -> bool:
+    """Whether the plan under way only follows the clock, and an event came that does not wait for it."""
+    return memory.waiting and memory.asked_for == _QUARTER and memory.hurry and memory.event is not None
+
+
+def gave_way(memory: Memory) -> Memory:
+    """Nothing is under way any more; the event is asked for with the next step."""
+    return replace(memory, waiting=False)
+
+
 def _gone_s(snapshot: Snapshot) -> float:
     """How much of the quarter hour is over, where the plan is for what is left of it. [s].
 

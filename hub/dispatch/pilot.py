@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from asyncio.subprocess import Process
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
@@ -18,7 +19,7 @@ from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import Seen, Snapshot
 from hub.dispatch.solving import Accepted
 from hub.dispatch.view import PlantView, links_of
-from hub.dispatch.worker import solve_apart
+from hub.dispatch.worker import solve_apart, spare
 from hub.ledger import book
 from hub.ledger.approvals import approvals, let_go
 from protocols.clock import Clock
@@ -58,6 +59,8 @@ class Pilot:
         self._over: set[str] = set(site.edges)
         self._seen: Seen | None = None
         self._blind = False
+        self._solving: Process | None = None
+        self._given_up = False
 
     def take(self, site: DispatchSite, view: PlantView) -> None:
         """Go by another configuration from now on; a plan on its way by the last one is not used.
@@ -75,6 +78,7 @@ class Pilot:
         self._memory = replace(memory, waiting=False, event=event, hurry=event is not None)
         self._over |= {name for name in site.edges if site.modes.of(name) != self._site.modes.of(name)}
         self._site, self._view = site, view
+        self._give_up()
         while not self._asked.empty():
             self._asked.get_nowait()
 
@@ -111,6 +115,8 @@ class Pilot:
         self._over |= decision.ended
         if decision.replan is not None:
             self._asked.put_nowait((decision, snapshot))
+        elif core.gives_way(self._memory) and self._give_up():
+            self._memory = core.gave_way(self._memory)
         return self._wishes(decision)
 
     async def _look(self, beats: Beats) -> Snapshot:
@@ -136,15 +142,42 @@ class Pilot:
         """Wait until a plan is wanted, make it, keep it; one that cannot be had leaves the last in force.
 
         A plan is in force only once its row is committed: no set-point ever follows a plan nobody can read.
+        The process that will make it is begun before anybody asks.
         """
-        decision, snapshot = await self._asked.get()
-        site, reason = self._site, decision.replan
+        asked = None if self._asked.empty() else (self._site, *self._asked.get_nowait())
+        async with spare() as child:
+            site, decision, snapshot = asked or (self._site, *(await self._asked.get()))
+            self._solving, self._given_up = child, False
+            try:
+                await self._plan(site, decision, snapshot, child)
+            finally:
+                self._solving = None
+
+    def _give_up(self) -> bool:
+        """End the search that goes on; whether there was one."""
+        child = self._solving
+        if child is None or child.returncode is not None:
+            return False
+        child.kill()
+        self._given_up = True
+        return True
+
+    def _wanted(self, site: DispatchSite) -> bool:
+        """Whether the plan that is being made is still one that will be used."""
+        return self._site is site and not self._given_up
+
+    async def _plan(
+        self, site: DispatchSite, decision: core.Decision, snapshot: Snapshot, child: Process
+    ) -> None:
+        reason = decision.replan
         kept: Accepted | None = None
         own_control = False
         try:
             task = await asyncio.to_thread(core.task_of, site, self._memory, decision, snapshot)
-            accepted = await solve_apart(task)
-            if self._site is not site:
+            if not self._wanted(site):
+                return
+            accepted = await solve_apart(task, child)
+            if not self._wanted(site):
                 return
             row = row_of(site, accepted, self._clock.now().wall_ns, self._revision + 1)
             await book.save_plan(self._sessions, row)
@@ -154,9 +187,10 @@ class Pilot:
             _log.info(text, reason, row.cost, row.baseline_cost, 100.0 * row.gap, row.solve_s)
         except SolveError as error:
             own_control = isinstance(error, WorseThanOwnControlError)
-            _log.warning("no new plan (%s): %s", reason, error)
+            if self._wanted(site):
+                _log.warning("no new plan (%s): %s", reason, error)
         finally:
-            if self._site is site:
+            if self._wanted(site):
                 self._memory = core.planned(self._memory, kept, own_control=own_control)
 
     def _remember(self, ident: str, accepted: Accepted) -> None:

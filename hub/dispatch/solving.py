@@ -30,8 +30,9 @@ from protocols.config import Text
 from protocols.errors import SolveError, WorseThanOwnControlError
 
 LIMIT_S: Final = 20.0
-EVENT_LIMIT_S: Final = 6.0
-"""After an event a good plan soon is worth more than the best one later. [s]"""
+EVENT_LIMIT_S: Final = 5.0
+"""After an event a good plan soon is worth more than the best one later: ten seconds after it another one is
+in force, look, search, check and forward run together, also on a busy machine. [s]"""
 _UNMET_FRAC: Final = 0.01
 """Share of a need that may be unmet in the forward run beyond what the own control leaves unmet."""
 _DEARER_FRAC: Final = 0.10
@@ -57,7 +58,7 @@ class Task:
     reason: str
     hint: Plan | None = None
     limit_s: float = LIMIT_S
-    """Longest search. [s]"""
+    """Longest search; what the pass against chatter takes beyond it is a quarter at most. [s]"""
     contract: tuple[Contract, Peaks] | None = None
     """What electricity is bought by, with the highest demand so far; None: by the tariff."""
     band: tuple[Outlook, Outlook] | None = None

@@ -105,3 +105,11 @@ def test_the_nodes_of_the_search_are_told() -> None:
     outcome = plan_day(cases.demo_day())
     assert isinstance(outcome, Optimal)
     assert outcome.stats.nodes >= 1
+
+
+def test_a_pass_that_has_no_time_left_gives_back_what_was_found() -> None:
+    asked = cases.with_need(cases.problem(12), electric_kw=cases.flat(12, 300.0))
+    matrix, columns = build(replace(asked, batteries=(cases.battery(),)))
+    found = solve(matrix, SolveOptions())
+    assert isinstance(found, Solved)
+    assert ease(matrix, columns, found, SolveOptions(limit_s=0.0), few_starts=True) is found
