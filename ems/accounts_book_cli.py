@@ -48,7 +48,8 @@ def book(  # noqa: PLR0913  each is an option of the command
     Example: ems accounts book readings.csv --site demo --by area,shift
     """
     from ems.accounts_cli import courses_of, number_of  # noqa: PLC0415  the help needs none of it
-    from hub.accounts.book import book_file, load_book  # noqa: PLC0415  as above
+    from hub.accounts.book import book_file  # noqa: PLC0415  as above
+    from hub.accounts.book_check import load_book  # noqa: PLC0415  as above
     from hub.accounts.contracts import contract_file, load_contract  # noqa: PLC0415  as above
     from hub.accounts.statement import Around, statement  # noqa: PLC0415  as above
     from hub.accounts.tables import read_table  # noqa: PLC0415  as above
@@ -104,7 +105,7 @@ def _show(made: Statement, by: list[Dimension], begin: str) -> None:
                 table.add_row(*row)
             console.print(table)
     for note in made.notes:
-        console.print(f"note: {note}")
+        console.print(f"note: {note.text.en} {note.detail}".rstrip())
 
 
 def _more(made: Statement) -> list[tuple[str, tuple[str, ...], list[list[str]]]]:

@@ -113,7 +113,8 @@ def take(rows: Rows, name: str, answer: dict[str, Any], step_ms: int) -> None:
 
 
 def _of_book(config: Path, site: str) -> dict[str, str]:
-    from hub.accounts.book import book_file, columns_of, load_book  # noqa: PLC0415  the help needs none of it
+    from hub.accounts.book import book_file, columns_of  # noqa: PLC0415  the help needs none of it
+    from hub.accounts.book_check import load_book  # noqa: PLC0415  as above
 
     found = columns_of(load_book(book_file(config, site)))
     if not found:

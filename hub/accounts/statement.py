@@ -14,17 +14,19 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from accounts.bands import IntArray, local_clock
-from accounts.carbon import Emission, Factor, Instrument, report, usable
+from accounts.carbon import Emission, usable
 from accounts.contract import Contract
-from accounts.fuels import STANDARD_COAL, fuel_coal_kg, in_basis, standard_coal_kg
 from accounts.goals import Day, Standing, intensity, standing
 from accounts.invoice import Courses, midnight_ns
 from accounts.ledger import Account, Dimension, Flow, Intervals, Rates, accounts_of, residuals
-from accounts.money import metered, rounded
+from accounts.money import metered
 from accounts.pricing import price_series
 from accounts.sharing import share_invoice
 from hub.accounts.book import ELECTRICITY, AccountsFile, Product
+from hub.accounts.chp_shares import ChpShare, chp_shares
 from hub.accounts.media import Shared, cost_of, kg_of, media_of, total_of
+from hub.accounts.notes import Note, no_co2, no_cost, no_media, no_medium
+from hub.accounts.supplies import carbon_rows, coal_of, in_factor_basis
 from hub.accounts.tables import Table
 from hub.registry.calendars import Calendar
 from protocols.errors import ConfigError
@@ -66,6 +68,7 @@ class Statement:
         products: What one of each product took.
         goals: Where each goal stands, by its id.
         shared: The invoice shared out to the meters below the supply, to the cent; empty: there is none.
+        chp: What of each CHP's fuel belongs to power and to heat.
         notes: What could not be said, and why.
     """
 
@@ -76,7 +79,8 @@ class Statement:
     products: list[Made]
     goals: dict[str, Standing]
     shared: dict[str, Decimal]
-    notes: list[str]
+    chp: list[ChpShare]
+    notes: list[Note]
 
 
 @dataclass(frozen=True)
@@ -107,17 +111,18 @@ def statement(book: AccountsFile, table: Table, by: Sequence[Dimension], around:
     starts = table.start_ns + np.arange(_length(table), dtype=np.int64) * (table.step_s * _NS)
     flows = _flows(book, table)
     year = dt.datetime.fromtimestamp(table.start_ns / _NS, around.zone).year
-    notes: list[str] = []
+    notes: list[Note] = []
     rates = _rates(book, starts, around, (year, notes))
     intervals = _shifts(around, starts, table.step_s)
-    media = media_of(book, flows, rates)
+    media = _media(book, flows, rates, notes)
     return Statement(
         accounts=accounts_of(flows, by, rates, intervals),
         media=media,
-        coal_kg=_coal(book, flows, notes),
-        carbon=_carbon(book, flows, year, notes),
+        coal_kg=coal_of(book, flows, notes),
+        carbon=carbon_rows(book, flows, (starts, around.zone), notes),
         goals=_goals(book, table, starts, around.zone),
         shared={} if around.invoice is None else _shared(book, flows, rates, around.invoice),
+        chp=chp_shares(book, {flow.meter: flow for flow in flows}, rates, notes),
         products=[_made(one, table, residuals(flows), (rates, media)) for one in book.products],
         notes=notes,
     )
@@ -144,34 +149,61 @@ def _flows(book: AccountsFile, table: Table) -> list[Flow]:
 
 
 def _rates(
-    book: AccountsFile, starts: IntArray, around: Around, told: tuple[int, list[str]]
+    book: AccountsFile, starts: IntArray, around: Around, told: tuple[int, list[Note]]
 ) -> dict[str, Rates]:
     year, notes = told
     prices = {one.carrier: np.full(len(starts), float(one.per_unit)) for one in book.prices}
-    if around.contract is not None:
-        prices[ELECTRICITY] = price_series(around.contract, starts, around.courses)
+    why: ConfigError | None = None
+    try:
+        if around.contract is not None:
+            prices[ELECTRICITY] = price_series(around.contract, starts, around.courses)
+    except ConfigError as error:
+        why = error
     found: dict[str, Rates] = {}
-    media = {medium.id for medium in book.media}
-    for carrier in dict.fromkeys(meter.carrier for meter in book.meters if meter.carrier not in media):
+    for carrier in _bought_carriers(book):
         kg: float | None = None
         kinds = ("average_year",) if carrier == ELECTRICITY else ("supplier_year", "average_year")
         try:
             factor = usable(book.factors, carrier, kinds, year)
-            kg = float(factor.kg_per_unit * _in_factor(book, factor, Decimal(1)))
+            kg = float(factor.kg_per_unit * in_factor_basis(book, factor, Decimal(1)))
         except ConfigError as error:
-            notes.append(f"no CO2 for {carrier}: {error}")
+            notes.append(no_co2(carrier, error))
         if carrier not in prices:
-            notes.append(f"no cost for {carrier}: give its price under prices, or a contract")
+            notes.append(no_cost(carrier, why if carrier == ELECTRICITY else None))
         found[carrier] = Rates(prices.get(carrier), kg)
     return found
 
 
-def _in_factor(book: AccountsFile, factor: Factor, amount: Decimal) -> Decimal:
-    """An amount as its meters state it, by the heating value of a factor."""
-    stated = next(meter.basis for meter in book.meters if meter.carrier == factor.carrier)
-    if stated is None or factor.basis is None:
-        return amount
-    return in_basis(amount, stated, factor.basis, factor.hhv_per_lhv)
+def _bought_carriers(book: AccountsFile) -> list[str]:
+    """Carriers that come from outside, in the order of the book."""
+    media = {medium.id for medium in book.media}
+    return list(
+        dict.fromkeys(meter.carrier for meter in book.meters if meter.bought and meter.carrier not in media)
+    )
+
+
+def _media(
+    book: AccountsFile, flows: Sequence[Flow], rates: Mapping[str, Rates], notes: list[Note]
+) -> list[Shared]:
+    """Media that can be reckoned; of the others the notes say why not."""
+    known = {flow.meter: flow.carrier for flow in flows if np.isfinite(flow.amount).any()}
+    able = book.media
+    while True:
+        carriers = {*rates, *(one.id for one in able)}
+        still = tuple(
+            one
+            for one in able
+            if one.made in known and all(known.get(name) in carriers for name in one.inputs)
+        )
+        if len(still) == len(able):
+            break
+        able = still
+    notes += [no_medium(one.label) for one in book.media if one not in able]
+    try:
+        return media_of(book.model_copy(update={"media": able}), flows, rates)
+    except ConfigError as error:
+        notes.append(no_media(error))
+        return []
 
 
 def _shifts(around: Around, starts: IntArray, step_s: int) -> Intervals:
@@ -185,59 +217,6 @@ def _shifts(around: Around, starts: IntArray, step_s: int) -> Intervals:
             begin, end = (round(at.timestamp()) * _NS for at in (one.start, one.end))
             index[(starts >= begin) & (starts + step_s * _NS <= end)] = shifts.index(one.shift.id)
     return Intervals(tuple(shifts), index)
-
-
-def _bought(book: AccountsFile, flows: Sequence[Flow]) -> dict[str, Decimal]:
-    """What the supplies show, by carrier; media are made here and none of it."""
-    media = {medium.id for medium in book.media}
-    bought = {meter.id for meter in book.meters if meter.bought and meter.carrier not in media}
-    found: dict[str, Decimal] = {}
-    for flow in flows:
-        if not flow.below and flow.meter in bought:
-            amount = metered(flow.amount[np.isfinite(flow.amount)].tolist(), _PLACES)
-            found[flow.carrier] = found.get(flow.carrier, Decimal(0)) + amount
-    return found
-
-
-def _coal(book: AccountsFile, flows: Sequence[Flow], notes: list[str]) -> dict[str, Decimal]:
-    units = {flow.carrier: flow.unit for flow in flows}
-    stated = {meter.carrier: meter.basis for meter in book.meters}
-    ratios = {factor.carrier: factor.hhv_per_lhv for factor in book.factors if factor.hhv_per_lhv}
-    found: dict[str, Decimal] = {}
-    for carrier, amount in _bought(book, flows).items():
-        basis = stated[carrier]
-        try:
-            if basis is not None and units[carrier] == "kWh":
-                found[carrier] = fuel_coal_kg(amount, basis, ratios.get(carrier))
-            elif STANDARD_COAL.get(carrier, ("", 0))[0] == units[carrier]:
-                found |= standard_coal_kg({carrier: amount})
-            else:
-                notes.append(f"no standard coal for {carrier} in {units[carrier]}: GB/T 2589 has none for it")
-        except ConfigError as error:
-            notes.append(f"no standard coal for {carrier}: {error}")
-    return found
-
-
-def _carbon(book: AccountsFile, flows: Sequence[Flow], year: int, notes: list[str]) -> list[Emission]:
-    bought = _bought(book, flows)
-    try:
-        burnt = {
-            name: _in_factor(
-                book, usable(book.factors, name, ("supplier_year", "average_year"), year), amount
-            )
-            for name, amount in bought.items()
-            if name != ELECTRICITY and name in {factor.carrier for factor in book.factors}
-        }
-        power = bought.get(ELECTRICITY, Decimal(0))
-        covered = [
-            Instrument(rounded(power * one.share, _PLACES), one.kg_per_kwh, one.source)
-            for one in book.attributes
-            if one.year == year
-        ]
-        return report(burnt, power, book.factors, year, covered)
-    except ConfigError as error:
-        notes.append(f"no carbon report: {error}")
-        return []
 
 
 def _shared(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hub.accounts.site import SiteAccounts, load_site_accounts
 from hub.alarms.rules import SiteAlarms, load_alarms
 from hub.registry.areas import Areas, load_areas
 from hub.registry.calendars import Calendar, load_calendar
@@ -35,6 +36,7 @@ class SiteView:
         places: Areas and calendar.
         alarms: What is an alarm here.
         curves: Learnt curves in use.
+        accounts: What its accounts go by; None: it has no book.
     """
 
     registry: Registry
@@ -43,6 +45,7 @@ class SiteView:
     places: Places
     alarms: SiteAlarms
     curves: CurveBook = field(default_factory=CurveBook)
+    accounts: SiteAccounts | None = None
 
 
 def load_view(config_dir: Path, site: str) -> SiteView:
@@ -58,4 +61,5 @@ def load_view(config_dir: Path, site: str) -> SiteView:
     places = Places(areas, load_calendar(config_dir, site))
     alarms = load_alarms(config_dir, registry, values)
     curves = load_curves(config_dir, site)
-    return SiteView(registry, load_writables(config_dir, registry), values, places, alarms, curves)
+    accounts = load_site_accounts(config_dir, registry, values, places.calendar)
+    return SiteView(registry, load_writables(config_dir, registry), values, places, alarms, curves, accounts)

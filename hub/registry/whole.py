@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, TypeVar
 
-from hub.accounts.book import Known, book_file, load_book
+from hub.accounts.book import book_file
+from hub.accounts.book_check import Known, load_book
 from hub.accounts.contracts import contract_file, load_contract
+from hub.accounts.gauges import gauges_of
 from hub.alarms.rules import load_alarms
 from hub.forecast.config import load_forecast
-from hub.registry.areas import load_areas
+from hub.registry.areas import Areas, load_areas
 from hub.registry.calendars import load_calendar
 from hub.registry.check import checked_files
 from hub.registry.documents import Documents, put_files
@@ -106,9 +108,13 @@ def _of_registry(folder: Path, registry: Registry, faults: list[str]) -> None:
     areas = _tried(lambda: load_areas(folder, site, points, devices), faults)
     if (book := book_file(folder, site)).exists():
         _tried(
-            lambda: load_book(book, Known(None if areas is None else list(areas.by_id), devices, points)),
+            lambda: load_book(book, Known(_ids(areas), devices, gauges_of(registry, values))),
             faults,
         )
+
+
+def _ids(areas: Areas | None) -> list[str] | None:
+    return None if areas is None else list(areas.by_id)
 
 
 def _unused_profiles(folder: Path, registry: Registry | None) -> Iterator[str]:

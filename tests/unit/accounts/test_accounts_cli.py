@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ from typer.testing import CliRunner
 from accounts.sharing import UNMETERED
 from ems.accounts_cli import app
 from ems.accounts_fetch_cli import Rows, take, write
-from hub.accounts.book import Known, load_book
+from hub.accounts.book_check import Known, load_book
 from hub.accounts.tables import read_table
 from protocols.errors import ConfigError, ContractError
 
 CONFIGS = Path(__file__).parents[3] / "configs"
+BOOK = Path(__file__).parent / "books/shared_media.yaml"
 HUBEI = CONFIGS / "contracts/cn_hubei_10kv.yaml"
 RUN = CliRunner()
 
@@ -110,11 +112,13 @@ def asked_of(tmp_path: Path) -> list[str]:
             }
         )
     )
+    configs = shutil.copytree(CONFIGS, tmp_path / "configs")
+    shutil.copy(BOOK, configs / "sites/demo/accounts.yaml")
     return [
         "book",
         str(readings),
         "--config",
-        str(CONFIGS),
+        str(configs),
         "--contract",
         str(contract),
         "--by",

@@ -26,7 +26,7 @@ def test_their_faults_are_told_with_those_of_all_other_files() -> None:
     gap = (
         (CONFIGS / "contracts/es_30td.yaml").read_text(encoding="utf-8").replace("00:00-08:00", "00:00-07:00")
     )
-    moon = documents[BOOK].decode().replace("area: utilities", "area: moon")
+    moon = documents[BOOK].decode().replace("area: utilities", "area: moon", 1)
     moon = moon.replace("meter_air/import_kwh", "meter_air/imported_kwh")
     with pytest.raises(ConfigError) as told:
         check_documents({**documents, CONTRACT: gap.encode(), BOOK: moon.encode()}, "demo", Path("there"))

@@ -1,0 +1,76 @@
+"""What a statement could not say, and why, in both languages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from protocols.config import Text
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One thing that is not plain.
+
+    Attributes:
+        text: For people.
+        detail: What the book or the contract said, in the words of its check; empty: the text says all.
+    """
+
+    text: Text
+    detail: str = ""
+
+
+def no_co2(carrier: str, why: Exception) -> Note:
+    """A carrier has no factor that may stand in a report."""
+    return Note(Text(en=f"No CO2 of {carrier}.", zh=f"{carrier} 无法计算二氧化碳。"), str(why))
+
+
+def no_cost(carrier: str, why: Exception | None = None) -> Note:
+    """A carrier has no price."""
+    detail = "give its price under prices, or a contract" if why is None else str(why)
+    return Note(Text(en=f"No cost of {carrier}.", zh=f"{carrier} 无法计算费用。"), detail)
+
+
+def no_coal(carrier: str, why: str) -> Note:
+    """A carrier has no standard coal."""
+    return Note(Text(en=f"No standard coal of {carrier}.", zh=f"{carrier} 无法折算标准煤。"), why)
+
+
+def no_carbon(why: Exception) -> Note:
+    """The carbon report cannot be made."""
+    return Note(Text(en="No carbon report.", zh="无法生成碳排放报告。"), str(why))
+
+
+def no_medium(medium: Text) -> Note:
+    """Nothing says how much of a medium was made."""
+    text = Text(
+        en=f"No cost of one unit of {medium.en}: nothing says how much was made, or what it took.",
+        zh=f"无法计算 {medium.zh} 的单位成本:产量或投入没有计量数据。",
+    )
+    return Note(text)
+
+
+def no_media(why: Exception) -> Note:
+    """Media cannot be solved for their cost."""
+    return Note(Text(en="No cost of the site's own media.", zh="无法计算自产介质的成本。"), str(why))
+
+
+def no_split(unit: str, why: Exception) -> Note:
+    """A CHP cannot be split."""
+    return Note(Text(en=f"No split of {unit}.", zh=f"{unit} 无法分摊。"), str(why))
+
+
+def no_sharing(why: Exception) -> Note:
+    """The invoice is not shared out."""
+    return Note(Text(en="The invoice is not shared out.", zh="账单未分摊。"), str(why))
+
+
+def no_point(names: list[str]) -> Note:
+    """Meters that nothing reads."""
+    told = ", ".join(names)
+    return Note(
+        Text(
+            en=f"Nothing reads {told}; name their points in the book.",
+            zh=f"{told} 没有数据来源,请在账簿中填写测点。",
+        )
+    )
