@@ -6,6 +6,7 @@ import getpass
 import json
 import os
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -95,13 +96,13 @@ def run(call: Call, target: str, work: Callable[[Desk], int]) -> None:
     """Sign in, work, sign out; ends the process with the code of the work.
 
     Raises:
-        ConfigError: The hub does not answer, or its address is none.
+        ConfigError: The hub does not answer, its address is none, or nobody is there to be asked.
         NotSignedInError: Wrong name or password.
         Exit: Always; 2 or 3 where the hub refused, after one sentence on standard error.
     """
     login = call.login
     check_url(login.url)
-    password = os.environ.get(PASSWORD) or getpass.getpass(f"password of {login.user}: ")
+    password = os.environ.get(PASSWORD) or _asked_for(f"password of {login.user}")
     known = replace(login, password=password, code=os.environ.get(CODE, ""))
     try:
         with HubClient(known) as hub:
@@ -110,6 +111,20 @@ def run(call: Call, target: str, work: Callable[[Desk], int]) -> None:
         sys.stderr.write(f"ems: {no.args[0]}\n")
         raise typer.Exit(NOT_DONE if no.context.get("status") in _NOT_INPUT else BAD_INPUT) from no
     raise typer.Exit(code)
+
+
+def _asked_for(what: str) -> str:
+    """What a person types unseen.
+
+    Raises:
+        ConfigError: Nobody is there, or what is typed would be seen.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", getpass.GetPassWarning)
+        try:
+            return getpass.getpass(f"{what}: ")
+        except (getpass.GetPassWarning, EOFError) as error:
+            raise ConfigError(f"there is no terminal to ask for the {what}; set {PASSWORD}") from error
 
 
 def act(call: Call, kind: str, target: str, parts: Mapping[str, object]) -> None:
@@ -127,7 +142,7 @@ def in_two_steps(desk: Desk, known: Mapping[str, Any], asked: Mapping[str, Any])
     name, password = desk.hub.user, desk.hub.password
     if known["two_persons"]:
         name = typer.prompt("Name of the second person", err=True)
-        password = getpass.getpass(f"password of {name}: ")
+        password = _asked_for(f"password of {name}")
     typer.confirm(f"Operate {point} to {asked['value']:g} {asked['unit']}?", abort=True, err=True)
     operate = desk.follow(desk.ask("operate", point, of=select["id"], confirm=name, password=password))
     return desk.end(desk.follow(select) if order_watch.succeeded(operate) else operate)

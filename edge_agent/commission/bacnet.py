@@ -62,6 +62,8 @@ def scan(  # noqa: PLR0913  one option each
 
     Example: ems edge scan bacnet --to 192.168.1.20 --low 3000 --high 3999
     """
+    if low > high:
+        raise ConfigError(f"--low {low} is above --high {high}; no device instance lies between")
     search = Search(
         targets=tuple(_peer(text) for text in to or ()),
         broadcast=None if broadcast is None else _peer(broadcast),

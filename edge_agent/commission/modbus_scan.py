@@ -78,11 +78,12 @@ def parse_units(text: str) -> list[int]:
     found: list[int] = []
     for part in text.split(","):
         low, _, high = part.partition("-")
-        if not low.isdecimal() or not (high or low).isdecimal() or int(high or low) > _LAST_UNIT:
+        high = high or low
+        if not (low.isdecimal() and high.isdecimal() and int(low) <= int(high) <= _LAST_UNIT):
             raise ConfigError(
-                f"--units {text!r}: found {part!r}; allowed are numbers and ranges from 0 to 255"
+                f"--units {text!r}: found {part!r}; allowed are numbers and ranges from 0 to 255, as 1-10"
             )
-        found += range(int(low), int(high or low) + 1)
+        found += range(int(low), int(high) + 1)
     return list(dict.fromkeys(found))
 
 

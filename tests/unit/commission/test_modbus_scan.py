@@ -81,6 +81,8 @@ def test_unit_ids_are_numbers_and_ranges() -> None:
     assert parse_units("1-3,247,2") == [1, 2, 3, 247]
     with pytest.raises(ConfigError, match="found '300'"):
         parse_units("1,300")
+    with pytest.raises(ConfigError, match="found '10-1'"):
+        parse_units("10-1")
 
 
 @pytest.fixture(scope="module")

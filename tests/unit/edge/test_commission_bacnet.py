@@ -77,6 +77,7 @@ def test_a_scan_that_finds_nobody_says_what_was_sent_and_what_to_try() -> None:
         (("--to", "plc.local"), "is no address"),
         (("--to", "10.0.0.1:99999"), "is no port"),
         (("--to", "10.0.0.256"), "is no address"),
+        (("--to", "10.0.0.25", "--low", "9", "--high", "3"), "--low 9 is above --high 3"),
     ],
 )
 def test_a_scan_without_a_sound_address_is_one_sentence(words: tuple[str, ...], told: str) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -285,6 +287,16 @@ def test_a_discrete_point_is_selected_and_operated_with_a_second_person(
     assert said.out.splitlines()[-1] == "verified  7.5 °C"
     rows = json.loads(ems("list", "--json").out)
     assert [(row["kind"], row["of"]) for row in rows] == [("operate", rows[1]["id"]), ("select", None)]
+
+
+def test_without_a_terminal_it_says_where_the_password_comes_from() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ems.main", "command", "list"],
+        check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL, start_new_session=True,
+        env={name: value for name, value in os.environ.items() if name != "EMS_PASSWORD"},
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr == "ems: there is no terminal to ask for the password of admin; set EMS_PASSWORD\n"
 
 
 BAD: list[tuple[list[str], str]] = [
