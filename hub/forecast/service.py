@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from hub.forecast import tables
 from hub.forecast.backtest import MEMORY_DAYS
 from hub.forecast.config import ForecastFile, load_forecast
 from hub.forecast.issue import Newest, body_of, issue_of, live_scores
-from hub.forecast.job import Job, Site
+from hub.forecast.job import Foreseen, Job, Site
 from hub.forecast.quarters import (
     QUARTER_NS,
     QUARTERS_A_DAY,
@@ -35,7 +35,7 @@ from hub.forecast.quarters import (
 )
 from hub.forecast.solar import Plane
 from hub.forecast.weather import WeatherBook, fetch, on_quarters
-from hub.forecast.worker import foresee_apart
+from hub.forecast.worker import KILL_S, foresee_apart
 from hub.registry.calendars import load_calendar
 from hub.registry.site import SiteFile
 from hub.store.port import StoreReader
@@ -151,11 +151,15 @@ class Forecaster:
             else:
                 await self._clock.sleep(_LOOK_S)
 
-    async def foresee(self, *, learn: bool = True) -> None:
+    async def foresee(self, *, learn: bool = True, learn_s: float = KILL_S) -> None:
         """Make one forecast, learn before it where that is due, keep it.
+
+        Where nothing can be learnt in time, on a machine that has no time left, it is made with what was
+        learnt before, and learning is tried again with the next.
 
         Args:
             learn: Whether anything may be learnt now.
+            learn_s: Longest learning. [s]
 
         Raises:
             ForecastError: It could not be made.
@@ -171,7 +175,7 @@ class Forecaster:
         train = learn and due
         was = self._kept.over(past) if weather else {}
         job = Job(site.site, past, weather, was, champions=self._models.champions, train=train)
-        answer = await foresee_apart(job, self._models.body)
+        answer, train = await self._answer(job, learn_s)
         if self._site is not site:
             return
         trained = (self._clock.mono_s(), now) if train else (self._models.at_s, self._models.wall_ns)
@@ -185,6 +189,15 @@ class Forecaster:
         await tables.keep(self._sessions, site.id, (now, answer.start_ns), body)
         self._newest.issue = issue_of(answer.start_ns, answer.found)
         _log.info("forecast of %d series, %s", len(answer.found), "learnt anew" if train else "as learnt")
+
+    async def _answer(self, job: Job, learn_s: float) -> tuple[Foreseen, bool]:
+        """What the child says, and whether it has learnt."""
+        if job.train:
+            try:
+                return await foresee_apart(job, self._models.body, learn_s), True
+            except ForecastError as error:
+                _log.warning("nothing was learnt, the forecast goes by what was learnt before: %s", error)
+        return await foresee_apart(replace(job, train=False), self._models.body), False
 
     async def _weather(self, site: ForecastSite, past: Quarters) -> tuple[dict[str, FloatArray], str | None]:
         """The weather foreseen elsewhere, and why there is none where one is declared."""

@@ -97,6 +97,26 @@ def test_the_hub_itself_never_loads_what_is_learnt_with() -> None:
     assert done.stdout.strip() == "set()"
 
 
+async def test_where_learning_is_not_ready_in_time_the_forecast_comes_all_the_same(
+    business_file: Path, tmp_path: Path
+) -> None:
+    shutil.copyfile(business_file, tmp_path / FILE)
+    async with running_api(embedded_url(tmp_path), tmp_path) as api:
+        store = api.deps.series
+        assert isinstance(store, EmbeddedStore)
+        await asyncio.to_thread(seed, store)
+        newest = Newest()
+        site = load_forecast_site(CONFIGS, "demo")
+        forecaster = Forecaster(site, newest, store, (api.deps.sessions, tmp_path), api.clock)
+        await forecaster.foresee(learn_s=0.2)
+        assert newest.issue is not None
+        assert newest.issue.method["process_kw"] != "learned"
+        found = (await api.get("/sites/demo/forecast")).json()
+        assert found["trained"] is None
+        await forecaster.foresee()  # with the next it is tried again
+        assert (await api.get("/sites/demo/forecast")).json()["trained"] is not None
+
+
 async def test_a_job_that_takes_too_long_is_ended() -> None:
     with pytest.raises(ForecastError, match="not ready after"):
         await foresee_apart(Job(Site(CALENDAR, ZONE), past(60)), limit_s=0.2)
