@@ -1,0 +1,175 @@
+"""Closed periods in the business database: a row a version, only ever added, with the hash of the one before.
+
+What is closed is what the page and the reports showed: `figures_of` names it. Each act has its entry in the
+audit, in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from sqlalchemy import JSON, BigInteger, Integer, String, UniqueConstraint, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from accounts.carbon import Scope, of_scope
+from accounts.closing import Closed, Figures, close, restate, verify
+from hub.accounts.billing import Billed
+from hub.accounts.making import PeriodStatement
+from hub.database import Base, Sessions
+from hub.ledger import audit
+from protocols.errors import ConfigError, StoreError
+
+_SCOPES: Final[tuple[Scope, ...]] = ("1", "2_location", "2_market")
+
+
+class ClosedPeriodRow(Base):
+    """One version of one period; `hash` is that of the record it holds."""
+
+    __tablename__ = "closed_period"
+    __table_args__ = (UniqueConstraint("site", "period", "version"),)
+
+    site: Mapped[str] = mapped_column(String(32), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    period: Mapped[str] = mapped_column(String(32))
+    version: Mapped[int] = mapped_column(Integer)
+    figures: Mapped[list[list[str]]] = mapped_column(JSON)
+    reason: Mapped[str] = mapped_column(String(500))
+    actor: Mapped[str] = mapped_column(String(64))
+    at_ns: Mapped[int] = mapped_column(BigInteger)
+    before: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+
+
+@dataclass(frozen=True, slots=True)
+class Closer:
+    """Who closes or restates.
+
+    Attributes:
+        name: The person.
+        role: Their role.
+        source: Where they came from.
+        reason: Why it is restated; empty: it is closed.
+    """
+
+    name: str
+    role: str
+    source: str
+    reason: str = ""
+
+
+async def records_of(sessions: Sessions, site: str) -> list[Closed]:
+    """All versions of all periods of a site in the order they were made, looked through.
+
+    Raises:
+        ContractError: A row was changed, taken out or put in; the message says which.
+    """
+    async with sessions() as session:
+        return await _records(session, site)
+
+
+async def close_period(
+    sessions: Sessions, site: str, what: tuple[str, Figures], who: Closer, now_ns: int
+) -> Closed:
+    """Close a period: from now on its figures stand.
+
+    Raises:
+        ConfigError: It is closed already.
+        ContractError: As `records_of`.
+    """
+    period, figures = what
+    return await _add(sessions, site, who, lambda records: close(records, period, figures, who.name, now_ns))
+
+
+async def restate_period(
+    sessions: Sessions, site: str, what: tuple[str, Figures], who: Closer, now_ns: int
+) -> Closed:
+    """Restate a closed period; what was reported stays beside it.
+
+    Raises:
+        ConfigError: It is not closed, no reason is given, or nothing is new.
+        ContractError: As `records_of`.
+    """
+    period, figures = what
+    why = (who.reason, who.name)
+    return await _add(sessions, site, who, lambda records: restate(records, period, figures, why, now_ns))
+
+
+async def _add(
+    sessions: Sessions, site: str, who: Closer, make: Callable[[Sequence[Closed]], Closed]
+) -> Closed:
+    async with sessions() as session, session.begin():
+        await audit.hold(session, site)  # two who close at once follow each other
+        records = await _records(session, site)
+        made = make(records)
+        session.add(_row(site, len(records) + 1, made))
+        old = next((one for one in records[::-1] if one.period == made.period), None)
+        entry = audit.Entry(
+            made.at_ns, who.name, who.role, who.source, "accounts", "restate" if old else "close",
+            made.period,
+            "" if old is None else f"version {old.version}, {old.hash[:12]}",
+            f"version {made.version}, {made.hash[:12]}", made.reason, "done",
+        )  # fmt: skip
+        await audit.add(session, site, [entry])
+    return made
+
+
+async def _records(session: AsyncSession, site: str) -> list[Closed]:
+    wanted = select(ClosedPeriodRow).where(ClosedPeriodRow.site == site).order_by(ClosedPeriodRow.number)
+    rows = (await session.execute(wanted)).scalars().all()
+    records = [
+        Closed(
+            row.period, row.version, tuple((name, text) for name, text in row.figures), row.reason, row.actor,
+            row.at_ns, row.before,
+        )
+        for row in rows
+    ]  # fmt: skip
+    verify(records)
+    if any(row.hash != record.hash for row, record in zip(rows, records, strict=True)):
+        raise StoreError("the closed periods were changed in the database; restore it from a backup")
+    return records
+
+
+def _row(site: str, number: int, record: Closed) -> ClosedPeriodRow:
+    return ClosedPeriodRow(
+        site=site, number=number, period=record.period, version=record.version,
+        figures=[list(one) for one in record.figures], reason=record.reason, actor=record.by,
+        at_ns=record.at_ns, before=record.before, hash=record.hash,
+    )  # fmt: skip
+
+
+def figures_of(made: PeriodStatement, billed: Billed | None) -> dict[str, Decimal]:
+    """What a period is closed with: its accounts by carrier, carbon, standard coal, and its invoice."""
+    found: dict[str, Decimal] = {}
+    for one in made.statement.accounts:
+        name = ".".join([*(part or "-" for part in one.key), one.carrier])
+        figures = {one.unit: one.amount, "cost": one.cost, "co2_kg": one.kg}
+        found |= {f"{name}.{what}": value for what, value in figures.items() if value is not None}
+        found[f"{name}.known_pct"] = round(Decimal(100 * (1 - one.missing)), 3)
+    if made.statement.carbon:
+        found |= {f"scope_{scope}.co2_kg": of_scope(made.statement.carbon, scope) for scope in _SCOPES}
+    found |= {f"coal.{carrier}.kg": kg for carrier, kg in made.statement.coal_kg.items()}
+    if billed is not None:
+        found |= {f"invoice.{group}": money for group, money in billed.invoice.of_groups().items()}
+        found["invoice.total"] = billed.invoice.total
+    return found
+
+
+def may_close(made: PeriodStatement, billed: Billed | None, *, over: bool, despite_gaps: bool) -> None:
+    """Refuse what is no final figure.
+
+    Raises:
+        ConfigError: The period goes on, or it has gaps and nobody said that it may have them.
+    """
+    if not over:
+        raise ConfigError(f"{made.period.name} is not over; it can be closed after its last day")
+    gaps = [one for one in made.statement.accounts if one.missing]
+    if not despite_gaps and (gaps or (billed is not None and billed.invoice.missing)):
+        worst = max((one.missing for one in gaps), default=0.0)
+        raise ConfigError(
+            f"{made.period.name} has gaps (up to {100 * worst:.2f} % of an account is not known); wait for "
+            "what comes late, or close it despite them"
+        )
