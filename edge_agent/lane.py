@@ -82,6 +82,7 @@ class Lane:
         self._clock = clock
         self._on_lost = on_lost
         self._flights: dict[int, _Flight] = {}
+        self._out_bytes = 0
         self._moved = asyncio.Event()
         self._refusal: str | None = None
         self.refused = Refused()
@@ -110,11 +111,14 @@ class Lane:
             BusError: A row before it, or this one, was refused or not answered; none is on its way any more.
         """
         self.check()
-        while self._flights and self._bytes_out() + len(entry.body) > self.window.size_bytes:
+        while self._flights and self._out_bytes + len(entry.body) > self.window.size_bytes:
             await self._moved_or_late()
         subject = subjects.telemetry if entry.kind is Kind.TELEMETRY else subjects.receipts
         headers = {"Nats-Msg-Id": subjects.message_id(entry.journal, entry.seq), LANE_HEADER: self.name}
-        self._flights[entry.seq] = _Flight(len(entry.body) + _HEADER_BYTES, self._clock.mono_s())
+        flight = _Flight(len(entry.body) + _HEADER_BYTES, self._clock.mono_s())
+        sent_before = self._flights.get(entry.seq)
+        self._flights[entry.seq] = flight
+        self._out_bytes += flight.size - (0 if sent_before is None else sent_before.size)
         if self._client is None or not self._client.is_connected:
             self._lose()
             raise BusError(f"row {entry.seq} stays here: there is no connection to the bus")
@@ -163,12 +167,10 @@ class Lane:
     def _lose(self) -> None:
         lost = list(self._flights)
         self._flights.clear()
+        self._out_bytes = 0
         self._refusal = None
         self.window.failed()
         self._on_lost(lost)
-
-    def _bytes_out(self) -> int:
-        return sum(flight.size for flight in self._flights.values())
 
     async def _moved_or_late(self) -> None:
         self._moved.clear()
@@ -192,8 +194,9 @@ class Lane:
             self.refused = self.refused.again(refusal, self._clock.mono_s())
             return
         self.refused = Refused()
-        out = self._bytes_out()
+        out = self._out_bytes
         del self._flights[int(message.subject.rpartition(".")[2])]
+        self._out_bytes -= flight.size
         self.took_s = self._clock.mono_s() - flight.sent_s
         self.window.answered(self.took_s, flight.size, out)
         self.rows += 1
