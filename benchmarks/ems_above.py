@@ -179,7 +179,9 @@ def setpoints_of(site: DispatchSite, wanted: tuple[core.SetPoint, ...]) -> Setpo
     chp = name_of(plant.chp)
     return Setpoints(
         tuple(
-            CompressorSetpoint(None if role is None else int(role), permit(name))
+            CompressorSetpoint(
+                None if role is None else int(role), permit(name), told(name, "pressure_set_bar_g")
+            )
             for name, role in roles.items()
         ),
         tuple(ChillerSetpoint(permit(name), told(name, "supply_set_c")) for name in plant.chiller_ids),
@@ -187,4 +189,5 @@ def setpoints_of(site: DispatchSite, wanted: tuple[core.SetPoint, ...]) -> Setpo
         chp_permit=permit(chp),
         chp_kw=told(chp, "power_set_kw"),
         pv_limit_frac=told(name_of(plant.pv), "limit_set_frac"),
+        tower_set_c=told(name_of(plant.tower), "condenser_set_c"),
     )

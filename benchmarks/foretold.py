@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.plant_run import QUARTER_S, World
 from hub.forecast.issue import Issue
 from hub.forecast.quarters import NAMES, QUARTERS_A_DAY, FloatArray
-from optimizer.compile import planned_header_bar_g
+from optimizer.planned import planned_header_bar_g
 from plant.scenario import GRID_S, Scenario
 from plant.units.air import drawn
 

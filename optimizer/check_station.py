@@ -88,6 +88,15 @@ def _pressure(problem: DispatchProblem, plan: Plan) -> Iterator[Violation]:
     if levels is not None:
         lacks = levels.least_bar_g - plan.setpoints["air_bar_g"]
         yield from where(lacks, _SAME, "air", "pressure the users need [bar g]")
+        if levels.most_bar_g is not None:
+            above = plan.setpoints["air_bar_g"] - levels.most_bar_g
+            yield from where(above, _SAME, "air", "pressure that is held [bar g]")
+        for name in (one.name for one in problem.compressors):
+            for step, role in enumerate(plan.machines[name].role):
+                bar_g = float(plan.setpoints["air_bar_g"][step])
+                own = levels.own_bar_g is not None and abs(bar_g - levels.own_bar_g) < _SAME
+                if role == "trim" and not own and levels.set_by is not None and name not in levels.set_by:
+                    yield Violation(name, step, bar_g, "pressure that the trimming machine can hold [bar g]")
 
 
 def _level_of(problem: DispatchProblem, plan: Plan, step: int) -> int:

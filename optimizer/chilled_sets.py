@@ -83,7 +83,7 @@ def at_best_level(
     problem: DispatchProblem, levels: CoolingLevels, running: BoolArray, need: FloatArray
 ) -> tuple[IntArray, FloatArray, FloatArray, FloatArray]:
     """Level, loads and powers of the machines, and power of pumps and fans, of a set that gives `need`."""
-    load, power, extra = _at_levels(problem, levels, running, need)
+    load, power, extra = at_levels(problem, levels, running, need)
     cost = _cost(problem, load.sum(axis=0) - need, power.sum(axis=0) + extra)
     best: IntArray = np.where(levels.allowed, cost, _FORBIDDEN).argmin(axis=0)
     steps = np.arange(problem.steps)
@@ -106,7 +106,7 @@ def curve_of_set(
     x = low[:, None] + (high - low)[:, None] * np.linspace(0.0, 1.0, _CORNERS)
     y = np.empty_like(x)
     for k in range(_CORNERS):
-        load, power, extra = _at_levels(problem, levels, running, x[:, k])
+        load, power, extra = at_levels(problem, levels, running, x[:, k])
         fits = levels.allowed & (np.abs(load.sum(axis=0) - x[:, k]) < _SAME_KW)
         y[:, k] = np.where(fits, power.sum(axis=0) + extra, np.inf).min(axis=0)
     return x, np.array([_lower_hull(u, v) for u, v in zip(x, y, strict=True)])
@@ -125,7 +125,7 @@ def _lower_hull(x: FloatArray, y: FloatArray) -> FloatArray:
     return np.interp(x, x[kept], y[kept])
 
 
-def _at_levels(
+def at_levels(
     problem: DispatchProblem, levels: CoolingLevels, running: BoolArray, need: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Loads and powers (machines, levels, steps) of a set that shares a need, and pumps and fans."""

@@ -12,6 +12,13 @@ import numpy as np
 
 from optimizer.begun import begun_since
 from optimizer.outlook import Outlook, PlantNow
+from optimizer.planned import (
+    beside_kw,
+    chiller_corners,
+    planned_header_bar_g,
+    planned_loop_c,
+    planned_supply_c,
+)
 from optimizer.problem import (
     OFF,
     Battery,
@@ -27,20 +34,15 @@ from optimizer.problem import (
     Pv,
 )
 from optimizer.tariff import Emissions, Tariff, metered, prices
-from plant.control.cascade import band_of
 from plant.flowsheet import Flowsheet
 from plant.state import Plant
 from plant.units import compressor as compressors
-from plant.units import cooling
 from plant.units.air import drawn
 from plant.units.power import Grid
 
 _U = TypeVar("_U")
 
 _LOAD_CORNERS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
-_PLR_STEPS: Final = (0.5, 0.75, 1.0)
-_WARM_MARGIN_K: Final = 1.0
-"""Chilled water at full load stays this far below the limit of the supply."""
 _AIR_RESERVE_FRAC: Final = 0.06
 """Peaks inside a step above its mean, and worn machines: a start of a standby machine costs what it saves."""
 _COOLING_RESERVE_FRAC: Final = 0.05
@@ -95,25 +97,6 @@ def compile_problem(
     return begun_since(whole, outlook.gone_s, now.begun_kw) if outlook.gone_s > 0 else whole
 
 
-def planned_header_bar_g(plant: Plant) -> float:
-    """Header pressure under roles: the middle of the trim band [bar g]."""
-    if plant.receiver is None or not plant.compressors:
-        return 0.0
-    return band_of(plant.compressors[0], plant.receiver, compressors.ROLE_TRIM, 0).target_bar_g
-
-
-def planned_supply_c(plant: Plant, unit: cooling.Chiller) -> float:
-    """Warmest set-point of the leaving water that keeps the supply limit at full load [°C].
-
-    The capacity controller is at full load half its band above the set-point. Warmer water costs nothing
-    here: the loop's flow is constant, the coils give the whole load up to the limit.
-    """
-    if plant.loop is None:
-        return unit.supply.default_c
-    warmest = plant.loop.supply_max_c - unit.supply.proportional_k / 2.0 - _WARM_MARGIN_K
-    return min(max(warmest, unit.supply.low_c), unit.supply.high_c)
-
-
 def _named(plant: Plant, unit: _U | None) -> tuple[tuple[str, _U], ...]:
     return tuple(
         (name, unit) for name, found in plant.flowsheet.units.items() if unit is not None and found is unit
@@ -127,7 +110,10 @@ def _forecasts(plant: Plant, outlook: Outlook) -> Forecasts:
     weather = [outlook.weather(step) for step in steps]
     always_kw = sum(dryer.power_kw for dryer in plant.dryers)
     always_kw += plant.battery.standby_kw if plant.battery else 0.0
-    fans_kw = [sum(handler.fan.at(load.cooling_kw) for handler in plant.air_handlers) for load in loads]
+    fans_kw = [
+        beside_kw(plant, (load.cooling_kw, planned_loop_c(plant)), at)
+        for load, at in zip(loads, weather, strict=True)
+    ]
     air = [
         sum(drawn(plant.receiver, header_bar_g, load.air_m3_min)) if plant.receiver else 0.0 for load in loads
     ]
@@ -203,7 +189,14 @@ def _chillers(plant: Plant, outlook: Outlook, now: PlantNow, rate: float) -> tup
     found: list[Chiller] = []
     for name, unit in zip(plant.chiller_ids, plant.chillers, strict=True):
         supply_c = planned_supply_c(plant, unit)
-        corners = [_chiller_corners(unit, supply_c, outlook, step) for step in range(outlook.steps)]
+        corners = [
+            chiller_corners(
+                unit,
+                (supply_c, plant.condenser_c(unit, outlook.weather(step))),
+                float(outlook.cooling_kw[step]),
+            )
+            for step in range(outlook.steps)
+        ]
         own = (unit.thermostat.min_run_s, unit.thermostat.anti_recycle_s, unit.start_cost_cny / rate)
         found.append(
             Chiller(
@@ -215,28 +208,6 @@ def _chillers(plant: Plant, outlook: Outlook, now: PlantNow, rate: float) -> tup
             )
         )
     return tuple(found)
-
-
-def _chiller_corners(
-    unit: cooling.Chiller, supply_c: float, outlook: Outlook, step: int
-) -> tuple[list[float], list[float]]:
-    """Load and power at each corner; the loop is half the control band above the set-point at full load.
-
-    A machine that runs takes at least its least load: it does not stand by for nothing beside another one.
-    Only a need below that lets it cycle.
-    """
-    weather = outlook.weather(step)
-    condenser_c = unit.condenser_c(weather.outdoor_c, weather.wet_bulb_c)
-    need_kw = max(float(outlook.cooling_kw[step]), 0.0)
-    loads: list[float] = []
-    powers: list[float] = []
-    for plr in (unit.eir.plr_min_frac, *_PLR_STEPS):
-        loop_c = supply_c + (plr - 0.5) * unit.supply.proportional_k
-        load_kw = plr * unit.eir.available_kw(loop_c, condenser_c)
-        load_kw = load_kw if loads else min(load_kw, need_kw)
-        loads.append(load_kw)
-        powers.append(unit.total_kw(load_kw, loop_c, condenser_c))
-    return loads, powers
 
 
 def _batteries(plant: Plant, now: PlantNow, steps: int, rate: float) -> tuple[Battery, ...]:

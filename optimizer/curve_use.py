@@ -12,12 +12,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from optimizer.compile import planned_header_bar_g
 from optimizer.outlook import Outlook
 from optimizer.plan import MachinePlan, Plan
+from optimizer.planned import planned_header_bar_g
 from optimizer.problem import BoolArray, DispatchProblem, FloatArray
 from plant.learnt import AnyLearnt
-from plant.state import Plant
+from plant.state import Plant, Weather
 from plant.units.compressor import Compressor, cycle_power_frac
 from plant.units.cooling import Chiller
 from protocols.config import Text
@@ -97,7 +97,8 @@ def curve_notes(uses: tuple[CurveUse, ...], steps: int) -> tuple[Text, ...]:
 
 
 def _compressors(plant: Plant, outlook: Outlook, problem: DispatchProblem, plan: Plan) -> Iterator[CurveUse]:
-    bar_g = planned_header_bar_g(plant) + plant.drop_bar
+    own_bar_g = planned_header_bar_g(plant)
+    bar_g = plan.setpoints.get("air_bar_g", np.full(plan.steps, own_bar_g)) + plant.drop_bar
     mean_c = float(np.nanmean(outlook.outdoor_c)) if outlook.steps else 0.0
     usable_m3 = _usable_m3(plant)
     units = dict(zip(plant.compressor_ids, plant.compressors, strict=True))
@@ -107,8 +108,9 @@ def _compressors(plant: Plant, outlook: Outlook, problem: DispatchProblem, plan:
             continue
 
         def true_kw(flow: float, step: int | None, unit: Compressor = unit) -> float:
-            inlet_c = mean_c if step is None else float(outlook.outdoor_c[step])
-            return _compressor_kw(unit, flow, (bar_g, inlet_c), usable_m3)
+            if step is None:
+                return _compressor_kw(unit, flow, (own_bar_g + plant.drop_bar, mean_c), usable_m3)
+            return _compressor_kw(unit, flow, (float(bar_g[step]), float(outlook.outdoor_c[step])), usable_m3)
 
         grid = np.linspace(0.0, float(asked.flow_m3_min[-1]), _GRID)
         off = [
@@ -116,7 +118,7 @@ def _compressors(plant: Plant, outlook: Outlook, problem: DispatchProblem, plan:
             for q in grid[1:]
         ]
         curve = plant.learnt.get(asked.name)
-        at = {"pressure_bar_g": np.full(plan.steps, bar_g), "inlet_c": outlook.outdoor_c}
+        at = {"pressure_bar_g": bar_g, "inlet_c": outlook.outdoor_c}
         yield _use(
             (asked.name, curve, asked.full_power_kw, max(off) / max(asked.full_power_kw, _STANDS)),
             (problem.hours, machine, plan.binary_steps),
@@ -148,31 +150,49 @@ def _chillers(plant: Plant, outlook: Outlook, problem: DispatchProblem, plan: Pl
         unit, machine = units.get(asked.name), plan.machines.get(asked.name)
         if unit is None or machine is None:
             continue
-        condenser = np.array([unit.condenser_c(one.outdoor_c, one.wet_bulb_c) for one in weather])
+        supply, condenser = _water(plant, plan, asked.supply_c, [(unit, one) for one in weather])
+        rated = np.array([plant.condenser_c(unit, one) for one in weather])
 
         def true_kw(
-            load: float, step: int, unit: Chiller = unit, supply_c: float = asked.supply_c,
+            load: float, step: int, unit: Chiller = unit, supply: FloatArray = supply,
             condenser: FloatArray = condenser,
         ) -> float:  # fmt: skip
-            return _chiller_kw(unit, load, (supply_c, float(condenser[step])))
+            return _chiller_kw(unit, load, (float(supply[step]), float(condenser[step])))
 
-        order = np.argsort(condenser)
+        order = np.argsort(rated)
         off: list[float] = []
         for step in {int(order[0]), int(order[len(order) // 2]), int(order[-1])}:
             corners, powers = asked.load_kw[step], asked.power_kw[step]
             grid = np.linspace(float(corners[0]), float(corners[-1]), _GRID)
             off += [
-                abs(float(np.interp(q, corners, powers)) - true_kw(float(q), step)) / float(powers[-1])
+                abs(
+                    float(np.interp(q, corners, powers))
+                    - _chiller_kw(unit, float(q), (asked.supply_c, float(rated[step])))
+                )
+                / float(powers[-1])
                 for q in grid
                 if powers[-1] > 0.0
             ]
-        at = {"supply_c": np.full(plan.steps, asked.supply_c), "condenser_c": condenser}
+        at = {"supply_c": supply, "condenser_c": condenser}
         yield _use(
             (asked.name, plant.learnt.get(asked.name), float(asked.power_kw.max()), max(off, default=0.0)),
             (problem.hours, machine, plan.binary_steps),
             true_kw,
             at | {"cooling_kw": machine.level},
         )
+
+
+def _water(
+    plant: Plant, plan: Plan, own_c: float, of: list[tuple[Chiller, Weather]]
+) -> tuple[FloatArray, FloatArray]:
+    """Set-point of the leaving water and condenser side in each step, as the plan chose them [°C]."""
+    supply = plan.setpoints.get("chilled_water_c", np.full(plan.steps, own_c))
+    told = plan.setpoints.get("condenser_water_c")
+    condenser = [
+        plant.condenser_c(unit, one, None if told is None else float(told[step]))
+        for step, (unit, one) in enumerate(of)
+    ]
+    return supply, np.array(condenser)
 
 
 def _chiller_kw(unit: Chiller, load_kw: float, water: tuple[float, float]) -> float:

@@ -6,12 +6,14 @@ otherwise. Works from problem and plan alone.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from optimizer.alternatives import Alternative, alternative
 from optimizer.decided import Decided
 from optimizer.doing import doing
+from optimizer.level_words import LABELS, Chosen, chosen_for
 from optimizer.plan import Plan
 from optimizer.problem import DispatchProblem
 from optimizer.reasons import Binding, bindings
@@ -136,6 +138,8 @@ def why(decided: Decided, at: tuple[str, int], speech: Speech) -> Why:
         )
     ]
     clauses += [one.limit for one in limits[:_SHOWN]]
+    chosen = chosen_for(decided, unit, step)
+    clauses += [one.clause for one in chosen]
     clauses += _stored(decided, at, prices, plan.currency)
     clauses += [] if other is None else [other.clause(plan.currency)]
     clauses += (
@@ -148,7 +152,12 @@ def why(decided: Decided, at: tuple[str, int], speech: Speech) -> Why:
         step=step,
         at_ns=at_ns,
         sentence=joined(clauses),
-        figures=(*_own(decided, unit, step), *_priced(prices, plan.currency), *_costs(other, plan.currency)),
+        figures=(
+            *_own(decided, unit, step),
+            *_levels(chosen),
+            *_priced(prices, plan.currency),
+            *_costs(other, plan.currency),
+        ),
         limits=limits,
         alternative=other,
         outlook=outlook,
@@ -211,6 +220,16 @@ def _own(decided: Decided, unit: str, step: int) -> list[Figure]:
             )
         )
     return figures
+
+
+def _levels(chosen: tuple[Chosen, ...]) -> Iterator[Figure]:
+    for one in chosen:
+        label, unit = LABELS[one.name]
+        yield Figure(one.name, said("Set-point of {what}", "{what}设定值", what=label), one.value, unit)
+        if one.other is not None:
+            value = f"{one.other:g} {unit}"
+            words = said("More power at {value}", "取 {value} 时多用功率", value=value)
+            yield Figure(f"{one.name}_extra_kw", words, one.extra_kw, "kW")
 
 
 def _priced(prices: dict[str, float | None], currency: str) -> list[Figure]:

@@ -62,7 +62,7 @@ def _refuse_air(problem: DispatchProblem, levels: AirLevels) -> None:
         raise SolveError("need and least pressure of the network must be numbers")
     if not levels.move_eur >= 0:
         raise SolveError("the price of another network pressure is negative")
-    _refuse_shut(fits=True, allowed=bars[:, None] >= levels.least_bar_g[None, :], what="network pressure")
+    _refuse_shut(fits=True, allowed=levels.allowed, what="network pressure")
 
 
 def _refuse_shut(fits: bool, allowed: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], what: str) -> None:  # noqa: FBT001  one state

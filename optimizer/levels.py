@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
 
 from optimizer.arrays import BoolArray, FloatArray
+
+_SAME_BAR: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,5 +44,24 @@ class AirLevels:
     """Need and leaks on top of the forecast, less below it, shape (levels, steps). [m³/min]"""
     least_bar_g: FloatArray
     """Pressure the users need, shape (steps,). [bar g]"""
+    most_bar_g: FloatArray | None = None
+    """Pressure that is held at most, shape (steps,); None: no bound. [bar g]"""
     move_eur: float = 0.0
     """Price of another level from one step to the next. [money]"""
+    set_by: tuple[str, ...] | None = None
+    """Compressors that hold any of these pressures when they trim; None: all."""
+    own_bar_g: float | None = None
+    """Pressure the others hold when they trim, one of the levels. [bar g]"""
+
+    @property
+    def allowed(self) -> BoolArray:
+        """Whether a level is permitted, shape (levels, steps)."""
+        bars = np.array(self.pressure_bar_g)[:, None]
+        found: BoolArray = bars >= self.least_bar_g - _SAME_BAR
+        return found if self.most_bar_g is None else found & (bars <= self.most_bar_g + _SAME_BAR)
+
+    def may_trim(self, name: str, place: int) -> bool:
+        """Whether a compressor can hold the pressure of a level."""
+        if self.set_by is None or name in self.set_by:
+            return True
+        return self.own_bar_g is not None and abs(self.pressure_bar_g[place] - self.own_bar_g) < _SAME_BAR

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from optimizer.plan import MachinePlan, Plan
+from optimizer.plan import Plan
 from plant.control.setpoints import ChillerSetpoint, CompressorSetpoint, Setpoints
 from plant.state import Plant
 from plant.units.compressor import ROLE_BASE, ROLE_STANDBY, ROLE_TRIM
@@ -35,12 +35,13 @@ def setpoints_at(plant: Plant, plan: Plan, step: int, pv_available_kw: float | N
         pv_available_kw: What the sky was forecast to give; without it PV is never curtailed. [kW]
     """
     return Setpoints(
-        compressors=tuple(_compressor(plan.machines.get(name), step) for name in plant.compressor_ids),
+        compressors=tuple(_compressor(plan, name, step) for name in plant.compressor_ids),
         chillers=tuple(_chiller(plan, name, step) for name in plant.chiller_ids),
         battery_kw=float(plan.battery_kw[step]) if plant.battery else None,
         chp_permit=_chp_runs(plan, step) if plant.chp else None,
         chp_kw=_chp_kw(plant, plan, step),
         pv_limit_frac=_pv_limit(plant, plan, step, pv_available_kw),
+        tower_set_c=_chosen(plan, "condenser_water_c", step) if plant.tower else None,
     )
 
 
@@ -86,10 +87,20 @@ def _lead_k(unit: Chiller) -> float:
     return (min(settles_k, stop_k) + stop_k) / 2.0
 
 
-def _compressor(machine: MachinePlan | None, step: int) -> CompressorSetpoint:
+def _chosen(plan: Plan, name: str, step: int) -> float | None:
+    """A set-point the plan had a choice of; None where it had none."""
+    chosen = plan.setpoints.get(name)
+    return None if chosen is None else float(chosen[step])
+
+
+def _compressor(plan: Plan, name: str, step: int) -> CompressorSetpoint:
+    """Role and permit; the machine that trims holds the pressure, where the plan chose it."""
+    machine = plan.machines.get(name)
     if machine is None:
         return CompressorSetpoint()
-    return CompressorSetpoint(role=_ROLE_CODES[machine.role[step]], permit=True)
+    role = machine.role[step]
+    target_bar_g = _chosen(plan, "air_bar_g", step) if role == "trim" else None
+    return CompressorSetpoint(role=_ROLE_CODES[role], permit=True, target_bar_g=target_bar_g)
 
 
 def _chiller(plan: Plan, name: str, step: int) -> ChillerSetpoint:
@@ -97,8 +108,8 @@ def _chiller(plan: Plan, name: str, step: int) -> ChillerSetpoint:
     machine = plan.machines.get(name)
     if machine is None:
         return ChillerSetpoint()
-    chosen = plan.setpoints.get("chilled_water_c")
-    supply_c = machine.supply_c if chosen is None else float(chosen[step])
+    chosen = _chosen(plan, "chilled_water_c", step)
+    supply_c = machine.supply_c if chosen is None else chosen
     return ChillerSetpoint(permit=bool(machine.on[step]), supply_set_c=supply_c)
 
 

@@ -19,12 +19,11 @@ import numpy as np
 from optimizer.components.balance import SLACK_EUR
 from optimizer.problem import OFF, ON, BoolArray, DispatchProblem, FloatArray, IntArray, effective_lock
 
-_MOST_MACHINES: Final = 6
+MOST_MACHINES: Final = 6
 """Sets double with each machine; larger stations are modelled machine by machine."""
 _ROLE_CHANGE: Final = 0.5
 """Price of moving the trim to another machine that runs: a write, a pressure swing. [money]"""
 _FORBIDDEN: Final = 1e9
-_HAIR_BAR: Final = 1e-6
 _PARTS: Final = ("on", "trim", "trim_flow", "flow", "power", "need", "level")
 
 
@@ -56,7 +55,7 @@ def is_small(problem: DispatchProblem) -> bool:
     flows = (flow.carrier for one in problem.converters for flow in one.flows)
     alone = "air" not in {*flows, *(store.carrier for store in problem.stores)}
     recovers = any(machine.heat_recovery_frac > 0 for machine in problem.compressors)
-    return 0 < len(problem.compressors) <= _MOST_MACHINES and alone and not recovers
+    return 0 < len(problem.compressors) <= MOST_MACHINES and alone and not recovers
 
 
 def ways_of(problem: DispatchProblem) -> Ways:
@@ -66,7 +65,13 @@ def ways_of(problem: DispatchProblem) -> Ways:
         return _ways_at(problem, (0, problem.forecasts.air_m3_min, 1.0))
     needs = np.maximum(problem.forecasts.air_m3_min + levels.need_m3_min, 0.0)
     found = [_ways_at(problem, (place, needs[place], frac)) for place, frac in enumerate(levels.power_frac)]
-    return Ways(*(np.concatenate([getattr(ways, part) for ways in found]) for part in _PARTS))
+    whole = Ways(*(np.concatenate([getattr(ways, part) for ways in found]) for part in _PARTS))
+    names = [machine.name for machine in problem.compressors]
+    kept = [
+        trim < 0 or levels.may_trim(names[trim], int(place))
+        for trim, place in zip(whole.trim.tolist(), whole.level[:, 0], strict=True)
+    ]
+    return Ways(*(getattr(whole, part)[np.array(kept)] for part in _PARTS))
 
 
 def _ways_at(problem: DispatchProblem, at: tuple[int, FloatArray, float]) -> Ways:
@@ -164,8 +169,8 @@ def _cost(problem: DispatchProblem, ways: Ways) -> FloatArray:
         slack += np.maximum(wanted, 0.0) * SLACK_EUR["reserve_air"]
     cost: FloatArray = (ways.power * problem.import_marginal_eur_kwh + slack) * problem.hours
     if problem.air_levels is not None:
-        pressure = np.array(problem.air_levels.pressure_bar_g)[ways.level]
-        cost = np.where(pressure >= problem.air_levels.least_bar_g - _HAIR_BAR, cost, _FORBIDDEN)
+        allowed = problem.air_levels.allowed[ways.level, np.arange(problem.steps)]
+        cost = np.where(allowed, cost, _FORBIDDEN)
     return cost
 
 

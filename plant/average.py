@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from plant.control import heat_led, thermostat
-from plant.control.cascade import band_of
+from plant.control.cascade import band_of, shifted
 from plant.control.setpoints import ChillerSetpoint, Setpoints
 from plant.state import Loads, Orders, Plant, PlantInputs, PlantOutputs, PlantState, Weather
 from plant.step import Settled, finish
@@ -70,6 +70,7 @@ def average_step(
     orders = Orders(
         battery_kw=setpoints.battery_kw or 0.0,
         pv_limit_frac=1.0 if setpoints.pv_limit_frac is None else setpoints.pv_limit_frac,
+        tower_set_c=setpoints.tower_set_c,
     )
     return finish(plant, moved, PlantInputs(weather, loads, orders), Settled(air, machine_kw, flows), dt_s)
 
@@ -107,7 +108,8 @@ def _header(plant: Plant, receiver: Receiver, setpoints: Setpoints) -> float:
     for unit, setpoint in zip(plant.compressors, setpoints.compressors, strict=True):
         regulates = setpoint.role not in {ROLE_BASE, ROLE_STANDBY} and setpoint.permit is not False
         if regulates and (setpoint.role is not None or not isinstance(unit, FixedCompressor)):
-            return band_of(unit, receiver, setpoint.role, 0).target_bar_g
+            own = band_of(unit, receiver, setpoint.role, 0)
+            return shifted(own, setpoint.target_bar_g).target_bar_g
     return receiver.rated_bar_g
 
 
@@ -210,7 +212,8 @@ def _cooling(
     if loop is None:
         return (), ()
     coolers = [
-        _cooler(unit, told, weather) for unit, told in zip(plant.chillers, setpoints.chillers, strict=True)
+        _cooler(unit, told, plant.condenser_c(unit, weather, setpoints.tower_set_c))
+        for unit, told in zip(plant.chillers, setpoints.chillers, strict=True)
     ]
     load_kw = loop.taken_kw(loads.cooling_kw, state.loop_c)
     running = _running(coolers, state, setpoints, load_kw)
@@ -234,9 +237,8 @@ def _cooling(
     return states, flows
 
 
-def _cooler(unit: Chiller, told: ChillerSetpoint, weather: Weather) -> _Cooler:
+def _cooler(unit: Chiller, told: ChillerSetpoint, condenser_c: float) -> _Cooler:
     set_c = thermostat.supply_set_c(unit, told)
-    condenser_c = unit.condenser_c(weather.outdoor_c, weather.wet_bulb_c)
     return _Cooler(unit, set_c, condenser_c, unit.eir.available_kw(set_c, condenser_c))
 
 

@@ -19,6 +19,7 @@ from plant.units.compressor import FixedCompressor, VsdCompressor
 from plant.units.cooling import AirHandler, Chiller, CoolingLoop
 from plant.units.heat import Boiler, Chp
 from plant.units.power import Battery, Grid, Load, Meter, Photovoltaics, Weather
+from plant.units.tower import CoolingTower
 from protocols.config import Config, IdPart
 from protocols.errors import ConfigError
 
@@ -29,6 +30,7 @@ Unit = Annotated[
     | Receiver
     | Chiller
     | CoolingLoop
+    | CoolingTower
     | AirHandler
     | Battery
     | Photovoltaics

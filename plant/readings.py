@@ -37,7 +37,8 @@ def readings(
     found: Readings = {name: {"power_kw": value} for name, value in kw.items()}
     _compressors(plant, state, setpoints, found)
     _chillers(plant, state, outputs, setpoints, found)
-    _water(plant, outputs, kw, found)
+    condenser_c = plant.tower.water_c(weather.wet_bulb_c, setpoints.tower_set_c) if plant.tower else 0.0
+    _water(plant, outputs, kw, condenser_c, found)
     _power(plant, state, outputs, found)
     _engine(plant, state, outputs, setpoints, found)
     for name, _ in plant.flowsheet.of_kind(WeatherStation):
@@ -92,10 +93,14 @@ def _chillers(
         }
 
 
-def _water(plant: Plant, outputs: PlantOutputs, kw: dict[str, float], found: Readings) -> None:
+def _water(
+    plant: Plant, outputs: PlantOutputs, kw: dict[str, float], condenser_c: float, found: Readings
+) -> None:
     for name, unit in plant.flowsheet.units.items():
         if unit is plant.loop:
             found[name] = {"supply_c": outputs.supply_c, "return_c": outputs.return_c}
+        elif unit is plant.tower:
+            found[name]["supply_c"] = condenser_c
         elif isinstance(unit, AirHandler):
             air_c = outputs.supply_c + unit.approach_k
             room_c = plant.loop.room_c if plant.loop else air_c

@@ -20,6 +20,7 @@ from plant.units.cooling import (
 )
 from plant.units.heat import Boiler, Chp, ChpOrder, ChpState
 from plant.units.power import Battery, Grid, Load, Meter, Photovoltaics
+from plant.units.tower import CoolingTower
 from protocols.errors import ConfigError
 
 _U = TypeVar("_U")
@@ -62,6 +63,8 @@ class Orders(NamedTuple):
     """Wanted battery power, charging positive. [kW]"""
     pv_limit_frac: float = 1.0
     """Upper limit of PV, as a fraction of its inverter power."""
+    tower_set_c: float | None = None
+    """Wanted condenser water; None: the tower's own set-point. [°C]"""
 
 
 class PlantInputs(NamedTuple):
@@ -157,6 +160,7 @@ class Plant:
         dryers: All dryers.
         drop_bar: Pressure between machines and header.
         loop: The chilled-water loop, if any.
+        tower: The cooling towers of its chillers, if any.
         air_handlers: All air handlers.
         battery: The battery, if any.
         pv: The PV field, if any.
@@ -176,6 +180,7 @@ class Plant:
     dryers: tuple[Dryer, ...]
     drop_bar: float
     loop: CoolingLoop | None
+    tower: CoolingTower | None
     air_handlers: tuple[AirHandler, ...]
     battery: Battery | None
     pv: Photovoltaics | None
@@ -184,6 +189,19 @@ class Plant:
     electric_ids: tuple[str, ...]
     meters: tuple[tuple[str, tuple[int, ...]], ...]
     learnt: Mapping[str, AnyLearnt] = field(default_factory=dict)
+
+    def condenser_c(self, unit: Chiller, weather: Weather, told_c: float | None = None) -> float:
+        """Condenser-side temperature of a chiller; `told_c` is the towers' set-point, None their own [°C]."""
+        if self.tower is None or unit.eir.condenser == "outdoor_air":
+            return unit.condenser_c(weather.outdoor_c, weather.wet_bulb_c)
+        return self.tower.water_c(weather.wet_bulb_c, told_c)
+
+    def tower_kw(self, cooling_kw: float, weather: Weather, told_c: float | None = None) -> float:
+        """Power of the towers' fans while the chillers give so much [kW]."""
+        if self.tower is None:
+            return 0.0
+        share = cooling_kw / sum([unit.eir.capacity_kw for unit in self.chillers])
+        return self.tower.power_kw(share, self.tower.water_c(weather.wet_bulb_c, told_c), weather.wet_bulb_c)
 
 
 def compile_plant(flowsheet: Flowsheet, learnt: Mapping[str, AnyLearnt] | None = None) -> Plant:
@@ -218,6 +236,7 @@ def compile_plant(flowsheet: Flowsheet, learnt: Mapping[str, AnyLearnt] | None =
         dryers=dryers,
         drop_bar=sum(dryer.drop_bar for dryer in dryers),
         loop=loop,
+        tower=_only(flowsheet, CoolingTower),
         air_handlers=tuple(unit for _, unit in flowsheet.of_kind(AirHandler)),
         battery=_only(flowsheet, Battery),
         pv=_only(flowsheet, Photovoltaics),
@@ -235,7 +254,7 @@ def compile_plant(flowsheet: Flowsheet, learnt: Mapping[str, AnyLearnt] | None =
 def electric_order(flowsheet: Flowsheet) -> tuple[str, ...]:
     """Ids of units with electric power, in the order `step` writes them: by kind, then by file."""
     process = tuple(name for name, _ in electric_loads(flowsheet))
-    kinds = (Chiller, Dryer, AirHandler, Battery, Photovoltaics, Chp)
+    kinds = (Chiller, CoolingTower, Dryer, AirHandler, Battery, Photovoltaics, Chp)
     rest = [name for kind in kinds for name, _ in flowsheet.of_kind(kind)]
     return (*(name for name, _ in flowsheet.compressors()), *rest, *process)
 

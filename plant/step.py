@@ -109,8 +109,11 @@ def finish(
     pv_kw = _pv(plant, weather, orders.pv_limit_frac)
     soc_frac, battery_kw = state.soc_frac, 0.0
     unit_kw += [flow.power_kw for flow in flows]
+    if plant.tower:
+        unit_kw.append(plant.tower_kw(sum([flow.cooling_kw for flow in flows]), weather, orders.tower_set_c))
     unit_kw += [dryer.power_kw for dryer in plant.dryers]
-    unit_kw += [handler.fan.at(taken_kw) for handler in plant.air_handlers]
+    room_c = plant.loop.room_c if plant.loop else loop_c
+    unit_kw += [handler.fan_kw(taken_kw, loop_c, room_c) for handler in plant.air_handlers]
     if plant.battery:
         soc_frac, battery_kw = battery_step(plant.battery, soc_frac, orders.battery_kw, dt_s)
         unit_kw.append(battery_kw + plant.battery.standby_kw)
@@ -146,12 +149,10 @@ def finish(
 
 
 def _chillers(plant: Plant, state: PlantState, inputs: PlantInputs) -> tuple[ChillerFlow, ...]:
-    weather = inputs.weather
+    weather, told_c = inputs.weather, inputs.orders.tower_set_c
     return tuple(
         [
-            cooling.flows(
-                unit, machine, order, state.loop_c, unit.condenser_c(weather.outdoor_c, weather.wet_bulb_c)
-            )
+            cooling.flows(unit, machine, order, state.loop_c, plant.condenser_c(unit, weather, told_c))
             for unit, machine, order in zip(
                 plant.chillers, state.chillers, inputs.orders.chillers, strict=True
             )

@@ -18,6 +18,7 @@ from plant.step import step
 from plant.truth import sensor_bias, true_flowsheet
 from plant.units.heat import Chp
 from plant.units.power import Battery, Photovoltaics
+from plant.units.tower import CoolingTower
 from protocols.errors import ConfigError
 from protocols.units import Seconds
 from runtime.clock import NS
@@ -80,6 +81,7 @@ class SimulatedPlant:
             chp_permit=_permit(self._of_kind(Chp, "permit_set_code")),
             chp_kw=self._of_kind(Chp, "power_set_kw"),
             pv_limit_frac=self._of_kind(Photovoltaics, "limit_set_frac"),
+            tower_set_c=self._of_tower(),
         )
 
     def _step(self, wall_ns: int) -> tuple[Setpoints, PlantOutputs]:
@@ -103,7 +105,12 @@ class SimulatedPlant:
         wanted = self._followed(unit, "pressure_set_bar_g")
         return None if wanted == OWN_CONTROL["pressure_set_bar_g"] else wanted
 
-    def _of_kind(self, kind: type[Battery | Chp | Photovoltaics], role: str) -> float | None:
+    def _of_tower(self) -> float | None:
+        """Condenser water the towers follow [°C]; what they hold by themselves leaves it to them."""
+        wanted = self._of_kind(CoolingTower, "condenser_set_c")
+        return None if wanted == OWN_CONTROL["condenser_set_c"] else wanted
+
+    def _of_kind(self, kind: type[Battery | Chp | CoolingTower | Photovoltaics], role: str) -> float | None:
         for name, _ in self.plant.flowsheet.of_kind(kind):
             return self._followed(name, role)
         return None

@@ -22,6 +22,7 @@ OWN_CONTROL: Final[Mapping[str, float]] = {
     "role_set_code": 3.0,
     "permit_set_code": 2.0,
     "supply_set_c": 7.0,
+    "condenser_set_c": 0.0,
     "power_set_kw": 0.0,
     "limit_set_frac": 1.0,
     "pressure_set_bar_g": 7.0,

@@ -16,6 +16,7 @@ from typing import Final
 from hub.dispatch import band, events
 from hub.dispatch.approved import course_of, ended_by
 from hub.dispatch.order import by_rule, left_to
+from hub.dispatch.reach import Told, choices_of
 from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import Availability, MachineSeen, Seen, Snapshot, look
 from hub.dispatch.solving import EVENT_LIMIT_S, LIMIT_S, Accepted, Task
@@ -30,6 +31,7 @@ from optimizer.outlook import MachineNow, PlantNow
 from optimizer.problem import FREE, LONG_S, OFF, ON
 from optimizer.setpoints import eased, setpoints_at
 from plant.control.setpoints import Setpoints
+from protocols.quality import is_good
 
 RETRY_S: Final = 30.0
 """Wait after a plan that could not be had. [s]"""
@@ -174,16 +176,22 @@ def task_of(site: DispatchSite, memory: Memory, decision: Decision, snapshot: Sn
     )
     refused = (f"{name} is foreseen by similar days: {why}" for name, why in gated.refused.items())
     degraded = (f"{name} is yesterday's: {why}" for name, why in gated.degraded.items())
-    notes = (*site.notes, *seen.notes, *refused, *degraded, *led)
+    choices, unreached = choices_of(site, _told(memory, seen, snapshot))
+    notes = (*site.notes, *seen.notes, *refused, *degraded, *led, *unreached)
     why = decision.replan or ""
     limit_s = LIMIT_S if why in _USUAL or memory.owed is not None else EVENT_LIMIT_S
     outlook = replace(outlook, gone_s=gone_s)
     peaks = replace(snapshot.metered or Peaks(snapshot.month_peak_kw), earlier_kw=snapshot.earlier_kw)
     bought = None if site.contract is None else (site.contract, peaks)
-    task = Task(site.plant, site.supply, outlook, now, notes, why, hint, limit_s, bought)
+    task = Task(site.plant, site.supply, outlook, now, notes, why, hint, limit_s, bought, choices=choices)
     issue = snapshot.issue if limit_s == LIMIT_S else None
     beside = {name for gate in (gated.refused, gated.degraded) for name in gate}
     return task if issue is None else replace(task, band=band.around(outlook, issue, window, beside))
+
+
+def _told(memory: Memory, seen: Seen, snapshot: Snapshot) -> Told:
+    shown = {point: one.value for point, one in snapshot.readings.items() if is_good(one.quality)}
+    return Told(seen.machines, snapshot.held, shown, memory.approved, floor_quarter_ns(snapshot.now_ns))
 
 
 def planned(memory: Memory, plan: Accepted | None, *, own_control: bool = False) -> Memory:

@@ -12,6 +12,9 @@ from hub.dispatch.site import DispatchSite
 from hub.dispatch.solving import Accepted
 from hub.forecast.quarters import FloatArray
 from hub.ledger.tables import PlanRow
+from optimizer.level_words import LABELS
+from optimizer.plan import Plan
+from optimizer.read_network import AUXILIARIES
 from protocols.config import Text
 from runtime.clock import iso_utc
 
@@ -68,7 +71,9 @@ def _body(site: DispatchSite, accepted: Accepted) -> dict[str, Any]:
                 "role": list(machine.role),
             }
             for name, machine in plan.machines.items()
+            if name != AUXILIARIES
         ],
+        "setpoints": list(_setpoints(site, plan)),
         "reason": accepted.reason,
         "currency": plan.currency,
         "notes": list(accepted.notes),
@@ -95,6 +100,27 @@ def _forward(site: DispatchSite, accepted: Accepted) -> Iterator[dict[str, Any]]
                 "quantity": "heat" if heat else "electricity",
                 "planned_kwh": round(float(np.sum(planned * hours)), 1) + 0.0,
                 "simulated_kwh": round(float(np.sum(ran[name] * hours)), 1) + 0.0,
+            }
+
+
+def _setpoints(site: DispatchSite, plan: Plan) -> Iterator[dict[str, Any]]:
+    """Set-points the plan chose, with the machines that are told them."""
+    plant = site.plant
+    towers = tuple(name for name, unit in plant.flowsheet.units.items() if unit is plant.tower)
+    told_by = {
+        "chilled_water_c": (plant.chiller_ids, "supply_set_c"),
+        "condenser_water_c": (towers, "condenser_set_c"),
+        "air_bar_g": (plant.compressor_ids, "pressure_set_bar_g"),
+    }
+    for name, (label, unit) in LABELS.items():
+        if name in plan.setpoints:
+            machines, role = told_by[name]
+            yield {
+                "name": name,
+                "label": label.model_dump(),
+                "unit": unit,
+                "devices": [one for one in machines if plant.flowsheet.binding(one, role) is not None],
+                "values": [round(float(value), 3) for value in plan.setpoints[name]],
             }
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from accounts.contract import Contract
 from hub.accounts.contracts import contract_file, load_contract
+from hub.registry.planning_file import load_planning
 from hub.registry.plant_file import load_plant
 from hub.registry.site import Modes, load_registry, load_site_devices
 from optimizer.contracted import is_plannable
+from optimizer.planning import PlanningFile
 from optimizer.tariff import Emissions, Tariff
 from plant.state import Plant
 from protocols.config import Text
@@ -34,6 +36,7 @@ class DispatchSite:
         silence_s: Point "device/point" to how long it may be silent, where it is reported by exception. [s]
         contract: Supply contract that electricity is bought by; None: by the tariff.
         notes: What every plan has to tell of the files it goes by.
+        planning: What a plan may choose, and what it keeps in hand.
     """
 
     id: str
@@ -47,6 +50,7 @@ class DispatchSite:
     silence_s: dict[str, float] = field(default_factory=dict)
     contract: Contract | None = None
     notes: tuple[str, ...] = ()
+    planning: PlanningFile = field(default_factory=PlanningFile)
 
 
 def load_site(config: Path, site: str) -> DispatchSite:
@@ -66,10 +70,11 @@ def load_site(config: Path, site: str) -> DispatchSite:
         devices = load_site_devices(config, site, edge)
         for block in load_write_blocks(config, site, devices).values():
             limits |= {f"{block.device}/{one.point}": one for one in block.points}
+    plant = load_plant(config, site)
     return DispatchSite(
         id=site,
         time_zone=registry.site.time_zone,
-        plant=load_plant(config, site),
+        plant=plant,
         supply=supply,
         modes=registry.site.modes,
         limits=limits,
@@ -80,6 +85,7 @@ def load_site(config: Path, site: str) -> DispatchSite:
         },
         contract=contract,
         notes=notes,
+        planning=load_planning(config, site, plant),
     )
 
 

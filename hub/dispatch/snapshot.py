@@ -126,7 +126,7 @@ class Seen:
 
 def machines_of(flowsheet: Flowsheet) -> Iterator[tuple[str, str]]:
     """Machines that take orders, with their kind."""
-    kinds = {*_ON_CODES, "battery", "pv"}
+    kinds = {*_ON_CODES, "battery", "pv", "cooling_tower"}
     return ((name, unit.kind) for name, unit in flowsheet.units.items() if unit.kind in kinds)
 
 

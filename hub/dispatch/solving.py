@@ -12,6 +12,7 @@ from typing import Any, Final, assert_never
 
 from accounts.contract import Contract
 from optimizer.check import check
+from optimizer.choices import Choices, told_of, with_choices
 from optimizer.coarse import coarsened, far_by_the_hour
 from optimizer.compile import compile_problem
 from optimizer.contracted import Peaks, priced
@@ -63,6 +64,8 @@ class Task:
     """What electricity is bought by, with the highest demand so far; None: by the tariff."""
     band: tuple[Outlook, Outlook] | None = None
     """Cheap and dear outlook around the one that is planned on; None where nobody knows them."""
+    choices: Choices = field(default_factory=Choices)
+    """Set-points the plan chooses with the machines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,7 @@ def solve_task(task: Task) -> Accepted:
     """
     compiled = compile_problem(task.plant, task.outlook, task.now, task.supply)
     compiled, priced_notes = _priced(compiled, task)
+    compiled = with_choices(compiled, task.plant, task.outlook, task.choices)
     grid = far_by_the_hour(compiled.start_ns, compiled.step_s)
     problem = coarsened(compiled, grid)
     outcome = plan_day(problem, task.hint, task.limit_s, grid=grid)
@@ -145,12 +149,12 @@ def solve_task(task: Task) -> Accepted:
             f"the plan breaks {len(broken)} limits, first {first.machine}, step {first.step}: {first.limit}",
             amount=first.amount,
         )
-    money = (compiled.prices, task.supply[0].cny_rate)
-    simulated, baseline = compare(task.plant, task.outlook, task.now, money, outcome.plan)
+    money, plan = (compiled.prices, task.supply[0].cny_rate), told_of(outcome.plan, task.choices)
+    simulated, baseline = compare(task.plant, task.outlook, task.now, money, plan)
     _judge(task, simulated, baseline)
-    uses = curve_uses(task.plant, task.outlook, compiled, outcome.plan)
+    uses = curve_uses(task.plant, task.outlook, compiled, plan)
     return Accepted(
-        plan=outcome.plan,
+        plan=plan,
         pv_kw=compiled.forecasts.pv_kw,
         process_kw=compiled.forecasts.electric_kw,
         status=status,
@@ -162,15 +166,15 @@ def solve_task(task: Task) -> Accepted:
         notes=(
             *task.notes,
             *priced_notes,
-            *outcome.plan.notes,
-            *(one.en for one in curve_notes(uses, outcome.plan.steps)),
+            *plan.notes,
+            *(one.en for one in curve_notes(uses, plan.steps)),
         ),
         reason=task.reason,
         made=written(problem, outcome.plan),
         saving=_saving(compiled, simulated, baseline),
         curves=tuple(use.to_dict() for use in uses),
         outlook=task.outlook,
-        cost_band=_cost_band(task, money, outcome.plan),
+        cost_band=_cost_band(task, money, plan),
     )
 
 

@@ -11,6 +11,7 @@ from plant.state import Plant
 _POWER_DIGITS: Final = 1
 _SUPPLY_DIGITS: Final = 1
 _LIMIT_DIGITS: Final = 3
+_PRESSURE_DIGITS: Final = 2
 
 
 def targets(plant: Plant, told: Setpoints) -> Iterator[tuple[str, str, float]]:
@@ -20,7 +21,9 @@ def targets(plant: Plant, told: Setpoints) -> Iterator[tuple[str, str, float]]:
     """
     for name, compressor in zip(plant.compressor_ids, told.compressors, strict=True):
         yield from _known(
-            (name, "role_set_code", compressor.role), (name, "permit_set_code", compressor.permit)
+            (name, "role_set_code", compressor.role),
+            (name, "permit_set_code", compressor.permit),
+            (name, "pressure_set_bar_g", _rounded(compressor.target_bar_g, _PRESSURE_DIGITS)),
         )
     for name, chiller in zip(plant.chiller_ids, told.chillers, strict=True):
         yield from _known(
@@ -37,6 +40,8 @@ def targets(plant: Plant, told: Setpoints) -> Iterator[tuple[str, str, float]]:
             )
         elif unit is plant.pv:
             yield from _known((name, "limit_set_frac", _rounded(told.pv_limit_frac, _LIMIT_DIGITS)))
+        elif unit is plant.tower:
+            yield from _known((name, "condenser_set_c", _rounded(told.tower_set_c, _SUPPLY_DIGITS)))
 
 
 def _known(*rows: tuple[str, str, float | None]) -> Iterator[tuple[str, str, float]]:

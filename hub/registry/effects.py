@@ -37,7 +37,12 @@ _NOW: Final[tuple[tuple[str, frozenset[Kind], Text], ...]] = (
     ),
     (
         "planner",
-        frozenset({"site", "flowsheet", "curves", "tariff", "emissions", "edge", "profile", "write_limits"}),
+        frozenset(
+            {
+                *("site", "flowsheet", "curves", "tariff", "emissions", "edge", "profile", "write_limits"),
+                *("planning", "contract"),
+            }
+        ),
         Text(
             en="A new plan is made at once. After a change of flowsheet or curves the machines go by "
             "their own control until it is there.",

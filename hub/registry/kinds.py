@@ -12,7 +12,7 @@ from hub.registry.documents import Documents
 Kind = Literal[
     "site", "areas", "flowsheet", "curves", "values", "alarms", "retention", "forecast", "edge",
     "controllers", "rules", "write_limits", "profile", "tariff", "emissions", "calendar", "contract",
-    "accounts",
+    "accounts", "planning",
 ]  # fmt: skip
 
 _ID: Final = "[a-z][a-z0-9_]{0,31}"
@@ -26,6 +26,7 @@ _PATHS: Final[tuple[tuple[str, Kind], ...]] = (
     ("sites/{site}/retention.yaml", "retention"),
     ("sites/{site}/forecast.yaml", "forecast"),
     ("sites/{site}/accounts.yaml", "accounts"),
+    ("sites/{site}/planning.yaml", "planning"),
     ("sites/{site}/{id}.controllers.yaml", "controllers"),
     ("sites/{site}/{id}.rules.yaml", "rules"),
     ("sites/{site}/write/{id}.yaml", "write_limits"),
@@ -46,6 +47,7 @@ _OF_SITE: Final = (
     "retention.yaml",
     "forecast.yaml",
     "accounts.yaml",
+    "planning.yaml",
 )
 
 

@@ -49,6 +49,7 @@ def decide(
         heat_led.decide(plant.chp, state.chp, loads.heat_kw, (setpoints.chp_permit, setpoints.chp_kw)),
         0.0 if setpoints.battery_kw is None else setpoints.battery_kw,
         1.0 if setpoints.pv_limit_frac is None else setpoints.pv_limit_frac,
+        setpoints.tower_set_c,
     )
     return orders, ControlMemory(calling, warm)
 

@@ -23,6 +23,9 @@ STANDBY: Final = 1
 RUNNING: Final = 2
 FAULT: Final = 3
 
+_LEAST_AIR_K: Final = 1.0
+"""Supply air never comes nearer to the room in the fan's law."""
+
 
 class SupplySetpoint(Config):
     """Set-point of the machine's own leaving-water loop."""
@@ -116,7 +119,7 @@ class Chiller(UnitBase):
     """Own start and stop."""
 
     approach_k: Kelvins = 4.0
-    """Condenser water above wet bulb (or 0 for an air-cooled machine)."""
+    """Condenser water above wet bulb (or 0 for an air-cooled machine); a cooling_tower has its own."""
 
     condenser_min_c: Celsius = 16.0
     """Tower control keeps condenser water above this."""
@@ -212,6 +215,18 @@ class AirHandler(UnitBase):
 
     approach_k: Kelvins = 6.0
     """Supply air above chilled water."""
+
+    fan_supply_c: Celsius | None = None
+    """Chilled water the fan curve holds for; warmer water then asks for more air. Without it the fan does not
+    mind."""
+
+    def fan_kw(self, cooling_kw: float, supply_c: float, room_c: float) -> float:
+        """Fan power for a load with chilled water at a temperature, the air as much warmer [kW]."""
+        if self.fan_supply_c is None:
+            return self.fan.at(cooling_kw)
+        rated_k = room_c - self.approach_k - self.fan_supply_c
+        left_k = max(room_c - self.approach_k - supply_c, _LEAST_AIR_K)
+        return self.fan.at(cooling_kw * max(rated_k, _LEAST_AIR_K) / left_k)
 
 
 class ChillerState(NamedTuple):

@@ -9,10 +9,11 @@ import yaml
 
 from optimizer.check import check
 from optimizer.coarse import far_by_the_hour
-from optimizer.compile import compile_problem, planned_supply_c
+from optimizer.compile import compile_problem
 from optimizer.dispatch import plan_day
 from optimizer.outlook import MachineNow, Outlook, PlantNow
 from optimizer.plan import Plan
+from optimizer.planned import planned_supply_c
 from optimizer.problem import OFF, DispatchProblem, effective_lock
 from optimizer.setpoints import setpoints_at
 from optimizer.simulate import compare, simulate_plan, state_of

@@ -1,0 +1,207 @@
+"""Which set-points a plan may choose now: those every machine concerned can be told. Pure.
+
+A level is offered only when whoever would follow it can: bound in the flowsheet, with commissioned limits
+that hold the level, taking orders. What a person holds is planned as held. A machine that waits for an
+approval keeps what it has in the first step, and what was approved for it as long as that holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from hub.dispatch.site import DispatchSite
+from hub.dispatch.snapshot import Availability, MachineSeen
+from hub.dispatch.solving import Accepted
+from optimizer.choices import CHILLED_WATER, CONDENSER_WATER, NETWORK_PRESSURE, Choices, swing_bar
+from optimizer.stations import MOST_MACHINES
+from plant.state import Plant
+
+_ROLES: Final = {
+    CHILLED_WATER: "supply_set_c",
+    CONDENSER_WATER: "condenser_set_c",
+    NETWORK_PRESSURE: "pressure_set_bar_g",
+}
+_WORDS: Final = {
+    CHILLED_WATER: "chilled-water temperature",
+    CONDENSER_WATER: "condenser-water temperature",
+    NETWORK_PRESSURE: "network pressure",
+}
+_SAME: Final = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is told now.
+
+    Attributes:
+        machines: Machines as they are seen.
+        held: Point "device/point" that somebody above the plan holds, to its value.
+        shown: Point "device/point" to what it shows.
+        approved: Machine in the mode `approve` to the plan that a person lets it follow.
+        start_ns: Begin of the window.
+    """
+
+    machines: Mapping[str, MachineSeen]
+    held: Mapping[str, float | None]
+    shown: Mapping[str, float]
+    approved: Mapping[str, Accepted]
+    start_ns: int
+
+
+def choices_of(site: DispatchSite, told: Told) -> tuple[Choices, tuple[str, ...]]:
+    """What may be chosen, and why what the site would choose cannot be."""
+    planning, plant, notes = site.planning, site.plant, list[str]()
+    reach = _Reach(site, told, notes)
+    chilled, condenser, pressure = planning.chilled_water, planning.condenser_water, planning.pressure
+    held: dict[str, tuple[float, ...]] = {}
+    supply: tuple[float, ...] = ()
+    condenser_c: tuple[float, ...] = ()
+    pressures: tuple[float, ...] = ()
+    if chilled is not None:
+        supply = reach.common(CHILLED_WATER, plant.chiller_ids, chilled.supply_c, held)
+    if condenser is not None:
+        condenser_c = reach.common(CONDENSER_WATER, _towers(plant), condenser.supply_c, held)
+    set_by: tuple[str, ...] = ()
+    if pressure is not None:
+        set_by, pressures = reach.pressures(plant, pressure.bar_g, pressure.least_bar_g)
+    swing = max((swing_bar(plant, name) for name in set_by), default=0.0)
+    humid = None if chilled is None else chilled.humid
+    choices = Choices(
+        supply_c=supply,
+        condenser_c=condenser_c,
+        pressure_bar_g=pressures,
+        set_by=set_by,
+        least_bar_g=0.0 if pressure is None else pressure.least_bar_g + swing,
+        move_cost=0.0 if pressure is None else pressure.move_cost,
+        humid=None if humid is None else (humid.wet_bulb_above_c, humid.supply_most_c),
+        held=held,
+    )
+    return choices, tuple(notes)
+
+
+def _towers(plant: Plant) -> tuple[str, ...]:
+    return tuple(name for name, unit in plant.flowsheet.units.items() if unit is plant.tower)
+
+
+class _Reach:
+    """Which levels machines take; says in `notes` what stands against it."""
+
+    def __init__(self, site: DispatchSite, told: Told, notes: list[str]) -> None:
+        self._site = site
+        self._told = told
+        self._notes = notes
+
+    def common(
+        self,
+        name: str,
+        machines: tuple[str, ...],
+        levels: tuple[float, ...],
+        held: dict[str, tuple[float, ...]],
+    ) -> tuple[float, ...]:
+        """Levels that all machines take that may run; held ones are put into `held`."""
+        for machine in machines:
+            seen = self._told.machines.get(machine)
+            if seen is None or self._stands(seen):
+                continue
+            by_person = self._held_at(name, machine)
+            if by_person is not None:
+                return (by_person,)
+            why = self._refused(name, machine, seen)
+            if why is not None:
+                self._notes.append(f"the {_WORDS[name]} is not chosen: {why}")
+                return ()
+            levels = self._within(name, machine, levels)
+            course = self._waits(name, machine)
+            if len(course) > len(held.get(name, ())):
+                held[name] = course
+        return self._of_some(name, levels)
+
+    def pressures(
+        self, plant: Plant, levels: tuple[float, ...], least_bar_g: float
+    ) -> tuple[tuple[str, ...], tuple[float, ...]]:
+        """Compressors that hold a chosen pressure when they trim, and the levels all of them take."""
+        if len(plant.compressor_ids) > MOST_MACHINES:
+            self._notes.append(f"the network pressure is not chosen: more than {MOST_MACHINES} compressors")
+            return (), ()
+        able: list[str] = []
+        for machine in plant.compressor_ids:
+            seen = self._told.machines.get(machine)
+            fits = self._within(NETWORK_PRESSURE, machine, levels)
+            fits = tuple(one for one in fits if one - swing_bar(plant, machine) >= least_bar_g - _SAME)
+            waits = self._site.modes.of(machine) == "approve"
+            if seen is None or waits or self._held_at(NETWORK_PRESSURE, machine) is not None or not fits:
+                continue
+            if self._refused(NETWORK_PRESSURE, machine, seen) is None:
+                able.append(machine)
+                levels = fits
+        if not able:
+            self._notes.append("the network pressure is not chosen: no compressor can be told one now")
+            return (), ()
+        return tuple(able), self._of_some(NETWORK_PRESSURE, levels)
+
+    def _of_some(self, name: str, levels: tuple[float, ...]) -> tuple[float, ...]:
+        if not levels:
+            self._notes.append(f"the {_WORDS[name]} is not chosen: no level lies within the write limits")
+        return levels
+
+    @staticmethod
+    def _stands(seen: MachineSeen) -> bool:
+        """Whether it gives nothing as long as it is not free: what it would be told does not matter."""
+        runs = seen.on if seen.wanted_on is None else seen.wanted_on
+        tripped = seen.availability is Availability.TRIPPED
+        return seen.availability is not Availability.FREE and (tripped or not runs)
+
+    def _point(self, name: str, machine: str) -> str | None:
+        return self._site.plant.flowsheet.binding(machine, _ROLES[name])
+
+    def _held_at(self, name: str, machine: str) -> float | None:
+        return self._told.held.get(self._point(name, machine) or "")
+
+    def _refused(self, name: str, machine: str, seen: MachineSeen) -> str | None:
+        """Why a machine cannot be told this set-point; None where it can."""
+        point = self._point(name, machine)
+        why = None
+        if point is None:
+            why = f"{machine} has no {_ROLES[name]} in the flowsheet"
+        elif point not in self._site.limits:
+            why = f"{point} has no write limits"
+        elif seen.availability is not Availability.FREE:
+            why = f"{machine} is {seen.availability.value} and keeps its own"
+        elif point in self._told.held:
+            why = f"{point} is held by somebody else"
+        return why
+
+    def _within(self, name: str, machine: str, levels: tuple[float, ...]) -> tuple[float, ...]:
+        limits = self._site.limits.get(self._point(name, machine) or "")
+        if limits is None:
+            return ()
+        return tuple(level for level in levels if limits.low <= level <= limits.high)
+
+    def _waits(self, name: str, machine: str) -> tuple[float, ...]:
+        """What a machine that waits for a person keeps, step by step; nothing for one that does not."""
+        if self._site.modes.of(machine) != "approve":
+            return ()
+        accepted = self._told.approved.get(machine)
+        course = tuple(_approved(accepted, name, self._told.start_ns)) if accepted is not None else ()
+        return course or (self._now_at(name, machine),)
+
+    def _now_at(self, name: str, machine: str) -> float:
+        """Its set-point as it shows it; its own where that is not known or means that it decides itself."""
+        point, plant = self._point(name, machine) or "", self._site.plant
+        shown, limits = self._told.shown.get(point), self._site.limits.get(point)
+        if shown is not None and limits is not None and limits.low <= shown <= limits.high:
+            return shown
+        chillers = dict(zip(plant.chiller_ids, plant.chillers, strict=True))
+        if machine in chillers:
+            return chillers[machine].supply.default_c
+        return plant.tower.default_c if plant.tower else 0.0
+
+
+def _approved(accepted: Accepted, name: str, start_ns: int) -> Iterator[float]:
+    """Set-points of an approved plan from a begin on, to the end of its exact steps."""
+    plan = accepted.plan
+    chosen, at = plan.setpoints.get(name), plan.step_at(start_ns)
+    if chosen is not None and at is not None:
+        yield from (float(value) for value in chosen[at : plan.binary_steps])

@@ -1,0 +1,148 @@
+"""`sites/<site>/planning.yaml`: what the planner of a site may choose, and what it keeps in hand.
+
+Nothing of it has to be there. What a machine may be told is not said here but by its write limits; a level
+beyond them is left out, and the plan says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Annotated, Final, Self
+
+from pydantic import Field, model_validator
+
+from optimizer.choices import swing_bar
+from plant.state import Plant
+from protocols.config import Config
+from protocols.units import BarGauge, Celsius
+
+PLANNING_FILE: Final = "planning.yaml"
+_MOST_LEVELS: Final = 6
+
+Temperatures = Annotated[tuple[Celsius, ...], Field(min_length=2, max_length=_MOST_LEVELS)]
+Pressures = Annotated[tuple[BarGauge, ...], Field(min_length=2, max_length=_MOST_LEVELS)]
+
+
+def _rising(levels: tuple[float, ...]) -> None:
+    if any(second <= first for first, second in pairwise(levels)):
+        raise ValueError(f"levels must rise, got {', '.join(f'{one:g}' for one in levels)}")
+
+
+class Humid(Config):
+    """When the air has to be dried by cold water."""
+
+    wet_bulb_above_c: Celsius
+    """Outdoor wet bulb from which it holds."""
+
+    supply_most_c: Celsius
+    """Warmest chilled water then."""
+
+
+class ChilledWater(Config):
+    """Chilled-water set-points to choose from, one for all chillers in a step."""
+
+    supply_c: Temperatures
+    """Levels, rising."""
+
+    humid: Humid | None = None
+    """Limit in damp weather."""
+
+    @model_validator(mode="after")
+    def _levels(self) -> Self:
+        _rising(self.supply_c)
+        if self.humid is not None and self.humid.supply_most_c < self.supply_c[0]:
+            raise ValueError("humid.supply_most_c lies below every level; add a colder one")
+        return self
+
+
+class CondenserWater(Config):
+    """Condenser-water set-points of the cooling_tower to choose from."""
+
+    supply_c: Temperatures
+    """Levels, rising."""
+
+    @model_validator(mode="after")
+    def _levels(self) -> Self:
+        _rising(self.supply_c)
+        return self
+
+
+class NetworkPressure(Config):
+    """Header pressures to choose from; a level is the mean that the trimming compressor holds."""
+
+    bar_g: Pressures
+    """Levels, rising."""
+
+    least_bar_g: BarGauge
+    """Lowest header pressure the users may see, swings of the control included."""
+
+    move_cost: Annotated[float, Field(ge=0)] = 0.1
+    """Price of another level from one step to the next. [money]"""
+
+    @model_validator(mode="after")
+    def _levels(self) -> Self:
+        _rising(self.bar_g)
+        return self
+
+
+class PlanningFile(Config):
+    """What the planner of a site may choose, and what it keeps in hand."""
+
+    chilled_water: ChilledWater | None = None
+    """Chilled-water temperature; none: as warm as loop and machines allow."""
+
+    condenser_water: CondenserWater | None = None
+    """Condenser-water temperature; none: the towers hold their own."""
+
+    pressure: NetworkPressure | None = None
+    """Network pressure; none: that of the roles."""
+
+
+def planning_faults(planning: PlanningFile, plant: Plant) -> Iterator[tuple[str, str]]:
+    """What of it cannot be at a plant: the field, and why."""
+    chilled, condenser = planning.chilled_water, planning.condenser_water
+    if chilled is not None:
+        for name, unit in zip(plant.chiller_ids, plant.chillers, strict=True):
+            yield from _outside(
+                ("chilled_water.supply_c", name), chilled.supply_c, (unit.supply.low_c, unit.supply.high_c)
+            )
+        if not plant.chillers:
+            yield "chilled_water", "the flowsheet has no chiller; leave it out"
+    if condenser is not None:
+        tower = plant.tower
+        if tower is None:
+            yield "condenser_water", "the flowsheet has no cooling_tower; add one or leave it out"
+        else:
+            ends = (tower.low_c, tower.high_c)
+            yield from _outside(("condenser_water.supply_c", "cooling_tower"), condenser.supply_c, ends)
+    if planning.pressure is not None:
+        yield from _of_pressure(planning.pressure, plant)
+
+
+def _outside(
+    of: tuple[str, str], levels: tuple[float, ...], ends: tuple[float, float]
+) -> Iterator[tuple[str, str]]:
+    (field, unit), (low, high) = of, ends
+    for level in levels:
+        if not low <= level <= high:
+            yield field, f"found {level:g} °C, {unit} takes {low:g} … {high:g} °C"
+
+
+def _of_pressure(pressure: NetworkPressure, plant: Plant) -> Iterator[tuple[str, str]]:
+    """Bands of the roles stay: a level must not call who stands by, nor release who runs full."""
+    receiver = plant.receiver
+    if receiver is None or not plant.compressors:
+        yield "pressure", "the flowsheet has no compressors with a receiver; leave it out"
+        return
+    if pressure.least_bar_g < receiver.min_bar_g:
+        yield (
+            "pressure.least_bar_g",
+            f"found {pressure.least_bar_g:g}, the network needs {receiver.min_bar_g:g} bar g",
+        )
+    swing = min(swing_bar(plant, name) for name in plant.compressor_ids)
+    low, high = receiver.roles.standby.load_bar_g + swing, receiver.roles.base.unload_bar_g - swing
+    for level in pressure.bar_g:
+        if not low <= level <= high:
+            why = "below, machines that stand by are called, above, those that run full are released"
+            yield "pressure.bar_g", f"found {level:g} bar g; allowed are {low:g} … {high:g}: {why}"
