@@ -19,6 +19,7 @@ from hub.registry.site import SiteFile
 from hub.store.retention import Retention
 from hub.values.config import ValuesFile
 from optimizer.cases.plant_case import PlantCase
+from optimizer.planning import PlanningFile
 from optimizer.tariff import Emissions, Tariff
 from plant.control.controllers import ControllerBook
 from plant.flowsheet import Flowsheet
@@ -73,6 +74,7 @@ ROOTS: Final = (
     Root("emissions/<site>.yaml", "what energy emits", Emissions),
     Root("contracts/<site>.yaml", "the supply contract as it is billed", Contract),
     Root("sites/<site>/accounts.yaml", "meters, media, factors and goals of the accounts", AccountsFile),
+    Root("sites/<site>/planning.yaml", "what the planner may choose and keeps in hand", PlanningFile),
     Root("cases/<case>.yaml", "a window of a plant for `ems optimize dispatch`", PlantCase),
     Root("calendars/<site>.yaml", "working days, holidays, shifts", CalendarFile),
     Root("sites/<site>/forecast.yaml", "plane of the PV field, where weather comes from", ForecastFile),
