@@ -131,14 +131,17 @@ def _asked(
     from optimizer.cases.plant_day import PlantDay, problem_of  # noqa: PLC0415  as above
     from optimizer.cases.plant_problem import problem_of_plant  # noqa: PLC0415  as above
     from optimizer.coarse import coarsened, far_by_the_hour  # noqa: PLC0415  as above
-    from runtime.yaml_config import as_config  # noqa: PLC0415  as above
+    from runtime.yaml_config import as_config, load_config  # noqa: PLC0415  as above
 
     plain, kind = of
     zone: dt.tzinfo | None = None
     if kind == "plant_day":
         problem = problem_of(read_form(PlantDay, plain))
     else:
-        asked = as_config(str(case), plain, PlantCase)
+        # with the line of each fault where the file has lines a person counts
+        asked = (
+            as_config(str(case), plain, PlantCase) if case.suffix == ".json" else load_config(case, PlantCase)
+        )
         problem, zone = problem_of_plant(asked), asked.start.tzinfo
     if hourly_after_h is None:
         return problem, zone, None

@@ -25,6 +25,23 @@ def eir_corners(
     return np.array([load for load, _ in curves]), power
 
 
+def eir_remarks(one: CaseEirChiller, steps: int) -> tuple[str, ...]:
+    """What whoever wrote the file should know of a fit: factors off their rating, steps outside its range."""
+    asked_c = spread(steps, f"condenser_c of {one.name}", one.condenser_c)
+    warm_c = np.maximum(asked_c, one.chilled_c + one.lift_least_k)
+    outside = [at for at, c in enumerate(warm_c.tolist()) if not one.eir.covers(one.chilled_c, c)]
+    if not outside:
+        return one.eir.remarks()
+    valid = one.eir.valid
+    beyond = (
+        f"{len(outside)} steps lie outside the range of its curve, first step {outside[0]} with "
+        f"{one.chilled_c:g} °C chilled and {warm_c[outside[0]]:g} °C condenser side; fitted were "
+        f"{valid.supply_low_c:g} to {valid.supply_high_c:g} and {valid.condenser_low_c:g} to "
+        f"{valid.condenser_high_c:g} °C, planned is with the nearest edge"
+    )
+    return (*one.eir.remarks(), beyond)
+
+
 def cooling_levels_of(
     case: CaseSetpoints, chillers: tuple[Chiller, ...], eirs: dict[str, CaseEirChiller], steps: int
 ) -> CoolingLevels | None:

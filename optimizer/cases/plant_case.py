@@ -6,10 +6,11 @@ value per step, or one number for all of them. Money is in the case's currency.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, model_validator
 
+from optimizer.cases.case_curves import chiller_fits, chp_fits, compressor_fits
 from optimizer.cases.case_parts import CaseSwitching
 from optimizer.cases.case_site import CaseLimits, CaseNeeds, CasePrices
 from optimizer.cases.plant_contracts import CaseContracts, CaseSetpoints
@@ -56,6 +57,11 @@ class CaseCompressor(Config):
     switching: CaseSwitching = CaseSwitching()
     """State and switching limits."""
 
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        compressor_fits(self.flow_m3_min, self.power_kw)
+        return self
+
 
 class CaseChiller(Config):
     """A chiller by corners of its curve, with its pumps and fans."""
@@ -74,6 +80,11 @@ class CaseChiller(Config):
 
     switching: CaseSwitching = CaseSwitching()
     """State and switching limits."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        chiller_fits(self.load_kw, self.power_kw)
+        return self
 
 
 class CaseBattery(Config):
@@ -170,6 +181,11 @@ class CaseChp(Config):
 
     switching: CaseSwitching = CaseSwitching()
     """State and switching limits."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        chp_fits(self.power_kw, self.gas_kw, self.heat_kw)
+        return self
 
 
 class CaseBoiler(Config):

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from optimizer.cases.case_curves import converter_fits
 from optimizer.cases.case_parts import CaseSwitching, NotNegative, Series
 from plant.eir import EirCurve
 from protocols.config import Config, IdPart
@@ -79,6 +80,7 @@ class CaseConverter(Config):
             raise ValueError(f"a {self.kind} must {' and '.join(missing)}")
         if not self.gives and self.kind not in _ONLY_TAKES | {"converter"}:
             raise ValueError(f"a {self.kind} must give something")
+        converter_fits(self.kind, self.takes, self.gives)
         return self
 
 

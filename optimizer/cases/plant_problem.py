@@ -9,7 +9,12 @@ import numpy as np
 from optimizer.begun import begun_since
 from optimizer.cases.case_parts import MINUTE_S
 from optimizer.cases.case_site import CaseNeeds
-from optimizer.cases.levels_problem import air_levels_of, cooling_levels_of, eir_corners
+from optimizer.cases.levels_problem import (
+    air_levels_of,
+    cooling_levels_of,
+    eir_corners,
+    eir_remarks,
+)
 from optimizer.cases.network_problem import (
     CaseLoad,
     cogen_of,
@@ -108,7 +113,9 @@ def problem_of_plant(case: PlantCase) -> DispatchProblem:
         cogens=tuple(cogen_of(one, steps) for one in machines if isinstance(one, CasePolygonChp)),
         flexible=loads_of([one for one in machines if isinstance(one, CaseLoad)], steps),
         cooling_levels=cooling_levels_of(case.setpoints, chillers, eirs, steps),
-        remarks=tuple(f"{name}: {remark}" for name, one in eirs.items() for remark in one.eir.remarks()),
+        remarks=tuple(
+            f"{name}: {remark}" for name, one in eirs.items() for remark in eir_remarks(one, steps)
+        ),
         air_levels=air_levels_of(case.setpoints, steps),
     )
     if case.begun is None:

@@ -6,9 +6,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
+from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from ems.optimize_cli import app
+from optimizer.cases.plant_network import CaseConverter
 from protocols.errors import ConfigError
 
 EXAMPLE = Path(__file__).parents[3] / "configs" / "cases" / "small-plant.yaml"
@@ -77,6 +79,49 @@ def test_a_number_that_is_none_is_refused_in_plant_words(tmp_path: Path) -> None
 def test_an_unknown_field_is_refused_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="speed"):
         _told(_changed(tmp_path, speed=3))
+
+
+CURVES = {
+    "falling power": (
+        "power_kw: [18, 42, 60]",
+        "power_kw: [18, 42, 40]",
+        "power_kw falls to 40.0 in corner 3",
+    ),
+    "falling flow": ("flow_m3_min: [0, 5, 10]", "flow_m3_min: [0, 5, 5]", "flow_m3_min must rise"),
+    "a corner less": (
+        "flow_m3_min: [0, 5, 10]",
+        "flow_m3_min: [0, 10]",
+        "flow_m3_min has 2 corners, power_kw 3",
+    ),
+    "cubic metres an hour": ("flow_m3_min: [0, 5, 10]", "flow_m3_min: [0, 300, 600]", "is the flow in m³/h"),
+    "watts": ("power_kw: [38, 62, 92, 128]", "power_kw: [38000, 62000, 92000, 128000]", "or the power in W?"),
+    "tons": ("load_kw: [150, 300, 450, 600]", "load_kw: [20, 40, 60, 100]", "is the load in RT"),
+    "out of nothing": (
+        "gas_kw: [290, 520]",
+        "gas_kw: [290, 400]",
+        "gives 460 kW of power and heat out of 400 kW",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_a_curve_no_machine_has_is_refused_with_file_and_line(tmp_path: Path, name: str) -> None:
+    right, wrong, words = CURVES[name]
+    text = EXAMPLE.read_text(encoding="utf-8")
+    assert right in text
+    path = tmp_path / "case.yaml"
+    path.write_text(text.replace(right, wrong), encoding="utf-8")
+    line = next(at for at, one in enumerate(text.splitlines(), 1) if right in one)
+    with pytest.raises(ConfigError) as refused:
+        _told(str(path))
+    assert str(refused.value).startswith(f"{path}:{line}: machines.")
+    assert words in str(refused.value)
+
+
+def test_a_heat_pump_that_gives_more_than_any_can_is_refused() -> None:
+    said = {"kind": "heat_pump", "name": "hp1", "takes": {"electric": [2.0]}, "gives": {"heat": [100.0]}}
+    with pytest.raises(ValidationError, match="gives 100 kW out of 2 kW in corner 1"):
+        CaseConverter.model_validate(said)
 
 
 def test_a_series_of_another_length_is_refused_with_both(tmp_path: Path) -> None:
