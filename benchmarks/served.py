@@ -3,41 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
-
-import uvicorn
-from typing_extensions import override
 
 from hub.api.app import create_app
 from hub.api.deps import ApiDeps
 from hub.api.live import LiveHub
+from hub.api.server import Server, server_config
 from runtime.children import free_port
 
 _WAIT_S: Final = 10.0
 
 
-class _Server(uvicorn.Server):
-    """Leaves the signals of this process alone."""
-
-    @contextlib.contextmanager
-    @override
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 @asynccontextmanager
-async def served(deps: ApiDeps, live: LiveHub | None = None) -> AsyncIterator[str]:
+async def served(
+    deps: ApiDeps, live: LiveHub | None = None, proxies: Sequence[str] = ()
+) -> AsyncIterator[str]:
     """Address and port of the API, as long as the block lasts."""
     port = free_port()
-    server = _Server(
-        uvicorn.Config(
-            create_app(deps, live), host="127.0.0.1", port=port, log_config=None, access_log=False,
-            ws_max_size=65_536, timeout_graceful_shutdown=1, server_header=False, lifespan="off",
-        )
-    )  # fmt: skip
+    app = create_app(deps, live)
+    server = Server(server_config(app, ("127.0.0.1", port), proxies=proxies, grace_s=1))
     async with asyncio.TaskGroup() as group:
         group.create_task(server.serve())
         try:

@@ -78,6 +78,14 @@ KeepOption = Annotated[
     int | None, typer.Option(help="Days the InfluxDB server keeps samples; 0: for ever; 400.", min=0)
 ]
 HostOption = Annotated[str, typer.Option(help="Address the page and the API listen on.")]
+ProxyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        envvar="EMS_TRUSTED_PROXIES",
+        metavar="ADDRESS",
+        help="A proxy, or a network of them, whose X-Forwarded-For is believed; none. May be repeated.",
+    ),
+]
 
 _CONFIG = Path("configs")
 _STATE = Path("var/hub")
@@ -105,6 +113,7 @@ def run(  # noqa: PLR0913, PLR0917  a command line
     store_token_file: TokenOption = None,
     store_keep_days: KeepOption = None,
     bus_replicas: ReplicasOption = None,
+    trusted_proxy: ProxyOption = None,
 ) -> None:
     """Run the hub until Ctrl-C; each role is a process of its own.
 
@@ -115,8 +124,10 @@ def run(  # noqa: PLR0913, PLR0917  a command line
     setup_logging("hub")
     tls = _tls_of(tls_cert, tls_key)
     series = _series_of(store, store_org, store_bucket, store_token_file, store_keep_days)
-    copies = _copies_of(bus_replicas)
-    options = RoleOptions(config, site, state, bus, keys, port, host, tls, leader_lease_s, db, series, copies)
+    copies, proxies = _copies_of(bus_replicas), _proxies_of(trusted_proxy)
+    options = RoleOptions(
+        config, site, state, bus, keys, port, host, tls, leader_lease_s, db, series, copies, proxies
+    )
     run_hub(options, _role_names(roles), typer.echo)
 
 
@@ -154,6 +165,7 @@ def role(  # noqa: PLR0913, PLR0917  a command line
     name: str, config: ConfigOption, site: SiteOption, state: StateOption, bus: BusOption,
     keys: KeysOption, port: PortOption, host: HostOption = "127.0.0.1", tls_cert: CertOption = None,
     tls_key: KeyOption = None, leader_lease_s: LeaseOption = LEASE_S, bus_replicas: ReplicasOption = None,
+    trusted_proxy: ProxyOption = None,
 ) -> None:  # fmt: skip
     """Be one role; started by `ems hub run`."""
     from hub.roles.process import run_role  # noqa: PLC0415  the help needs none of it
@@ -161,7 +173,17 @@ def role(  # noqa: PLR0913, PLR0917  a command line
     setup_logging(f"hub.{name}")
     tls = _tls_of(tls_cert, tls_key)
     options = RoleOptions(
-        config, site, state, bus, keys, port, host, tls, leader_lease_s, bus_replicas=bus_replicas
+        config,
+        site,
+        state,
+        bus,
+        keys,
+        port,
+        host,
+        tls,
+        leader_lease_s,
+        bus_replicas=bus_replicas,
+        trusted_proxies=tuple(trusted_proxy or ()),
     )
     run_role(_role_names(name)[0], options)
 
@@ -219,6 +241,17 @@ def _tls_of(cert: Path | None, key: Path | None) -> tuple[Path, Path] | None:
     if cert is None or key is None:
         raise ConfigError("--tls-cert and --tls-key belong together; give both")
     return load_pair(cert, key)
+
+
+def _proxies_of(told: list[str] | None) -> tuple[str, ...]:
+    """Proxies that are believed, checked before anything starts.
+
+    Raises:
+        ConfigError: No address or network, or everybody.
+    """
+    from hub.api.server import checked_proxies  # noqa: PLC0415  the help needs none of it
+
+    return checked_proxies(told) if told else ()
 
 
 def _copies_of(replicas: int | None) -> int | None:

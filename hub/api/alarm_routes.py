@@ -127,6 +127,7 @@ async def place(
         audit.Entry(
             now_ns, caller.name, caller.role, address, "alarm", body.kind, row.alarm, "",
             "" if body.for_s is None else f"{body.for_s:g} s", row.reason, "asked",
+            token=caller.token,
         )
         for row in rows
     ]  # fmt: skip

@@ -49,4 +49,5 @@ def _entry(one: chain.Numbered) -> AuditEntry:
         number=one.number, time=from_ns(entry.time_ns), actor=entry.actor, role=entry.role,
         source=entry.source, category=entry.category, type=entry.type, target=entry.target, old=entry.old,
         new=entry.new, reason=entry.reason, result=entry.result, order=entry.order, command=entry.command,
+        token=entry.token,
     )  # fmt: skip

@@ -117,7 +117,7 @@ async def oidc_callback(
     except (NotSignedInError, ProviderError) as error:
         if not error.context.get("quiet"):
             _log.warning("nobody came in by the provider of identities: %s", error)
-        why = "away" if isinstance(error, ProviderError) else "role" if "who" in error.context else "refused"
+        why = "away" if isinstance(error, ProviderError) else _why(error)
         response: Response = RedirectResponse(f"/login?provider={why}", 303)
     else:
         response = RedirectResponse("/", 303)
@@ -152,6 +152,12 @@ async def _admitted(
 def origin_of(request: Request, way: str = "password") -> Origin:
     """Where a sign-in comes from."""
     return Origin(address_of(request), request.headers.get("user-agent", ""), way)
+
+
+def _why(error: NotSignedInError) -> str:
+    if "blocked" in error.context:
+        return "blocked"
+    return "role" if "who" in error.context else "refused"
 
 
 def _provider(deps: ApiDeps) -> Provider:

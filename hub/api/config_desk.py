@@ -69,7 +69,13 @@ class Asked:
     def author(self, back_to: int = 0) -> Author:
         """As the version and the audit name them."""
         return Author(
-            self.caller.name, self.reason, self.caller.role, self.address, back_to=back_to, seen=self.seen
+            self.caller.name,
+            self.reason,
+            self.caller.role,
+            self.address,
+            back_to=back_to,
+            seen=self.seen,
+            token=self.caller.token,
         )
 
 
@@ -209,7 +215,7 @@ async def _note(asked: Asked, kind: str, base: int, result: str) -> None:
     deps, site = asked.deps, asked.deps.registry.site.id
     entry = audit.Entry(
         deps.clock.now().wall_ns, asked.caller.name, asked.caller.role, asked.address, "configuration", kind,
-        site, str(base), "", asked.reason, result,
+        site, str(base), "", asked.reason, result, token=asked.caller.token,
     )  # fmt: skip
     async with deps.sessions.begin() as session:
         await audit.add(session, site, [entry])

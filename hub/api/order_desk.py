@@ -48,7 +48,7 @@ async def take(deps: ApiDeps, new: NewOrder, caller: Caller, address: str) -> Or
             asked cannot be written down, so nothing is done.
     """
     draft, now_ns = _draft(deps, new, caller), deps.clock.now().wall_ns
-    origin = orders.Origin(caller.role, address)
+    origin = orders.Origin(caller.role, address, token=caller.token)
     try:
         _within_quota(deps, draft)
         origin = replace(origin, old=await _old(deps, new))

@@ -272,6 +272,9 @@ class AuditEntry(Config):
     command: str
     """Id of the command, hex; empty without one. The edge's own audit names it too."""
 
+    token: str
+    """Scope and id of the API token it came by; empty for a person."""
+
 
 class AuditCheck(Config):
     """Whether the audit chain verifies."""

@@ -171,12 +171,28 @@ async def drop_factor(name: str, admin: Asking) -> Response:
     "/{name}", operation_id="removePerson", status_code=204, response_class=Response, responses=_WRITE
 )
 async def remove(name: str, admin: Asking) -> Response:
-    """Remove somebody; what they did stays in the audit."""
+    """Remove somebody; what they did stays. Whom a provider of identities would bring back is blocked."""
     act = await admin.act()
     admin.another(name)
     await admin.somebody(name, act)
     async with _said():
         await people.remove(admin.deps.sessions, name, act)
+    return Response(status_code=204)
+
+
+@router.delete(
+    "/{name}/block",
+    operation_id="letPersonIn",
+    status_code=204,
+    response_class=Response,
+    responses=_WRITE,
+)
+async def let_in(name: str, admin: Asking) -> Response:
+    """Forget that somebody is blocked: their provider may bring them again."""
+    act = await admin.act()
+    await admin.somebody(name, act)
+    async with _said():
+        await people.let_in(admin.deps.sessions, name, act)
     return Response(status_code=204)
 
 

@@ -77,7 +77,18 @@ async def keep_approval(
     kind = "approve" if said.approve else "withdraw"
     entries = [
         audit.Entry(
-            now_ns, caller.name, caller.role, address, "plan", kind, machine, "", ident, said.reason, "asked"
+            now_ns,
+            caller.name,
+            caller.role,
+            address,
+            "plan",
+            kind,
+            machine,
+            "",
+            ident,
+            said.reason,
+            "asked",
+            token=caller.token,
         )
         for machine in said.machines
     ]

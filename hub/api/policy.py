@@ -81,6 +81,7 @@ POLICY: Final[dict[str, frozenset[str]]] = {
     "renewPersonPassword": ADMINISTER,
     "dropPersonFactor": ADMINISTER,
     "removePerson": ADMINISTER,
+    "letPersonIn": ADMINISTER,
     "personSessions": ADMINISTER,
     "endPersonSession": ADMINISTER,
 }
@@ -163,8 +164,9 @@ def _no(caller: Caller, operation: str) -> str:
 
 async def _note(deps: ApiDeps, caller: Caller, address: str, kind: tuple[str, str]) -> None:
     entry = audit.Entry(
-        deps.clock.now().wall_ns, caller.name, caller.role, address, *kind, "", "", "", "", "refused: role"
-    )
+        deps.clock.now().wall_ns, caller.name, caller.role, address, *kind, "", "", "", "", "refused: role",
+        token=caller.token,
+    )  # fmt: skip
     async with deps.sessions.begin() as session:
         await audit.add(session, deps.registry.site.id, [entry])
 

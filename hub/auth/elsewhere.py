@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.auth.people import Act, Post, find, give_role
 from hub.auth.provider import Identity
-from hub.auth.roles import NONE, role_at
+from hub.auth.roles import BLOCKED, NONE, role_at
 from hub.auth.tables import IdentityRow, UserRow
 from hub.database import Sessions, one_at_a_time
 from hub.ledger import audit
@@ -19,7 +19,8 @@ async def person_of(sessions: Sessions, identity: Identity, act: Act) -> tuple[i
     """The person an identity is here, with the role the provider's groups give them now: id and name.
 
     Raises:
-        NotSignedInError: Their groups give them no role; one they had at this site is taken away.
+        NotSignedInError: They were removed here; or their groups give them no role, and one they had at this
+            site is taken away.
     """
     async with sessions.begin() as session:
         await one_at_a_time(session, "identity")
@@ -27,8 +28,11 @@ async def person_of(sessions: Sessions, identity: Identity, act: Act) -> tuple[i
         if user is None and identity.role is not None:
             user = await _new(session, identity, act)
         name = "" if user is None else user.name
-        if user is not None:
+        blocked = user is not None and user.role == BLOCKED
+        if user is not None and not blocked:
             await _hold(session, user, identity.role or NONE, act)
+    if blocked:
+        raise NotSignedInError("an admin of this hub has removed you; ask them", who=name, blocked=True)
     if user is None or identity.role is None:
         raise NotSignedInError("your groups at the provider of identities give you no role here", who=name)
     return user.id, user.name

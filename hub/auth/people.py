@@ -18,7 +18,7 @@ from typing_extensions import override
 from hub.auth import api_tokens, factor, signed_in
 from hub.auth.admin import ADMIN
 from hub.auth.passwords import hash_password, one_time_password
-from hub.auth.roles import ADMINISTER, NONE, ROLES
+from hub.auth.roles import ADMINISTER, BLOCKED, NONE, ROLES
 from hub.auth.tables import IdentityRow, RefreshRow, SignInRow, SiteRoleRow, UserRow
 from hub.database import Sessions
 from hub.ledger import audit
@@ -111,6 +111,7 @@ async def appoint(sessions: Sessions, name: str, post: Post, act: Act) -> None:
     async with sessions.begin() as session:
         row = await known(session, name)
         await reachable(session, row, act, post.site)
+        _not_blocked(row)
         old = str(Post(await _role_of(session, row, post.site), post.site))
         await audit.add(session, act.site, [act.entry("role", name, str(post), old)])
         await give_role(session, row, post)
@@ -127,6 +128,7 @@ async def renew(sessions: Sessions, name: str, act: Act) -> str:
     async with sessions.begin() as session:
         row = await known(session, name)
         await reachable(session, row, act)
+        _not_blocked(row)
         await audit.add(session, act.site, [act.entry("password", name)])
         row.password, row.changed_ns = stored, act.now_ns
         await signed_in.end_all(session, row.id, act.now_ns)
@@ -149,11 +151,14 @@ async def without_factor(sessions: Sessions, name: str, act: Act) -> None:
         await signed_in.end_all(session, row.id, act.now_ns)
 
 
-async def remove(sessions: Sessions, name: str, act: Act) -> None:
+async def remove(sessions: Sessions, name: str, act: Act) -> bool:
     """Remove a person with all of their sessions; what they did stays in the audit.
 
+    Whom a provider of identities would bring back at the next sign-in stays blocked instead, which is told
+    by True, until `let_in` forgets that.
+
     Raises:
-        ConfigError: There is no such person, or it is the one that is always there.
+        ConfigError: There is no such person, they are blocked already, or it is the one that is always there.
     """
     if name == ADMIN:
         raise ConfigError(
@@ -162,8 +167,27 @@ async def remove(sessions: Sessions, name: str, act: Act) -> None:
     async with sessions.begin() as session:
         row = await known(session, name)
         await reachable(session, row, act)
-        await audit.add(session, act.site, [act.entry("remove", name)])
-        await _forget(session, row)
+        if row.role == BLOCKED:
+            raise ConfigError(f"{name!r} is blocked already; `ems hub person let-in` forgets that")
+        returns = await _from_provider(session, row)
+        await audit.add(session, act.site, [act.entry("remove", name, BLOCKED if returns else "")])
+        await _forget(session, row, blocked=returns)
+    return returns
+
+
+async def let_in(sessions: Sessions, name: str, act: Act) -> None:
+    """Forget that a person is blocked: the provider may bring them again, with the role it says then.
+
+    Raises:
+        ConfigError: There is no such person, or they are not blocked.
+    """
+    async with sessions.begin() as session:
+        row = await known(session, name)
+        await reachable(session, row, act)
+        if row.role != BLOCKED:
+            raise ConfigError(f"{name!r} is not blocked")
+        await audit.add(session, act.site, [act.entry("let in", name, old=BLOCKED)])
+        await _forget(session, row, blocked=False)
 
 
 async def everybody(sessions: Sessions) -> list[tuple[str, str]]:
@@ -204,8 +228,7 @@ async def reachable(session: AsyncSession, row: UserRow, act: Act, site: str | N
     if act.everywhere or site == act.site:
         return
     posts = (await session.execute(select(SiteRoleRow).where(SiteRoleRow.user_id == row.id))).scalars()
-    elsewhere = await session.scalar(select(IdentityRow.user_id).where(IdentityRow.user_id == row.id))
-    if row.role or elsewhere is not None or {post.site for post in posts} - {act.site}:
+    if row.role or await _from_provider(session, row) or {post.site for post in posts} - {act.site}:
         raise ConfigError(
             f"{row.name!r} is known at other sites or a provider of identities too; an admin of all sites "
             "does this, or `ems hub person` on the machine of the hub; here their role at this site can be "
@@ -236,12 +259,27 @@ async def _role_of(session: AsyncSession, row: UserRow, site: str | None) -> str
     return row.role if there is None else there.role
 
 
-async def _forget(session: AsyncSession, row: UserRow) -> None:
-    for table in (RefreshRow, SignInRow, SiteRoleRow, IdentityRow):
+async def _from_provider(session: AsyncSession, row: UserRow) -> bool:
+    found = select(IdentityRow.user_id).where(IdentityRow.user_id == row.id).limit(1)
+    return await session.scalar(found) is not None
+
+
+async def _forget(session: AsyncSession, row: UserRow, *, blocked: bool) -> None:
+    """Take away all of a person; of one that is blocked the name and who they are at their provider stay."""
+    for table in (RefreshRow, SignInRow, SiteRoleRow):
         await session.execute(delete(table).where(table.user_id == row.id))
     await api_tokens.end_all(session, row.id)
     await factor.drop(session, row.id)
+    if blocked:
+        row.role, row.password = BLOCKED, ""
+        return
+    await session.execute(delete(IdentityRow).where(IdentityRow.user_id == row.id))
     await session.delete(row)
+
+
+def _not_blocked(row: UserRow) -> None:
+    if row.role == BLOCKED:
+        raise ConfigError(f"{row.name!r} is blocked; let them in again first")
 
 
 def _check_role(role: str) -> None:

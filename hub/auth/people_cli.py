@@ -99,8 +99,21 @@ def remove(name: Name, *, site: Site = "demo", state: State = Path("var/hub")) -
     from hub.auth import people  # noqa: PLC0415  the help needs none of it
 
     act = _act(site)
-    asyncio.run(_with(state, lambda sessions: people.remove(sessions, name, act)))
-    typer.echo(f"{name} is removed")
+    blocked = asyncio.run(_with(state, lambda sessions: people.remove(sessions, name, act)))
+    typer.echo(f"{name} is removed" + (", and blocked where they came from" if blocked else ""))
+
+
+@app.command("let-in")
+def let_in(name: Name, *, site: Site = "demo", state: State = Path("var/hub")) -> None:
+    """Forget that a removed person is blocked: their provider of identities may bring them again.
+
+    Example: ems hub person let-in olga
+    """
+    from hub.auth import people  # noqa: PLC0415  the help needs none of it
+
+    act = _act(site)
+    asyncio.run(_with(state, lambda sessions: people.let_in(sessions, name, act)))
+    typer.echo(f"{name} may come by the provider again")
 
 
 @app.command("list")

@@ -12,12 +12,14 @@ from typing import Final, Literal, NamedTuple
 from sqlalchemy import Select, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.auth.tables import SiteRoleRow, UserRow
+from hub.auth.tables import SignInRow, SiteRoleRow, UserRow
 
 Role = Literal["viewer", "operator", "engineer", "manager", "admin"]
 ROLES: Final[tuple[Role, ...]] = ("viewer", "operator", "engineer", "manager", "admin")
 NONE: Final = ""
 """Role of somebody who has none at a site."""
+BLOCKED: Final = "blocked"
+"""In the place of a role: somebody was removed whom a provider of identities would bring back."""
 
 READ: Final = frozenset(ROLES)
 """Who may look."""
@@ -63,9 +65,13 @@ class Standing(NamedTuple):
     role: str
 
 
-async def standing_at(session: AsyncSession, site: str, name: str) -> Standing | None:
-    """How a person stands at a site, in one question; None: there is no such person."""
-    wanted = _here(site).add_columns(UserRow.changed_ns).where(UserRow.name == name)
+async def standing_at(session: AsyncSession, site: str, name: str, family: str) -> Standing | None:
+    """How a person stands at a site, in one question.
+
+    None: there is no such person, or the sign-in is none of theirs, or it has ended.
+    """
+    theirs = and_(SignInRow.user_id == UserRow.id, SignInRow.family == family, SignInRow.ended_ns.is_(None))
+    wanted = _here(site).add_columns(UserRow.changed_ns).join(SignInRow, theirs).where(UserRow.name == name)
     row = (await session.execute(wanted)).one_or_none()
     return None if row is None else Standing(int(row[2]), str(row[1]))
 
@@ -78,4 +84,4 @@ async def role_at(session: AsyncSession, site: str, name: str) -> str:
 async def people_at(session: AsyncSession, site: str) -> list[tuple[str, str]]:
     """Names and roles of all who have a role at a site."""
     rows = await session.execute(_here(site).order_by(UserRow.name))
-    return [(row[0], str(row[1])) for row in rows if row[1]]
+    return [(row[0], str(row[1])) for row in rows if row[1] not in {NONE, BLOCKED}]

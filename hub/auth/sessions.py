@@ -228,9 +228,8 @@ class Auth:
             return await self._program(access)
         caller = self._tokens.read(access)
         async with self._sessions() as session:
-            known = await standing_at(session, self._site, caller.name)
-            alive = await signed_in.goes_on(session, caller.session)
-        if known is None or not alive or known.changed_ns // _NS > caller.made_s:
+            known = await standing_at(session, self._site, caller.name, caller.session)
+        if known is None or known.changed_ns // _NS > caller.made_s:
             raise NotSignedInError(NOT_GOOD)
         return replace(caller, role=known.role)
 

@@ -35,7 +35,7 @@ class Caller:
 
     Attributes:
         name: Name of the person.
-        session: Family of the sign-in.
+        session: Family of the sign-in; of an API token its id.
         made_s: Since when the token is good. [s since the epoch]
         role: What the person may do now at the site; empty until it was looked up, and where it is nothing.
         scope: Of an API token: role whose rights it does not go beyond; empty for a person.
@@ -46,6 +46,11 @@ class Caller:
     made_s: int
     role: str = ""
     scope: str = ""
+
+    @property
+    def token(self) -> str:
+        """What the audit calls the program's token: its scope and its id; empty for a person."""
+        return f"{self.scope} {self.session}" if self.scope else ""
 
 
 class Tokens:

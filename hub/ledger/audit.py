@@ -42,6 +42,7 @@ class Entry:
         result: `asked`, `refused: …`, `issued`, `verified`, `failed: …`, `ended: …`.
         order: Id of the order, empty without one.
         command: Id of the command in hex, empty without one; the edge's entry names it too.
+        token: Scope and id of the API token it came by, empty for a person; also of one that is gone by now.
     """
 
     time_ns: int
@@ -57,10 +58,14 @@ class Entry:
     result: str
     order: str = ""
     command: str = ""
+    token: str = ""
 
     def body(self) -> str:
-        """The text that is chained."""
-        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        """The text that is chained; entries from before there were tokens in it stay what they were."""
+        said = asdict(self)
+        if not self.token:
+            del said["token"]
+        return json.dumps(said, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 class Numbered(NamedTuple):

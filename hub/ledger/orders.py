@@ -69,11 +69,13 @@ class Origin:
         role: Role of the person.
         source: Address.
         old: Value before, as text.
+        token: Scope and id of the API token it came by; empty for a person.
     """
 
     role: str
     source: str
     old: str = ""
+    token: str = ""
 
 
 async def place(sessions: Sessions, order: Order, origin: Origin, now_ns: int) -> Order:
@@ -191,5 +193,5 @@ def _entry(order: Order, origin: Origin, now_ns: int, result: str) -> audit.Entr
     new = "" if order.value is None else f"{order.value:g} {order.unit or ''}".strip()
     return audit.Entry(
         now_ns, order.actor, origin.role, origin.source, "command", order.kind.value, order.target,
-        origin.old, new, order.reason, result, order.id,
+        origin.old, new, order.reason, result, order.id, token=origin.token,
     )  # fmt: skip

@@ -36,6 +36,7 @@ class Author:
         source: Where it came from: an address, or the name of a part of the hub.
         back_to: Version whose files it has again; 0: it is no roll-back.
         seen: Version they looked at, which must still be in force, 0: none; None: whichever is.
+        token: Scope and id of the API token it came by; empty for a person or a job.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Author:
     source: str = "ems hub config"
     back_to: int = 0
     seen: int | None = None
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ async def _keep(session: AsyncSession, site: str, documents: Documents, author: 
     kind = "roll_back" if author.back_to else "import"
     entry = audit.Entry(
         now_ns, author.name[:64], author.role, author.source, "configuration", kind, site, old, str(version),
-        author.note[:200], "accepted",
+        author.note[:200], "accepted", token=author.token,
     )  # fmt: skip
     await audit.add(session, site, [entry])
     return Kept(version, fresh=True)

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Iterator
 from functools import partial
-
-import uvicorn
-from typing_extensions import override
 
 from hub.api.app import create_app
 from hub.api.control import control_of
@@ -17,6 +12,7 @@ from hub.api.edges import EdgeWatch
 from hub.api.feed import Feed
 from hub.api.live import LiveHub
 from hub.api.renewal import follow
+from hub.api.server import Server, server_config
 from hub.auth.provider import open_provider
 from hub.auth.sessions import Auth
 from hub.auth.tokens import open_tokens
@@ -58,13 +54,9 @@ async def run(options: RoleOptions) -> None:
     live = LiveHub(deps)
     feed = Feed(deps, live)
     follower = follow(deps, feed, marker)
-    server = _Server(
-        uvicorn.Config(
-            create_app(deps, live), host=options.host, port=options.port, log_config=None, access_log=False,
-            ws_max_size=65_536, timeout_graceful_shutdown=3, server_header=False,
-            ssl_certfile=options.tls and options.tls[0], ssl_keyfile=options.tls and options.tls[1],
-        )
-    )  # fmt: skip
+    place = (options.host, options.port)
+    app = create_app(deps, live)
+    server = _Server(server_config(app, place, tls=options.tls, proxies=options.trusted_proxies))
     backoff = Backoff(first_s=0.5, most_s=5.0)
     try:
         async with asyncio.TaskGroup() as group:
@@ -78,13 +70,8 @@ async def run(options: RoleOptions) -> None:
         reader.close()
 
 
-class _Server(uvicorn.Server):
-    """Uvicorn without its own signal handlers: the role is cancelled, the server ends with it."""
-
-    @contextlib.contextmanager
-    @override
-    def capture_signals(self) -> Iterator[None]:
-        yield
+class _Server(Server):
+    """Ends with the role."""
 
     async def serve_until_cancelled(self) -> None:
         """Serve; on cancellation close what is open within the grace time."""

@@ -40,6 +40,8 @@ class RoleOptions:
             the state folder, and the token by file or environment.
         bus_replicas: Servers of a cluster that keep a copy of each stream; None: as many as do, one for a
             new stream.
+        trusted_proxies: Addresses and networks of proxies whose word on where a request comes from is
+            believed.
     """
 
     config: Path
@@ -54,6 +56,7 @@ class RoleOptions:
     db: str | None = None
     store: StoreChoice | None = None
     bus_replicas: int | None = None
+    trusted_proxies: tuple[str, ...] = ()
 
     @property
     def login(self) -> BusLogin:
@@ -92,6 +95,7 @@ class RoleOptions:
             f"--keys={self.keys}", f"--port={self.port}", f"--host={self.host}",
             f"--leader-lease-s={self.leader_lease_s}",
             *([] if self.bus_replicas is None else [f"--bus-replicas={self.bus_replicas}"]),
+            *(f"--trusted-proxy={one}" for one in self.trusted_proxies),
             *([] if self.tls is None else [f"--tls-cert={self.tls[0]}", f"--tls-key={self.tls[1]}"]),
         ]  # fmt: skip
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +168,32 @@ async def test_a_token_is_shown_once_and_does_what_its_scope_says_until_its_end(
     assert listed["used"] is not None
     api.clock.advance(2 * 86_400 + 1)
     assert (await program.ask("GET", "/api/v1/sites")).status_code == 401
+
+
+async def test_the_audit_names_the_token_a_program_came_by(api: Running) -> None:
+    admin, olga, password = await _added(api, "olga", "operator")
+    made = await olga("POST", "/api/v1/me/tokens", label="shift", scope="operator", password=password)
+    weak = await olga("POST", "/api/v1/me/tokens", label="report", scope="viewer", password=password)
+    order = {"kind": "stop", "target": "all", "reason": "x"}
+    for secret, person in ((made["secret"], "program"), (weak["secret"], "weak")):
+        await Who(api, secret).ask("POST", "/api/v1/sites/demo/orders", **order, confirm=person)
+    await olga.ask("POST", "/api/v1/sites/demo/orders", **order)
+    told = await admin("GET", "/api/v1/sites/demo/audit")
+    by_token = [
+        (one["token"], one["result"].partition(":")[0]) for one in told if one["category"] == "command"
+    ]
+    refused, asked = f"viewer {weak['token']['id']}", f"operator {made['token']['id']}"
+    assert [token for token, _ in by_token] == ["", refused, asked]
+    assert by_token[1][1] == "refused"
+    assert await audit.broken_at(api.deps.sessions, "demo") is None
+
+
+def test_entries_from_before_tokens_were_named_keep_their_place_in_the_chain() -> None:
+    before = audit.Entry(1, "olga", "operator", "::1", "command", "set", "a/b/c", "", "1", "x", "asked")
+    assert "token" not in json.loads(before.body())
+    ident = "viewer 1"
+    named = json.loads(replace(before, token=ident).body())
+    assert named == {**json.loads(before.body()), "token": ident}
 
 
 async def test_a_token_that_was_taken_away_is_refused_at_once(api: Running) -> None:

@@ -19,6 +19,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
+from hub.auth.people import Act, Post, appoint, let_in, remove
 from hub.auth.provider import FILE, Provider, ProviderConfig, as_name, open_provider
 from hub.database import FILE as DATABASE
 from hub.database import embedded_url
@@ -145,6 +146,24 @@ async def test_what_a_group_gives_and_takes_counts_from_the_next_sign_in_on(hub:
         assert (await hub.api.get("/sites", token)).status_code == 403
     finally:
         await hub.known_as("s-olga", PEOPLE["s-olga"])
+
+
+async def test_whom_an_admin_removed_does_not_come_back_until_they_are_let_in_again(hub: Hub) -> None:
+    await hub.come("s-olga")
+    token = (await hub.session()).json()["access_token"]
+    act = Act("demo", "admin", 1, "admin", "::1")
+    assert await remove(hub.api.deps.sessions, "olga.smith", act)
+    assert (await hub.api.get("/me", token)).status_code == 401
+    assert (await hub.come("s-olga")).headers["location"] == "/login?provider=blocked"
+    assert (await hub.session()).status_code == 401
+    with pytest.raises(ConfigError, match="blocked already"):
+        await remove(hub.api.deps.sessions, "olga.smith", act)
+    with pytest.raises(ConfigError, match="let them in"):
+        await appoint(hub.api.deps.sessions, "olga.smith", Post("viewer", "demo"), act)
+    await let_in(hub.api.deps.sessions, "olga.smith", act)
+    assert (await hub.come("s-olga")).headers["location"] == "/"
+    told = await hub.entries()
+    assert [what for what, _, _ in told][3:] == ["remove", "provider", "let in", "add", "role", "provider"]
 
 
 async def test_who_is_called_like_somebody_here_is_not_taken_for_them(hub: Hub) -> None:
