@@ -16,7 +16,7 @@ from runtime.bus import BusLogin, ca_file
 from runtime.bus_layout import HUB
 from runtime.nats_server import seed_file
 
-ROLES: Final = ("ingest", "api", "dispatch", "alarms")
+ROLES: Final = ("ingest", "api", "dispatch", "alarms", "jobs")
 """In order of start; `hub.roles.<name>` has `async def run(options: RoleOptions) -> None`."""
 
 

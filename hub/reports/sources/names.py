@@ -1,0 +1,75 @@
+"""What people call meters, areas, devices and carriers, in the language of a report."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hub.accounts.book import AccountMeter
+from hub.reports.around import Around
+from hub.reports.sources.ledger import Ledger
+from protocols.config import Text
+
+CARRIERS: Final = {
+    "electricity": Text(en="Electricity", zh="电力"),
+    "electricity_own": Text(en="Own electricity", zh="自发电"),
+    "natural_gas": Text(en="Natural gas", zh="天然气"),
+    "air": Text(en="Compressed air", zh="压缩空气"),
+    "cooling": Text(en="Chilled water", zh="冷量"),
+    "heat": Text(en="Heat", zh="热力"),
+    "steam": Text(en="Steam", zh="蒸汽"),
+    "water": Text(en="Water", zh="水"),
+    "hydrogen": Text(en="Hydrogen", zh="氢气"),
+}
+_NOWHERE: Final = Text(en="not assigned", zh="未分配")
+_STATES: Final = {
+    "met": Text(en="met", zh="达成"),
+    "at_risk": Text(en="at risk", zh="有风险"),
+    "missed": Text(en="missed", zh="未达成"),
+    "unknown": Text(en="not known", zh="未知"),
+}
+
+
+def carrier_name(around: Around, carrier: str) -> str:
+    """What people call a carrier."""
+    known = CARRIERS.get(carrier)
+    if known is not None:
+        return around.say(known)
+    accounts = around.view.accounts
+    medium = next((one for one in accounts.book.media if one.id == carrier), None) if accounts else None
+    return carrier if medium is None else around.say(medium.label)
+
+
+def meter_name(around: Around, ledger: Ledger, meter: AccountMeter) -> str:
+    """What people call a meter: the device it is read from, where that is known; else its id."""
+    device = (meter.point or "").partition("/")[0]
+    known = around.view.registry.devices.get(device)
+    others = [one for one in ledger.site.book.meters if (one.point or "").partition("/")[0] == device]
+    return around.say(known.device.label) if known is not None and len(others) == 1 else meter.id
+
+
+def key_name(around: Around, ledger: Ledger, dimension: str, key: str) -> str:
+    """What people call a place in a dimension."""
+    if not key:
+        return around.say(_NOWHERE)
+    found = _labels(around, ledger, dimension).get(key)
+    if found is None:
+        return carrier_name(around, key) if dimension == "carrier" else key
+    return found
+
+
+def _labels(around: Around, ledger: Ledger, dimension: str) -> dict[str, str]:
+    places, devices = around.view.places, around.view.registry.devices
+    texts: dict[str, Text] = {}
+    if dimension == "state":
+        texts = dict(_STATES)
+    elif dimension == "area":
+        texts = {name: one.label for name, one in places.areas.by_id.items()}
+    elif dimension == "device":
+        texts = {name: one.device.label for name, one in devices.items()}
+    elif dimension == "product":
+        texts = {one.id: one.label for one in ledger.site.book.products}
+    elif dimension == "shift":
+        texts = {one.id: one.label for one in ledger.site.calendar.file.shifts}
+    elif dimension == "meter":
+        return {one.id: meter_name(around, ledger, one) for one in ledger.site.book.meters}
+    return {name: around.say(text) for name, text in texts.items()}
