@@ -28,6 +28,9 @@ class AccountMeter(Config):
     id: IdPart
     """Id of the meter; its column in a table of readings."""
 
+    label: Text | None = None
+    """What people call it; none: its device, or its id."""
+
     carrier: IdPart = ELECTRICITY
     """What it counts: electricity, natural_gas, air, cooling, heat, water …"""
 

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from hub.api import (
+    account_routes,
     alarm_routes,
     audit_routes,
     auth_routes,
@@ -97,6 +98,7 @@ def _with_routes() -> FastAPI:
     app.include_router(order_routes.router, prefix=_PREFIX)
     app.include_router(alarm_routes.router, prefix=_PREFIX)
     app.include_router(audit_routes.router, prefix=_PREFIX)
+    app.include_router(account_routes.router, prefix=_PREFIX)
     app.include_router(join_routes.router, prefix=_PREFIX)
     app.include_router(me_routes.router, prefix=_PREFIX)
     app.include_router(people_routes.router, prefix=_PREFIX)

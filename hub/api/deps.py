@@ -15,6 +15,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from hub.accounts.desk import AccountsDesk
+from hub.accounts.site import SiteAccounts
 from hub.alarms.rules import SiteAlarms
 from hub.api.control import Control
 from hub.api.edges import EdgeWatch
@@ -70,6 +72,8 @@ class ApiDeps:
         pace: How fast a signed-in caller may ask.
         open_pace: How fast an address may ask to sign in.
         provider: Where people sign in elsewhere; None: nowhere.
+        accounts: What accounts go by; None: the site has no book.
+        accounts_desk: Asks for accounts, one at a time, in a thread.
     """
 
     registry: Registry
@@ -96,6 +100,8 @@ class ApiDeps:
     pace: Pace = field(init=False)
     open_pace: Pace = field(init=False)
     provider: Provider | None = None
+    accounts: SiteAccounts | None = None
+    accounts_desk: AccountsDesk = field(init=False)
 
     def __post_init__(self) -> None:
         self.asker = Asker()
@@ -103,12 +109,15 @@ class ApiDeps:
         self.open_pace = Pace(self.clock, STRANGER)
         self.roles = RoleBook(self.clock)
         self.newest = NewestValues(self.series)
+        self.accounts_desk = AccountsDesk(self.series, self.clock)
         self._name_units()
 
     def take(self, view: SiteView, version: int) -> None:
         """Show the site by another version of its configuration from now on."""
         self.registry, self.values, self.places = view.registry, view.values, view.places
         self.config_version, self.alarms, self.curves = version, view.alarms, view.curves
+        self.accounts = view.accounts
+        self.accounts_desk.forget()
         self._name_units()
         self.edges.follow(view.registry.site.edges)
         self.control.take(view.writables)

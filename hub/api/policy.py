@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from fastapi import Depends, HTTPException, Request
 
 from hub.api.deps import ApiDeps, Deps, require_caller
-from hub.auth.roles import ADMINISTER, COMMAND, CONFIGURE, NONE, READ, ROLES
+from hub.auth.roles import ADMINISTER, COMMAND, CONFIGURE, MANAGE, NONE, READ, ROLES
 from hub.auth.tokens import Caller
 from hub.ledger import audit
 
@@ -53,6 +53,15 @@ POLICY: Final[dict[str, frozenset[str]]] = {
     "alarmReview": _READ,
     "alarmAct": _READ,
     "placeAlarmAct": COMMAND,
+    "accounts": _READ,
+    "accountStatement": _READ,
+    "accountInvoice": _READ,
+    "accountsDownload": _READ,
+    "accountGoals": _READ,
+    "accountOutlook": _READ,
+    "closedPeriods": _READ,
+    "closePeriod": MANAGE,
+    "restatePeriod": MANAGE,
     "areas": _READ,
     "calendar": _READ,
     "configState": _READ,
@@ -96,6 +105,7 @@ PERSONAL: Final = frozenset(
 
 _NOTED: Final = {
     COMMAND: ("command", "order"), CONFIGURE: ("configuration", "import"), ADMINISTER: ("person", "change"),
+    MANAGE: ("accounts", "close"),
 }  # fmt: skip
 """What a refusal is noted as in the audit, by the roles that may."""
 

@@ -47,7 +47,8 @@ async def run(options: RoleOptions) -> None:
     control = control_of(options.site, view.writables, edges, clock)
     deps = ApiDeps(
         view.registry, reader, sessions, auth, edges, clock, control, values=view.values, places=view.places,
-        alarms=view.alarms, curves=view.curves, metrics_token=open_token(options.state),
+        alarms=view.alarms, curves=view.curves, accounts=view.accounts,
+        metrics_token=open_token(options.state),
         config_version=version_of_folder(options.config),
         provider=open_provider(options.state, auth.tokens.derived("provider"), clock),
     )  # fmt: skip

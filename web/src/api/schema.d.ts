@@ -1034,6 +1034,170 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sites/{site}/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * State
+         * @description Whether the site has accounts, and what they go by.
+         */
+        get: operations["accounts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/accounts/statement": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Statement
+         * @description What the site used, what it cost and emitted over a period; one that goes on is reckoned up to now.
+         */
+        get: operations["accountStatement"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/accounts/invoice": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Invoice
+         * @description What a period costs by the contract, line by line, and who bears it.
+         */
+        get: operations["accountInvoice"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/accounts/download": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download
+         * @description The same figures as CSV.
+         */
+        get: operations["accountsDownload"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/accounts/goals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Goals
+         * @description Where targets and budgets stand by their whole days.
+         */
+        get: operations["accountGoals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/accounts/outlook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Outlook
+         * @description The power factor at the end of this month, and the cheapest basic charge of the next one.
+         */
+        get: operations["accountOutlook"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/accounts/closed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Closed
+         * @description Periods as they were reported, the newest first; the chain of their hashes is looked through first.
+         */
+        get: operations["closedPeriods"];
+        put?: never;
+        /**
+         * Close
+         * @description Close a period: from now on its figures stand, and can only be restated.
+         */
+        post: operations["closePeriod"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/accounts/restatements": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restate
+         * @description Restate a closed period by what is known now: old, new and difference stand beside each other.
+         */
+        post: operations["restatePeriod"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me": {
         parameters: {
             query?: never;
@@ -1314,9 +1478,29 @@ export interface paths {
         post?: never;
         /**
          * Remove
-         * @description Remove somebody; what they did stays in the audit.
+         * @description Remove somebody; what they did stays. Whom a provider of identities would bring back is blocked.
          */
         delete: operations["removePerson"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/people/{name}/block": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Let In
+         * @description Forget that somebody is blocked: their provider may bring them again.
+         */
+        delete: operations["letPersonIn"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1405,6 +1589,233 @@ export interface components {
              * @description Points that are bad because of it.
              */
             behind: number;
+        };
+        /**
+         * AccountInvoice
+         * @description What a period costs by the contract, line by line.
+         */
+        AccountInvoice: {
+            /** @description The period, by the clock of the contract. */
+            period: components["schemas"]["PeriodAnswer"];
+            /** @description Its name. */
+            contract: components["schemas"]["Text"];
+            /**
+             * Currency
+             * @description ISO 4217 code.
+             */
+            currency: string;
+            /**
+             * Source
+             * @description Where the prices were published.
+             */
+            source: string;
+            /**
+             * Lines
+             * @description In the order of the contract.
+             */
+            lines: components["schemas"]["InvoiceLine"][];
+            /**
+             * Total
+             * @description Sum of the lines that count. [currency]
+             */
+            total: number;
+            /**
+             * Peak Kw
+             * @description Highest demand; None: the readings are too far apart to know it. [kW]
+             */
+            peak_kw: number | null;
+            /**
+             * Provisional
+             * @description Whether something is missing: the period goes on, or there are gaps.
+             */
+            provisional: boolean;
+            /**
+             * Missing
+             * @description Intervals without a reading, those that have not come yet included.
+             */
+            missing: number;
+            /**
+             * Complete Pct
+             * @description Known part of the intervals up to `period.until`. [%]
+             */
+            complete_pct: number;
+            /**
+             * Shares
+             * @description The invoice shared out to the meters below the supply, to the cent; none: it is not.
+             */
+            shares: components["schemas"]["ShareRow"][];
+        };
+        /**
+         * AccountNote
+         * @description What could not be said.
+         */
+        AccountNote: {
+            /** @description For people. */
+            text: components["schemas"]["Text"];
+            /**
+             * Detail
+             * @description Why, in the words of the check that found it; empty: the text says all.
+             */
+            detail: string;
+        };
+        /**
+         * AccountOutlook
+         * @description What is ahead; of what is not, why not.
+         */
+        AccountOutlook: {
+            /** @description Power factor of this month. */
+            factor: components["schemas"]["FactorAnswer"] | null;
+            /**
+             * No Factor
+             * @description Why it is not told; empty: it is.
+             */
+            no_factor: string;
+            /** @description Basic charge of next month. */
+            charge: components["schemas"]["ChargeAdvice"] | null;
+            /**
+             * No Charge
+             * @description Why it is not told; empty: it is.
+             */
+            no_charge: string;
+            /**
+             * Currency
+             * @description ISO 4217 code of all money here.
+             */
+            currency: string;
+        };
+        /**
+         * AccountRow
+         * @description One account.
+         */
+        AccountRow: {
+            /**
+             * Key
+             * @description Its place in each dimension that was asked for; empty: what none claims.
+             */
+            key: string[];
+            /**
+             * Labels
+             * @description The same in words; empty words for what none claims.
+             */
+            labels: components["schemas"]["Text"][];
+            /**
+             * Carrier
+             * @description What was used.
+             */
+            carrier: string;
+            /** @description Its name. */
+            carrier_label: components["schemas"]["Text"];
+            /**
+             * Unit
+             * @description Unit of the amount.
+             */
+            unit: string;
+            /**
+             * Amount
+             * @description How much; negative where the meters below show more than the one above. [unit]
+             */
+            amount: number;
+            /**
+             * Cost
+             * @description Money by the price of its hours; None: no price is known. [currency]
+             */
+            cost: number | null;
+            /**
+             * Co2 Kg
+             * @description CO2 by the grid's or the fuel's yearly factor; None: no factor is known. [kg]
+             */
+            co2_kg: number | null;
+            /**
+             * Complete Pct
+             * @description Known part of its intervals. [%]
+             */
+            complete_pct: number;
+        };
+        /**
+         * AccountStatement
+         * @description What a site used over a period.
+         */
+        AccountStatement: {
+            /** @description The period. */
+            period: components["schemas"]["PeriodAnswer"];
+            /**
+             * By
+             * @description Dimensions of the accounts.
+             */
+            by: ("carrier" | "area" | "device" | "product" | "shift" | "meter")[];
+            /**
+             * Currency
+             * @description ISO 4217 code of all money here.
+             */
+            currency: string;
+            /**
+             * Accounts
+             * @description By the dimensions that were asked for.
+             */
+            accounts: components["schemas"]["AccountRow"][];
+            /**
+             * Meters
+             * @description What is told of each meter.
+             */
+            meters: components["schemas"]["MeterRow"][];
+            /**
+             * Media
+             * @description What the site makes for itself.
+             */
+            media: components["schemas"]["MediumRow"][];
+            /**
+             * Emissions
+             * @description Scope 1 and both figures of scope 2.
+             */
+            emissions: components["schemas"]["EmissionRow"][];
+            /**
+             * Coal
+             * @description Standard coal of what was bought.
+             */
+            coal: components["schemas"]["CoalRow"][];
+            /**
+             * Products
+             * @description What one of each product took.
+             */
+            products: components["schemas"]["ProductRow"][];
+            /**
+             * Chp
+             * @description CHP units, split by their method.
+             */
+            chp: components["schemas"]["ChpRow"][];
+            /**
+             * Notes
+             * @description What could not be said, and why.
+             */
+            notes: components["schemas"]["AccountNote"][];
+        };
+        /**
+         * AccountsState
+         * @description Whether a site has accounts, and what they go by.
+         */
+        AccountsState: {
+            /**
+             * Book
+             * @description Whether there is a book of meters; without it there are no accounts.
+             */
+            book: boolean;
+            /** @description Name of the contract; None: there is none, so electricity has no cost. */
+            contract: components["schemas"]["Text"] | null;
+            /**
+             * By Tariff
+             * @description Whether the contract was made of the planner's tariff: the site has none of its own.
+             */
+            by_tariff: boolean;
+            /**
+             * Currency
+             * @description ISO 4217 code of all money here.
+             */
+            currency: string;
+            /**
+             * Dimensions
+             * @description What accounts can be split by.
+             */
+            dimensions: ("carrier" | "area" | "device" | "product" | "shift" | "meter")[];
         };
         /**
          * Alarm
@@ -1742,6 +2153,11 @@ export interface components {
              * @description Id of the command, hex; empty without one. The edge's own audit names it too.
              */
             command: string;
+            /**
+             * Token
+             * @description Scope and id of the API token it came by; empty for a person.
+             */
+            token: string;
         };
         /**
          * Balance
@@ -1852,6 +2268,260 @@ export interface components {
              * @description Shifts that begin on it, by time.
              */
             shifts: components["schemas"]["ShiftHours"][];
+        };
+        /**
+         * ChargeAdvice
+         * @description Which basic charge is cheapest next month.
+         */
+        ChargeAdvice: {
+            /**
+             * Month
+             * @description The month it is for.
+             */
+            month: string;
+            /**
+             * In Use
+             * @description The way the contract goes by now.
+             * @enum {string}
+             */
+            in_use: "capacity" | "contract" | "measured";
+            /**
+             * Ways
+             * @description The cheapest first.
+             */
+            ways: components["schemas"]["ChargeWay"][];
+            /**
+             * Expected Kw
+             * @description Demand that is expected. [kW]
+             */
+            expected_kw: number;
+            /**
+             * High Kw
+             * @description Demand to be reckoned with. [kW]
+             */
+            high_kw: number;
+            /**
+             * Month Kwh
+             * @description Energy that is expected. [kWh]
+             */
+            month_kwh: number;
+            /**
+             * Months
+             * @description Months it was learnt from.
+             */
+            months: string[];
+        };
+        /**
+         * ChargeWay
+         * @description A way to be charged next month.
+         */
+        ChargeWay: {
+            /**
+             * Mode
+             * @description The way.
+             * @enum {string}
+             */
+            mode: "capacity" | "contract" | "measured";
+            /** @description Its name. */
+            label: components["schemas"]["Text"];
+            /**
+             * Contract Kw
+             * @description Contract demand that costs least in it; None for others. [kW]
+             */
+            contract_kw: number | null;
+            /**
+             * Expected
+             * @description Money at the expected demand. [currency]
+             */
+            expected: number;
+            /**
+             * At High
+             * @description Money at the highest demand to be reckoned with. [currency]
+             */
+            at_high: number;
+        };
+        /**
+         * ChpRow
+         * @description How the fuel of a CHP is shared between its power and its heat.
+         */
+        ChpRow: {
+            /**
+             * Unit
+             * @description Its id.
+             */
+            unit: string;
+            /** @description Its name. */
+            label: components["schemas"]["Text"];
+            /**
+             * Method
+             * @description How it is split.
+             * @enum {string}
+             */
+            method: "energy" | "exergy" | "alternative" | "power_bonus";
+            /**
+             * Fuel Kwh
+             * @description Burnt, as its meter states it. [kWh]
+             */
+            fuel_kwh: number;
+            /**
+             * Power Kwh
+             * @description Generated. [kWh]
+             */
+            power_kwh: number;
+            /**
+             * Heat Kwh
+             * @description Heat that was used. [kWh]
+             */
+            heat_kwh: number;
+            /**
+             * Power Frac
+             * @description Share that the power bears; the heat bears the rest. [-]
+             */
+            power_frac: number;
+            /**
+             * Cost
+             * @description Money of the fuel; None: it has no price. [currency]
+             */
+            cost: number | null;
+            /**
+             * Co2 Kg
+             * @description CO2 of the fuel; None: it has no factor. [kg]
+             */
+            co2_kg: number | null;
+            /**
+             * Complete Pct
+             * @description Known part of the intervals of its meters. [%]
+             */
+            complete_pct: number;
+        };
+        /**
+         * ClosePeriod
+         * @description A period to be closed.
+         */
+        ClosePeriod: {
+            /**
+             * Period
+             * @description Its name, as `2026-10`.
+             */
+            period: string;
+            /**
+             * Despite Gaps
+             * @description Close it although readings are missing.
+             * @default false
+             */
+            despite_gaps: boolean;
+        };
+        /**
+         * ClosedChange
+         * @description One figure that became another.
+         */
+        ClosedChange: {
+            /**
+             * Figure
+             * @description Its name.
+             */
+            figure: string;
+            /**
+             * Old
+             * @description As it was reported last; None: it was not.
+             */
+            old: string | null;
+            /**
+             * New
+             * @description As it is known now; None: it is not reported any more.
+             */
+            new: string | null;
+            /**
+             * Difference
+             * @description New less old; None where one of them is missing.
+             */
+            difference: string | null;
+        };
+        /**
+         * ClosedFigure
+         * @description One figure of a closed period, to the last digit.
+         */
+        ClosedFigure: {
+            /**
+             * Figure
+             * @description Its name.
+             */
+            figure: string;
+            /**
+             * Value
+             * @description As it was reported.
+             */
+            value: string;
+        };
+        /**
+         * ClosedVersion
+         * @description A period as it was reported once.
+         */
+        ClosedVersion: {
+            /**
+             * Period
+             * @description Its name.
+             */
+            period: string;
+            /**
+             * Version
+             * @description 1 when it was closed, one more with each restatement.
+             */
+            version: number;
+            /**
+             * Figures
+             * @description What was reported.
+             */
+            figures: components["schemas"]["ClosedFigure"][];
+            /**
+             * Changes
+             * @description What became of the version before; none for the first.
+             */
+            changes: components["schemas"]["ClosedChange"][];
+            /**
+             * Reason
+             * @description Why it was restated; empty: it was closed.
+             */
+            reason: string;
+            /**
+             * By
+             * @description Who did it.
+             */
+            by: string;
+            /**
+             * Time
+             * Format: date-time
+             * @description When.
+             */
+            time: string;
+            /**
+             * Hash
+             * @description SHA-256 of the record, which holds that of the one before.
+             */
+            hash: string;
+        };
+        /**
+         * CoalRow
+         * @description Standard coal of a carrier, by GB/T 2589.
+         */
+        CoalRow: {
+            /**
+             * Carrier
+             * @description What was bought.
+             */
+            carrier: string;
+            /** @description Its name. */
+            carrier_label: components["schemas"]["Text"];
+            /**
+             * Tce
+             * @description Tons of standard coal equivalent. [t]
+             */
+            tce: number;
+            /**
+             * Complete Pct
+             * @description Known part of the intervals of its supplies. [%]
+             */
+            complete_pct: number;
         };
         /**
          * Command
@@ -2059,7 +2729,7 @@ export interface components {
              * Kind
              * @description What it is; None: nothing reads it.
              */
-            kind: ("site" | "areas" | "flowsheet" | "curves" | "values" | "alarms" | "retention" | "forecast" | "edge" | "controllers" | "rules" | "write_limits" | "profile" | "tariff" | "emissions" | "calendar" | "contract" | "accounts") | null;
+            kind: ("site" | "areas" | "flowsheet" | "curves" | "values" | "alarms" | "retention" | "forecast" | "edge" | "controllers" | "rules" | "write_limits" | "profile" | "tariff" | "emissions" | "calendar" | "contract" | "accounts" | "planning") | null;
             /**
              * Size Bytes
              * @description Its length. [B]
@@ -2234,7 +2904,7 @@ export interface components {
              * Kind
              * @description What it is; None: nothing reads it.
              */
-            kind: ("site" | "areas" | "flowsheet" | "curves" | "values" | "alarms" | "retention" | "forecast" | "edge" | "controllers" | "rules" | "write_limits" | "profile" | "tariff" | "emissions" | "calendar" | "contract" | "accounts") | null;
+            kind: ("site" | "areas" | "flowsheet" | "curves" | "values" | "alarms" | "retention" | "forecast" | "edge" | "controllers" | "rules" | "write_limits" | "profile" | "tariff" | "emissions" | "calendar" | "contract" | "accounts" | "planning") | null;
             /**
              * Text
              * @description What it says.
@@ -2656,6 +3326,128 @@ export interface components {
             words: components["schemas"]["Text"];
         };
         /**
+         * EmissionRow
+         * @description One row of the carbon account.
+         */
+        EmissionRow: {
+            /**
+             * Scope
+             * @description Where it counts.
+             * @enum {string}
+             */
+            scope: "1" | "2_location" | "2_market";
+            /**
+             * Carrier
+             * @description What emitted.
+             */
+            carrier: string;
+            /** @description Its name. */
+            carrier_label: components["schemas"]["Text"];
+            /**
+             * Quantity
+             * @description How much of it. [unit]
+             */
+            quantity: number;
+            /**
+             * Unit
+             * @description Unit of the quantity.
+             */
+            unit: string;
+            /**
+             * Co2 Kg
+             * @description CO2. [kg]
+             */
+            co2_kg: number;
+            /**
+             * Factor Source
+             * @description Who published the factor, and where.
+             */
+            factor_source: string;
+            /**
+             * Factor Year
+             * @description Year it describes.
+             */
+            factor_year: number | null;
+            /**
+             * Factor Kind
+             * @description `average_year`, `supplier_year`, `residual_year` or `instrument`; estimates are never here.
+             */
+            factor_kind: string;
+            /** @description What is not plain about it. */
+            note: components["schemas"]["Text"] | null;
+            /**
+             * Complete Pct
+             * @description Known part of the intervals of its supplies. [%]
+             */
+            complete_pct: number;
+        };
+        /**
+         * FactorAnswer
+         * @description The power factor of this month and where it ends.
+         */
+        FactorAnswer: {
+            /**
+             * Standard
+             * @description Factor that neither adds nor takes off.
+             */
+            standard: string;
+            /**
+             * Billed
+             * @description Whether the contract adjusts the bill by it.
+             */
+            billed: boolean;
+            /**
+             * Kwh
+             * @description Active energy so far. [kWh]
+             */
+            kwh: number;
+            /**
+             * Kvarh
+             * @description Reactive energy so far. [kvarh]
+             */
+            kvarh: number;
+            /**
+             * To Come Kwh
+             * @description What is expected until the end of the month. [kWh]
+             */
+            to_come_kwh: number;
+            /**
+             * To Come Kvarh
+             * @description What is expected until the end of the month. [kvarh]
+             */
+            to_come_kvarh: number;
+            /**
+             * Factor
+             * @description The factor of what was used so far. [-]
+             */
+            factor: number;
+            /**
+             * End Factor
+             * @description Where the month ends. [-]
+             */
+            end_factor: number;
+            /**
+             * End Pct
+             * @description What is then added to the bill, negative where it is taken off. [%]
+             */
+            end_pct: number;
+            /**
+             * To Standard Kvarh
+             * @description Reactive energy to compensate until then for the standard; 0: it is kept. [kvarh]
+             */
+            to_standard_kvarh: number;
+            /**
+             * Days
+             * @description Days that the expectation was learnt from.
+             */
+            days: number;
+            /**
+             * Complete Pct
+             * @description Known part of the readings of the month so far. [%]
+             */
+            complete_pct: number;
+        };
+        /**
          * FactorCode
          * @description What a code generator shows.
          */
@@ -2871,6 +3663,72 @@ export interface components {
             live: components["schemas"]["ForecastLive"] | null;
             /** @description What was learnt from. */
             data: components["schemas"]["ForecastData"];
+        };
+        /**
+         * GoalAnswer
+         * @description Where a target or a budget stands.
+         */
+        GoalAnswer: {
+            /**
+             * Goal
+             * @description Its id.
+             */
+            goal: string;
+            /** @description Its name. */
+            label: components["schemas"]["Text"];
+            /**
+             * Figure
+             * @description Meter or product above the line.
+             */
+            figure: string;
+            /**
+             * Per
+             * @description What it is for one of; None: a budget.
+             */
+            per: string | null;
+            /**
+             * Unit
+             * @description Unit of the figures.
+             */
+            unit: string;
+            /**
+             * First
+             * Format: date
+             * @description First day.
+             */
+            first: string;
+            /**
+             * Last
+             * Format: date
+             * @description Last day.
+             */
+            last: string;
+            /**
+             * At Most
+             * @description What it may come to. [unit]
+             */
+            at_most: number;
+            /**
+             * So Far
+             * @description What it comes to so far; None: nothing is known. [unit]
+             */
+            so_far: number | null;
+            /**
+             * Expected
+             * @description Where it ends if it goes on so; None: as above. [unit]
+             */
+            expected: number | null;
+            /**
+             * Elapsed Pct
+             * @description Part of its days that are known. [%]
+             */
+            elapsed_pct: number;
+            /**
+             * State
+             * @description Whether it is met, at risk, or missed for good.
+             * @enum {string}
+             */
+            state: "met" | "at_risk" | "missed" | "unknown";
         };
         /**
          * GoesTo
@@ -3099,6 +3957,56 @@ export interface components {
             until: string | null;
         };
         /**
+         * InvoiceLine
+         * @description One line of an invoice.
+         */
+        InvoiceLine: {
+            /**
+             * Part
+             * @description Id of the part of the contract.
+             */
+            part: string;
+            /** @description What the invoice calls it. */
+            label: components["schemas"]["Text"];
+            /**
+             * Group
+             * @description Where it belongs.
+             */
+            group: string;
+            /** @description Band of the tariff; None: all. */
+            band: components["schemas"]["Text"] | null;
+            /**
+             * Quantity
+             * @description What was multiplied. [unit]
+             */
+            quantity: number;
+            /**
+             * Unit
+             * @description Unit of the quantity.
+             */
+            unit: string;
+            /**
+             * Price
+             * @description What it was multiplied by. [currency/unit]
+             */
+            price: number;
+            /**
+             * Amount
+             * @description Money, rounded. [currency]
+             */
+            amount: number;
+            /**
+             * Counted
+             * @description Whether it adds to the total; a tax within the prices does not.
+             */
+            counted: boolean;
+            /**
+             * Note
+             * @description Why the quantity is what it is, where that is not plain.
+             */
+            note: string;
+        };
+        /**
          * Learning
          * @description What a curve was learnt from, and how good it is on days it had not seen.
          */
@@ -3226,6 +4134,92 @@ export interface components {
              * @description Of a program's token: role whose rights it does not go beyond; empty for a person.
              */
             scope: string;
+        };
+        /**
+         * MediumRow
+         * @description A medium that the site makes for itself.
+         */
+        MediumRow: {
+            /**
+             * Medium
+             * @description Its carrier.
+             */
+            medium: string;
+            /** @description Its name. */
+            label: components["schemas"]["Text"];
+            /**
+             * Unit
+             * @description Unit of what is made.
+             */
+            unit: string;
+            /**
+             * Made
+             * @description How much. [unit]
+             */
+            made: number;
+            /**
+             * Cost Per Unit
+             * @description Money of one unit; None: not known. [currency/unit]
+             */
+            cost_per_unit: number | null;
+            /**
+             * Co2 Kg Per Unit
+             * @description CO2 of one unit; None: not known. [kg/unit]
+             */
+            co2_kg_per_unit: number | null;
+            /**
+             * Shares
+             * @description Who bears it.
+             */
+            shares: components["schemas"]["ShareRow"][];
+            /**
+             * Complete Pct
+             * @description Known part of the intervals of what was made and taken. [%]
+             */
+            complete_pct: number;
+        };
+        /**
+         * MeterRow
+         * @description What is told of a meter beside its account.
+         */
+        MeterRow: {
+            /**
+             * Meter
+             * @description Its id in the book.
+             */
+            meter: string;
+            /** @description Its name. */
+            label: components["schemas"]["Text"];
+            /**
+             * Point
+             * @description Point it is read from, as `device/point`; None: nothing reads it.
+             */
+            point: string | null;
+            /**
+             * Unit
+             * @description Unit of the amounts.
+             */
+            unit: string;
+            /**
+             * Amount
+             * @description What it counted in known intervals, those below it included. [unit]
+             */
+            amount: number;
+            /**
+             * Across Gaps
+             * @description Counted, but nobody knows in which interval: in no account. [unit]
+             */
+            across_gaps: number;
+            /**
+             * New Meters
+             * @description How often another meter took over.
+             */
+            new_meters: number;
+            /**
+             * Complete Pct
+             * @description Known part of its intervals. [%]
+             */
+            complete_pct: number;
         };
         /**
          * NewAlarmAct
@@ -3545,6 +4539,46 @@ export interface components {
              * @default
              */
             code: string;
+        };
+        /**
+         * PeriodAnswer
+         * @description A period and how far it is reckoned.
+         */
+        PeriodAnswer: {
+            /**
+             * Name
+             * @description As `2026-10`.
+             */
+            name: string;
+            /**
+             * Kind
+             * @description What it is.
+             * @enum {string}
+             */
+            kind: "day" | "week" | "month" | "year" | "range";
+            /**
+             * First
+             * Format: date
+             * @description First day, by the site's clock.
+             */
+            first: string;
+            /**
+             * Last
+             * Format: date
+             * @description Last day.
+             */
+            last: string;
+            /**
+             * Until
+             * Format: date-time
+             * @description Reckoned to here: its end, or now.
+             */
+            until: string;
+            /**
+             * Over
+             * @description Whether it has ended.
+             */
+            over: boolean;
         };
         /**
          * Person
@@ -4173,6 +5207,49 @@ export interface components {
             cpu_s: number;
         };
         /**
+         * ProductRow
+         * @description What one of a product took.
+         */
+        ProductRow: {
+            /**
+             * Product
+             * @description Its id.
+             */
+            product: string;
+            /** @description Its name. */
+            label: components["schemas"]["Text"];
+            /**
+             * Unit
+             * @description What it is counted in.
+             */
+            unit: string;
+            /**
+             * Count
+             * @description How much was made. [unit]
+             */
+            count: number;
+            /**
+             * Kwh Per Unit
+             * @description Electricity of its own meters for one. [kWh/unit]
+             */
+            kwh_per_unit: number | null;
+            /**
+             * Cost Per Unit
+             * @description Money for one, media included. [currency/unit]
+             */
+            cost_per_unit: number | null;
+            /**
+             * Co2 Kg Per Unit
+             * @description CO2 of one, media included. [kg/unit]
+             */
+            co2_kg_per_unit: number | null;
+            /**
+             * Complete Pct
+             * @description Known part of the intervals of its counter and its meters. [%]
+             */
+            complete_pct: number;
+        };
+        /**
          * Reported
          * @description What an edge goes by, by its newest heartbeat: the truth.
          */
@@ -4203,6 +5280,28 @@ export interface components {
              * @description When it said so.
              */
             heard: string;
+        };
+        /**
+         * RestatePeriod
+         * @description A closed period to be restated.
+         */
+        RestatePeriod: {
+            /**
+             * Period
+             * @description Its name.
+             */
+            period: string;
+            /**
+             * Reason
+             * @description Why; it is kept with the figures.
+             */
+            reason: string;
+            /**
+             * Despite Gaps
+             * @description Restate it although readings are missing.
+             * @default false
+             */
+            despite_gaps: boolean;
         };
         /**
          * SampleSource
@@ -4424,6 +5523,29 @@ export interface components {
              * @description When it was so.
              */
             time: string | null;
+        };
+        /**
+         * ShareRow
+         * @description What somebody bears of a shared cost.
+         */
+        ShareRow: {
+            /**
+             * Name
+             * @description A meter of the book, or `unmetered`.
+             */
+            name: string;
+            /** @description Its name. */
+            label: components["schemas"]["Text"];
+            /**
+             * Cost
+             * @description Money; None: it is not known. [currency]
+             */
+            cost: number | null;
+            /**
+             * Co2 Kg
+             * @description CO2; None: it is not known. [kg]
+             */
+            co2_kg: number | null;
         };
         /**
          * ShiftHours
@@ -8980,6 +10102,748 @@ export interface operations {
             };
         };
     };
+    accounts: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountsState"];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            503: components["responses"]["Refused"];
+        };
+    };
+    accountStatement: {
+        parameters: {
+            query: {
+                by?: ("carrier" | "area" | "device" | "product" | "shift" | "meter")[] | null;
+                period: string;
+            };
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountStatement"];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accountInvoice: {
+        parameters: {
+            query: {
+                period: string;
+            };
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountInvoice"];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accountsDownload: {
+        parameters: {
+            query: {
+                what?: "statement" | "invoice";
+                by?: ("carrier" | "area" | "device" | "product" | "shift" | "meter")[] | null;
+                language?: "en" | "zh";
+                period: string;
+            };
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": unknown;
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accountGoals: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GoalAnswer"][];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accountOutlook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountOutlook"];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    closedPeriods: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClosedVersion"][];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    closePeriod: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Whoever sends a question again with the key of the first has it done once. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClosePeriod"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClosedVersion"];
+                };
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restatePeriod: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Whoever sends a question again with the key of the first has it done once. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RestatePeriod"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClosedVersion"];
+                };
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     me: {
         parameters: {
             query?: never;
@@ -10203,6 +12067,90 @@ export interface operations {
         };
     };
     removePerson: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    letPersonIn: {
         parameters: {
             query?: never;
             header?: never;

@@ -1,0 +1,275 @@
+"""Energy, cost and carbon of a site: the book, the invoice, goals, what is ahead, closed periods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Final, Literal, NamedTuple, TypeVar
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from accounts.ledger import DIMENSIONS, Dimension
+from hub.accounts.billing import Billed, invoice_of
+from hub.accounts.closed_periods import (
+    Closer,
+    close_period,
+    figures_of,
+    may_close,
+    records_of,
+    restate_period,
+)
+from hub.accounts.making import PeriodStatement, goals_of, statement_of
+from hub.accounts.outlook import basic_advice, factor_outlook
+from hub.accounts.periods import NamedPeriod, named
+from hub.accounts.site import SiteAccounts
+from hub.api.account_csv import invoice_csv, statement_csv
+from hub.api.account_models import AccountsState, AccountStatement
+from hub.api.account_money_models import (
+    AccountInvoice,
+    AccountOutlook,
+    ClosedVersion,
+    ClosePeriod,
+    GoalAnswer,
+    RestatePeriod,
+)
+from hub.api.account_money_views import (
+    charge_answer,
+    closed_answers,
+    factor_answer,
+    goal_answers,
+    invoice_answer,
+)
+from hub.api.account_views import Words, statement_answer
+from hub.api.deps import ApiDeps, Deps, SiteId, address_of, problems
+from hub.api.once import OnceRoute
+from hub.api.policy import Permitted, permitted
+from hub.auth.tokens import Caller
+from hub.store.port import SeriesReader
+from protocols.errors import ConfigError, OrderRefusedError
+
+_T = TypeVar("_T")
+_READ: Final = problems(401, 403, 404, 409, 422, 503)
+_WRITE: Final = problems(401, 403, 404, 409, 422, 429, 503)
+
+router = APIRouter(prefix="/sites/{site}/accounts", dependencies=[Depends(permitted)], route_class=OnceRoute)
+PeriodText = Annotated[str, Query(alias="period", min_length=4, max_length=32)]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the routes of a period ask for."""
+
+    deps: ApiDeps
+    site: SiteAccounts
+
+    async def get(self, key: Hashable, work: Callable[[SeriesReader, SiteAccounts, int], _T]) -> _T:
+        """An answer out of a thread; what cannot be made is refused in both languages.
+
+        Raises:
+            OrderRefusedError: 409, in the words of who found it.
+        """
+        try:
+            return await self.deps.accounts_desk.ask(self.site, key, work)
+        except ConfigError as error:
+            raise _no(409, "accounts", str(error), f"无法生成账目:{error}") from error
+
+    @property
+    def words(self) -> Words:
+        """What ids are called."""
+        return Words(self.site, self.deps.registry, self.deps.places.areas)
+
+
+def _asked(site: SiteId, deps: Deps) -> Asked:  # noqa: ARG001  checked by its type
+    if deps.accounts is None:
+        raise _no(
+            404,
+            "no_book",
+            "this site has no book of meters; add accounts.yaml to its configuration",
+            "本站点没有计量账簿,请在配置中添加 accounts.yaml",
+        )
+    return Asked(deps, deps.accounts)
+
+
+AskedOfSite = Annotated[Asked, Depends(_asked)]
+
+
+def _period(text: PeriodText) -> NamedPeriod:
+    return _named(text)
+
+
+Period = Annotated[NamedPeriod, Depends(_period)]
+
+
+class Whole(NamedTuple):
+    """A period as it is closed."""
+
+    statement: PeriodStatement
+    billed: Billed | None
+
+
+@router.get("", operation_id="accounts", responses=problems(401, 403, 404, 422))
+async def state(site: SiteId, deps: Deps) -> AccountsState:  # noqa: ARG001  checked by its type
+    """Whether the site has accounts, and what they go by."""
+    found = deps.accounts
+    contract = None if found is None else found.contract
+    return AccountsState(
+        book=found is not None,
+        contract=None if contract is None else contract.label,
+        by_tariff=found is not None and found.by_tariff,
+        currency=deps.registry.site.currency if found is None else found.currency,
+        dimensions=list(DIMENSIONS),
+    )
+
+
+@router.get("/statement", operation_id="accountStatement", responses=_READ)
+async def statement(
+    asked: AskedOfSite,
+    period: Period,
+    by: Annotated[list[Dimension] | None, Query(max_length=3)] = None,
+) -> AccountStatement:
+    """What the site used, what it cost and emitted over a period; one that goes on is reckoned up to now."""
+    split: list[Dimension] = list(dict.fromkeys(by or ["carrier"]))
+    made = await asked.get(("statement", period.name, tuple(split)), _statement(period, split))
+    return statement_answer(asked.site, made, split, asked.words)
+
+
+@router.get("/invoice", operation_id="accountInvoice", responses=_READ)
+async def invoice(asked: AskedOfSite, period: Period) -> AccountInvoice:
+    """What a period costs by the contract, line by line, and who bears it."""
+
+    def work(reader: SeriesReader, site: SiteAccounts, now_ns: int) -> tuple[Billed, dict[str, Decimal]]:
+        billed = invoice_of(reader, site, period, now_ns)
+        return billed, _shared(reader, site, (period, billed), now_ns)
+
+    billed, shared = await asked.get(("invoice", period.name), work)
+    return invoice_answer(asked.site, period, billed, (shared, asked.words))
+
+
+@router.get(
+    "/download",
+    operation_id="accountsDownload",
+    response_class=Response,
+    responses={200: {"content": {"text/csv": {}}}, **_READ},
+)
+async def download(
+    asked: AskedOfSite,
+    period: Period,
+    what: Literal["statement", "invoice"] = "statement",
+    by: Annotated[list[Dimension] | None, Query(max_length=3)] = None,
+    language: Literal["en", "zh"] = "en",
+) -> Response:
+    """The same figures as CSV."""
+    if what == "invoice":
+        text = invoice_csv(await invoice(asked, period), language)
+    else:
+        text = statement_csv(await statement(asked, period, by), language)
+    name = f'attachment; filename="{what}-{asked.site.site}-{period.name}.csv"'
+    return Response(text, media_type="text/csv; charset=utf-8", headers={"Content-Disposition": name})
+
+
+@router.get("/goals", operation_id="accountGoals", responses=_READ)
+async def goals(asked: AskedOfSite) -> list[GoalAnswer]:
+    """Where targets and budgets stand by their whole days."""
+    return goal_answers(asked.site, await asked.get("goals", goals_of))
+
+
+@router.get("/outlook", operation_id="accountOutlook", responses=_READ)
+async def outlook(asked: AskedOfSite) -> AccountOutlook:
+    """The power factor at the end of this month, and the cheapest basic charge of the next one."""
+
+    def work(reader: SeriesReader, site: SiteAccounts, now_ns: int) -> AccountOutlook:
+        factor, no_factor = _tried(lambda: factor_answer(factor_outlook(reader, site, now_ns)))
+        charge, no_charge = _tried(lambda: charge_answer(basic_advice(reader, site, now_ns)))
+        return AccountOutlook(
+            factor=factor, no_factor=no_factor, charge=charge, no_charge=no_charge, currency=site.currency
+        )
+
+    return await asked.get("outlook", work)
+
+
+@router.get("/closed", operation_id="closedPeriods", responses=problems(401, 403, 404, 422, 503))
+async def closed(site: SiteId, deps: Deps) -> list[ClosedVersion]:
+    """Periods as they were reported, the newest first; the chain of their hashes is looked through first."""
+    return closed_answers(await records_of(deps.sessions, site))
+
+
+@router.post("/closed", operation_id="closePeriod", status_code=201, responses=_WRITE)
+async def close(asked: AskedOfSite, body: ClosePeriod, caller: Permitted, request: Request) -> ClosedVersion:
+    """Close a period: from now on its figures stand, and can only be restated."""
+    who = _closer(caller, request, "")
+    return await _closing(asked, _named(body.period), who, despite_gaps=body.despite_gaps)
+
+
+@router.post("/restatements", operation_id="restatePeriod", status_code=201, responses=_WRITE)
+async def restate(
+    asked: AskedOfSite, body: RestatePeriod, caller: Permitted, request: Request
+) -> ClosedVersion:
+    """Restate a closed period by what is known now: old, new and difference stand beside each other."""
+    who = _closer(caller, request, body.reason.strip())
+    return await _closing(asked, _named(body.period), who, despite_gaps=body.despite_gaps)
+
+
+async def _closing(asked: Asked, period: NamedPeriod, who: Closer, *, despite_gaps: bool) -> ClosedVersion:
+    deps = asked.deps
+    deps.accounts_desk.forget()  # what came late a moment ago belongs to it
+    whole = await asked.get(("whole", period.name), _whole(period))
+    now_ns = deps.clock.now().wall_ns
+    try:
+        over = period.over(now_ns, asked.site.zone)
+        may_close(whole.statement, whole.billed, over=over, despite_gaps=despite_gaps)
+        act = restate_period if who.reason else close_period
+        figures = figures_of(whole.statement, whole.billed)
+        await act(deps.sessions, asked.site.site, (period.name, figures), who, now_ns)
+    except ConfigError as error:
+        raise _no(409, "closing", str(error), f"无法结账:{error}") from error
+    return closed_answers(await records_of(deps.sessions, asked.site.site))[0]
+
+
+def _statement(
+    period: NamedPeriod, by: list[Dimension]
+) -> Callable[[SeriesReader, SiteAccounts, int], PeriodStatement]:
+    return lambda reader, site, now_ns: statement_of(reader, site, period, by, (now_ns, None))
+
+
+def _whole(period: NamedPeriod) -> Callable[[SeriesReader, SiteAccounts, int], Whole]:
+    def work(reader: SeriesReader, site: SiteAccounts, now_ns: int) -> Whole:
+        made = statement_of(reader, site, period, ["carrier"], (now_ns, None))
+        billed, _ = _tried(lambda: invoice_of(reader, site, period, now_ns))
+        return Whole(made, billed)
+
+    return work
+
+
+def _shared(
+    reader: SeriesReader, site: SiteAccounts, what: tuple[NamedPeriod, Billed], now_ns: int
+) -> dict[str, Decimal]:
+    """The invoice shared out to the cent; empty where it cannot be."""
+    period, billed = what
+    made, _ = _tried(lambda: statement_of(reader, site, period, ["carrier"], (now_ns, billed.invoice.total)))
+    return {} if made is None else made.statement.shared
+
+
+def _tried(work: Callable[[], _T]) -> tuple[_T | None, str]:
+    """What comes of it, or why nothing does."""
+    try:
+        return work(), ""
+    except ConfigError as error:
+        return None, str(error)
+
+
+def _named(text: str) -> NamedPeriod:
+    try:
+        return named(text)
+    except ConfigError as error:
+        raise _no(
+            422, "period", str(error), f"无法识别的周期 {text!r},例如 2026-10、2026-W43、2026"
+        ) from error
+
+
+def _closer(caller: Caller, request: Request, reason: str) -> Closer:
+    return Closer(caller.name, caller.role, address_of(request), reason)
+
+
+def _no(status: int, code: str, en: str, zh: str) -> OrderRefusedError:
+    return OrderRefusedError(en, status=status, code=code, zh=zh)
