@@ -17,6 +17,7 @@ import numpy as np
 from optimizer.plan import MachinePlan, Plan
 from optimizer.plot import Line, contents, panels_of, powers
 from optimizer.problem import DispatchProblem
+from optimizer.report_levels import level_rows
 from optimizer.report_words import KINDS, STATUS, STYLE, WORDS
 from protocols.config import Text
 
@@ -91,6 +92,7 @@ def report_page(
         *_section("courses", [_charts(problem, plan, where)]),
         *_section("when", [_bars(plan, about, where)]),
         *_section("machines", [_machines(problem, plan, about)]),
+        *_levels(plan, where),
         *_curves(about),
         *_forward(about),
         *_remarks(plan),
@@ -255,6 +257,11 @@ def _machines(problem: DispatchProblem, plan: Plan, about: About) -> str:
             ]
         )
     return _table(("machine", "kind", "on_h", "starts_n", "energy_kwh", "most"), rows)
+
+
+def _levels(plan: Plan, zone: dt.tzinfo) -> list[str]:
+    rows = [[_both(label), told] for label, told in level_rows(plan, zone)]
+    return _section("levels", [_table(("what", "levels_from"), rows)]) if rows else []
 
 
 def _curves(about: About) -> list[str]:

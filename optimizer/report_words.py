@@ -18,6 +18,8 @@ WORDS: Final = {
     "corners": Text(en="straight lines beside curve, at most", zh="折线与曲线最大偏差"),
     "cost": Text(en="Cost", zh="成本"),
     "courses": Text(en="Courses", zh="曲线"),
+    "levels": Text(en="Set-points chosen", zh="优选设定值"),
+    "levels_from": Text(en="From", zh="自"),
     "curve": Text(en="curve", zh="曲线"),
     "curve_kwh": Text(en="the same on the true curve, kWh", zh="同点按真实曲线,kWh"),
     "curves": Text(en="Against the true curves", zh="与真实曲线对照"),

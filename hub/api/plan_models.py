@@ -208,6 +208,38 @@ class PlanBand(Config):
     """ISO 4217 code."""
 
 
+class PlanSetpointChange(Config):
+    """A set-point from a time on."""
+
+    at: datetime
+    """From here on."""
+
+    value: Number
+    """The set-point. [unit]"""
+
+    outlook: bool
+    """Whether it lies beyond the steps decided exactly, and is decided anew before it comes."""
+
+
+class PlanSetpoint(Config):
+    """A set-point the plan chose together with the machines."""
+
+    name: str
+    """Which."""
+
+    label: Text
+    """What it is."""
+
+    unit: str
+    """Its unit."""
+
+    devices: list[Text]
+    """Machines that are told it."""
+
+    changes: list[PlanSetpointChange]
+    """In the order of time; the first at the begin of the plan."""
+
+
 class PlanReport(Config):
     """What a plan saves and what it lacks."""
 
@@ -228,6 +260,9 @@ class PlanReport(Config):
 
     forward: list[PlanForward]
     """Each machine by the plan and run forward; empty for a plan of an earlier version."""
+
+    setpoints: list[PlanSetpoint]
+    """Set-points there was a choice of; empty where the site has none to choose."""
 
     band: PlanBand | None
     """What it costs at both ends of the forecast; None where the forecast has no band."""

@@ -56,6 +56,7 @@ async def report(site: SiteId, ident: str, deps: Deps) -> PlanReport:
             "saving": body.get("saving") or None,
             "short": short,
             "forward": body.get("forward", []),
+            "setpoints": [_setpoint(deps, body, one) for one in body.get("setpoints", [])],
             "band": _band(body),
             "approvals": await approvals_of(deps, ident, body),
             "until": iso_utc(until_ns(body)),
@@ -97,6 +98,20 @@ async def approve(
     body = await _body(deps, site, ident)
     await keep_approval(deps, (ident, body), said, who)
     return [PlanApproval.model_validate(one) for one in await approvals_of(deps, ident, body)]
+
+
+def _setpoint(deps: ApiDeps, body: dict[str, Any], one: dict[str, Any]) -> dict[str, Any]:
+    """Its changes in place of a value for every step."""
+    values, known, exact = one["values"], deps.registry.devices, body["exact_steps"]
+    changed = [step for step, value in enumerate(values) if not step or value != values[step - 1]]
+    return {
+        **{key: one[key] for key in ("name", "label", "unit")},
+        "devices": [known[name].device.label for name in one["devices"] if name in known],
+        "changes": [
+            {"at": body["times"][step], "value": values[step], "outlook": step >= exact}
+            for step in changed
+        ],
+    }
 
 
 def _band(body: dict[str, Any]) -> dict[str, Any] | None:

@@ -211,3 +211,19 @@ async def test_what_waits_for_nobody_or_is_over_cannot_be_approved(api: Running)
     over = await _say(api, token, "p1", machines=["comp1"])
     assert (over.status_code, "approve the newest" in over.text) == (409, True)
     assert await approvals(api.deps.sessions, "demo") == {}
+
+
+async def test_set_points_that_were_chosen_are_told_where_they_change(api: Running) -> None:
+    row = _row("p1", _asked(), kept=True)
+    label = {"en": "network pressure", "zh": "管网压力"}
+    chosen = {"name": "air_bar_g", "label": label, "unit": "bar(g)", "devices": ["comp4", "gone"]}
+    row.body = row.body | {"exact_steps": 2, "setpoints": [chosen | {"values": [6.5, 6.5, 6.8, 6.8]}]}
+    await book.save_plan(api.deps.sessions, row)
+    token = await api.token()
+    (told,) = (await api.get("/sites/demo/plans/p1", token)).json()["setpoints"]
+    assert told["label"] == label
+    assert told["devices"] == [api.deps.registry.devices["comp4"].device.label.model_dump()]
+    assert [(one["value"], one["outlook"]) for one in told["changes"]] == [(6.5, False), (6.8, True)]
+    times = [datetime.fromisoformat(one["at"]).timestamp() for one in told["changes"]]
+    assert times == [_asked().start_ns / S, _asked().start_ns / S + 1800]
+    assert "setpoints" not in (await api.get("/sites/demo/plan", token)).json()

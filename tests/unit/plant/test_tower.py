@@ -30,10 +30,11 @@ def _plant(**tower: object) -> Plant:
 
 
 def _run(plant: Plant, weather: Weather, told: Setpoints, seconds: int = 3600) -> PlantOutputs:
-    state, memory = initial_state(plant), initial_memory(plant)
+    state, memory, outputs = initial_state(plant), initial_memory(plant), None
     for _ in range(seconds):
         orders, memory = decide(plant, memory, state, (LOADS, told), 1.0)
         state, outputs = step(plant, state, PlantInputs(weather, LOADS, orders), 1.0)
+    assert outputs is not None
     return outputs
 
 
@@ -81,8 +82,9 @@ def test_means_over_a_quarter_agree_with_the_second_by_second_run() -> None:
     plant, mild = _plant(fan_kw=30.0), Weather(24.0, 15.0)
     told = _told(plant, 21.0)
     state = initial_state(plant)
-    for _ in range(8):
-        state, means = average_step(plant, state, (mild, LOADS), told, 900.0)
+    for _ in range(7):
+        state, _means = average_step(plant, state, (mild, LOADS), told, 900.0)
+    _, means = average_step(plant, state, (mild, LOADS), told, 900.0)
     place = plant.electric_ids.index("tower1")
     ran = _run(plant, mild, told, 2 * 3600)
     assert means.unit_kw[place] == pytest.approx(ran.unit_kw[place], rel=0.1)
@@ -115,7 +117,8 @@ def test_in_long_steps_the_header_stands_where_the_trimming_machine_was_told() -
         plant, initial_state(plant), (weather, loads), told._replace(compressors=machines), 900.0
     )
     _, low = average_step(plant, initial_state(plant), (weather, loads), told, 900.0)
-    assert (own.air.header_bar_g, low.air.header_bar_g) == (pytest.approx(6.65), 6.45)
+    assert own.air.header_bar_g == pytest.approx(6.65)
+    assert low.air.header_bar_g == 6.45
     assert sum(low.unit_kw[:4]) < sum(own.unit_kw[:4])
     assert low.air.leak_m3_min < own.air.leak_m3_min
 

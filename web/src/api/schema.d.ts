@@ -3051,11 +3051,8 @@ export interface components {
              * @description `better`: may be accepted; `not_better`, `too_little` or `doubtful`: the curve in use stays.
              */
             status: string;
-            /**
-             * Reason
-             * @description Why.
-             */
-            reason: string;
+            /** @description Why. */
+            reason: components["schemas"]["Text"];
             /**
              * Usable
              * @description Rows that could teach.
@@ -4929,6 +4926,11 @@ export interface components {
              * @description Each machine by the plan and run forward; empty for a plan of an earlier version.
              */
             forward: components["schemas"]["PlanForward"][];
+            /**
+             * Setpoints
+             * @description Set-points there was a choice of; empty where the site has none to choose.
+             */
+            setpoints: components["schemas"]["PlanSetpoint"][];
             /** @description What it costs at both ends of the forecast; None where the forecast has no band. */
             band: components["schemas"]["PlanBand"] | null;
             /**
@@ -4988,6 +4990,56 @@ export interface components {
              * @description One a step. [unit]
              */
             values: (number | null)[];
+        };
+        /**
+         * PlanSetpoint
+         * @description A set-point the plan chose together with the machines.
+         */
+        PlanSetpoint: {
+            /**
+             * Name
+             * @description Which.
+             */
+            name: string;
+            /** @description What it is. */
+            label: components["schemas"]["Text"];
+            /**
+             * Unit
+             * @description Its unit.
+             */
+            unit: string;
+            /**
+             * Devices
+             * @description Machines that are told it.
+             */
+            devices: components["schemas"]["Text"][];
+            /**
+             * Changes
+             * @description In the order of time; the first at the begin of the plan.
+             */
+            changes: components["schemas"]["PlanSetpointChange"][];
+        };
+        /**
+         * PlanSetpointChange
+         * @description A set-point from a time on.
+         */
+        PlanSetpointChange: {
+            /**
+             * At
+             * Format: date-time
+             * @description From here on.
+             */
+            at: string;
+            /**
+             * Value
+             * @description The set-point. [unit]
+             */
+            value: number;
+            /**
+             * Outlook
+             * @description Whether it lies beyond the steps decided exactly, and is decided anew before it comes.
+             */
+            outlook: boolean;
         };
         /**
          * PlanShort
