@@ -50,6 +50,6 @@ export function order(over: Partial<Order> = {}): Order {
 export function entry(over: Partial<AuditEntry> = {}): AuditEntry {
   return {
     number: 1, time: '2026-01-05T08:00:00Z', actor: 'admin', role: 'admin', source: '127.0.0.1', category: 'command', type: 'set', target: 'demo/comp4/pressure_set_bar_g',
-    old: '7 bar(g)', new: '6.6 bar(g)', reason: 'test', result: 'asked', order: 'o1', command: '', ...over,
+    old: '7 bar(g)', new: '6.6 bar(g)', reason: 'test', result: 'asked', order: 'o1', command: '', token: '', ...over,
   }
 }

@@ -45,6 +45,11 @@ export function useAuditWords(): { rowOf: (entry: AuditEntry) => AuditRow } {
     return entry.category === 'command' ? scopeWords(entry.target) : entry.target
   }
 
+  function sourceWords(entry: AuditEntry): string {
+    const source = known(`audit.sources.${entry.source.replace('.', '_')}`, entry.source)
+    return entry.token === '' ? source : [source, t('audit.byToken', { token: entry.token })].filter(Boolean).join(' · ')
+  }
+
   function reasonWords(reason: string): string {
     if (reason === 'check first') return t('set.check')
     const said = sayingOf(reason)
@@ -59,7 +64,7 @@ export function useAuditWords(): { rowOf: (entry: AuditEntry) => AuditRow } {
       type: entry.type,
       time: formatDateTime(Date.parse(entry.time), plant.zone),
       who: [entry.actor, role].filter(Boolean).join(' · '),
-      source: known(`audit.sources.${entry.source.replace('.', '_')}`, entry.source),
+      source: sourceWords(entry),
       what: known(`audit.types.${entry.type}`, entry.type),
       target,
       id: target === entry.target ? '' : entry.target,

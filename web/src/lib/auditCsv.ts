@@ -2,7 +2,7 @@
 import type { AuditEntry } from '@/api/types'
 import { csvOf } from '@/lib/csv'
 
-const COLUMNS = ['number', 'time', 'actor', 'role', 'source', 'category', 'type', 'target', 'old', 'new', 'reason', 'result', 'order', 'command'] as const
+const COLUMNS = ['number', 'time', 'actor', 'role', 'source', 'category', 'type', 'target', 'old', 'new', 'reason', 'result', 'order', 'command', 'token'] as const
 
 /** The audit as CSV, oldest entry first. */
 export function auditCsv(entries: readonly AuditEntry[]): string {
