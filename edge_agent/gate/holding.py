@@ -19,6 +19,7 @@ _TRIES: Final = 2
 _FEEDS_A_WATCHDOG: Final = 3
 _MOST_VALUES: Final = 16
 _WRITTEN: Final = (Stage.SETTLING, Stage.READING, Stage.DONE)
+_UNDER_WAY: Final = (Stage.WRITING, Stage.SETTLING, Stage.READING)
 
 
 def pursue(draft: Draft, name: str) -> None:
@@ -175,7 +176,7 @@ def _turn_to(draft: Draft, name: str, won: Claim) -> None:
     if standing.above(draft, name) is not None or not present.can_be_given_back(draft, name):
         return
     act = point.act
-    if isinstance(act, Holding) and _shows_it(draft, name, act, won):
+    if isinstance(act, Holding) and _gets_it(draft, name, act, won):
         _hand_over(draft, name, act, won.lease)
     elif not wear.hindrance(draft, name, won.value):
         begin(draft, name, won)
@@ -183,12 +184,14 @@ def _turn_to(draft: Draft, name: str, won: Claim) -> None:
         fallback.begin(draft, name)
 
 
-def _shows_it(draft: Draft, name: str, act: Holding, won: Claim) -> bool:
-    """Whether a point whose writes are rationed shows the value already: then a read is enough."""
-    rationed = draft.rule(name).duty.dwell_s > 0
-    return (
-        rationed and act.stage is Stage.DONE and act.value == won.value and draft.point(name).foreign is None
-    )
+def _gets_it(draft: Draft, name: str, act: Holding, won: Claim) -> bool:
+    """Whether a point with rationed writes shows the value, or is on its way to it: then a read is enough.
+
+    A storm of one value would else write it again and again, however long the dwell is.
+    """
+    if draft.rule(name).duty.dwell_s <= 0 or act.value != won.value or act.resumed:
+        return False
+    return act.stage in _UNDER_WAY or (act.stage is Stage.DONE and draft.point(name).foreign is None)
 
 
 def _hand_over(draft: Draft, name: str, act: Holding, lease: Lease) -> None:
@@ -198,8 +201,11 @@ def _hand_over(draft: Draft, name: str, act: Holding, lease: Lease) -> None:
         intent = replace(point.intent, id=lease.id, until_ns=lease.until_ns)
         draft.persist(SaveIntent(name, draft.now.boot, intent))
         draft.put(name, replace(point, intent=intent, ended=None))
-    ticket = draft.read_back(name, _source(draft.rule(name).limits))
-    _set(draft, name, replace(act, id=lease.id, ticket=ticket, stage=Stage.READING, since_ns=draft.now_ns))
+    act = replace(act, id=lease.id)
+    if act.stage is Stage.DONE:
+        ticket = draft.read_back(name, _source(draft.rule(name).limits))
+        act = replace(act, ticket=ticket, stage=Stage.READING, since_ns=draft.now_ns)
+    _set(draft, name, act)
 
 
 def _may_stay(draft: Draft, name: str, point: PointState, act: Holding) -> bool:

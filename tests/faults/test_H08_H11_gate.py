@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.gate.events import Write
 from protocols.command import CommandKind, Level
-from protocols.receipt import Refused
+from protocols.receipt import Received, Refused
 from protocols.refusal import Refusal
 from tests.unit.gate.gate_plant import (
     BATTERY,
@@ -37,13 +38,17 @@ def _code(plant: Plant, point: str, value: float, **changes: object) -> Refusal 
     return answer.code if isinstance(answer, Refused) else None
 
 
+def _ration(plant: Plant, point: str) -> None:
+    """One change a second."""
+    rules = plant.rules.points[point]
+    limits = type(rules.limits).model_validate({**rules.limits.model_dump(), "duty": {"dwell_s": 1.0}})
+    plant.rules = replace(plant.rules, points={**plant.rules.points, point: replace(rules, limits=limits)})
+
+
 def test_h8_a_storm_of_set_points_ends_with_one_write_a_dwell_and_no_more_than_the_quota(
     plant: Plant,
 ) -> None:
-    rules = plant.rules.points[PUMP]
-    limits = type(rules.limits).model_validate({**rules.limits.model_dump(), "duty": {"dwell_s": 1.0}})
-    points = {**plant.rules.points, PUMP: replace(rules, limits=limits)}
-    plant.rules = replace(plant.rules, points=points)
+    _ration(plant, PUMP)
     accepted = 0
     for count in range(120):
         accepted += _code(plant, PUMP, 60.0 + count % 7) is None
@@ -55,6 +60,28 @@ def test_h8_a_storm_of_set_points_ends_with_one_write_a_dwell_and_no_more_than_t
     writes = [at_ns for at_ns, point, _ in plant.device.writes if point == PUMP]
     assert len(writes) <= took_s + 1
     assert accepted <= plant.rules.quota_per_s * (took_s + 1)
+
+
+def test_h8_a_storm_of_one_value_writes_it_once_however_slow_the_device_is(plant: Plant) -> None:
+    _ration(plant, PUMP)
+    plant.lag = True  # what the gate asks of the device is done below, one by one
+    first = plant.ask(PUMP, 61.0)
+    assert isinstance(plant.send(first), Received)
+    (write,) = plant.queue
+    assert isinstance(write, Write)
+    assert isinstance(plant.send(plant.ask(PUMP, 61.0)), Received)  # while the write waits for the device
+    assert plant.queue == [write]
+    done = plant.write(write)
+    assert isinstance(plant.send(plant.ask(PUMP, 61.0)), Received)  # while it is on the wire
+    plant.feed(done)
+    last = plant.ask(PUMP, 61.0)
+    assert isinstance(plant.send(last), Received)  # while it is read back
+    plant.queue.remove(write)
+    plant.lag = False
+    plant.carry_out()
+    assert [value for _, point, value in plant.device.writes if point == PUMP] == [61.0]
+    assert plant.kinds(first.id) == ["received", "superseded"]
+    assert plant.kinds(last.id) == ["received", "verified"]
 
 
 def test_h9_what_arrives_late_or_was_over_before_is_never_carried_out(plant: Plant) -> None:
