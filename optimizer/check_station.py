@@ -28,8 +28,10 @@ def check_station(problem: DispatchProblem, plan: Plan) -> Iterator[Violation]:
     }
     need, limits = problem.forecasts, problem.limits
     yield from _in_hand(problem, plan, ("air", need.air_m3_min, limits.air_reserve_frac), most)
+    yield from _at_least(problem, plan, ("air", limits.air_least_m3_min), most)
     most = {c.name: c.load_kw[:, -1] for c in problem.chillers}
     yield from _in_hand(problem, plan, ("cooling", need.cooling_kw, limits.cooling_reserve_frac), most)
+    yield from _at_least(problem, plan, ("cooling", limits.cooling_least_kw), most)
 
 
 def extra_air_m3_min(problem: DispatchProblem, plan: Plan) -> FloatArray:
@@ -182,6 +184,19 @@ def _in_hand(
         yield from where(
             lacks[:exact], POWER_KW, carrier, "need without the largest running machine, or named"
         )
+
+
+def _at_least(
+    problem: DispatchProblem, plan: Plan, of: tuple[str, FloatArray | None], most: dict[str, FloatArray]
+) -> Iterator[Violation]:
+    """Capacity of the running machines against what is asked for besides the need."""
+    carrier, least = of
+    if least is None:
+        return
+    exact = min(problem.steps, problem.binary_steps)
+    kept = sum((np.where(plan.machines[name].on, one, 0.0) for name, one in most.items()), np.zeros(1))
+    lacks = least - kept - slack(plan, problem.steps, f"reserve_{carrier}")
+    yield from where(lacks[:exact], POWER_KW, carrier, "capacity kept for a high need, or named")
 
 
 def _one_trim(plan: Plan) -> Iterator[Violation]:

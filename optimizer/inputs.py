@@ -37,6 +37,7 @@ def refuse(problem: DispatchProblem) -> None:
                 f"the forecast {name} is negative; a need or a yield is never below zero", series=name
             )
     _refuse_scalars(problem)
+    _refuse_reserves(problem)
     _refuse_twins(problem)
     refuse_network(problem)
     _refuse_machines(problem)
@@ -126,6 +127,16 @@ def _refuse_scalars(problem: DispatchProblem) -> None:
     ):
         if not (np.isfinite(value) and value >= 0):
             raise SolveError(f"the {name} is {value}; it must be a number not below zero")
+
+
+def _refuse_reserves(problem: DispatchProblem) -> None:
+    limits = problem.limits
+    for name, least in (
+        ("capacity kept for air", limits.air_least_m3_min),
+        ("capacity kept for cooling", limits.cooling_least_kw),
+    ):
+        if least is not None:
+            _refuse_series(problem.steps, name, least)
 
 
 def _refuse_twins(problem: DispatchProblem) -> None:

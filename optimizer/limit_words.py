@@ -39,6 +39,14 @@ _SENTENCES: Final = {
     "import_least_kw": ("the import stays above {value} kW", "购电功率须高于 {value} kW"),
     "air_reserve_frac": ("{value} of the air need is kept in reserve", "压缩空气备用比例为 {value}"),
     "cooling_reserve_frac": ("{value} of the cooling need is kept in reserve", "制冷备用比例为 {value}"),
+    "air_least_m3_min": (
+        "compressors are kept ready for a need that seldom comes",
+        "空压机须为少见的高需求预留容量",
+    ),
+    "cooling_least_kw": (
+        "chillers are kept ready for a need that seldom comes",
+        "冷水机组须为少见的高需求预留容量",
+    ),
     "without_largest": ("the need is met without the largest machine", "最大一台停机时仍须满足需求"),
     "co2_cap_kg": ("the emissions of the window are at most {value} kg", "本时段排放上限为 {value} kg"),
     "gas": ("the gas contract is kept", "须遵守燃气合同"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -86,6 +86,27 @@ class NetworkPressure(Config):
         return self
 
 
+class Reserve(Config):
+    """Capacity kept ready above what is foreseen."""
+
+    air: Literal["usual", "q90"] = "usual"
+    """usual: a fixed share of the need; q90: also for the need that is exceeded one time in ten."""
+
+    cooling: Literal["usual", "q90"] = "usual"
+    """The same for cooling."""
+
+    without_largest: tuple[Literal["air", "cooling"], ...] = ()
+    """Carriers whose need is met by the running machines even when the largest of them trips (N-1)."""
+
+    @property
+    def by_quantile(self) -> tuple[Literal["air", "cooling"], ...]:
+        """Carriers with capacity for the need that is exceeded one time in ten."""
+        found: list[Literal["air", "cooling"]] = []
+        found += ["air"] if self.air == "q90" else []
+        found += ["cooling"] if self.cooling == "q90" else []
+        return tuple(found)
+
+
 class PlanningFile(Config):
     """What the planner of a site may choose, and what it keeps in hand."""
 
@@ -97,6 +118,9 @@ class PlanningFile(Config):
 
     pressure: NetworkPressure | None = None
     """Network pressure; none: that of the roles."""
+
+    reserve: Reserve = Reserve()
+    """What is kept ready."""
 
 
 def planning_faults(planning: PlanningFile, plant: Plant) -> Iterator[tuple[str, str]]:

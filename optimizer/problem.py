@@ -210,6 +210,10 @@ class Limits:
     """Capacity of permitted compressors above the forecast need, a fraction of the need of the step."""
     cooling_reserve_frac: float = 0.0
     """Capacity of running chillers above the forecast need, a fraction of the need of the step."""
+    air_least_m3_min: FloatArray | None = None
+    """Capacity of permitted compressors at least, as for a seldom need, shape (steps,). [m³/min]"""
+    cooling_least_kw: FloatArray | None = None
+    """Capacity of running chillers at least, likewise, shape (steps,). [kW]"""
     may_blow_off: bool = False
     """Whether surplus air costs nothing beyond its making; otherwise it is priced as a fault."""
     may_waste_cooling: bool = False
@@ -293,6 +297,19 @@ class DispatchProblem:
         if self.begun is not None:
             left[0] *= 1.0 - self.begun.gone_frac
         return left
+
+    def in_hand(self, carrier: Literal["air", "cooling"]) -> FloatArray | None:
+        """Capacity that is kept ready in each step, shape (steps,); None where none is asked for."""
+        of, limits = self.forecasts, self.limits
+        need, frac, least = (
+            (of.air_m3_min, limits.air_reserve_frac, limits.air_least_m3_min)
+            if carrier == "air"
+            else (of.cooling_kw, limits.cooling_reserve_frac, limits.cooling_least_kw)
+        )
+        above = need * (1.0 + frac) if frac > 0 else None
+        if above is None or least is None:
+            return least if above is None else above
+        return np.maximum(above, least)
 
     @property
     def import_marginal_eur_kwh(self) -> FloatArray:

@@ -54,13 +54,12 @@ def _small(problem: DispatchProblem, station: StationColumns, x: FloatArray) -> 
     path = best_path(problem, ways, decided)
     steps = np.arange(problem.steps)
     flow = ways.flow[path, steps]
-    need, reserve_frac = ways.need[path, steps], problem.limits.air_reserve_frac
+    need, in_hand = ways.need[path, steps], problem.in_hand("air")
     capacity = capacity_m3_min(problem, ways.on[path])
-    wanted = problem.forecasts.air_m3_min * (1.0 + reserve_frac)
     levels = problem.air_levels
     chosen = ways.level[path, 0]
     frac = np.ones(problem.steps) if levels is None else np.array(levels.power_frac)[chosen]
-    missing = np.maximum(wanted - capacity, 0.0) if reserve_frac > 0 else np.zeros(problem.steps)
+    missing = np.zeros(problem.steps) if in_hand is None else np.maximum(in_hand - capacity, 0.0)
     machines: dict[str, MachinePlan] = {}
     for place, compressor in enumerate(problem.compressors):
         on, trims = ways.on[path, place], ways.trim[path] == place
@@ -96,7 +95,8 @@ def _large(
     share = np.array([x[c.switch.on] for c in found])
     trim = np.array([x[c.trim] for c in found])
     most = np.array([max(m.full_flow_m3_min, float(m.flow_m3_min[-1])) for m in problem.compressors])
-    need = problem.forecasts.air_m3_min * (1.0 + problem.limits.air_reserve_frac)
+    in_hand = problem.in_hand("air")
+    need = problem.forecasts.air_m3_min if in_hand is None else in_hand
     on = rounded_on(share, np.tile(most[:, None], problem.steps), need, problem.binary_steps)
     roles = rounded_roles(on, trim, problem.binary_steps)
     plans: dict[str, MachinePlan] = {}

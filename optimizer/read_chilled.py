@@ -38,7 +38,8 @@ def read_chilled(problem: DispatchProblem, columns: Columns, x: FloatArray) -> C
     if not problem.chillers:
         return ChilledPlan({}, None, nothing)
     capacity = np.array([machine.load_kw[:, -1] for machine in problem.chillers])
-    need = problem.forecasts.cooling_kw * (1.0 + problem.limits.cooling_reserve_frac)
+    in_hand = problem.in_hand("cooling")
+    need = problem.forecasts.cooling_kw if in_hand is None else in_hand
     if columns.chilled is not None:
         share = np.array([x[switch.on] for switch in columns.chilled.switches.values()])
         on = rounded_on(share, capacity, need, problem.binary_steps)

@@ -117,19 +117,15 @@ def _needed(decided: Decided, unit: str, step: int) -> Iterator[Binding]:
     carrier, machines = _fellows(problem, unit, step)
     if not machines or not plan.machines[unit].on[step]:
         return
-    need, reserve_frac = (
-        (problem.forecasts.air_m3_min, problem.limits.air_reserve_frac)
-        if carrier == "air"
-        else (problem.forecasts.cooling_kw, problem.limits.cooling_reserve_frac)
-    )
+    in_hand = problem.in_hand("air" if carrier == "air" else "cooling")
     others = sum(most for name, most in machines if name != unit and plan.machines[name].on[step])
     given = sum(float(plan.machines[name].level[step]) for name, _ in machines)
     # what stores give in this step is not asked of the machines; the reserve is, by the need itself
-    wanted = max(given, float(need[step]) * (1.0 + reserve_frac) if reserve_frac > 0 else 0.0)
+    wanted = max(given, 0.0 if in_hand is None else float(in_hand[step]))
     if others >= wanted * (1.0 - _NEAR_FRAC):
         return
     parts = {"others": f"{others:.1f}", "wanted": f"{wanted:.1f}", "unit": UNITS[carrier]}
-    with_reserve = Text(en=", reserve included", zh="(含备用)") if reserve_frac > 0 else Text(en="", zh="")
+    with_reserve = Text(en=", reserve included", zh="(含备用)") if in_hand is not None else Text(en="", zh="")
     yield Binding(said(*_OTHERS, what=CARRIERS[carrier], reserve=with_reserve, **parts))
 
 

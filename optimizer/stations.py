@@ -161,11 +161,11 @@ def _allowed(problem: DispatchProblem, on: BoolArray) -> BoolArray:
 
 def _cost(problem: DispatchProblem, ways: Ways) -> FloatArray:
     """Power by price and what is missing or too much by its slack's price, shape (ways, steps)."""
-    need, reserve_frac = ways.need, problem.limits.air_reserve_frac
+    need, in_hand = ways.need, problem.in_hand("air")
     over = ways.flow - need
     slack = np.maximum(-over, 0.0) * SLACK_EUR["air_short"] + np.maximum(over, 0.0) * SLACK_EUR["air_surplus"]
-    if reserve_frac > 0:
-        wanted = need * (1.0 + reserve_frac) - capacity_m3_min(problem, ways.on)[:, None]
+    if in_hand is not None:
+        wanted = in_hand - capacity_m3_min(problem, ways.on)[:, None]
         slack += np.maximum(wanted, 0.0) * SLACK_EUR["reserve_air"]
     cost: FloatArray = (ways.power * problem.import_marginal_eur_kwh + slack) * problem.hours
     if problem.air_levels is not None:

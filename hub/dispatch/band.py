@@ -18,8 +18,41 @@ from hub.forecast.issued import spread_of
 from hub.forecast.quarters import FloatArray
 from hub.forecast.similar import Window
 from optimizer.outlook import Outlook
+from optimizer.planning import Reserve
+from optimizer.reserve import InHand
 
 _SUN: Final = "irradiance_w_m2"
+_SERIES: Final = {"air": "air_m3_min", "cooling": "cooling_kw"}
+
+
+def in_hand(
+    outlook: Outlook, issue: Issue | None, of: tuple[Window, Collection[str]], reserve: Reserve
+) -> tuple[InHand, tuple[str, ...]]:
+    """What is kept ready, and what cannot be told of it.
+
+    Args:
+        outlook: What is planned on.
+        issue: The forecast it was made from; None: there is none.
+        of: Its steps, and series it was not made from.
+        reserve: What the site asks for.
+    """
+    window, refused = of
+    notes: list[str] = []
+    high: dict[str, FloatArray] = {}
+    for carrier in reserve.by_quantile:
+        name = _SERIES[carrier]
+        spread = None if issue is None or name in refused else spread_of(issue, name, window)
+        if spread is None:
+            notes.append(f"{carrier} is kept ready by the usual share: its forecast has no band")
+            continue
+        course: FloatArray = getattr(outlook, name)
+        high[name] = np.maximum(course + spread[1], 0.0)
+    kept = InHand(
+        air_m3_min=high.get("air_m3_min"),
+        cooling_kw=high.get("cooling_kw"),
+        without_largest=reserve.without_largest,
+    )
+    return kept, tuple(notes)
 
 
 def around(

@@ -177,15 +177,28 @@ def task_of(site: DispatchSite, memory: Memory, decision: Decision, snapshot: Sn
     refused = (f"{name} is foreseen by similar days: {why}" for name, why in gated.refused.items())
     degraded = (f"{name} is yesterday's: {why}" for name, why in gated.degraded.items())
     choices, unreached = choices_of(site, _told(memory, seen, snapshot))
-    notes = (*site.notes, *seen.notes, *refused, *degraded, *led, *unreached)
+    beside = {name for gate in (gated.refused, gated.degraded) for name in gate}
+    kept, unkept = band.in_hand(outlook, snapshot.issue, (window, beside), site.planning.reserve)
+    notes = (*site.notes, *seen.notes, *refused, *degraded, *led, *unreached, *unkept)
     why = decision.replan or ""
     limit_s = LIMIT_S if why in _USUAL or memory.owed is not None else EVENT_LIMIT_S
     outlook = replace(outlook, gone_s=gone_s)
     peaks = replace(snapshot.metered or Peaks(snapshot.month_peak_kw), earlier_kw=snapshot.earlier_kw)
     bought = None if site.contract is None else (site.contract, peaks)
-    task = Task(site.plant, site.supply, outlook, now, notes, why, hint, limit_s, bought, choices=choices)
+    task = Task(
+        site.plant,
+        site.supply,
+        outlook,
+        now,
+        notes,
+        why,
+        hint,
+        limit_s,
+        bought,
+        choices=choices,
+        in_hand=kept,
+    )
     issue = snapshot.issue if limit_s == LIMIT_S else None
-    beside = {name for gate in (gated.refused, gated.degraded) for name in gate}
     return task if issue is None else replace(task, band=band.around(outlook, issue, window, beside))
 
 

@@ -21,6 +21,7 @@ from optimizer.dispatch import plan_day
 from optimizer.outlook import Outlook, PlantNow
 from optimizer.plan import Plan
 from optimizer.problem import DispatchProblem, FloatArray, Prices
+from optimizer.reserve import InHand, with_reserve
 from optimizer.saving import Run, saving_of
 from optimizer.simulate import SimulatedDay, compare, simulate_plan
 from optimizer.solve import Feasible, Infeasible, Optimal, Stopped
@@ -66,6 +67,8 @@ class Task:
     """Cheap and dear outlook around the one that is planned on; None where nobody knows them."""
     choices: Choices = field(default_factory=Choices)
     """Set-points the plan chooses with the machines."""
+    in_hand: InHand = field(default_factory=InHand)
+    """What is kept ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,7 @@ def solve_task(task: Task) -> Accepted:
     """
     compiled = compile_problem(task.plant, task.outlook, task.now, task.supply)
     compiled, priced_notes = _priced(compiled, task)
+    compiled = with_reserve(compiled, task.plant, task.outlook, task.in_hand)
     compiled = with_choices(compiled, task.plant, task.outlook, task.choices)
     grid = far_by_the_hour(compiled.start_ns, compiled.step_s)
     problem = coarsened(compiled, grid)

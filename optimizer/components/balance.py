@@ -99,8 +99,8 @@ def add_balances(builder: MatrixBuilder, problem: DispatchProblem) -> Balances:
         air=builder.rows("balance_air", count, need.air_m3_min, need.air_m3_min),
         cooling=builder.rows("balance_cooling", count, need.cooling_kw, need.cooling_kw),
         heat=builder.rows("balance_heat", count, need.heat_kw, need.heat_kw),
-        air_reserve=_reserve(builder, "reserve_air", need.air_m3_min, limits.air_reserve_frac),
-        cooling_reserve=_reserve(builder, "reserve_cooling", need.cooling_kw, limits.cooling_reserve_frac),
+        air_reserve=_reserve(builder, "reserve_air", problem.in_hand("air"), count),
+        cooling_reserve=_reserve(builder, "reserve_cooling", problem.in_hand("cooling"), count),
         own={
             one.name: builder.rows(f"balance.{one.name}", count, one.need, one.need)
             for one in problem.carriers
@@ -145,7 +145,6 @@ def add_end(builder: MatrixBuilder, name: str, last: IntArray, least: float) -> 
     builder.add(row, builder.columns(f"end_short.{name}", 1, cost=SLACK_EUR["end_short"]), 1.0)
 
 
-def _reserve(builder: MatrixBuilder, name: str, need: FloatArray, reserve_frac: float) -> IntArray:
+def _reserve(builder: MatrixBuilder, name: str, least: FloatArray | None, count: int) -> IntArray:
     """Capacity to be held; without a reserve the balance alone says what must run."""
-    least = need * (1.0 + reserve_frac) if reserve_frac > 0 else np.full(len(need), -np.inf)
-    return builder.rows(name, len(need), least, np.inf)
+    return builder.rows(name, count, np.full(count, -np.inf) if least is None else least, np.inf)
