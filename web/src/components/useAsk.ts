@@ -2,6 +2,7 @@
 import { ref, shallowRef, watch, type Ref, type ShallowRef, type WatchSource } from 'vue'
 
 import { Problem } from '@/api/problem'
+import { label } from '@/i18n'
 import { hubNowMs } from '@/lib/clock'
 
 /** So long a question may take before it is given up, ms. */
@@ -53,7 +54,7 @@ async function settled<T>(going: Promise<T>): Promise<{ got: T | null; why: stri
     return { got: await Promise.race([going, late]), why: '' }
   } catch (error) {
     if (!(error instanceof Problem)) throw error
-    return { got: null, why: error.message }
+    return { got: null, why: error.text === null ? error.message : label(error.text) }
   } finally {
     clearTimeout(timer)
   }

@@ -15,6 +15,7 @@ export const router = createRouter({
     { path: '/sites/:site/alarms', name: 'alarms', component: () => import('@/pages/AlarmsPage.vue'), props: true, meta: { still: true } },
     { path: '/sites/:site/trends', name: 'trends', component: () => import('@/pages/TrendsPage.vue'), props: true },
     { path: '/sites/:site/balances', name: 'balances', component: () => import('@/pages/BalancesPage.vue'), props: true },
+    { path: '/sites/:site/energy', name: 'energy', component: () => import('@/pages/EnergyPage.vue'), props: true, meta: { still: true } },
     { path: '/sites/:site/forecast', name: 'forecast', component: () => import('@/pages/ForecastPage.vue'), props: true, meta: { still: true } },
     { path: '/sites/:site/curves', name: 'curves', component: () => import('@/pages/CurvesPage.vue'), props: true, meta: { still: true } },
     { path: '/sites/:site/edges', name: 'edges', component: () => import('@/pages/EdgesPage.vue'), props: true, meta: { still: true } },
