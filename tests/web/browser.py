@@ -20,7 +20,7 @@ CALL_S = 20.0
 _KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32, "ArrowDown": 40, "a": 65, "s": 83}
 _AT_REST = """async (selector) => {
   const one = document.querySelector(selector)
-  if (!one) return null
+  if (!one || one.disabled) return null
   one.scrollIntoView({ block: 'nearest' })
   const middle = () => {
     const box = one.getBoundingClientRect()
@@ -117,7 +117,7 @@ class Page:
         self.call("Input.insertText", text=text)
 
     def click(self, selector: str) -> None:
-        """Click in the middle of an element, scrolled into sight, once it rests and nothing lies over it."""
+        """Click in the middle of an element, once it may be pressed, is in sight and rests."""
         x, y = self.until(f"({_AT_REST})({json.dumps(selector)})")
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
