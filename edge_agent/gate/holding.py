@@ -187,9 +187,11 @@ def _turn_to(draft: Draft, name: str, won: Claim) -> None:
 def _gets_it(draft: Draft, name: str, act: Holding, won: Claim) -> bool:
     """Whether a point with rationed writes shows the value, or is on its way to it: then a read is enough.
 
-    A storm of one value would else write it again and again, however long the dwell is.
+    A storm of one value would else write it again and again, whatever the dwell and the register's budget.
     """
-    if draft.rule(name).duty.dwell_s <= 0 or act.value != won.value or act.resumed:
+    duty = draft.rule(name).duty
+    rationed = duty.dwell_s > 0 or duty.writes_per_day is not None
+    if not rationed or act.value != won.value or act.resumed:
         return False
     return act.stage in _UNDER_WAY or (act.stage is Stage.DONE and draft.point(name).foreign is None)
 

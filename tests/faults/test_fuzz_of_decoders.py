@@ -1,8 +1,9 @@
-"""Answers of OPC UA servers and messages of the bus with changed bytes: refused or a number, at once."""
+"""Answers and messages of OPC UA, MQTT and the bus with changed bytes: refused or a number, at once."""
 
 from __future__ import annotations
 
 import datetime as dt
+import json
 import math
 import random
 import time
@@ -24,15 +25,18 @@ from protocols.command import decode_command, decode_renewal
 from protocols.config import Text
 from protocols.configuration import decode_configuration_report
 from protocols.coverage import decode_coverage
+from protocols.drivers.mqtt.codec import number_at, parse, time_ns
+from protocols.drivers.mqtt.node import Node
+from protocols.drivers.mqtt.sparkplug import TYPES, Metric, Payload, decode_payload, encode_payload
 from protocols.drivers.opcua.bounded import bound_arrays
 from protocols.drivers.opcua.codec import judge_answer, source_time_ns
 from protocols.drivers.opcua.driver import _NO_DECODE
 from protocols.drivers.opcua.plain import decode_plainly
-from protocols.errors import EmsError
+from protocols.errors import BadAnswerError, EmsError
 from protocols.frame import decode_bundle, decode_catalogue
 from protocols.gap import decode_gap
 from protocols.heartbeat import decode_heartbeat
-from protocols.profile import OpcuaAddress, PointSpec
+from protocols.profile import MqttAddress, OpcuaAddress, PointSpec
 from protocols.quality import is_bad
 from protocols.receipt import decode_receipt
 
@@ -158,6 +162,85 @@ def fuzz_messages(frames: int, seed: int) -> Seen:
             data = mutated(data, chance)
         faced(seen, MESSAGES[name], data, (EmsError,))
     return seen
+
+
+JSON_BODIES = [
+    json.dumps({"ac": [{"v": 230.1, "t": "2026-03-01T12:00:00.5+08:00"}], "t": 1772337600500}).encode(),
+    json.dumps({"ac": [{"v": "12e3", "t": 1772337600}], "t": None}).encode(),
+    json.dumps({"ac": [{"v": None, "t": True}], "t": "x"}, indent=1).encode("utf-16"),
+]
+
+
+def json_taken_in(data: bytes) -> None:
+    document = parse(data)
+    for path in ("ac.0.t", "t"):
+        assert time_ns(document, path) >= 0
+    number_at(document, "ac.0.v")
+
+
+def births() -> list[bytes]:
+    """What a node tells of itself: every type with a number that fits it, with alias, quality and time."""
+    fits = [
+        Metric(name, at, number, 1, time_ms=1_772_337_600_500, quality=192)
+        for at, (name, number) in enumerate(TYPES.items())
+    ]
+    odd = [Metric("bdSeq", None, TYPES["uint64"], 3), Metric("int8", None, TYPES["int8"], is_null=True)]
+    return [encode_payload(Payload(1_772_337_600_500, 0, tuple(row))) for row in (fits, odd, odd + fits)]
+
+
+def node_taken_in(data: bytes) -> None:
+    """What the driver does with a birth, and with the same bytes as data; what is usable is a number."""
+    payload, node = decode_payload(data), Node(None)
+    for kind in ("NBIRTH", "NDATA", "NDEATH", "NBIRTH"):
+        node.take(kind, None, payload, 0.0)
+        for name, spec in METRICS.items():
+            value, quality, _ = node.judge(spec, name)
+            assert is_bad(quality) or math.isfinite(value), (name, value, quality)
+
+
+METRICS = {
+    name: PointSpec(
+        name="x_kw", label=Text(en="x", zh="x"), unit="kW",
+        address=MqttAddress.model_validate({"metric": name, "metric_type": name}),
+    )
+    for name in TYPES
+}  # fmt: skip
+
+
+def fuzz_mqtt(frames: int, seed: int) -> Seen:
+    chance, seen = random.Random(seed), Seen()  # noqa: S311  the same frames each time
+    ways = [(json_taken_in, JSON_BODIES), (node_taken_in, births())]
+    while seen.frames < frames:
+        decode, true = ways[seen.frames % 2]
+        faced(seen, decode, mutated(chance.choice(true), chance), (BadAnswerError,))
+    return seen
+
+
+def test_fifty_thousand_changed_messages_of_mqtt_devices_are_refused_or_a_number(
+    record_property: Callable[[str, object], None],
+) -> None:
+    seen = fuzz_mqtt(QUICK, 1)
+    seen.note(record_property)
+    seen.judge()
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(3000)
+def test_a_million_changed_messages_of_mqtt_devices_are_refused_or_a_number(
+    record_property: Callable[[str, object], None],
+) -> None:
+    seen = fuzz_mqtt(NIGHTLY, 2)
+    seen.note(record_property)
+    seen.judge()
+
+
+@pytest.mark.parametrize("told", [math.inf, -math.inf, math.nan, 0.5])
+@pytest.mark.parametrize("kind", ["int8", "int64", "uint32"])
+def test_a_number_that_is_not_whole_is_no_value_of_a_whole_type(told: float, kind: str) -> None:
+    body = encode_payload(Payload(1, 0, (Metric(kind, None, TYPES["double"], told),)))
+    wrong = body.replace(bytes((0x20, TYPES["double"])), bytes((0x20, TYPES[kind])))
+    assert wrong != body
+    node_taken_in(wrong)
 
 
 def test_fifty_thousand_changed_answers_of_opcua_servers_are_refused_or_a_number(

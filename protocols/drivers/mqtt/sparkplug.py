@@ -138,6 +138,7 @@ def number(metric: Metric, datatype: int) -> float | None:
     Example:
         >>> [number(Metric("a", value=raw), TYPES["int8"]) for raw in (253, 4294967293, 3, 1000)]
         [-3.0, -3.0, 3.0, None]
+        >>> number(Metric("a", value=float("inf")), TYPES["int8"])
     """
     raw = metric.value
     if raw is None or datatype not in TYPES.values():
@@ -145,6 +146,8 @@ def number(metric: Metric, datatype: int) -> float | None:
     bits = _BITS.get(datatype)
     if bits is None:
         return float(raw)
+    if not float(raw).is_integer():
+        return None
     whole, wire = int(raw), 64 if datatype in _LONG else 32
     if datatype in _SIGNED:
         for width in (bits, wire):

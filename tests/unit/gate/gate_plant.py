@@ -25,6 +25,8 @@ from edge_agent.gate.events import (
 )
 from edge_agent.gate.rules import Issuer, PointRules, Rules
 from protocols.command import Command, CommandKind, Level, Step
+from protocols.receipt import Refused
+from protocols.refusal import Refusal
 from protocols.write_block import WriteLimits
 from tests.unit.gate.gate_world import CAP, HUB, HUB_ID, Device, World
 
@@ -156,6 +158,11 @@ class Plant(World):
     def ask(self, point: str, value: float | None, **changes: object) -> Command:
         """A command on any point, with its unit."""
         return self.command(value, point=point, unit=KINDS[point]["unit"], **changes)
+
+    def refusal(self, point: str, value: float, **changes: object) -> Refusal | None:
+        """Why a command is refused; None where it is not."""
+        answer = self.send(self.ask(point, value, **changes))
+        return answer.code if isinstance(answer, Refused) else None
 
     def act(self, kind: CommandKind, scope: str, **changes: object) -> Command:
         """An act of a person on a scope."""
