@@ -68,6 +68,11 @@ _COMMANDS: Final = {
         "A plan from a case file: least cost, its bound, and what is not kept.",
         "ems optimize dispatch case.yaml --plot plan.svg",
     ),
+    "report": (
+        "ems.report_cli",
+        "Reports as Excel and PDF: made now, or each day, week, month or year, and mailed.",
+        "ems report make carbon 2026-10 --language zh --out reports",
+    ),
     "restore": (
         "ems.backup_cli",
         "Make a hub's folder from a backup.",

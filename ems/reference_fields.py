@@ -16,6 +16,7 @@ from hub.outside.senders import SendersFile
 from hub.registry.areas import AreasFile
 from hub.registry.calendars import CalendarFile
 from hub.registry.site import SiteFile
+from hub.reports.settings import ReportSettings
 from hub.store.retention import Retention
 from hub.values.config import ValuesFile
 from optimizer.cases.plant_case import PlantCase
@@ -61,6 +62,7 @@ ROOTS: Final = (
         "mail servers and robots of alarms and reports",
         SendersFile,
     ),
+    Root("reports.yaml of the hub's own folder", "font and keeping of reports", ReportSettings),
     Root("provider.yaml of the hub's own folder", "sign-in with the company account", ProviderConfig),
     Root("sites/<site>/values.yaml", "virtual points, balances, counters, cleaning rules", ValuesFile),
     Root("sites/<site>/flowsheet.yaml", "carriers, machines and how they hang together", Flowsheet),

@@ -30,6 +30,7 @@ from hub.api import (
     plan_page,
     plan_routes,
     problems,
+    report_routes,
     series_routes,
     site_routes,
     system_routes,
@@ -99,6 +100,7 @@ def _with_routes() -> FastAPI:
     app.include_router(alarm_routes.router, prefix=_PREFIX)
     app.include_router(audit_routes.router, prefix=_PREFIX)
     app.include_router(account_routes.router, prefix=_PREFIX)
+    app.include_router(report_routes.router, prefix=_PREFIX)
     app.include_router(join_routes.router, prefix=_PREFIX)
     app.include_router(me_routes.router, prefix=_PREFIX)
     app.include_router(people_routes.router, prefix=_PREFIX)

@@ -38,8 +38,9 @@ from tests.unit.hub.api_running import (
 
 NONE_YET = (
     "/plan", "/forecast", "/{ident}", "/why", "/page", "/changes", "/documents", "/document", "/export",
+    "/{form}",
 )  # fmt: skip
-"""Ends of routes that answer 404 while there is no plan, forecast or accepted configuration."""
+"""Ends of routes that answer 404 while there is no plan, forecast, report or accepted configuration."""
 
 
 @pytest.fixture

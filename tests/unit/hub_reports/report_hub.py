@@ -25,6 +25,7 @@ from hub.reports.postman import Postman
 from hub.reports.tables import ReportFileRow, ReportMailRow, ReportRow
 from hub.roles.options import RoleOptions
 from protocols.clock import Clock
+from runtime.children import free_port
 from runtime.clock import SystemClock
 from tests.unit.accounts.site_series import CONFIGS, QUARTER, S, filling
 
@@ -57,7 +58,10 @@ def ns(day: dt.date) -> int:
 def hub_folder(folder: Path, book_text: str = BOOK) -> Path:
     """A prepared hub in `folder/state` with last month's readings; not from within an event loop."""
     config = shutil.copytree(CONFIGS, folder / "configs")
-    (config / "sites/demo/accounts.yaml").write_text(book_text, encoding="utf-8")
+    if book_text:
+        (config / "sites/demo/accounts.yaml").write_text(book_text, encoding="utf-8")
+    else:
+        (config / "sites/demo/accounts.yaml").unlink()
     state = folder / "state"
     options = RoleOptions(config, "demo", state, "nats://127.0.0.1:1", folder / "keys", 0)
     prepare(options, lambda _: None)
@@ -66,7 +70,9 @@ def hub_folder(folder: Path, book_text: str = BOOK) -> Path:
     count = (ns(after) - ns(first)) // QUARTER
     with filling(state, SystemClock().now().wall_ns) as filled:
         for device, step in COUNTS.items():
-            filled.put(device, ns(first), {"import_kwh": 1000.0 + step * np.arange(count + 1)})
+            filled.put(
+                device, ns(first), {"import_kwh": np.array(1000.0 + step * np.arange(count + 1), np.float64)}
+            )
     return state
 
 
@@ -157,8 +163,4 @@ class MailServer(Controller):
 
     def __init__(self) -> None:
         self.box = MailBox()
-        super().__init__(self.box, hostname="127.0.0.1", port=0)
-
-    @property
-    def found_port(self) -> int:
-        return int(self.server.sockets[0].getsockname()[1])
+        super().__init__(self.box, hostname="127.0.0.1", port=free_port())

@@ -1198,6 +1198,114 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sites/{site}/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Reports
+         * @description Reports, the newest first; `before` is the id of the last one already seen.
+         */
+        get: operations["reports"];
+        put?: never;
+        /**
+         * Order
+         * @description Ask for a report; it is made beside the hub, its progress stands in what `report` answers.
+         */
+        post: operations["orderReport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/reports/{ident}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Report
+         * @description One report, and how far it is.
+         */
+        get: operations["report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/reports/{ident}/files/{form}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * File
+         * @description A file of a report that is done.
+         */
+        get: operations["reportFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/report-schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Schedules
+         * @description Schedules of the site, with the addresses their reports go to.
+         */
+        get: operations["reportSchedules"];
+        put?: never;
+        /**
+         * Add Schedule
+         * @description Have reports made by themselves from now on; what is over already is not made up for.
+         */
+        post: operations["addReportSchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/report-schedules/{ident}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End Schedule
+         * @description End a schedule; its reports stay.
+         */
+        delete: operations["endReportSchedule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me": {
         parameters: {
             query?: never;
@@ -3505,11 +3613,8 @@ export interface components {
              * @description When models were learnt last; None: none yet.
              */
             trained: string | null;
-            /**
-             * Weather
-             * @description Why there is no weather forecast though one is declared; None: all is well.
-             */
-            weather: string | null;
+            /** @description Why there is no weather forecast though one is declared; None: all is well. */
+            weather: components["schemas"]["Text"] | null;
             /**
              * Series
              * @description Needs and weather.
@@ -4378,6 +4483,91 @@ export interface components {
             reason: string;
         };
         /**
+         * NewReport
+         * @description A report that is wanted.
+         */
+        NewReport: {
+            /**
+             * Kind
+             * @description What it is about.
+             * @enum {string}
+             */
+            kind: "energy" | "carbon" | "alarms" | "plan";
+            /**
+             * Period
+             * @description Its time: 2026-10-22, 2026-W43, 2026-10, 2026 or 2026-10-01..2026-10-15.
+             */
+            period: string;
+            /**
+             * Language
+             * @description Language it is written in.
+             * @default en
+             * @enum {string}
+             */
+            language: "en" | "zh";
+            /**
+             * Formats
+             * @description Files that are wanted.
+             */
+            formats?: ("xlsx" | "pdf")[];
+            /**
+             * Sender
+             * @description Entry of the hub's file of senders that it goes out by; none: no mail.
+             */
+            sender?: string | null;
+            /**
+             * To
+             * @description Addresses.
+             */
+            to?: string[];
+        };
+        /**
+         * NewReportSchedule
+         * @description A schedule that is wanted.
+         */
+        NewReportSchedule: {
+            /**
+             * Kind
+             * @description What its reports are about.
+             * @enum {string}
+             */
+            kind: "energy" | "carbon" | "alarms" | "plan";
+            /**
+             * Every
+             * @description Of which time each is.
+             * @enum {string}
+             */
+            every: "day" | "week" | "month" | "year";
+            /**
+             * At
+             * @description Time of day, on the site's clock, of the first day after that time.
+             * @default 06:00
+             */
+            at: string;
+            /**
+             * Language
+             * @description Language they are written in.
+             * @default en
+             * @enum {string}
+             */
+            language: "en" | "zh";
+            /**
+             * Formats
+             * @description Files that are made.
+             */
+            formats?: ("xlsx" | "pdf")[];
+            /**
+             * Sender
+             * @description Entry of the hub's file of senders they go out by; none: no mail.
+             */
+            sender?: string | null;
+            /**
+             * To
+             * @description Addresses.
+             */
+            to?: string[];
+        };
+        /**
          * NewToken
          * @description A token for a program.
          */
@@ -4761,6 +4951,13 @@ export interface components {
              * @description When.
              */
             at: string | null;
+            /** @description What became of the last approval of this machine, where the hub took it back. */
+            ended: components["schemas"]["Text"] | null;
+            /**
+             * Ended At
+             * @description When it did.
+             */
+            ended_at: string | null;
         };
         /**
          * PlanBand
@@ -5302,6 +5499,167 @@ export interface components {
             complete_pct: number;
         };
         /**
+         * ReportFile
+         * @description A file of a report that is done.
+         */
+        ReportFile: {
+            /**
+             * Form
+             * @description `xlsx` or `pdf`.
+             * @enum {string}
+             */
+            form: "xlsx" | "pdf";
+            /**
+             * Name
+             * @description What it is called.
+             */
+            name: string;
+            /**
+             * Size Bytes
+             * @description Its size. [bytes]
+             */
+            size_bytes: number;
+        };
+        /**
+         * ReportMail
+         * @description How far the mail of a report is.
+         */
+        ReportMail: {
+            /**
+             * State
+             * @description `held` until the report is done; `waiting` until a server takes it.
+             * @enum {string}
+             */
+            state: "held" | "waiting" | "sent" | "failed";
+            /**
+             * Recipients
+             * @description How many addresses it goes to.
+             */
+            recipients: number;
+            /**
+             * Tries
+             * @description How often it was sent so far.
+             */
+            tries: number;
+            /**
+             * Error
+             * @description Why the last try failed; empty: it did not.
+             */
+            error: string;
+        };
+        /**
+         * ReportProgress
+         * @description How far a report is.
+         */
+        ReportProgress: {
+            /**
+             * State
+             * @description Where it is.
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "done" | "failed";
+            /**
+             * Step
+             * @description What is done now.
+             * @enum {string}
+             */
+            step: "" | "read" | "xlsx" | "pdf";
+            /**
+             * Progress Frac
+             * @description How much is done, from 0 to 1. [-]
+             */
+            progress_frac: number;
+            /**
+             * Stalled
+             * @description Whether nobody has worked at it for too long: the role `jobs` of the hub may be away.
+             */
+            stalled: boolean;
+            /**
+             * Done
+             * @description When it was over.
+             */
+            done: string | null;
+            /**
+             * Completeness Pct
+             * @description How much of its data was there. [%]
+             */
+            completeness_pct: number | null;
+            /**
+             * Incomplete
+             * @description Whether it carries the mark of less than 95 %.
+             */
+            incomplete: boolean;
+            /**
+             * Digest
+             * @description SHA-256 of what it says, as it stands in it.
+             */
+            digest: string;
+            /** @description Why there is none. */
+            error: components["schemas"]["Text"] | null;
+        };
+        /**
+         * ReportSchedule
+         * @description Reports that are made by themselves.
+         */
+        ReportSchedule: {
+            /**
+             * Id
+             * @description Its id.
+             */
+            id: string;
+            /**
+             * Kind
+             * @description What they are about.
+             * @enum {string}
+             */
+            kind: "energy" | "carbon" | "alarms" | "plan";
+            /** @description What they are called. */
+            title: components["schemas"]["Text"];
+            /**
+             * Every
+             * @description Of which time each is.
+             * @enum {string}
+             */
+            every: "day" | "week" | "month" | "year";
+            /**
+             * At
+             * @description Time of day, on the site's clock, of the first day after that time.
+             */
+            at: string;
+            /**
+             * Language
+             * @description Language they are written in.
+             * @enum {string}
+             */
+            language: "en" | "zh";
+            /**
+             * Formats
+             * @description Files that are made.
+             */
+            formats: ("xlsx" | "pdf")[];
+            /**
+             * Sender
+             * @description Entry of the hub's file of senders they go out by; empty: no mail.
+             */
+            sender: string;
+            /**
+             * To
+             * @description Addresses.
+             */
+            to: string[];
+            /**
+             * Made By
+             * @description Who made it.
+             */
+            made_by: string;
+            /**
+             * Next
+             * Format: date-time
+             * @description When the next one is due.
+             */
+            next: string;
+        };
+        /**
          * Reported
          * @description What an edge goes by, by its newest heartbeat: the truth.
          */
@@ -5727,6 +6085,61 @@ export interface components {
              * @description Points that belong here though their device stands elsewhere, with their full names.
              */
             points: string[];
+        };
+        /**
+         * SiteReport
+         * @description A report that was asked for.
+         */
+        SiteReport: {
+            /**
+             * Id
+             * @description Its id.
+             */
+            id: string;
+            /**
+             * Kind
+             * @description What it is about.
+             * @enum {string}
+             */
+            kind: "energy" | "carbon" | "alarms" | "plan";
+            /** @description What it is called. */
+            title: components["schemas"]["Text"];
+            /**
+             * Period
+             * @description Its time: 2026-10-22, 2026-W43, 2026-10, 2026 or 2026-10-01..2026-10-15.
+             */
+            period: string;
+            /**
+             * Language
+             * @description Language it is written in.
+             * @enum {string}
+             */
+            language: "en" | "zh";
+            /**
+             * Asked By
+             * @description Who asked, or made the schedule.
+             */
+            asked_by: string;
+            /**
+             * Asked
+             * Format: date-time
+             * @description When.
+             */
+            asked: string;
+            /**
+             * Schedule
+             * @description Schedule it belongs to; none: a person asked.
+             */
+            schedule: string | null;
+            /** @description How far it is, and what came of it. */
+            progress: components["schemas"]["ReportProgress"];
+            /**
+             * Files
+             * @description Its files, once it is done.
+             */
+            files: components["schemas"]["ReportFile"][];
+            /** @description How far its mail is; none: nobody is to get one. */
+            mail: components["schemas"]["ReportMail"] | null;
         };
         /**
          * Span
@@ -10830,6 +11243,573 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ClosedVersion"];
                 };
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reports: {
+        parameters: {
+            query?: {
+                before?: string | null;
+                limit?: number;
+            };
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteReport"][];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    orderReport: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Whoever sends a question again with the key of the first has it done once. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewReport"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteReport"];
+                };
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    report: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                ident: string;
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteReport"];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reportFile: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                ident: string;
+                form: "xlsx" | "pdf";
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": unknown;
+                    "application/pdf": unknown;
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reportSchedules: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportSchedule"][];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addReportSchedule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Whoever sends a question again with the key of the first has it done once. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewReportSchedule"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportSchedule"];
+                };
+            };
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endReportSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ident: string;
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Problem */
             401: {

@@ -2,6 +2,7 @@
 import { ref, type Ref } from 'vue'
 
 import { Problem } from '@/api/problem'
+import { label } from '@/i18n'
 
 export interface Act {
   busy: Ref<boolean>
@@ -23,7 +24,7 @@ export function useAct(): Act {
       return done
     } catch (error) {
       if (!(error instanceof Problem)) throw error
-      refused.value = error.message
+      refused.value = error.text === null ? error.message : label(error.text)
       return null
     } finally {
       busy.value = false

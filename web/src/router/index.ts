@@ -21,6 +21,7 @@ export const router = createRouter({
     { path: '/sites/:site/edges', name: 'edges', component: () => import('@/pages/EdgesPage.vue'), props: true, meta: { still: true } },
     { path: '/sites/:site/configuration', name: 'configuration', component: () => import('@/pages/ConfigurationPage.vue'), props: true, meta: { still: true } },
     { path: '/sites/:site/system', name: 'system', component: () => import('@/pages/SystemPage.vue'), props: true },
+    { path: '/sites/:site/reports', name: 'reports', component: () => import('@/pages/ReportsPage.vue'), props: true, meta: { still: true } },
     { path: '/sites/:site/people', name: 'people', component: () => import('@/pages/PeoplePage.vue'), props: true, meta: { still: true } },
     { path: '/sites/:site/audit', name: 'audit', component: () => import('@/pages/AuditPage.vue'), props: true, meta: { still: true } },
     { path: '/:rest(.*)*', redirect: { name: 'home' } },
