@@ -30,6 +30,7 @@ class HubLogin:
         password: Their password; kept in memory only.
         ca: Certificate of the installation's CA; None: those the system trusts.
         code: What their code generator shows; empty where they have none.
+        timeout_s: How long an answer may take. [s]
     """
 
     url: str
@@ -37,6 +38,7 @@ class HubLogin:
     password: str
     ca: Path | None = None
     code: str = ""
+    timeout_s: float = TIMEOUT_S
 
 
 class HubClient:
@@ -47,7 +49,7 @@ class HubClient:
         self._login = login
         verify = True if login.ca is None else ssl.create_default_context(cafile=str(login.ca))
         self._http = httpx.Client(
-            base_url=login.url + _PREFIX, timeout=TIMEOUT_S, verify=verify, trust_env=False
+            base_url=login.url + _PREFIX, timeout=login.timeout_s, verify=verify, trust_env=False
         )
 
     def __enter__(self) -> Self:
@@ -97,6 +99,29 @@ class HubClient:
         """
         return self._answer("POST", path, json=body)
 
+    def delete(self, path: str) -> None:
+        """Take something away.
+
+        Raises:
+            ConfigError: The hub does not answer.
+            OrderRefusedError: It refused, with status and code.
+        """
+        answer = self._send("DELETE", path)
+        if answer.status_code >= _REFUSED:
+            _checked(answer)
+
+    def fetch(self, path: str) -> bytes:
+        """Read a file.
+
+        Raises:
+            ConfigError: The hub does not answer.
+            OrderRefusedError: It refused, with status and code.
+        """
+        answer = self._send("GET", path)
+        if answer.status_code >= _REFUSED:
+            _checked(answer)
+        return answer.content
+
     def _answer(self, method: str, path: str, **parts: Any) -> Any:  # noqa: ANN401  as above
         answer = self._send(method, path, **parts)
         if answer.status_code == _SIGNED_OUT:  # the token lives ten minutes
@@ -120,8 +145,8 @@ class HubClient:
             return self._http.request(method, path, **parts)
         except httpx.ReadTimeout as error:
             raise ConfigError(
-                f"the hub at {self._login.url} did not answer within {TIMEOUT_S:g} s; it may have taken "
-                "the order, `ems command list` tells"
+                f"the hub at {self._login.url} did not answer within {self._login.timeout_s:g} s; it may "
+                "have taken the order, `ems command list` tells"
             ) from error
         except httpx.HTTPError as error:
             raise ConfigError(
