@@ -64,7 +64,7 @@ def price_series(
             share = np.array(
                 [float(per_kwh(parts, band, name)) if band in own else 0.0 for band in bands.names]
             )
-            found[inside] += share[band_of[inside]] * _course(courses or {}, name, starts_ns[inside])
+            found[inside] += share[band_of[inside]] * course_at(courses or {}, name, starts_ns[inside])
     return found
 
 
@@ -100,7 +100,12 @@ def _by_sheet(contract: Contract, days: IntArray, *, beyond: bool) -> list[tuple
     return found
 
 
-def _course(courses: Mapping[str, Courses], name: str, starts_ns: IntArray) -> FloatArray:
+def course_at(courses: Mapping[str, Courses], name: str, starts_ns: IntArray) -> FloatArray:
+    """Price of a course at each instant. [money/kWh].
+
+    Raises:
+        ConfigError: It was not given, or lacks an instant.
+    """
     if name not in courses:
         raise ConfigError(f"the contract goes by the prices {name!r}, which were not given")
     prices = courses[name].at(starts_ns)

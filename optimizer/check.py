@@ -143,6 +143,22 @@ def _chp(problem: DispatchProblem, plan: Plan, chp: Chp) -> Iterator[Violation]:
     yield from where(off, POWER_KW, chp.name, "power on the bus is what it gives, less its own [kW]")
 
 
+def _held(
+    battery: Battery, machine: MachinePlan, held_kw: FloatArray, hours: list[float]
+) -> Iterator[Violation]:
+    """Power held from outside is planned as held, as far as the content of the step before allows."""
+    before = np.clip(battery.soc_kwh, battery.soc_min_kwh, battery.soc_max_kwh)
+    for step in np.flatnonzero(~np.isnan(held_kw)).tolist():
+        content = float(before if not step else machine.level[step - 1])
+        room_kw = (battery.soc_max_kwh - content) / battery.charge_eff_frac / hours[step]
+        given_kw = (content - battery.soc_min_kwh) * battery.discharge_eff_frac / hours[step]
+        most = min(battery.charge_max_kw, room_kw)
+        least = -min(battery.discharge_max_kw, given_kw)
+        off = float(machine.power_kw[step]) - min(max(float(held_kw[step]), least), most)
+        if abs(off) > POWER_KW:
+            yield Violation(battery.name, step, off, "power held from outside [kW]")
+
+
 def _battery(problem: DispatchProblem, plan: Plan, battery: Battery) -> Iterator[Violation]:
     name, machine, hours = battery.name, plan.machines[battery.name], left_h(problem)
     yield from where(
@@ -151,10 +167,13 @@ def _battery(problem: DispatchProblem, plan: Plan, battery: Battery) -> Iterator
     yield from where(-machine.power_kw - battery.discharge_max_kw, POWER_KW, name, "discharging limit [kW]")
     yield from where(machine.level - battery.soc_max_kwh, ENERGY_KWH, name, "content below its maximum [kWh]")
     yield from where(battery.soc_min_kwh - machine.level, ENERGY_KWH, name, "content above its minimum [kWh]")
-    if battery.taper_from_kwh is not None and battery.fixed_kw is None:
+    held_kw = np.full(problem.steps, np.nan) if battery.fixed_kw is None else battery.fixed_kw
+    if battery.taper_from_kwh is not None:
         room = (battery.soc_max_kwh - machine.level) / (battery.soc_max_kwh - battery.taper_from_kwh)
         most = battery.charge_max_kw * np.minimum(0.1 + 0.9 * room, 1.0)
-        yield from where(machine.power_kw - most, POWER_KW, name, "charging within its taper [kW]")
+        over = np.where(np.isnan(held_kw), machine.power_kw - most, 0.0)
+        yield from where(over, POWER_KW, name, "charging within its taper [kW]")
+    yield from _held(battery, machine, held_kw, hours)
     content = min(max(battery.soc_kwh, battery.soc_min_kwh), battery.soc_max_kwh)
     for step in range(problem.steps):
         power = float(machine.power_kw[step])

@@ -68,7 +68,9 @@ def compile_problem(
     steps, rate = outlook.steps, tariff.cny_rate
     window = (outlook.start_ns, steps, outlook.step_s)
     forecasts = _forecasts(plant, outlook)
-    bought, contracts = metered(tariff, prices(tariff, emissions, window, now.month_peak_kw), outlook.step_s)
+    bought, contracts = metered(
+        tariff, prices(tariff, emissions, window, now.month_peak_kw), outlook.step_s, now.before_kw
+    )
     boiler_share = float(forecasts.heat_kw.mean()) / plant.boiler.heat_max_kw if plant.boiler else 0.0
     whole = DispatchProblem(
         start_ns=outlook.start_ns,
@@ -223,7 +225,7 @@ def _batteries(plant: Plant, now: PlantNow, steps: int, rate: float) -> tuple[Ba
             charge_eff_frac=unit.charge_efficiency_frac,
             discharge_eff_frac=unit.discharge_efficiency_frac,
             wear_eur_kwh=unit.wear_cny_kwh / rate,
-            fixed_kw=None if now.battery_held_kw is None else np.full(steps, now.battery_held_kw),
+            fixed_kw=now.battery_kw_of(steps),
         )
         for name, unit in _named(plant, plant.battery)
     )

@@ -20,11 +20,12 @@ from typing import Final
 import numpy as np
 
 from accounts.contract import AnyPart, Contract
+from accounts.invoice import Courses
 from accounts.other_parts import FeedInPart, TaxPart
 from accounts.parts import CoursePart
 from accounts.power_parts import LEAST, OVER, BasicPart, DemandPart
-from accounts.pricing import price_series
-from optimizer.problem import DispatchProblem, FloatArray
+from accounts.pricing import course_at, price_series
+from optimizer.problem import DispatchProblem, FloatArray, IntArray
 from optimizer.supply import DemandCharge
 from optimizer.tariff import share_of_period
 from protocols.errors import ConfigError, SolveError
@@ -44,11 +45,14 @@ class Peaks:
         month_kw: Of the month the window begins in. [kW]
         earlier_kw: Of each month before, the newest last. [kW]
         banded_kw: The first, in the hours of some bands alone, by their names; what is not there is 0. [kW]
+        before_kw: Import of the steps just before the window, as long as a demand window reaches, the latest
+            last. [kW]
     """
 
     month_kw: float = 0.0
     earlier_kw: tuple[float, ...] = ()
     banded_kw: Mapping[tuple[str, ...], float] = field(default_factory=dict)
+    before_kw: tuple[float, ...] = ()
 
 
 def month_peaks(contract: Contract, start_ns: int, quarters_kw: FloatArray) -> Peaks:
@@ -62,13 +66,12 @@ def month_peaks(contract: Contract, start_ns: int, quarters_kw: FloatArray) -> P
         start_ns: Begin of the month, on a quarter hour.
         quarters_kw: Mean import of each quarter hour since; NaN where unknown. [kW]
     """
-    per = max(1, round(contract.metering.window_s / _QUARTER_S))
-    if len(quarters_kw) < per:
-        return Peaks()
-    means = np.convolve(quarters_kw, np.full(per, 1.0 / per), mode="valid")
-    starts = start_ns + np.arange(len(means)) * round(_QUARTER_S) * _NS
-    whole = contract.metering.slide | (starts // (round(_QUARTER_S) * _NS) % per == 0)
-    known = whole & np.isfinite(means)
+    window = (float(contract.metering.window_s), contract.metering.slide)
+    before_kw = just_before(quarters_kw, *window)
+    starts, means = window_means(start_ns, quarters_kw, *window)
+    if not len(means):
+        return Peaks(before_kw=before_kw)
+    known = np.isfinite(means)
     bands, names = contract.bands.at(starts), contract.bands.names
     asked = {part.bands for sheet in contract.sheets for part in sheet.parts if isinstance(part, DemandPart)}
     in_bands = {wanted: np.isin(bands, [names.index(one) for one in wanted]) for wanted in asked if wanted}
@@ -77,12 +80,45 @@ def month_peaks(contract: Contract, start_ns: int, quarters_kw: FloatArray) -> P
         banded_kw={
             wanted: float(np.max(means[known & counts], initial=0.0)) for wanted, counts in in_bands.items()
         },
+        before_kw=before_kw,
     )
 
 
-def is_plannable(contract: Contract) -> bool:
-    """Whether all its prices are known ahead; one by a course of prices needs that course."""
-    return not any(isinstance(part, CoursePart) for sheet in contract.sheets for part in sheet.parts)
+def highest_kw(start_ns: int, quarters_kw: FloatArray, window_s: float, *, slide: bool = False) -> float:
+    """Highest mean of a demand window among quarter hours; one that is not wholly known counts as none."""
+    _, means = window_means(start_ns, quarters_kw, window_s, slide)
+    return float(np.max(means[np.isfinite(means)], initial=0.0))
+
+
+def window_means(
+    start_ns: int,
+    quarters_kw: FloatArray,
+    window_s: float,
+    slide: bool,  # noqa: FBT001  a property of the meter
+) -> tuple[IntArray, FloatArray]:
+    """Begin and mean of each demand window that lies within the quarter hours; NaN where not wholly known."""
+    per, quarter_ns = max(1, round(window_s / _QUARTER_S)), round(_QUARTER_S) * _NS
+    if len(quarters_kw) < per:
+        return np.zeros(0, dtype=np.int64), np.zeros(0)
+    means = np.convolve(quarters_kw, np.full(per, 1.0 / per), mode="valid")
+    starts = start_ns + np.arange(len(means), dtype=np.int64) * quarter_ns
+    whole = np.full(len(means), slide) | (starts // quarter_ns % per == 0)
+    return starts[whole], means[whole]
+
+
+def just_before(quarters_kw: FloatArray, window_s: float, slide: bool) -> tuple[float, ...]:  # noqa: FBT001  as above
+    """Import of the last quarters that a demand window still holds beside one that comes, the latest last."""
+    most = max(1, round(window_s / _QUARTER_S)) - (0 if slide else 1)
+    last = quarters_kw[len(quarters_kw) - most :] if most else quarters_kw[:0]
+    gaps = np.flatnonzero(~np.isfinite(last))
+    return tuple(last[gaps[-1] + 1 if len(gaps) else 0 :].tolist())
+
+
+def courses_asked(contract: Contract) -> frozenset[str]:
+    """Names of the prices it goes by that are made day by day."""
+    parts = [part for sheet in contract.sheets for part in sheet.parts]
+    fed_in = {part.course for part in parts if isinstance(part, FeedInPart) and part.course is not None}
+    return frozenset(fed_in | {part.course for part in parts if isinstance(part, CoursePart)})
 
 
 def slides(contract: Contract) -> bool:
@@ -90,13 +126,19 @@ def slides(contract: Contract) -> bool:
     return contract.metering.slide
 
 
-def priced(problem: DispatchProblem, contract: Contract, peaks: Peaks) -> DispatchProblem:
+def priced(
+    problem: DispatchProblem,
+    contract: Contract,
+    peaks: Peaks,
+    courses: Mapping[str, Courses] | None = None,
+) -> DispatchProblem:
     """The problem with the prices and charges of a contract in place of those it has.
 
     Args:
         problem: Fuel and emissions keep their prices.
         contract: Without faults, in the currency of the problem.
         peaks: Highest demand so far.
+        courses: Prices it goes by that are made day by day, by their name.
 
     Raises:
         SolveError: The contract has no prices for the window, or another currency.
@@ -108,8 +150,9 @@ def priced(problem: DispatchProblem, contract: Contract, peaks: Peaks) -> Dispat
         )
     starts = problem.start_ns + np.round(np.arange(problem.steps) * problem.step_s * _NS).astype(np.int64)
     try:
-        parts = contract.sheet_of(*_day(contract, problem.start_ns)).parts
-        bought = price_series(contract, starts, use_hours=_LONG_USE_H, beyond=True)
+        parts = contract.sheet_of(*contract_day(contract, problem.start_ns)).parts
+        bought = price_series(contract, starts, courses, use_hours=_LONG_USE_H, beyond=True)
+        sold = _sold(parts, starts, courses or {})
         bands = contract.bands.at(starts)
     except ConfigError as error:
         raise SolveError(f"no prices to plan on: {error}") from error
@@ -121,20 +164,31 @@ def priced(problem: DispatchProblem, contract: Contract, peaks: Peaks) -> Dispat
         else charge
         for part, charge in charges
     )
-    sold = float(sum((part.per_kwh for part in parts if isinstance(part, FeedInPart)), Decimal(0)))
     return replace(
         problem,
         prices=replace(
             problem.prices,
             import_eur_kwh=bought,
-            export_eur_kwh=np.full(problem.steps, sold),
+            export_eur_kwh=sold,
             demand_charge_eur_kw=0.0,
         ),
         supply=replace(problem.supply, charges=tuple(limited)),
     )
 
 
-def _day(contract: Contract, at_ns: int) -> tuple[dt.date, dt.date]:
+def _sold(parts: tuple[AnyPart, ...], starts_ns: IntArray, courses: Mapping[str, Courses]) -> FloatArray:
+    """What energy fed in is paid at each instant. [money/kWh]."""
+    total = np.zeros(len(starts_ns))
+    for part in parts:
+        if isinstance(part, FeedInPart):
+            total += float(part.per_kwh)
+            if part.course is not None:
+                total += course_at(courses, part.course, starts_ns)
+    return total
+
+
+def contract_day(contract: Contract, at_ns: int) -> tuple[dt.date, dt.date]:
+    """The day an instant lies in by the contract's clock, and the next."""
     day = dt.datetime.fromtimestamp(at_ns / _NS, contract.zone).date()
     return day, day + dt.timedelta(days=1)
 
@@ -160,6 +214,7 @@ def _charge(part: AnyPart, contract: Contract, peaks: Peaks, problem: DispatchPr
         so_far_kw=peaks.month_kw,
         window_s=float(contract.metering.window_s),
         sliding=contract.metering.slide,
+        before_kw=peaks.before_kw,
     )
     months = _MONTHS[part.per] if isinstance(part, DemandPart) else 1
     window_s = problem.steps * problem.step_s
@@ -176,14 +231,13 @@ def _charge(part: AnyPart, contract: Contract, peaks: Peaks, problem: DispatchPr
 
 def _floor_kw(part: DemandPart, contract: Contract, peaks: Peaks, problem: DispatchProblem) -> float:
     """Below this nothing more is paid: the highest of the period so far, or what a ratchet still costs."""
-    if part.bands:  # what other hours saw, and months of which the hours are not known, make nothing free
-        return peaks.banded_kw.get(tuple(part.bands), 0.0)
-    floor = peaks.month_kw
+    # what other hours of the month saw makes nothing free; a ratchet goes by whole months, as on the invoice
+    floor = peaks.banded_kw.get(tuple(part.bands), 0.0) if part.bands else peaks.month_kw
     if part.ratchet is not None:
         earlier = max(peaks.earlier_kw[-part.ratchet.months :], default=0.0)
         floor = max(floor, earlier * float(part.ratchet.share))
-    if part.per == "year":
-        before = _day(contract, problem.start_ns)[0].month - 1
+    if part.per == "year" and not part.bands:
+        before = contract_day(contract, problem.start_ns)[0].month - 1
         floor = max(floor, *peaks.earlier_kw[len(peaks.earlier_kw) - before :], 0.0)
     return floor
 

@@ -115,18 +115,31 @@ class PlantNow:
     soc_frac: float = 0.5
     battery_held_kw: float | None = None
     """Power of the battery while it is in local mode, charging positive; None when it follows. [kW]"""
+    battery_course_kw: tuple[float, ...] = ()
+    """The same per step for the first steps, where something else decides it. [kW]"""
     loop_c: float | None = None
     """Chilled-water supply; None takes the chillers' own set-point. [°C]"""
     month_peak_kw: float = 0.0
     """Highest import of the billing month so far. [kW]"""
     begun_kw: float = 0.0
     """Mean import of the part of the first step that is over. [kW]"""
+    before_kw: tuple[float, ...] = ()
+    """Import of the steps just before, as long as a demand window reaches, the latest last. [kW]"""
     late_s: float = 0.0
     """How much of the first step is over where it is planned as a whole: what is owed ends later. [s]"""
 
     def of(self, machine: str) -> MachineNow:
         """One machine."""
         return self.machines.get(machine, MachineNow())
+
+    def battery_kw_of(self, steps: int) -> FloatArray | None:
+        """Power the battery is held at, NaN where it follows; None when it follows all along."""
+        if self.battery_held_kw is None and not self.battery_course_kw:
+            return None
+        held = np.full(steps, np.nan if self.battery_held_kw is None else self.battery_held_kw)
+        course = self.battery_course_kw[:steps]
+        held[: len(course)] = course
+        return held
 
     def lock_of(self, machine: str, steps: int) -> np.ndarray[tuple[int], np.dtype[np.int64]] | None:
         """Lock over the whole window, None when free."""

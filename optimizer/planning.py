@@ -107,6 +107,35 @@ class Reserve(Config):
         return tuple(found)
 
 
+class GasSupply(Config):
+    """What the gas contract says beside its price, by lower heating value; fuel is read at the machines."""
+
+    hourly_kwh: Annotated[float, Field(gt=0)] | None = None
+    """Most in a clock hour; none: no limit. [kWh]"""
+
+    take_kwh: Annotated[float, Field(ge=0)] = 0.0
+    """Paid for in the period, taken or not. [kWh]"""
+
+    take_per: Literal["month", "year"] = "month"
+    """The period, by the calendar."""
+
+
+class ReactiveSupply(Config):
+    """Reactive power at the grid; what it costs stands in the contract, else here."""
+
+    point: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}/[a-z][a-z0-9_]{0,31}$")]
+    """Reactive power at the grid as "device/point", inductive positive. [kvar]"""
+
+    inverter_kva: Annotated[float, Field(ge=0)] = 0.0
+    """Apparent power of the PV inverters that may give reactive power. [kVA]"""
+
+    factor_least: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Power factor of the month below which reactive energy is charged; none: as the contract says. [-]"""
+
+    per_kvarh: Annotated[float, Field(ge=0)] = 0.0
+    """Charge on each beyond it, where the contract says none. [money/kvarh]"""
+
+
 class PlanningFile(Config):
     """What the planner of a site may choose, and what it keeps in hand."""
 
@@ -121,6 +150,12 @@ class PlanningFile(Config):
 
     reserve: Reserve = Reserve()
     """What is kept ready."""
+
+    gas: GasSupply | None = None
+    """Gas contract; none: gas is bought as it is taken."""
+
+    reactive: ReactiveSupply | None = None
+    """Reactive power; none: nobody looks at it."""
 
 
 def planning_faults(planning: PlanningFile, plant: Plant) -> Iterator[tuple[str, str]]:

@@ -41,6 +41,7 @@ def setpoints_at(plant: Plant, plan: Plan, step: int, pv_available_kw: float | N
         chp_permit=_chp_runs(plan, step) if plant.chp else None,
         chp_kw=_chp_kw(plant, plan, step),
         pv_limit_frac=_pv_limit(plant, plan, step, pv_available_kw),
+        pv_kvar=_chosen(plan, "inverter_kvar", step) if plant.pv else None,
         tower_set_c=_chosen(plan, "condenser_water_c", step) if plant.tower else None,
     )
 

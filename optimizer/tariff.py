@@ -195,8 +195,16 @@ def prices(
     )
 
 
-def metered(tariff: Tariff, bought: Prices, step_s: float) -> tuple[Prices, Supply]:
+def metered(
+    tariff: Tariff, bought: Prices, step_s: float, before_kw: tuple[float, ...] = ()
+) -> tuple[Prices, Supply]:
     """The demand charge on the meter's own intervals where these are no steps of the plan.
+
+    Args:
+        tariff: The tariff.
+        bought: Its prices over the window.
+        step_s: Length of a step. [s]
+        before_kw: Import of the steps just before, the latest last. [kW]
 
     Returns:
         Prices, without the charge where it is in the contracts, and the contracts.
@@ -209,6 +217,7 @@ def metered(tariff: Tariff, bought: Prices, step_s: float) -> tuple[Prices, Supp
         so_far_kw=bought.month_peak_kw,
         weight_frac=bought.peak_weight,
         window_s=float(tariff.metering_s),
+        before_kw=before_kw,
     )
     return replace(bought, demand_charge_eur_kw=0.0), Supply(charges=(charge,))
 

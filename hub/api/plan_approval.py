@@ -12,10 +12,30 @@ from hub.api.models import from_ns
 from hub.api.plan_models import NewPlanApproval
 from hub.auth.tokens import Caller
 from hub.ledger import audit
-from hub.ledger.approvals import ApprovalRow, approvals, approve
+from hub.ledger.approvals import ApprovalRow, Ended, approvals, approve, ended
+from protocols.config import Text
 from runtime.clock import iso_utc
 
 _NS: Final = 1_000_000_000
+_TOLD_S: Final = 86_400.0
+"""How long it is told that an approval was taken back. [s]"""
+_WHY: Final = {
+    "mode": ("the mode of the machine was changed", "设备的运行模式已更改"),
+    "event": ("a machine of its station was taken away", "同站有设备退出"),
+    "plan": (
+        "the plan is over, or the hub was started again and goes by a new one",
+        "该计划已结束,或中心已重启并采用新计划",
+    ),
+    "right": ("who gave it may no longer command here", "批准人不再具有本站的操作权限"),
+}
+"""By why: in both languages."""
+
+
+def _ended(gone: Ended) -> Text:
+    en, zh = _WHY.get(gone.why, (gone.why, gone.why))
+    return Text(
+        en=f"the approval of {gone.person} was taken back: {en}", zh=f"{gone.person} 的批准已收回:{zh}"
+    )
 
 
 def until_ns(body: dict[str, Any]) -> int:
@@ -29,10 +49,13 @@ async def approvals_of(deps: ApiDeps, ident: str, body: dict[str, Any]) -> list[
     """Machines of a plan that wait for a person, and what was said; empty where the plan is over."""
     if deps.clock.now().wall_ns >= until_ns(body):
         return []
-    known = await approvals(deps.sessions, deps.registry.site.id)
+    site, waiting = deps.registry.site.id, _waiting(deps, body)
+    known = await approvals(deps.sessions, site)
+    since_ns = deps.clock.now().wall_ns - round(_TOLD_S * _NS)
+    over = await ended(deps.sessions, site, [name for name in waiting if name not in known], since_ns)
     found: list[dict[str, Any]] = []
-    for machine in _waiting(deps, body):
-        said = known.get(machine)
+    for machine in waiting:
+        said, gone = known.get(machine), over.get(machine)
         mine = said is not None and said.plan_id == ident
         found.append(
             {
@@ -41,6 +64,8 @@ async def approvals_of(deps: ApiDeps, ident: str, body: dict[str, Any]) -> list[
                 "approved": mine,
                 "person": said.person if mine and said is not None else None,
                 "at": from_ns(said.at_ns) if mine and said is not None else None,
+                "ended": None if gone is None else _ended(gone),
+                "ended_at": None if gone is None else from_ns(gone.at_ns),
             }
         )
     return found

@@ -181,6 +181,12 @@ class PlanApproval(Config):
     at: datetime | None
     """When."""
 
+    ended: Text | None
+    """What became of the last approval of this machine, where the hub took it back."""
+
+    ended_at: datetime | None
+    """When it did."""
+
 
 class NewPlanApproval(Config):
     """What a person says about machines of a plan."""

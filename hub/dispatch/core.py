@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from hub.dispatch import band, events
-from hub.dispatch.approved import course_of, ended_by
+from hub.dispatch.approved import course_of, ended_by, power_course_of
 from hub.dispatch.order import by_rule, left_to
 from hub.dispatch.reach import Told, choices_of
 from hub.dispatch.site import DispatchSite
@@ -169,9 +169,11 @@ def task_of(site: DispatchSite, memory: Memory, decision: Decision, snapshot: Sn
         machines=_machines_now(site, memory, seen, snapshot.now_ns),
         soc_frac=seen.soc_frac,
         battery_held_kw=_battery_held_kw(site, seen),
+        battery_course_kw=_battery_course_kw(site, memory, seen, snapshot.now_ns),
         loop_c=seen.loop_c,
         month_peak_kw=snapshot.month_peak_kw,
         begun_kw=snapshot.quarter_kw or 0.0,
+        before_kw=() if snapshot.metered is None else snapshot.metered.before_kw,
         late_s=0.0 if gone_s else (snapshot.now_ns - floor_quarter_ns(snapshot.now_ns)) / _NS,
     )
     refused = (f"{name} is foreseen by similar days: {why}" for name, why in gated.refused.items())
@@ -384,13 +386,28 @@ def _machine_now(machine: MachineSeen, now_ns: int) -> MachineNow:
     return MachineNow(machine.on, state_s, FREE if free else held)
 
 
+def _battery_name(site: DispatchSite) -> str | None:
+    units = site.plant.flowsheet.units.items()
+    return next((name for name, unit in units if unit is site.plant.battery), None)
+
+
 def _battery_held_kw(site: DispatchSite, seen: Seen) -> float | None:
-    battery = site.plant.battery
-    for name, unit in site.plant.flowsheet.units.items():
-        if battery is not None and unit is battery:
-            machine = seen.machines[name]
-            if machine.wanted_kw is not None:
-                return machine.wanted_kw
-            free = machine.availability is Availability.FREE
-            return None if free else seen.battery_kw - battery.standby_kw
-    return None
+    name, battery = _battery_name(site), site.plant.battery
+    if name is None or battery is None:
+        return None
+    machine = seen.machines[name]
+    if machine.wanted_kw is not None:
+        return machine.wanted_kw
+    free = machine.availability is Availability.FREE
+    return None if free else seen.battery_kw - battery.standby_kw
+
+
+def _battery_course_kw(site: DispatchSite, memory: Memory, seen: Seen, now_ns: int) -> tuple[float, ...]:
+    """What a battery that waits for a person does first: nothing is counted on that nobody approved."""
+    name, battery = _battery_name(site), site.plant.battery
+    if name is None or battery is None or site.modes.of(name) != "approve":
+        return ()
+    if seen.machines[name].availability is not Availability.FREE:
+        return ()
+    now_kw = seen.battery_kw - battery.standby_kw
+    return power_course_of(memory.approved.get(name), name, floor_quarter_ns(now_ns), now_kw=now_kw)

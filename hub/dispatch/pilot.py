@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from hub.auth.roles import COMMAND, roles_at
 from hub.command.wishes import Wish
 from hub.dispatch import core
+from hub.dispatch.approved import Standing, over
 from hub.dispatch.report import row_of
 from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import Seen, Snapshot
@@ -21,7 +22,7 @@ from hub.dispatch.solving import Accepted
 from hub.dispatch.view import PlantView, links_of
 from hub.dispatch.worker import solve_apart, spare
 from hub.ledger import book
-from hub.ledger.approvals import approvals, let_go
+from hub.ledger.approvals import Over, approvals, let_go
 from protocols.clock import Clock
 from protocols.errors import SolveError, StoreError, WorseThanOwnControlError
 from protocols.heartbeat import Heartbeat
@@ -56,17 +57,24 @@ class Pilot:
         self._asked: asyncio.Queue[tuple[core.Decision, Snapshot]] = asyncio.Queue(1)
         self._begin_s = clock.mono_s()
         self._above: Callable[[], Mapping[str, float | None]] = dict
-        self._over: set[str] = set(site.edges)
+        self._away: set[str] = set()
+        self._changed_ns: dict[str, int] = {}
+        self._judged = False
         self._seen: Seen | None = None
         self._blind = False
         self._solving: Process | None = None
         self._given_up = False
 
-    def take(self, site: DispatchSite, view: PlantView) -> None:
+    def take(self, site: DispatchSite, view: PlantView, since_ns: int | None = None) -> None:
         """Go by another configuration from now on; a plan on its way by the last one is not used.
 
         Modes, limits and labels hold with the next decision. As long as the plant is the same one the plan in
         force goes on until the new one is there; one of another plant would tell machines what is not meant.
+
+        Args:
+            site: The other one.
+            view: What looks at its plant.
+            since_ns: When it was accepted; approvals given since were given under it. None: now.
         """
         same = site.plant.flowsheet == self._site.plant.flowsheet
         memory = self._memory if same else core.Memory()
@@ -76,7 +84,9 @@ class Pilot:
         why = NEW_PRICES if same and dearer else RENEWED
         event = None if memory.asked_ns is None else why
         self._memory = replace(memory, waiting=False, event=event, hurry=event is not None)
-        self._over |= {name for name in site.edges if site.modes.of(name) != self._site.modes.of(name)}
+        since_ns = self._clock.now().wall_ns + 1 if since_ns is None else since_ns
+        changed = (name for name in site.edges if site.modes.of(name) != self._site.modes.of(name))
+        self._changed_ns |= dict.fromkeys(changed, since_ns)
         self._site, self._view = site, view
         self._give_up()
         while not self._asked.empty():
@@ -112,7 +122,7 @@ class Pilot:
             return {}
         self._memory, decision = core.step(self._site, self._memory, snapshot, snapshot.now_ns)
         self._seen = decision.seen
-        self._over |= decision.ended
+        self._away |= decision.ended
         if decision.replan is not None:
             self._asked.put_nowait((decision, snapshot))
         elif core.gives_way(self._memory) and self._give_up():
@@ -209,21 +219,25 @@ class Pilot:
         when that comes back, and with an event of its station.
         """
         waits = {name for name in self._site.edges if self._site.modes.of(name) == "approve"}
-        if not waits and not self._over:
+        if self._judged and not (waits or self._away or self._changed_ns):
             self._of_person = {}
             return
-        ended = set(self._over)
+        away, changed_ns = set(self._away), dict(self._changed_ns)
         known = await approvals(self._sessions, self._site.id)
         may = await self._who_may({one.person for one in known.values()})
-        over = {
+        now_ns = self._clock.now().wall_ns
+        why = dict(over(known, Standing(waits, changed_ns, away, self._plans, may, now_ns)))
+        if why:
+            gone = [Over(name, known[name], found) for name, found in why.items()]
+            await let_go(self._sessions, self._site.id, gone, now_ns)
+        self._away -= away
+        self._changed_ns = {n: at for n, at in self._changed_ns.items() if changed_ns.get(n) != at}
+        self._of_person = {
             name: one.plan_id
             for name, one in known.items()
-            if name not in waits - ended or one.plan_id not in self._plans or one.person not in may
+            if name in waits - why.keys() and one.plan_id in self._plans
         }
-        if over:
-            await let_go(self._sessions, self._site.id, over)
-        self._over -= ended
-        self._of_person = {name: one.plan_id for name, one in known.items() if name not in over}
+        self._judged = known.keys() == why.keys() | self._of_person.keys()
 
     async def _who_may(self, people: set[str]) -> set[str]:
         """Those who still have a role that commands here: an approval ends with the right to give one."""

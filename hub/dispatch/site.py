@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from accounts.contract import Contract
+from hub.accounts.book import AccountsFile, book_file
 from hub.accounts.contracts import contract_file, load_contract
 from hub.registry.planning_file import load_planning
 from hub.registry.plant_file import load_plant
 from hub.registry.site import Modes, load_registry, load_site_devices
-from optimizer.contracted import is_plannable
+from optimizer.contracted import courses_asked
 from optimizer.planning import PlanningFile
 from optimizer.tariff import Emissions, Tariff
 from plant.state import Plant
@@ -37,6 +38,8 @@ class DispatchSite:
         contract: Supply contract that electricity is bought by; None: by the tariff.
         notes: What every plan has to tell of the files it goes by.
         planning: What a plan may choose, and what it keeps in hand.
+        courses: Prices the contract goes by that are made day by day, to their point "device/point" and what
+            its value is multiplied by. [money/kWh]
     """
 
     id: str
@@ -51,6 +54,7 @@ class DispatchSite:
     contract: Contract | None = None
     notes: tuple[str, ...] = ()
     planning: PlanningFile = field(default_factory=PlanningFile)
+    courses: dict[str, tuple[str, float]] = field(default_factory=dict)
 
 
 def load_site(config: Path, site: str) -> DispatchSite:
@@ -64,7 +68,7 @@ def load_site(config: Path, site: str) -> DispatchSite:
         load_config(config / "tariffs" / f"{site}.yaml", Tariff),
         load_config(config / "emissions" / f"{site}.yaml", Emissions),
     )
-    contract, notes = _contract(config, site)
+    contract, courses, notes = _contract(config, site)
     limits: dict[str, WriteLimits] = {}
     for edge in registry.site.edges:
         devices = load_site_devices(config, site, edge)
@@ -86,16 +90,26 @@ def load_site(config: Path, site: str) -> DispatchSite:
         contract=contract,
         notes=notes,
         planning=load_planning(config, site, plant),
+        courses=courses,
     )
 
 
-def _contract(config: Path, site: str) -> tuple[Contract | None, tuple[str, ...]]:
-    """The contract where there is one whose prices are known ahead; else what plans have to say of it."""
+def _contract(
+    config: Path, site: str
+) -> tuple[Contract | None, dict[str, tuple[str, float]], tuple[str, ...]]:
+    """The contract, where its prices that are made day by day stand in the store, and what plans have to say.
+
+    Without a contract, or where nobody says where such prices stand, plans go by the tariff.
+    """
     path = contract_file(config, site)
     if not path.exists():
-        return None, ()
+        return None, {}, ()
     contract = load_contract(path)
-    if is_plannable(contract):
-        return contract, ()
-    why = "goes by prices that come day by day and that nobody brings here; planned by the tariff"
-    return None, (f"the contract {contract.id} {why}",)
+    asked, book = courses_asked(contract), book_file(config, site)
+    stand = load_config(book, AccountsFile).courses if asked and book.exists() else ()
+    courses = {one.id: (one.point, one.per_kwh) for one in stand if one.id in asked}
+    missing = sorted(asked - courses.keys())
+    if not missing:
+        return contract, courses, ()
+    why = f"goes by the prices {', '.join(missing)}, for which accounts.yaml names no point"
+    return None, {}, (f"the contract {contract.id} {why}; planned by the tariff",)

@@ -53,13 +53,13 @@ class Snapshot:
         readings: Point "device/point" to its newest sample.
         links: Device id to `up` or `down`, from the edges' heartbeats; not named is down.
         past: Means of the quarters before now.
-        month_peak_kw: Highest quarter of import in the billing month so far. [kW]
+        month_peak_kw: Highest demand of the billing month so far, as it is metered. [kW]
         issue: The forecast issued last; None: there is none.
         held: Point "device/point" that somebody above the plan holds, to the value wanted there; None where
             nobody tells it.
         recent: Series to its mean over the last minutes; empty where nobody works it out.
         quarter_kw: Mean import since the quarter hour began; None: not known. [kW]
-        earlier_kw: Highest quarter of import of each month before, the newest last. [kW]
+        earlier_kw: Highest demand of each month before, as the contract meters it, the newest last. [kW]
     """
 
     now_ns: int
@@ -73,7 +73,7 @@ class Snapshot:
     quarter_kw: float | None = None
     earlier_kw: tuple[float, ...] = ()
     metered: Peaks | None = None
-    """Highest demand of the month as the contract meters it; None: there is none."""
+    """Highest demand of the month as the contract or the tariff meters it; None: not known."""
 
 
 class Availability(StrEnum):

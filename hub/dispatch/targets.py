@@ -39,7 +39,10 @@ def targets(plant: Plant, told: Setpoints) -> Iterator[tuple[str, str, float]]:
                 (name, "power_set_kw", _rounded(told.chp_kw, _POWER_DIGITS)),
             )
         elif unit is plant.pv:
-            yield from _known((name, "limit_set_frac", _rounded(told.pv_limit_frac, _LIMIT_DIGITS)))
+            yield from _known(
+                (name, "limit_set_frac", _rounded(told.pv_limit_frac, _LIMIT_DIGITS)),
+                (name, "reactive_set_kvar", _rounded(told.pv_kvar, _POWER_DIGITS)),
+            )
         elif unit is plant.tower:
             yield from _known((name, "condenser_set_c", _rounded(told.tower_set_c, _SUPPLY_DIGITS)))
 

@@ -27,7 +27,7 @@ from hub.forecast.quarters import (
     sources,
 )
 from hub.store.port import StoreReader
-from optimizer.contracted import Peaks, month_peaks
+from optimizer.contracted import Peaks, highest_kw, just_before, month_peaks
 from protocols.errors import StoreError
 from protocols.heartbeat import Heartbeat
 from protocols.point import PointId, local_point
@@ -139,20 +139,35 @@ class PlantView:
         self._past = collect(self._terms, lambda point: self._means(point, start_ns, end_ns), start_ns, count)
         month_ns = min(floor_quarter_ns(_month_start_ns(now_ns, self._site.time_zone)), end_ns)
         imported = self._means(self._meter, month_ns, end_ns) if month_ns < end_ns else np.zeros(1)
-        self._peak_kw = _highest(imported)
+        window_s, slide = self._window()
+        self._peak_kw = highest_kw(month_ns, imported, window_s, slide=slide)
         contract = self._site.contract
-        self._metered = None if contract is None else month_peaks(contract, month_ns, imported)
+        plain = Peaks(self._peak_kw, before_kw=just_before(imported, window_s, slide))
+        self._metered = plain if contract is None else month_peaks(contract, month_ns, imported)
         if self._site.contract is not None and month_ns != self._month_ns:
             self._earlier_kw, self._month_ns = self._read_earlier(month_ns), month_ns
 
+    def _window(self) -> tuple[float, bool]:
+        """Length of the demand window that is paid by, and whether it slides. [s]."""
+        contract = self._site.contract
+        if contract is None:
+            return float(self._site.supply[0].metering_s), False
+        return float(contract.metering.window_s), contract.metering.slide
+
     def _read_earlier(self, month_ns: int) -> tuple[float, ...]:
-        """Highest import of each of the months before, the newest last; 0 where nothing is known. [kW]."""
+        """Highest demand of each of the months before as the contract meters it, the newest last. [kW].
+
+        0 where nothing is known.
+        """
+        window_s, slide = self._window()
         edges = [month_ns]
         for _ in range(_EARLIER_MONTHS):
             edges.insert(0, floor_quarter_ns(_month_start_ns(edges[0] - _NS, self._site.time_zone)))
         point = local_point(self._site.id, self._meter)
-        months = (self._reader.quarters(point, begin, end) for begin, end in pairwise(edges))
-        return tuple(_highest(month.mean) for month in months)
+        return tuple(
+            highest_kw(begin, self._reader.quarters(point, begin, end).mean, window_s, slide=slide)
+            for begin, end in pairwise(edges)
+        )
 
     def _means(self, local: str, start_ns: int, end_ns: int) -> FloatArray:
         point: PointId = local_point(self._site.id, local)
@@ -162,11 +177,6 @@ class PlantView:
         usable = newest.covered_s >= _LEAST_COVERED_S
         means[-live:] = np.where(usable, newest.mean, means[-live:])
         return means
-
-
-def _highest(imported: FloatArray) -> float:
-    known = imported[np.isfinite(imported)]
-    return max(float(known.max()), 0.0) if len(known) else 0.0
 
 
 def _month_start_ns(now_ns: int, zone: str) -> int:

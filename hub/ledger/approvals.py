@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+import json
+from collections.abc import Collection, Sequence
+from typing import Final, Literal, NamedTuple
 
 from sqlalchemy import BigInteger, String, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.database import Base, Sessions
 from hub.ledger import audit
+from hub.ledger.order_tables import AuditRow
+
+Why = Literal["mode", "event", "plan", "right"]
+"""Why the hub took one back: mode of the machine, event of its station, plan over, right of the person."""
+SOURCE: Final = "hub_dispatch"
+CATEGORY: Final = "plan"
 
 
 class ApprovalRow(Base):
@@ -54,11 +61,63 @@ async def approvals(sessions: Sessions, site: str) -> dict[str, Approval]:
         }
 
 
-async def let_go(sessions: Sessions, site: str, plans: Mapping[str, str]) -> None:
-    """Take back what is over, machine to the plan it was; what a person said meanwhile stays."""
+class Over(NamedTuple):
+    """An approval that the hub took back, and when it was given."""
+
+    machine: str
+    approval: Approval
+    why: Why
+
+
+async def let_go(sessions: Sessions, site: str, gone: Sequence[Over], now_ns: int) -> None:
+    """Take back what is over, with its entry in the audit; what a person said meanwhile stays."""
     async with sessions.begin() as session:
-        for machine, plan_id in plans.items():
-            over = update(ApprovalRow).where(
-                ApprovalRow.site == site, ApprovalRow.machine == machine, ApprovalRow.plan_id == plan_id
+        for machine, said, why in gone:
+            over = (
+                update(ApprovalRow)
+                .where(
+                    ApprovalRow.site == site,
+                    ApprovalRow.machine == machine,
+                    ApprovalRow.plan_id == said.plan_id,
+                    ApprovalRow.at_ns == said.at_ns,
+                )
+                .values(plan_id=None)
+                .returning(ApprovalRow.machine)
             )
-            await session.execute(over.values(plan_id=None))
+            if (await session.execute(over)).first() is not None:
+                await audit.add(session, site, [_entry(machine, said, why, now_ns)])
+
+
+def _entry(machine: str, said: Approval, why: Why, now_ns: int) -> audit.Entry:
+    result = f"ended: {why}"
+    return audit.Entry(
+        now_ns, said.person, "", SOURCE, CATEGORY, "withdraw", machine, said.plan_id, "", "", result
+    )
+
+
+class Ended(NamedTuple):
+    """What became of the last approval of a machine, where the hub took it back."""
+
+    person: str
+    plan_id: str
+    why: str
+    at_ns: int
+
+
+async def ended(sessions: Sessions, site: str, machines: Collection[str], since_ns: int) -> dict[str, Ended]:
+    """Machine to the last word about it, as far as that was the hub's own."""
+    rows = (
+        select(AuditRow)
+        .where(AuditRow.site == site, AuditRow.time_ns >= since_ns, AuditRow.category == CATEGORY)
+        .where(AuditRow.target.in_(machines))
+        .order_by(AuditRow.number)
+    )
+    last: dict[str, dict[str, str]] = {}
+    async with sessions() as session:
+        for row in (await session.execute(rows)).scalars():
+            last[row.target] = json.loads(row.body) | {"at": str(row.time_ns)}
+    return {
+        machine: Ended(said["actor"], said["old"], said["result"].removeprefix("ended: "), int(said["at"]))
+        for machine, said in last.items()
+        if said["source"] == SOURCE
+    }

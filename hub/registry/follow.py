@@ -36,6 +36,7 @@ class Follower(Generic[_T]):
 
     Attributes:
         version: Version in use; 0: a folder that was never accepted, which nothing follows.
+        made_ns: When the version that takes effect now was accepted; 0: none did yet.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Follower(Generic[_T]):
         self._clock = clock
         self._meter = meter
         self._refused: tuple[int, ConfigError] | None = None
+        self.made_ns = 0
         self._tell()
 
     async def run(self) -> None:
@@ -93,6 +95,7 @@ class Follower(Generic[_T]):
             words = f"version {row.version} cannot be used, {self.version} stays in use: {error}"
             self._refused = (row.version, ConfigError(words))
             raise self._refused[1] from error
+        self.made_ns = row.made_ns
         await self._swap(found, row.version)
         _log.info("configuration: version %d takes effect, after %d", row.version, self.version)
         self.version = row.version

@@ -85,13 +85,13 @@ class PilotRenewal:
         """
         return Plans(load_site(folder, site), cleaning_rules(folder, site), load_forecast_site(folder, site))
 
-    def swap(self, fresh: Plans) -> None:
-        """Foresee and plan by it from now on."""
+    def swap(self, fresh: Plans, since_ns: int) -> None:
+        """Foresee and plan by it from now on; it was accepted at `since_ns`."""
         self._marker.take(fresh.rules)
         if self._forecaster is not None:
             self._forecaster.take(fresh.forecast)
         if self._pilot is not None:
-            self._pilot.take(fresh.site, PlantView(fresh.site, self._history, self._newest))
+            self._pilot.take(fresh.site, PlantView(fresh.site, self._history, self._newest), since_ns)
 
 
 class _Both(NamedTuple):
@@ -110,6 +110,7 @@ class DispatchRenewal:
         self._issuer = issuer
         self._lane = lane
         self._planner: PilotRenewal | None = None
+        self._follower: Follower[_Both] | None = None
 
     def follower(
         self, planner: PilotRenewal | None, sessions: Sessions, clock: Clock, meter: Meter
@@ -119,7 +120,8 @@ class DispatchRenewal:
         if planner is not None:
             planner.hear(lambda: self._issuer.above)
         place = (self._options.site, version_of_folder(self._options.config))
-        return Follower(sessions, place, (self._load, self._swap), clock, meter)
+        self._follower = Follower(sessions, place, (self._load, self._swap), clock, meter)
+        return self._follower
 
     def _load(self, folder: Path) -> _Both:
         site = self._options.site
@@ -131,4 +133,4 @@ class DispatchRenewal:
         self._lane.add(fresh.limits.edges)
         self._people.take(fresh.limits.writables)
         if self._planner is not None and fresh.plant is not None:
-            self._planner.swap(fresh.plant)
+            self._planner.swap(fresh.plant, self._follower.made_ns if self._follower else 0)

@@ -42,6 +42,8 @@ class Setpoints(NamedTuple):
     """Power of the engine as on its bus: negative; 0 leaves it heat-led. [kW]"""
     pv_limit_frac: float | None = None
     """Upper limit of PV as a fraction of inverter power."""
+    pv_kvar: float | None = None
+    """Reactive power of the PV inverters, given to the plant positive. [kvar]"""
     tower_set_c: float | None = None
     """Condenser water of the cooling towers, clipped into their range. [°C]"""
 

@@ -97,7 +97,9 @@ class Photovoltaics(UnitBase):
     Source: IEC 61853-1 conditions; NOCT model after Ross 1976, as in PVWatts v1.
     """
 
-    ROLES: ClassVar[frozenset[str]] = frozenset({"power_kw", "limit_set_frac", "energy_kwh"})
+    ROLES: ClassVar[frozenset[str]] = frozenset(
+        {"power_kw", "limit_set_frac", "energy_kwh", "reactive_kvar", "reactive_set_kvar"}
+    )
     PORTS: ClassVar[tuple[Port, ...]] = (Port("electricity_node", Carrier.ELECTRICITY, gives=True),)
 
     kind: Literal["pv"] = "pv"

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from hub.ledger import book
-from hub.ledger.approvals import Approval, approvals
+from hub.ledger.approvals import Approval, ApprovalRow, Over, approvals, approve, let_go
 from hub.ledger.tables import PlanRow
 from optimizer.dispatch import plan_day
 from optimizer.problem import DispatchProblem
@@ -174,6 +174,7 @@ async def test_a_person_lets_a_machine_follow_a_plan_and_takes_it_back(api: Runn
     assert said.status_code == 200, said.text
     assert said.json()[0] | {"label": None, "at": None} == {
         "device": "comp1", "label": None, "approved": True, "person": "admin", "at": None,
+        "ended": None, "ended_at": None,
     }  # fmt: skip
     known = await approvals(api.deps.sessions, "demo")
     assert known == {"comp1": Approval("p1", "admin", NOW_S * S)}
@@ -227,3 +228,23 @@ async def test_set_points_that_were_chosen_are_told_where_they_change(api: Runni
     times = [datetime.fromisoformat(one["at"]).timestamp() for one in told["changes"]]
     assert times == [_asked().start_ns / S, _asked().start_ns / S + 1800]
     assert "setpoints" not in (await api.get("/sites/demo/plan", token)).json()
+
+
+async def test_an_approval_the_hub_took_back_is_told_beside_the_machine(api: Running) -> None:
+    await book.save_plan(api.deps.sessions, _now("p1"))
+    gone = Approval("p0", "ana", (NOW_S - 120) * S)
+    word = ApprovalRow(site="demo", machine="comp1", plan_id="p0", person="ana", at_ns=gone.at_ns)
+    await approve(api.deps.sessions, "demo", [word], [])
+    await let_go(api.deps.sessions, "demo", [Over("comp1", gone, "mode")], (NOW_S - 60) * S)
+    await let_go(api.deps.sessions, "demo", [Over("comp1", gone, "right")], (NOW_S - 50) * S)
+    _waiting(api, "comp1")
+    token = await api.token()
+    (told,) = [
+        one
+        for one in (await api.get("/sites/demo/plans/p1", token)).json()["approvals"]
+        if one["device"] == "comp1"
+    ]
+    assert told["approved"] is False
+    assert told["ended"]["en"] == "the approval of ana was taken back: the mode of the machine was changed"
+    assert "ana 的批准已收回" in told["ended"]["zh"]
+    assert datetime.fromisoformat(told["ended_at"]).timestamp() == NOW_S - 60

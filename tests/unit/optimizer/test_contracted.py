@@ -16,7 +16,7 @@ from accounts.other_parts import FeedInPart, TaxPart
 from accounts.parts import CoursePart, EnergyPart, HoursOfUse, StandingPart
 from accounts.power_parts import BasicPart, DemandPart, Ratchet
 from accounts.readings import Metering
-from optimizer.contracted import Peaks, is_plannable, month_peaks, priced
+from optimizer.contracted import Peaks, courses_asked, month_peaks, priced
 from optimizer.problem import DispatchProblem
 from optimizer.tariff import share_of_period
 from protocols.config import Text
@@ -165,8 +165,8 @@ def test_the_peak_so_far_is_of_the_meters_own_window(metering: Metering, peak_kw
 
 
 def test_prices_that_come_day_by_day_are_no_prices_to_plan_on() -> None:
-    assert is_plannable(contract(DEMAND))
-    assert not is_plannable(contract(CoursePart(id="spot", label=NAME, course="epex")))
+    assert courses_asked(contract(DEMAND)) == frozenset()
+    assert courses_asked(contract(CoursePart(id="spot", label=NAME, course="epex"))) == {"epex"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,122 @@
+"""What contracts beside the prices leave for a plan: gas taken, reactive energy so far, prices of the day.
+
+What is not known ahead is foreseen by the same quarter of the days before, the newest first: a price of the
+spot market beyond those published, the reactive need of the plant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from accounts.invoice import Courses
+from hub.dispatch.site import DispatchSite
+from hub.forecast.quarters import QUARTERS_A_DAY, FloatArray
+from optimizer.site_supply import FactorTerms, SiteSupply, terms_of
+from optimizer.supply import GasContract
+from optimizer.tariff import share_of_period
+from protocols.errors import ConfigError
+
+_DAYS_BACK: Final = 7
+_MONTHS: Final = {"month": 1, "year": 12}
+_STEP_S: Final = 900
+REACTIVE_SET: Final = "reactive_set_kvar"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """What was used when a window begins.
+
+    Attributes:
+        gas_hour_kwh: Fuel since the clock hour began. [kWh LHV]
+        gas_period_kwh: Fuel since the period of the gas contract began. [kWh LHV]
+        month_kwh: Bought since the month began. [kWh]
+        month_kvarh: Reactive energy at the grid since then, leading counted like lagging. [kvarh]
+        need_kvar: Reactive need over the window without the inverters; None: not known. [kvar]
+        courses: Prices that are made day by day, by their name, over the window. [money/kWh]
+        notes: What had to be foreseen, in plant words.
+    """
+
+    gas_hour_kwh: float = 0.0
+    gas_period_kwh: float = 0.0
+    month_kwh: float = 0.0
+    month_kvarh: float = 0.0
+    need_kvar: FloatArray | None = None
+    courses: Mapping[str, Courses] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def foreseen(known: FloatArray, steps: int) -> tuple[FloatArray, int]:
+    """The last `steps` quarters of a course, gaps filled by the same quarter of the days before.
+
+    Args:
+        known: Quarters up to the end of what is asked, NaN where not known; it begins some days before.
+        steps: How many are asked for.
+
+    Returns:
+        The course, NaN where no day before knows it, and how many were not known themselves.
+
+    Example:
+        >>> foreseen(np.concatenate([np.arange(96.0), np.full(2, np.nan)]), 2)[0].tolist()
+        [0.0, 1.0]
+    """
+    begin = len(known) - steps
+    found = known[begin:].copy()
+    missing = int(np.sum(~np.isfinite(found)))
+    for day in range(1, _DAYS_BACK + 1):
+        at = np.arange(begin, len(known)) - day * QUARTERS_A_DAY
+        earlier = np.where(at >= 0, known[np.maximum(at, 0)], np.nan)
+        found = np.where(np.isfinite(found), found, earlier)
+    return found, missing
+
+
+def supply_of(
+    site: DispatchSite, used: Used, start_ns: int, steps: int
+) -> tuple[SiteSupply, tuple[str, ...]]:
+    """Gas and reactive power for a window, and what has to be told of them."""
+    notes: list[str] = []
+    gas, reactive = site.planning.gas, site.planning.reactive
+    taken = None
+    if gas is not None:
+        share = share_of_period(ZoneInfo(site.time_zone), start_ns, steps * _STEP_S, _MONTHS[gas.take_per])
+        taken = GasContract(
+            hourly_kwh=np.inf if gas.hourly_kwh is None else gas.hourly_kwh,
+            this_hour_kwh=used.gas_hour_kwh,
+            take_kwh=max(gas.take_kwh - used.gas_period_kwh, 0.0) * share,
+        )
+    terms = _terms(site, start_ns) if reactive is not None else None
+    if reactive is not None and (terms is None or used.need_kvar is None):
+        why = "no contract charges for it" if terms is None else f"{reactive.point} is not known"
+        notes.append(f"the power factor is not planned: {why}")
+    return SiteSupply(
+        gas=taken,
+        terms=terms,
+        need_kvar=used.need_kvar,
+        inverter_kva=0.0 if reactive is None else _inverter_kva(site, reactive.inverter_kva),
+        month_kwh=used.month_kwh,
+        month_kvarh=used.month_kvarh,
+    ), tuple(notes)
+
+
+def _terms(site: DispatchSite, start_ns: int) -> FactorTerms | None:
+    """By the planning file where it says them, else by the contract."""
+    said = site.planning.reactive
+    if said is not None and said.factor_least is not None:
+        return FactorTerms(least=said.factor_least, per_kvarh=said.per_kvarh)
+    if site.contract is None:
+        return None
+    try:
+        return terms_of(site.contract, start_ns)
+    except ConfigError:  # no sheet for the day: then there are no prices either, and the plan says so
+        return None
+
+
+def _inverter_kva(site: DispatchSite, rated_kva: float) -> float:
+    """Nothing where no inverter can be told a reactive power."""
+    names = (name for name, unit in site.plant.flowsheet.units.items() if unit is site.plant.pv)
+    bound = (site.plant.flowsheet.binding(name, REACTIVE_SET) for name in names)
+    return rated_kva if any(point in site.limits for point in bound) else 0.0
