@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from hub.auth.keys_cli import app as keys_
 from hub.auth.people_cli import app as person
 from hub.command.election import LEASE_S
 from hub.ledger.audit_cli import audit
@@ -26,6 +27,7 @@ admin = typer.Typer(no_args_is_help=True, help="The person `admin`.\n\nExample: 
 app.add_typer(admin, name="admin")
 app.add_typer(config_versions, name="config")
 app.add_typer(configuration, name="configuration")
+app.add_typer(keys_, name="keys")
 app.add_typer(person, name="person")
 app.add_typer(series_store, name="store")
 app.command()(audit)

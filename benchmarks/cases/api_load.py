@@ -2,7 +2,9 @@
 
 Journals of six edges are fed and sent by real uplinks over a real bus into the role `ingest`; the role `api`
 is a process of its own on the same store and hears the same bus. Each client asks as a page does: charts of
-the last minutes, newest values, samples, alarms, commands, one question at a time with a pause.
+the last minutes, newest values, samples, alarms, commands, one question at a time with a pause. What each
+process had of the processors while they read, the clients themselves and others on the machine too, stands
+beside it: two processors have 200 %.
 `EMS_API_CLIENTS`, `EMS_API_RATE` and `EMS_API_S` take other sizes.
 """
 
@@ -22,6 +24,7 @@ import httpx
 import numpy as np
 
 from benchmarks.chart_api import chart_api
+from benchmarks.cpu_shares import CpuShares
 from benchmarks.ingest_rig import EDGES, IngestRig, ingest_rig
 from benchmarks.journal_feeder import POINTS
 from benchmarks.load_site import DEVICES, write_load_site
@@ -43,6 +46,10 @@ WARM_S: Final = 15.0
 PAUSE_S: Final = (0.5, 1.5)
 """Pause of a client between two questions. [s]"""
 
+_PROCESSES: Final = {
+    "role api": "api", "role ingest": "ingest", "hub run": "hub", "journal_feeder": "feeder",
+    "nats-server": "bus",
+}  # fmt: skip
 _FIRST_ROW_S: Final = 60.0
 _CHART_S: Final = 600
 _SITE: Final = "/api/v1/sites/demo"
@@ -77,7 +84,7 @@ def _measured(rig: IngestRig) -> Result:
     rig.wait_for_row(0, _FIRST_ROW_S)
     bus = next(one for one in rig.options if one.startswith("--bus=")).partition("=")[2]
     with chart_api(rig.folder / "hub1", rig.folder / "config", bus=(bus, rig.folder / "keys")) as client:
-        took, no = asyncio.run(_read(str(client.base_url), dict(client.headers)))
+        took, no, shares = asyncio.run(_read(str(client.base_url), dict(client.headers)))
     begun_s = monotonic()
     balance = rig.settle()
     figures: Figures = {
@@ -88,6 +95,7 @@ def _measured(rig: IngestRig) -> Result:
         "ingest_samples_s": balance.fed / (begun_s - fed_s),
         "lost": float(balance.lost),
         "behind_s": monotonic() - begun_s,
+        **shares,
     }
     for kind, some in sorted(took.items()):
         figures |= _of(some, f"{kind}_")
@@ -101,18 +109,18 @@ def _of(took_ms: Sequence[float], prefix: str) -> Figures:
     return {f"{prefix}p50_ms": float(p50), f"{prefix}p95_ms": float(p95), f"{prefix}p99_ms": float(p99)}
 
 
-async def _read(url: str, headers: dict[str, str]) -> tuple[dict[str, list[float]], Counter[str]]:
-    """All clients at once; how long answers took to their last byte by kind [ms]; what was none."""
+async def _read(url: str, headers: dict[str, str]) -> tuple[dict[str, list[float]], Counter[str], Figures]:
+    """All clients at once; how long answers took to their last byte by kind [ms]; what was none; shares."""
     took: dict[str, list[float]] = {}
     no: Counter[str] = Counter()
     await asyncio.sleep(WARM_S)
     limits = httpx.Limits(max_connections=CLIENTS, max_keepalive_connections=CLIENTS)
     async with httpx.AsyncClient(base_url=url, headers=headers, limits=limits, timeout=30.0) as http:
-        until_s = monotonic() + FOR_S
+        until_s, shares = monotonic() + FOR_S, CpuShares(_PROCESSES)
         async with asyncio.TaskGroup() as group:
             for number in range(CLIENTS):
                 group.create_task(_Reader(http, number).read(until_s, took, no))
-    return took, no
+        return took, no, shares.figures()
 
 
 class _Reader:

@@ -1,22 +1,31 @@
-"""Access tokens: JWT by this installation's own Ed25519 key, ten minutes long, one algorithm."""
+"""Access tokens: JWT by this installation's own Ed25519 key, ten minutes long, one algorithm.
+
+The key of an installation is made once: other secrets are derived from it. What signs may be renewed
+(`ems hub keys renew`): each token names its key, and the one before is taken until the renewal after it.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from protocols.clock import Clock
-from protocols.errors import NotSignedInError
-from runtime.keys import create_signing_key, load_signing_key
+from protocols.errors import ConfigError, NotSignedInError
+from runtime.keys import create_signing_key, load_signing_key, write_private
 
 KEY_FILE: Final = "api_token.key"
+SIGNING_FILE: Final = "api_signing.key"
+"""What signs after a renewal; where it is not, the key of the installation does."""
+BEFORE_FILE: Final = "api_signing.before.key"
 LIFE_S: Final = 600
 NOT_GOOD: Final = "the token is not good, or its sign-in is over; sign in again"
 """The one answer to every token that lets nobody in: it tells nothing of why."""
@@ -56,9 +65,26 @@ class Caller:
 class Tokens:
     """Makes and reads access tokens."""
 
-    def __init__(self, key: Ed25519PrivateKey, clock: Clock) -> None:
+    def __init__(
+        self,
+        key: Ed25519PrivateKey,
+        clock: Clock,
+        signing: Ed25519PrivateKey | None = None,
+        before: Ed25519PrivateKey | None = None,
+    ) -> None:
+        """Make it.
+
+        Args:
+            key: Of the installation.
+            clock: Time.
+            signing: What signs; None: the key of the installation.
+            before: What signed before, whose tokens are good to their end; None: nothing else.
+        """
         self._key = key
         self._clock = clock
+        self._signing = signing or key
+        taken = [one.public_key() for one in (self._signing, before) if one is not None]
+        self._taken: Mapping[str, Ed25519PublicKey] = {name_of(one): one for one in taken}
 
     def derived(self, purpose: str) -> bytes:
         """Another secret of this installation, 32 bytes, of which nothing tells the key (RFC 5869)."""
@@ -72,7 +98,8 @@ class Tokens:
             "iss": _ISSUER, "aud": _AUDIENCE, "sub": name, "sid": session, "typ": _TYPE,
             "nbf": now_s, "exp": now_s + LIFE_S,
         }  # fmt: skip
-        return jwt.encode(claims, self._key, algorithm=_ALGORITHM)
+        kid = name_of(self._signing.public_key())
+        return jwt.encode(claims, self._signing, algorithm=_ALGORITHM, headers={"kid": kid})
 
     def read(self, token: str) -> Caller:
         """Check a token.
@@ -81,12 +108,13 @@ class Tokens:
             NotSignedInError: Another key or algorithm, over, not yet good, for somebody else, no token.
         """
         try:
+            key = self._taken[jwt.get_unverified_header(token)["kid"]]
             claims: dict[str, Any] = jwt.decode(
-                token, self._key.public_key(), algorithms=[_ALGORITHM], audience=_AUDIENCE, issuer=_ISSUER,
+                token, key, algorithms=[_ALGORITHM], audience=_AUDIENCE, issuer=_ISSUER,
                 options={"require": _REQUIRED, "verify_exp": False, "verify_nbf": False, "verify_iat": False},
             )  # fmt: skip
             from_s, until_s = int(claims["nbf"]), int(claims["exp"])
-        except (jwt.InvalidTokenError, json.JSONDecodeError, TypeError, ValueError) as error:
+        except (jwt.InvalidTokenError, json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
             raise NotSignedInError(NOT_GOOD) from error
         now_s = self._clock.now().wall_ns / _NS
         if claims["typ"] != _TYPE or not from_s - _EARLY_S <= now_s < until_s:
@@ -97,8 +125,47 @@ class Tokens:
 def open_tokens(state: Path, clock: Clock) -> Tokens:
     """Tokens of the installation in a state folder; its key is made at the first start.
 
+    Changed keys are seen at the next start.
+
     Raises:
         KeyFileError: The key cannot be made or read, or other users can read it.
     """
     path = state / KEY_FILE
-    return Tokens(load_signing_key(path) if path.exists() else create_signing_key(path), clock)
+    key = load_signing_key(path) if path.exists() else create_signing_key(path)
+    signing, before = (_loaded(state / name) for name in (SIGNING_FILE, BEFORE_FILE))
+    return Tokens(key, clock, signing, before)
+
+
+def renew_signing(state: Path, *, at_once: bool = False) -> str:
+    """Make another key that signs from the next start of the hub on; gives its name.
+
+    Args:
+        state: Folder of the hub.
+        at_once: Whether tokens of the key before are refused then; else they are good to their end.
+
+    Raises:
+        ConfigError: There is no key in the folder, so no hub ever ran here.
+        KeyFileError: A key cannot be read or written.
+    """
+    signing, before, first = state / SIGNING_FILE, state / BEFORE_FILE, state / KEY_FILE
+    if not first.exists():
+        raise ConfigError(
+            f"there is no {KEY_FILE} in {state}; run `ems hub init` first or give another --state"
+        )
+    old = load_signing_key(signing if signing.exists() else first)
+    for path in (before, signing):
+        path.unlink(missing_ok=True)
+    if not at_once:
+        write_private(before, old.private_bytes_raw().hex().encode())
+    fresh = Ed25519PrivateKey.generate()
+    write_private(signing, fresh.private_bytes_raw().hex().encode())
+    return name_of(fresh.public_key())
+
+
+def name_of(key: Ed25519PublicKey) -> str:
+    """What a token calls the key that signed it, as `kid`."""
+    return hashlib.sha256(key.public_bytes_raw()).hexdigest()[:16]
+
+
+def _loaded(path: Path) -> Ed25519PrivateKey | None:
+    return load_signing_key(path) if path.exists() else None
