@@ -16,6 +16,7 @@ from pydantic import Field
 from accounts.band_check import calendar_faults, compiled
 from accounts.bands import Bands, Fault, TariffBand, TouCalendar
 from accounts.dated import DatedBands, Span, dated
+from accounts.excess import ExcessPart
 from accounts.other_parts import FactorPart, FeedInPart, ReactivePart, TaxPart
 from accounts.parts import CoursePart, EnergyPart, StandingPart, TierPart
 from accounts.power_parts import BasicPart, ContractedPart, DemandPart
@@ -32,6 +33,7 @@ AnyPart = Annotated[
     | StandingPart
     | DemandPart
     | ContractedPart
+    | ExcessPart
     | BasicPart
     | ReactivePart
     | FactorPart
@@ -217,10 +219,20 @@ def _part_faults(part: AnyPart, bands: list[str]) -> Iterator[Fault]:
                 ("by_band",),
                 f"lacks {', '.join(lacking)}; give a price for each, or per_kwh for the others",
             )
+    yield from _power_faults(part)
+
+
+def _power_faults(part: AnyPart) -> Iterator[Fault]:
+    """Parts that go by power: what they need beside their prices."""
     if isinstance(part, ContractedPart) and (
         without := sorted(set(part.per_kw_year) - set(part.contracted_kw))
     ):
         yield ("contracted_kw",), f"lacks {', '.join(without)}; give the power of each band with a price"
+    if isinstance(part, ExcessPart) and (without := sorted(set(part.factors) - set(part.contracted_kw))):
+        yield (
+            ("contracted_kw",),
+            f"lacks {', '.join(without)}; give the power of each band with a factor",
+        )
     if isinstance(part, BasicPart) and part.mode == "contract" and part.contract_kw is None:
         yield ("mode",), "found 'contract' without contract_kw; give it, or choose another mode"
 

@@ -147,6 +147,20 @@ def peak_kw(readings: Readings, metering: Metering, counts: NDArray[np.bool_] | 
     Source:
         DL/T 448 and IEC 62053-21: demand as the mean power of an integration period, block or sliding.
     """
+    return float(demands_kw(readings, metering, counts).max(initial=0.0))
+
+
+def demands_kw(readings: Readings, metering: Metering, counts: NDArray[np.bool_] | None = None) -> FloatArray:
+    """Means of all demand windows that lie wholly in the readings, in their order. [kW].
+
+    Args:
+        readings: As for `peak_kw`.
+        metering: As for `peak_kw`.
+        counts: As for `peak_kw`.
+
+    Raises:
+        ConfigError: The intervals are too long to know them.
+    """
     move_s = metering.slip_s if metering.slide else metering.window_s
     if not knows_peak(readings.step_s, metering):
         kind = f"sliding by {move_s} s" if metering.slide else "in blocks"
@@ -157,14 +171,14 @@ def peak_kw(readings: Readings, metering: Metering, counts: NDArray[np.bool_] | 
         )
     per_window, move = metering.window_s // readings.step_s, move_s // readings.step_s
     if len(readings) < per_window:
-        return 0.0
+        return np.empty(0)
     known = np.isfinite(readings.import_kwh)
     ends = np.arange(per_window - 1, len(readings), move)
     sums = _window_sums(np.where(known, readings.import_kwh, 0.0), per_window)[ends - per_window + 1]
     whole = _window_sums(known.astype(np.float64), per_window)[ends - per_window + 1] > per_window - 0.5
     if counts is not None:
         whole &= counts[ends]
-    return float(sums[whole].max(initial=0.0)) * _HOUR_S / metering.window_s
+    return np.asarray(sums[whole] * _HOUR_S / metering.window_s)
 
 
 def knows_peak(step_s: int, metering: Metering) -> bool:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from accounts.bands import BandArray
 from accounts.money import ZERO, metered, rounded, settled
-from accounts.readings import FloatArray, Metering, Readings, peak_kw
+from accounts.readings import FloatArray, Metering, Readings, demands_kw, peak_kw
 from protocols.config import Text
 from protocols.errors import ConfigError
 
@@ -156,6 +156,11 @@ class Used:
         """Highest demand, in some bands or in all. [kW]."""
         counts = self.within(bands) if bands else None
         return settled(peak_kw(self.readings, self.metering, counts), self.places[1])
+
+    def demands(self, bands: Collection[str]) -> list[float]:
+        """Means of all demand windows that end in some bands. [kW]."""
+        found: list[float] = demands_kw(self.readings, self.metering, self.within(bands)).tolist()
+        return found
 
     def within(self, bands: Collection[str]) -> NDArray[np.bool_]:
         """Intervals that lie in one of these bands, shape (T,)."""

@@ -11,6 +11,7 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import isqrt
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -192,6 +193,28 @@ class Judge:
             power = _exact(part["contracted_kw"][band])
             yield band, power, power * _exact(price) * self._spans("year"), True
 
+    def _excess(self, part: Plain) -> Iterator[tuple[str, Fraction, Fraction, bool]]:
+        for band, power in part["contracted_kw"].items():
+            held = _exact(power)
+            over = [kw - held for kw in self._windows(band) if kw > held]
+            if not over:
+                continue
+            squares = sum((kw * kw for kw in over), Fraction(0))
+            shown = 2 * max(over) if part["method"] == "highest" else _root(squares, self.places[1])
+            price = _exact(part["per_kw"]) * _exact(part.get("factors", {}).get(band, 1))
+            yield band, shown, shown * price * Fraction(self.days, 30), True
+
+    def _windows(self, band: str) -> Iterator[Fraction]:
+        """Demand of each window that ends in a band, as the meter shows it. [kW]."""
+        how = {"window_s": 900, "slide": False, "slip_s": 60, **self.plain.get("metering", {})}
+        length = how["window_s"] // self.load.step_s
+        move = (how["slip_s"] if how["slide"] else how["window_s"]) // self.load.step_s
+        watts = [round(kwh * 1e12) for kwh in self.load.kwh]
+        for end in range(length, len(watts) + 1, move):
+            if self.bands[end - 1] == band:
+                energy = Fraction(sum(watts[end - length : end]), 10**12)
+                yield _settled(energy * 3600 / how["window_s"], self.places[1])
+
     def _basic(self, part: Plain) -> Iterator[tuple[str, Fraction, Fraction, bool]]:
         kva, peak = _exact(part["capacity_kva"]), self.peak(())
         price = _exact(part["per_kw"])
@@ -305,3 +328,10 @@ def _round(value: Fraction, places: int) -> Fraction:
     scaled = abs(value) * 10**places
     whole = (2 * scaled.numerator + scaled.denominator) // (2 * scaled.denominator)
     return Fraction(whole if value >= 0 else -whole, 10**places)
+
+
+def _root(square: Fraction, places: int) -> Fraction:
+    """Square root to some decimals, half up, in whole numbers."""
+    scale = 10 ** (2 * (places + 12))
+    found = Fraction(isqrt(square.numerator * scale // square.denominator), 10 ** (places + 12))
+    return _round(found, places)

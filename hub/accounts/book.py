@@ -19,6 +19,8 @@ from accounts.money import Price
 from protocols.config import Config, IdPart, Text, once
 
 ELECTRICITY: Final = "electricity"
+GOAL_TOTALS: Final = ("cost", "co2_kg", "tce")
+"""What goals may name beside meters and products: money, CO2 and standard coal of all that is bought."""
 _POINT: Final = r"^[a-z][a-z0-9_]{0,31}/[a-z][a-z0-9_]{0,31}$"
 
 

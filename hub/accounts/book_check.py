@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from hub.accounts.book import ELECTRICITY, AccountMeter, AccountsFile
+from hub.accounts.book import ELECTRICITY, GOAL_TOTALS, AccountMeter, AccountsFile
 from hub.accounts.gauges import Gauge, amount_of_one
 from protocols.errors import ConfigError
 from runtime.yaml_config import line_numbers, load_config
@@ -159,8 +159,9 @@ def _other_faults(book: AccountsFile) -> Iterator[tuple[_Loc, str]]:
     for at, goal in enumerate(book.goals):
         for field in ("figure", "per"):
             name = getattr(goal, field)
-            if name is not None and name not in columns:
-                yield ("goals", at, field), f"found {name!r}; allowed are {', '.join(sorted(columns))}"
+            known = columns | set(GOAL_TOTALS) if field == "figure" else columns
+            if name is not None and name not in known:
+                yield ("goals", at, field), f"found {name!r}; allowed are {', '.join(sorted(known))}"
     products = {product.id for product in book.products}
     for at, meter in enumerate(book.meters):
         if meter.product is not None and meter.product not in products:

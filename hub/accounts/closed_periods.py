@@ -21,8 +21,9 @@ from hub.accounts.billing import Billed
 from hub.accounts.making import PeriodStatement
 from hub.database import Base, Sessions
 from hub.ledger import audit
-from protocols.errors import ConfigError, StoreError
+from protocols.errors import ConfigError, ContractError, StoreError
 
+_CHANGED: Final = "the closed periods were changed in the database; restore it from a backup"
 _SCOPES: Final[tuple[Scope, ...]] = ("1", "2_location", "2_market")
 
 
@@ -53,19 +54,21 @@ class Closer:
         role: Their role.
         source: Where they came from.
         reason: Why it is restated; empty: it is closed.
+        token: Scope and id of the token they came by; empty for a person.
     """
 
     name: str
     role: str
     source: str
     reason: str = ""
+    token: str = ""
 
 
 async def records_of(sessions: Sessions, site: str) -> list[Closed]:
     """All versions of all periods of a site in the order they were made, looked through.
 
     Raises:
-        ContractError: A row was changed, taken out or put in; the message says which.
+        StoreError: A row was changed, taken out or put in; the message says which.
     """
     async with sessions() as session:
         return await _records(session, site)
@@ -78,7 +81,7 @@ async def close_period(
 
     Raises:
         ConfigError: It is closed already.
-        ContractError: As `records_of`.
+        StoreError: As `records_of`.
     """
     period, figures = what
     return await _add(sessions, site, who, lambda records: close(records, period, figures, who.name, now_ns))
@@ -91,7 +94,7 @@ async def restate_period(
 
     Raises:
         ConfigError: It is not closed, no reason is given, or nothing is new.
-        ContractError: As `records_of`.
+        StoreError: As `records_of`.
     """
     period, figures = what
     why = (who.reason, who.name)
@@ -111,7 +114,7 @@ async def _add(
             made.at_ns, who.name, who.role, who.source, "accounts", "restate" if old else "close",
             made.period,
             "" if old is None else f"version {old.version}, {old.hash[:12]}",
-            f"version {made.version}, {made.hash[:12]}", made.reason, "done",
+            f"version {made.version}, {made.hash[:12]}", made.reason, "done", token=who.token,
         )  # fmt: skip
         await audit.add(session, site, [entry])
     return made
@@ -127,9 +130,12 @@ async def _records(session: AsyncSession, site: str) -> list[Closed]:
         )
         for row in rows
     ]  # fmt: skip
-    verify(records)
+    try:
+        verify(records)
+    except ContractError as error:
+        raise StoreError(f"{_CHANGED}: {error.args[0]}") from error
     if any(row.hash != record.hash for row, record in zip(rows, records, strict=True)):
-        raise StoreError("the closed periods were changed in the database; restore it from a backup")
+        raise StoreError(_CHANGED)
     return records
 
 

@@ -17,8 +17,10 @@ from accounts.goals import Day, Goal, Standing, standing
 from accounts.invoice import Courses, midnight_ns
 from accounts.ledger import Dimension
 from accounts.money import metered
+from accounts.readings import FloatArray
 from accounts.used import Period
 from hub.accounts.counted import STEP_S, Column, Counted, between, columns_wanted, counted, edges_of
+from hub.accounts.goal_totals import supplies_of, total_of_goal
 from hub.accounts.notes import Note, no_point
 from hub.accounts.periods import NamedPeriod
 from hub.accounts.site import SiteAccounts
@@ -134,12 +136,23 @@ def _days(
     dates, edges = _dates(site, Period(goal.first, goal.last + dt.timedelta(days=1)), now_ns)
     if not dates:
         return []
-    names = [goal.figure, *([goal.per] if goal.per else [])]
+    names = [name for name in (goal.figure, goal.per) if name is not None and name in by_name]
     values, _ = between(reader, site, [by_name[name] for name in names], edges)
+    if goal.figure not in by_name:
+        values[goal.figure] = _daily_total(reader, site, goal.figure, edges)
     return [
         Day(date, _finite({name: float(column[at]) for name, column in values.items()}))
         for at, date in enumerate(dates)
     ]
+
+
+def _daily_total(reader: SeriesReader, site: SiteAccounts, figure: str, edges: TimeArray) -> FloatArray:
+    """Money, CO2 or standard coal of each day; NaN of one that is not wholly known."""
+    span_ns = (int(edges[0]), int(edges[-1]))
+    columns = [Column(meter.id, meter.point, meter.unit) for meter in supplies_of(site)]
+    found = counted(reader, site, columns, (*span_ns, _STEP_NS))
+    whole = total_of_goal(site, found, courses_of(reader, site, span_ns), figure)
+    return np.add.reduceat(whole, (edges[:-1] - edges[0]) // _STEP_NS)
 
 
 def _dates(site: SiteAccounts, period: Period, now_ns: int) -> tuple[list[dt.date], TimeArray]:

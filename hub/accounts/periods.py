@@ -61,7 +61,7 @@ def named(text: str) -> NamedPeriod:
     """
     try:
         found = _read(text)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ConfigError(f"{text!r} is no period: {error}; {_ALLOWED}") from error
     if found.days.first.year not in _YEARS or not 1 <= found.days.days <= MOST_DAYS:
         raise ConfigError(f"{text!r}: a period has 1 to {MOST_DAYS} days, from {_YEARS[0]} to {_YEARS[-1]}")
@@ -84,13 +84,13 @@ def months_before(period: NamedPeriod, count: int) -> list[NamedPeriod]:
 
 
 def _read(text: str) -> NamedPeriod:
-    if re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", text):
+    if re.fullmatch(r"[0-9]{4}-(0[1-9]|1[0-2])", text):
         return NamedPeriod(text, "month", month_of(int(text[:4]), int(text[5:])))
     kind: PeriodKind
-    if week := re.fullmatch(r"(\d{4})-W(\d{2})", text):
+    if week := re.fullmatch(r"([0-9]{4})-W([0-9]{2})", text):
         kind, first = "week", dt.date.fromisocalendar(int(week[1]), int(week[2]), 1)
         after = first + dt.timedelta(days=7)
-    elif re.fullmatch(r"\d{4}", text):
+    elif re.fullmatch(r"[0-9]{4}", text):
         kind, first, after = "year", dt.date(int(text), 1, 1), dt.date(int(text) + 1, 1, 1)
     else:
         first_text, dots, last_text = text.partition("..")
@@ -101,6 +101,6 @@ def _read(text: str) -> NamedPeriod:
 
 
 def _day(text: str) -> dt.date:
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text) is None:
+    if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text) is None:
         raise ValueError("found no day")
     return dt.date.fromisoformat(text)

@@ -112,7 +112,7 @@ def statement(book: AccountsFile, table: Table, by: Sequence[Dimension], around:
     flows = _flows(book, table)
     year = dt.datetime.fromtimestamp(table.start_ns / _NS, around.zone).year
     notes: list[Note] = []
-    rates = _rates(book, starts, around, (year, notes))
+    rates = rates_of(book, starts, around, (year, notes))
     intervals = _shifts(around, starts, table.step_s)
     media = _media(book, flows, rates, notes)
     return Statement(
@@ -148,9 +148,17 @@ def _flows(book: AccountsFile, table: Table) -> list[Flow]:
     ]  # fmt: skip
 
 
-def _rates(
+def rates_of(
     book: AccountsFile, starts: IntArray, around: Around, told: tuple[int, list[Note]]
 ) -> dict[str, Rates]:
+    """What a unit of each carrier that is bought costs and emits; of what is not known the notes say why.
+
+    Args:
+        book: The book.
+        starts: Begin of each interval. [ns since 1970, UTC]
+        around: Contract and its prices.
+        told: Year whose factors count, and the notes.
+    """
     year, notes = told
     prices = {one.carrier: np.full(len(starts), float(one.per_unit)) for one in book.prices}
     why: ConfigError | None = None

@@ -62,6 +62,7 @@ def goal_answers(site: SiteAccounts, found: Mapping[str, Standing]) -> list[Goal
     """Goals as answers, in the order of the book."""
     units = {meter.id: meter.unit for meter in site.book.meters}
     units |= {one.counter: one.unit for one in site.book.products}
+    units = {"cost": site.currency, "co2_kg": "kg", "tce": "t", **units}
     return [
         GoalAnswer(
             goal=goal.id, label=goal.label, figure=goal.figure, per=goal.per,

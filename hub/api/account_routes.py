@@ -268,7 +268,7 @@ def _named(text: str) -> NamedPeriod:
 
 
 def _closer(caller: Caller, request: Request, reason: str) -> Closer:
-    return Closer(caller.name, caller.role, address_of(request), reason)
+    return Closer(caller.name, caller.role, address_of(request), reason, caller.token)
 
 
 def _no(status: int, code: str, en: str, zh: str) -> OrderRefusedError:

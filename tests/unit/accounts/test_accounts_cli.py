@@ -15,7 +15,7 @@ from ems.accounts_cli import app
 from ems.accounts_fetch_cli import Rows, take, write
 from hub.accounts.book_check import Known, load_book
 from hub.accounts.tables import read_table
-from protocols.errors import ConfigError, ContractError
+from protocols.errors import ConfigError
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 BOOK = Path(__file__).parent / "books/shared_media.yaml"
@@ -170,42 +170,6 @@ def test_a_site_without_a_price_has_no_cost_instead_of_none_to_pay(tmp_path: Pat
     assert float(without["products"][0]["kg_per_unit"]) > 0
     with pytest.raises(ConfigError, match="give the contract it is from"):
         said(*asked[:4], *asked[6:], "--invoice", "10")
-
-
-def test_a_period_is_closed_and_restated_in_a_file(tmp_path: Path) -> None:
-    book, first, second = (tmp_path / name for name in ("closed.jsonl", "first.json", "second.json"))
-    first.write_text(json.dumps({"groups": {"energy": "10.00"}, "total": "12.50", "provisional": False}))
-    second.write_text(json.dumps({"group.energy": "10.40", "total": "12.90"}))
-    shown("close", str(book), str(first), "--period", "2026-01", "--by", "ann")
-    with pytest.raises(ConfigError, match="is closed since version 1"):
-        shown("close", str(book), str(second), "--period", "2026-01", "--by", "bob")
-    told = shown(
-        "restate", str(book), str(second), "--period", "2026-01", "--by", "bob", "--reason", "late hours"
-    )
-    assert "0.40" in told
-    assert "12.50" in told
-    rows = said("closed", str(book))
-    assert rows[0]["figures"] == {"group.energy": "10.00", "total": "12.50"}
-    assert rows[1]["changes"][1] == {"figure": "total", "old": "12.50", "new": "12.90", "difference": "0.40"}
-    book.write_text(book.read_text().replace("12.50", "11.50"))
-    with pytest.raises(ContractError, match="does not follow the one before; restore the file"):
-        shown("closed", str(book))
-    first.write_text(json.dumps({"groups": {}, "total": "1", "provisional": True}))
-    with pytest.raises(ConfigError, match="a provisional invoice"):
-        shown("close", str(tmp_path / "other"), str(first), "--period", "2026-01", "--by", "ann")
-
-
-def test_the_accounts_of_a_site_can_be_closed_too(tmp_path: Path) -> None:
-    figures = tmp_path / "book.json"
-    row = {"key": ["hall", ""], "carrier": "air", "unit": "m³", "amount": "1.5", "cost": "0.3", "kg": "0.1"}
-    figures.write_text(json.dumps({"accounts": [row], "coal_kg": {"electricity": "12.29"}}))
-    shown("close", str(tmp_path / "closed"), str(figures), "--period", "2026-01", "--by", "ann")
-    assert said("closed", str(tmp_path / "closed"))[0]["figures"] == {
-        "hall/-.air.amount": "1.5",
-        "hall/-.air.cost": "0.3",
-        "hall/-.air.kg": "0.1",
-        "coal_kg.electricity": "12.29",
-    }
 
 
 def test_what_the_hub_tells_of_counters_becomes_a_table(tmp_path: Path) -> None:

@@ -45,6 +45,10 @@ factors:
      source: IPCC 2006}
 goals:
   - {id: use, label: {en: Use, zh: 用量}, figure: main, first: 2026-01-01, last: 2026-12-31, at_most: 600000}
+  - {id: money, label: {en: Money, zh: 费用}, figure: cost, first: 2026-03-01, last: 2026-03-31, at_most: 1}
+  - {id: carbon, label: {en: CO2, zh: 碳}, figure: co2_kg, first: 2026-03-01, last: 2026-03-31, at_most: 1}
+  - {id: coal, label: {en: Coal, zh: 标煤}, figure: tce, per: parts_made, first: 2026-03-01, last: 2026-03-31,
+     at_most: 1}
 """
 RATES = {"day": Fraction(25, 100), "night": Fraction(125, 1000)}
 CONTRACT = """\
@@ -239,6 +243,19 @@ def test_goals_stand_by_their_whole_days(year: Filling, site: SiteAccounts) -> N
     assert found.elapsed == pytest.approx(181 / 365)
 
 
+def test_budgets_of_money_and_carbon_are_those_of_the_statement(year: Filling, site: SiteAccounts) -> None:
+    goals = goals_of(year.store, site, END)
+    made = made_of(year, site, "2026-03", "carrier").statement
+    cost = sum(float(one.cost) for one in made.accounts if one.cost is not None)
+    assert float(goals["money"].so_far or 0) == pytest.approx(cost, rel=1e-9)
+    carbon = sum(float(row.kg) for row in made.carbon if row.scope != "2_market")
+    assert float(goals["carbon"].so_far or 0) == pytest.approx(carbon, rel=1e-6)
+    coal = sum(float(kg) for kg in made.coal_kg.values()) / 1000
+    count = float(made.products[0].count)
+    assert float(goals["coal"].so_far or 0) == pytest.approx(coal / count, abs=1e-6)
+    assert goals["money"].state == "missed"
+
+
 @pytest.mark.parametrize(
     ("text", "first", "days"),
     [
@@ -256,7 +273,7 @@ def test_a_period_has_a_name(text: str, first: dt.date, days: int) -> None:
 @pytest.mark.parametrize(
     "text", ["", "26", "2026-13", "2026-W54", "2026-02-30", "2026-02-02..2026-02-01",
              "2020-01-01..2026-01-01",
-             "1970", "9999", "2026-1-1", "2026-01-01.."]
+             "1970", "9999", "9999-12-31", "0000-01", "2026-1-1", "2026-01-01..", "\uff12026"]
 )  # fmt: skip
 def test_what_is_no_period_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="period"):

@@ -105,6 +105,13 @@ def parts_of(dice: random.Random) -> list[dict[str, Any]]:
             "contracted_kw": {band: dice.randint(1, 900) for band in BANDS},
         },
         {
+            "kind": "excess",
+            "method": dice.choice(("quarter_hours", "highest")),
+            "per_kw": price(dice, 4),
+            "contracted_kw": {band: dice.randint(1, 900) for band in BANDS},
+            "factors": {band: price(dice, 6).lstrip("-") for band in dice.sample(BANDS, 2)},
+        },
+        {
             "kind": "basic",
             "mode": dice.choice(("capacity", "contract", "measured")),
             "capacity_kva": dice.randint(100, 2500),

@@ -3159,8 +3159,11 @@ export interface components {
              * @description `better`: may be accepted; `not_better`, `too_little` or `doubtful`: the curve in use stays.
              */
             status: string;
-            /** @description Why. */
-            reason: components["schemas"]["Text"];
+            /**
+             * Reason
+             * @description Why.
+             */
+            reason: string;
             /**
              * Usable
              * @description Rows that could teach.
@@ -3613,8 +3616,11 @@ export interface components {
              * @description When models were learnt last; None: none yet.
              */
             trained: string | null;
-            /** @description Why there is no weather forecast though one is declared; None: all is well. */
-            weather: components["schemas"]["Text"] | null;
+            /**
+             * Weather
+             * @description Why there is no weather forecast though one is declared; None: all is well.
+             */
+            weather: string | null;
             /**
              * Series
              * @description Needs and weather.
