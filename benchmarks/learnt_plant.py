@@ -120,7 +120,7 @@ def off_pct(flowsheet: Flowsheet, seed: int, name: str, unit: Learnable, verdict
         ConfigError: Nothing was fitted.
     """
     if verdict.curve is None:
-        raise ConfigError(f"nothing was fitted of {name}: {verdict.reason}")
+        raise ConfigError(f"nothing was fitted of {name}: {verdict.reason.en}")
     nominal, true = learnable_of(flowsheet, name), learnable_of(true_flowsheet(flowsheet, seed), name)
     rng = np.random.default_rng(7)
     at = {key: rng.uniform(span.low, span.high, 300) for key, span in verdict.curve.valid.items()}

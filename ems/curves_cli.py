@@ -139,6 +139,7 @@ def show(*, site: Site = "demo", state: State = _STATE, as_json: Json = False) -
     Example: ems curves show --json
     """
     from hub.curves.in_force import site_in_force, with_sessions  # noqa: PLC0415  the help needs none of it
+    from hub.curves.proposal import reason_of  # noqa: PLC0415  as above
     from hub.curves.tables import newest  # noqa: PLC0415  as above
     from runtime.clock import iso_utc  # noqa: PLC0415  as above
 
@@ -164,7 +165,7 @@ def show(*, site: Site = "demo", state: State = _STATE, as_json: Json = False) -
         typer.echo("no learnt curve is in use; every machine goes by its nominal one")
     for row in rows:
         typer.echo(
-            f"{row.unit:<12} fit of {iso_utc(row.made_ns)}: {row.body['status']}, {row.body['reason']}"
+            f"{row.unit:<12} fit of {iso_utc(row.made_ns)}: {row.body['status']}, {reason_of(row.body).en}"
         )
 
 

@@ -63,7 +63,7 @@ def run() -> Result:
 
 def _learnt(flowsheet: Flowsheet, past: History, seed: int, name: str) -> dict[str, Any]:
     right, spoilt = learnt_from(flowsheet, past, name), learnt_from(flowsheet, past, name, broken)
-    told: dict[str, Any] = {"status": right.status, "spoilt": spoilt.status, "reason": right.reason}
+    told: dict[str, Any] = {"status": right.status, "spoilt": spoilt.status, "reason": right.reason.en}
     if right.curve is not None:
         told["nominal_pct"] = off_pct(flowsheet, seed, name, learnable_of(flowsheet, name), right)
     if right.status == "better":

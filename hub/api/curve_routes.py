@@ -11,6 +11,7 @@ from hub.api.deps import Deps, SiteId, problems
 from hub.api.models import Number
 from hub.api.policy import permitted
 from hub.curves import tables
+from hub.curves.proposal import reason_of
 from plant.learnt import Learning, Span
 from protocols.config import Config, Text
 from runtime.clock import iso_utc
@@ -71,7 +72,7 @@ class CurveFit(Config):
     status: str
     """`better`: may be accepted; `not_better`, `too_little` or `doubtful`: the curve in use stays."""
 
-    reason: str
+    reason: Text
     """Why."""
 
     usable: int
@@ -150,6 +151,7 @@ def _fit(row: tables.CurveFitRow | None) -> dict[str, Any] | None:
     body, curve = row.body, row.body.get("curve") or {}
     told = {name: value for name, value in body.items() if name not in {"unit", "curve"}}
     return told | {
+        "reason": reason_of(body),
         "made": iso_utc(row.made_ns),
         "learning": curve.get("learning"),
         "valid": curve.get("valid", {}),

@@ -129,7 +129,7 @@ class Forecast(Config):
     trained: datetime | None
     """When models were learnt last; None: none yet."""
 
-    weather: str | None
+    weather: Text | None
     """Why there is no weather forecast though one is declared; None: all is well."""
 
     series: list[ForecastSeries]
@@ -143,4 +143,6 @@ async def forecast(site: SiteId, deps: Deps) -> Forecast:
     if row is None:
         raise HTTPException(404, "there is no forecast yet; the first is made some minutes after the start")
     head = {"made": iso_utc(row.made_ns), "start": iso_utc(row.start_ns), "step_s": _STEP_S}
-    return Forecast.model_validate(head | row.body)
+    said = row.body["weather"]  # of forecasts of earlier versions in English alone
+    told = {"weather": {"en": said, "zh": said} if isinstance(said, str) else said}
+    return Forecast.model_validate(row.body | told | head)

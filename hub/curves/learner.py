@@ -9,6 +9,7 @@ from hub.curves.history import bound, learnable, rows_of
 from hub.store.port import SeriesReader
 from plant.flowsheet import Flowsheet
 from plant.learning.learn import learn
+from plant.learning.reasons import not_measured
 from plant.learning.verdict import Verdict
 from plant.learnt import CurveBook
 from protocols.errors import ConfigError
@@ -53,8 +54,7 @@ def learn_site(
     for name in units or known:
         found = bound(site.flowsheet, name, known[name])
         if found.missing:
-            why = f"nobody measures {', '.join(found.missing)}; bind them in the flowsheet"
-            yield Verdict(unit=name, status="too_little", reason=why)
+            yield Verdict(unit=name, status="too_little", reason=not_measured(found.missing))
             continue
         rows = rows_of(reader, site.id, (found, known[name]), span_ns)
         yield learn(name, known[name], rows, site.zone, site.book.curves.get(name))
@@ -63,7 +63,7 @@ def learn_site(
 def better(verdicts: Sequence[Verdict], say: Callable[[str], None]) -> list[str]:
     """Say each verdict in one line; gives the units whose curve may be accepted."""
     for verdict in verdicts:
-        say(f"{verdict.unit:<12} {verdict.status:<11} {verdict.reason}")
+        say(f"{verdict.unit:<12} {verdict.status:<11} {verdict.reason.en}")
         if verdict.drifted and verdict.drift_frac is not None:
             say(
                 f"{'':<12} drift       the last days lie {100.0 * verdict.drift_frac:+.1f} % beside the "

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from hub.registry.documents import Documents
 from plant.learning.verdict import Picture, Verdict
 from plant.learnt import CURVES_FILE, CurveBook, LearntCurve
+from protocols.config import Text
 from protocols.errors import ConfigError
 
 _CURVE: TypeAdapter[Any] = TypeAdapter(LearntCurve)
@@ -23,7 +24,7 @@ def body_of(verdict: Verdict) -> dict[str, Any]:
     return {
         "unit": verdict.unit,
         "status": verdict.status,
-        "reason": verdict.reason,
+        "reason": verdict.reason.model_dump(),
         "usable": verdict.usable,
         "left_out": dict(verdict.left_out),
         "in_use_error_kw": verdict.in_use_error_kw,
@@ -32,6 +33,12 @@ def body_of(verdict: Verdict) -> dict[str, Any]:
         "curve": None if curve is None else curve.model_dump(mode="json"),
         "picture": None if picture is None else _drawn(picture),
     }
+
+
+def reason_of(body: Mapping[str, Any]) -> Text:
+    """Why, of a verdict that was kept; those of earlier versions have English words alone."""
+    said = body["reason"]
+    return Text(en=said, zh=said) if isinstance(said, str) else Text.model_validate(said)
 
 
 def _drawn(picture: Picture) -> dict[str, Any]:

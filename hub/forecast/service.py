@@ -34,7 +34,8 @@ from hub.forecast.quarters import (
     sources,
 )
 from hub.forecast.solar import Plane
-from hub.forecast.weather import WeatherBook, fetch, on_quarters
+from hub.forecast.weather import FOLDER, fetch, on_quarters
+from hub.forecast.weather_book import WeatherBook
 from hub.forecast.worker import KILL_S, foresee_apart
 from hub.registry.calendars import load_calendar
 from hub.registry.site import SiteFile
@@ -52,6 +53,9 @@ FIRST_S: Final = 120.0
 
 LEARN_S: Final = 600.0
 """Wait before anything is learnt. [s]"""
+
+BOOK: Final = "foreseen.npz"
+"""Below the folder of weather files: what they foresaw, of each quarter the first forecast."""
 
 EVERY_S: Final = 3600.0
 TRAIN_S: Final = 86_400.0
@@ -119,13 +123,13 @@ class Forecaster:
         self._sessions, self._state = place
         self._clock = clock
         self._models = _Models()
-        self._kept = WeatherBook()
+        self._kept = WeatherBook(self._state / FOLDER / BOOK)
 
     def take(self, site: ForecastSite) -> None:
         """Go by another configuration; what was learnt of another plant or calendar is not used."""
         if (site.flowsheet, site.site) != (self._site.flowsheet, self._site.site):
             self._models, self._newest.issue = _Models(), None
-            self._kept = WeatherBook()
+            self._kept.forget()
         self._site = site
 
     async def run(self, may_speak: Callable[[], bool], first_s: float = FIRST_S) -> None:
@@ -170,7 +174,7 @@ class Forecaster:
         if not any(np.isfinite(values).any() for values in past.values.values()):
             raise ForecastError("nothing was ever measured; the first forecast comes when something was")
         weather, told = await self._weather(site, past)
-        self._kept.add(past.end_ns, weather)
+        await asyncio.to_thread(self._kept.add, past.end_ns, weather)
         due = self._models.at_s is None or self._clock.mono_s() - self._models.at_s >= TRAIN_S
         train = learn and due
         was = self._kept.over(past) if weather else {}
@@ -199,7 +203,9 @@ class Forecaster:
                 _log.warning("nothing was learnt, the forecast goes by what was learnt before: %s", error)
         return await foresee_apart(replace(job, train=False), self._models.body), False
 
-    async def _weather(self, site: ForecastSite, past: Quarters) -> tuple[dict[str, FloatArray], str | None]:
+    async def _weather(
+        self, site: ForecastSite, past: Quarters
+    ) -> tuple[dict[str, FloatArray], dict[str, str] | None]:
         """The weather foreseen elsewhere, and why there is none where one is declared."""
         if site.file.weather is None:
             return {}, None
@@ -209,8 +215,9 @@ class Forecaster:
             forecast = await fetch(site.file.weather, self._state)
             return on_quarters(forecast, past.end_ns, float(known[-1]) if len(known) else np.nan), None
         except ForecastError as error:
-            _log.warning("no weather forecast: %s", error)
-            return {}, str(error)
+            said = str(error.args[0])
+            _log.warning("no weather forecast: %s", said)
+            return {}, {"en": said, "zh": str(error.context["zh"])}
 
 
 def _read_past(site: ForecastSite, reader: StoreReader, now_ns: int) -> Quarters:

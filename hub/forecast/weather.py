@@ -2,7 +2,7 @@
 
 Hours are joined by straight lines; a hole of more than three hours stays one. What no weather is, is left
 out, and a temperature that begins far from what the station measures is refused: another place, another unit,
-another time.
+another time. The page says why a forecast is not used: in Chinese by the `zh` of the error's context.
 
     wet bulb from temperature and relative humidity: Stull 2011, J. Appl. Meteorol. Climatol. 50, eq. 1
 """
@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from hub.forecast.config import WeatherFile, WeatherHttp
 from hub.forecast.job import GHI, STEPS
-from hub.forecast.quarters import QUARTER_NS, FloatArray, Quarters
+from hub.forecast.quarters import QUARTER_NS, FloatArray
 from protocols.errors import ForecastError
 
 FOLDER: Final = "weather"
@@ -35,7 +35,6 @@ MOST_BYTES: Final = 2_000_000
 _ANSWER_S: Final = 20.0
 _WHOLE_S: Final = 60.0
 _LAST: Final = dt.datetime(2200, 1, 1, tzinfo=dt.UTC)
-_KEPT_NS: Final = 400 * 86_400_000_000_000
 _HOLE_NS: Final = 3 * 3600 * 1_000_000_000
 _RANGES: Final = {
     "outdoor_c": (-60.0, 60.0), "wet_bulb_c": (-60.0, 45.0), "humidity_pct": (0.0, 100.0), GHI: (0.0, 1500.0),
@@ -72,20 +71,25 @@ async def fetch(source: WeatherFile | WeatherHttp, state: Path) -> Told:
         ):
             body = await _body(answer)
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+        said = f"{type(error).__name__}: {error}"
         raise ForecastError(
-            f"the weather provider cannot be reached: {type(error).__name__}: {error}"
+            f"the weather provider cannot be reached: {said}", zh=f"无法连接天气服务:{said}"
         ) from error
     return read_json(body, source)
 
 
 async def _body(answer: httpx.Response) -> bytes:
     if answer.status_code != httpx.codes.OK:
-        raise ForecastError(f"the weather provider answered {answer.status_code} {answer.reason_phrase}")
+        said = f"{answer.status_code} {answer.reason_phrase}"
+        raise ForecastError(f"the weather provider answered {said}", zh=f"天气服务答复 {said}")
     body = b""
     async for part in answer.aiter_bytes():
         body += part
         if len(body) > MOST_BYTES:
-            raise ForecastError(f"the weather provider sent more than {MOST_BYTES} bytes; ask for fewer days")
+            raise ForecastError(
+                f"the weather provider sent more than {MOST_BYTES} bytes; ask for fewer days",
+                zh=f"天气服务的答复超过 {MOST_BYTES} 字节;请减少查询天数",
+            )
     return body
 
 
@@ -97,15 +101,22 @@ def read_csv(path: Path) -> Told:
     """
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise ForecastError(f"{path} has more than {MOST_BYTES} bytes; keep the days to come alone")
+            raise ForecastError(
+                f"{path} has more than {MOST_BYTES} bytes; keep the days to come alone",
+                zh=f"{path} 超过 {MOST_BYTES} 字节;请只保留未来几天",
+            )
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ForecastError(f"the weather file {path} cannot be read: {error}") from error
+        raise ForecastError(
+            f"the weather file {path} cannot be read: {error}", zh=f"无法读取天气文件 {path}:{error}"
+        ) from error
     rows = csv.DictReader(io.StringIO(text))
     known = [name for name in rows.fieldnames or () if name in _RANGES]
     if "time" not in (rows.fieldnames or ()) or not known:
+        wanted = ", ".join(_RANGES)
         raise ForecastError(
-            f"{path}:1: found {rows.fieldnames}; wanted `time` and some of {', '.join(_RANGES)}"
+            f"{path}:1: found {rows.fieldnames}; wanted `time` and some of {wanted}",
+            zh=f"{path}:1:列名为 {rows.fieldnames};需要 `time` 以及 {wanted} 中的若干列",
         )
     times: list[int] = []
     values: dict[str, list[float]] = {name: [] for name in known}
@@ -115,7 +126,8 @@ def read_csv(path: Path) -> Told:
             for name in known:
                 values[name].append(_number(row[name]))
         except (TypeError, ValueError) as error:
-            raise ForecastError(f"{path}:{rows.line_num}: {error}") from error
+            where = f"{path}:{rows.line_num}: {error}"
+            raise ForecastError(where, zh=f"天气文件有误:{where}") from error
     return told(times, {name: np.array(column) for name, column in values.items()})
 
 
@@ -132,10 +144,15 @@ def read_json(body: bytes, source: WeatherHttp) -> Told:
             name: [_number(one) for one in _array(document, keys)] for name, keys in source.values.items()
         }
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise ForecastError(f"the weather provider's answer: {error}") from error
+        raise ForecastError(
+            f"the weather provider's answer: {error}", zh=f"天气服务的答复有误:{error}"
+        ) from error
     wrong = [source.values[name] for name, column in values.items() if len(column) != len(times)]
     if wrong:
-        raise ForecastError(f"the weather provider's answer: {wrong[0]} is not as long as {source.times}")
+        raise ForecastError(
+            f"the weather provider's answer: {wrong[0]} is not as long as {source.times}",
+            zh=f"天气服务的答复有误:{wrong[0]} 与 {source.times} 长度不同",
+        )
     return told(times, {name: np.array(column) for name, column in values.items()})
 
 
@@ -156,7 +173,10 @@ def told(times_ns: list[int], values: Mapping[str, FloatArray]) -> Told:
         kept["wet_bulb_c"] = wet_bulb_c(kept["outdoor_c"], kept["humidity_pct"])
     kept.pop("humidity_pct", None)
     if not any(np.isfinite(column).any() for column in kept.values()):
-        raise ForecastError("the weather forecast holds no number that is one; look at units and columns")
+        raise ForecastError(
+            "the weather forecast holds no number that is one; look at units and columns",
+            zh="天气预报中没有可用的数值;请检查单位和列",
+        )
     return Told(instants, kept)
 
 
@@ -176,44 +196,17 @@ def on_quarters(forecast: Told, start_ns: int, outdoor_c: float) -> dict[str, Fl
     most = max(int(np.isfinite(column).sum()) for column in found.values())
     if most < _LEAST_QUARTERS:
         raise ForecastError(
-            f"the weather forecast covers {most / 4.0:.1f} h of the coming day; it is too old"
+            f"the weather forecast covers {most / 4.0:.1f} h of the coming day; it is too old",
+            zh=f"天气预报只覆盖未来一天中的 {most / 4.0:.1f} 小时;预报已过时",
         )
     first = found.get("outdoor_c", np.full(1, np.nan))[0]
     if abs(first - outdoor_c) > _FAR_K:
         raise ForecastError(
             f"the weather forecast begins at {first:.1f} °C, the station measures {outdoor_c:.1f} °C; "
-            "look at its place, its unit and the zone of its times"
+            "look at its place, its unit and the zone of its times",
+            zh=f"天气预报起点为 {first:.1f} °C,气象站实测 {outdoor_c:.1f} °C;请检查地点、单位和时区",
         )
     return found
-
-
-class WeatherBook:
-    """What was foreseen of the weather a day before: models learn from forecasts with their errors."""
-
-    def __init__(self) -> None:
-        self._kept: dict[str, dict[int, float]] = {}
-
-    def add(self, start_ns: int, weather: Mapping[str, FloatArray]) -> None:
-        """Note a forecast; of each quarter the first one counts, which is the one from longest before.
-
-        Args:
-            start_ns: Start of its first quarter.
-            weather: Quantity to its course.
-        """
-        for name, course in weather.items():
-            kept = self._kept.setdefault(name, {})
-            for number in np.flatnonzero(np.isfinite(course)).tolist():
-                kept.setdefault(start_ns + number * QUARTER_NS, float(course[number]))
-            for old in [at_ns for at_ns in kept if at_ns < start_ns - _KEPT_NS]:
-                del kept[old]
-
-    def over(self, past: Quarters) -> dict[str, FloatArray]:
-        """Quantity to its course over the quarters of a past, NaN where none was noted."""
-        count = min(len(values) for values in past.values.values())
-        times = (past.start_ns + np.arange(count, dtype=np.int64) * QUARTER_NS).tolist()
-        return {
-            name: np.array([kept.get(at_ns, np.nan) for at_ns in times]) for name, kept in self._kept.items()
-        }
 
 
 def wet_bulb_c(outdoor_c: FloatArray, humidity_pct: FloatArray) -> FloatArray:

@@ -8,15 +8,16 @@ from typing import Final
 import numpy as np
 
 from plant.learning.forms import Form
+from plant.learning.reasons import out_of_range, out_of_ratio
 from plant.learning.robust import FloatArray
 from plant.learning.rows import BoolArray, Rows
+from protocols.config import Text
 
 _MOST_OUT: Final = 0.5
 _INSIDE: Final = 0.9
 _RATIO: Final = (0.8, 1.25)
 _GUESS: Final = (0.87, 1.15)
 _LEAST: Final = 20
-_LOOK: Final = "look at its meter and unit, or correct the flowsheet"
 
 _TEMPERATURE: Final[Mapping[str, Callable[[FloatArray], FloatArray]]] = {
     "°F": lambda x: (x - 32.0) / 1.8,
@@ -56,7 +57,7 @@ _CONVERSIONS: Final[Mapping[str, Mapping[str, Callable[[FloatArray], FloatArray]
 }
 
 
-def doubts(form: Form, nominal: Callable[[Mapping[str, FloatArray]], FloatArray], rows: Rows) -> list[str]:
+def doubts(form: Form, nominal: Callable[[Mapping[str, FloatArray]], FloatArray], rows: Rows) -> list[Text]:
     """What speaks against the rows as a whole, in plant words; none: they may be used.
 
     Args:
@@ -82,7 +83,7 @@ def _working(form: Form, rows: Rows) -> BoolArray:
         return power > 0.3 * float(np.quantile(known, 0.9)) if len(known) else np.zeros(len(rows), np.bool_)
 
 
-def _of_range(form: Form, seen: Rows, name: str) -> str | None:
+def _of_range(form: Form, seen: Rows, name: str) -> Text | None:
     """A column that lies outside what such a machine shows in most rows."""
     low, high = form.wanted.ranges.get(name, (-np.inf, np.inf))
     column = seen.values[name][np.isfinite(seen.values[name])]
@@ -97,12 +98,12 @@ def _of_range(form: Form, seen: Rows, name: str) -> str | None:
     guess = next(
         (unit for unit, turn in _CONVERSIONS.get(name, {}).items() if inside(turn(column)) >= _INSIDE), None
     )
-    middle = float(np.median(column))
-    shown = f"{name} is {middle:.4g} in the middle, such a machine shows {low:.4g} to {high:.4g}"
-    return f"{shown}; " + (f"it looks like {guess}" if guess else "look at its meter, unit and point")
+    return out_of_range(name, float(np.median(column)), (low, high), guess)
 
 
-def _of_ratio(form: Form, nominal: Callable[[Mapping[str, FloatArray]], FloatArray], seen: Rows) -> list[str]:
+def _of_ratio(
+    form: Form, nominal: Callable[[Mapping[str, FloatArray]], FloatArray], seen: Rows
+) -> list[Text]:
     """Power far from the nominal curve in the middle of all rows: more than a worn machine explains."""
     names = [name for name in form.wanted.columns if name in seen.values]
     usable = np.all([np.isfinite(seen.values[name]) for name in names], axis=0)
@@ -114,13 +115,12 @@ def _of_ratio(form: Form, nominal: Callable[[Mapping[str, FloatArray]], FloatArr
     if _RATIO[0] <= ratio <= _RATIO[1]:
         return []
     guesses = [
-        f"{name} in {unit}"
+        (name, unit)
         for name in names
         for unit, turn in _CONVERSIONS.get(name, {}).items()
         if _GUESS[0] <= _ratio(nominal, columns | {name: turn(columns[name])}) <= _GUESS[1]
     ]
-    hint = f"it would fit with {guesses[0]}" if guesses else _LOOK
-    return [f"power_kw is {ratio:.2f} times the nominal curve in the middle of all rows; {hint}"]
+    return [out_of_ratio(ratio, guesses[0] if guesses else None)]
 
 
 def _ratio(

@@ -18,11 +18,13 @@ from plant.learning.days import Table
 from plant.learning.doubts import doubts
 from plant.learning.forms import CURVE_POINTS
 from plant.learning.machines import curve_of, form_of, power_of, unloaded_frac
+from plant.learning.reasons import joined, judged, too_little
 from plant.learning.robust import FloatArray
 from plant.learning.rows import Rows, sifted
 from plant.learning.verdict import Picture, Verdict
 from plant.learnt import AnyLearnt, Learnable, LearntBase, taken_over
 from plant.units.compressor import FixedCompressor
+from protocols.config import Text
 
 MARGIN_FRAC: Final = 0.10
 """A learnt curve's error on held-out days is less than that of the curve in use by at least this share."""
@@ -65,7 +67,7 @@ def learn(
     sieve = sifted(rows, first.wanted)
     doubt = doubts(first, lambda columns: power_of(unit, columns), rows)
     if doubt:
-        return Verdict(unit=name, status="doubtful", reason="; ".join(doubt), left_out=sieve.left_out)
+        return Verdict(unit=name, status="doubtful", reason=joined(doubt), left_out=sieve.left_out)
     form = form_of(unit, sieve.rows.values)
     steady = form.steady(sieve.rows.values)
     left_out = {**sieve.left_out, "part_of_cycle": int(np.sum(~steady))}
@@ -123,20 +125,15 @@ def trimmed(error: FloatArray) -> float:
     return float(size[: max(1, round(len(size) * (1.0 - _TRIM)))].mean())
 
 
-def _better(error: Mapping[str, FloatArray], table: Table) -> tuple[bool, str]:
+def _better(error: Mapping[str, FloatArray], table: Table) -> tuple[bool, Text]:
     learnt, now = trimmed(error["learnt"]), trimmed(error["now"])
     day = table.day[~table.taught]
     wins = [
         trimmed(error["learnt"][day == one]) <= trimmed(error["now"][day == one]) for one in np.unique(day)
     ]
-    said = f"{learnt:.2f} kW off on {len(wins)} held-out days, the curve in use {now:.2f} kW"
-    if now <= _GOOD_FRAC * table.form.rated_kw:
-        return False, f"{said}: that is as good as a meter, the curve in use stays"
-    if learnt > (1.0 - MARGIN_FRAC) * now:
-        return False, f"{said}: not better by {100 * MARGIN_FRAC:.0f} %, the curve in use stays"
-    if 2 * sum(wins) < len(wins):
-        return False, f"{said}, but better on {sum(wins)} of these days only; the curve in use stays"
-    return True, f"{said}: better by {100.0 * (1.0 - learnt / now):.0f} %"
+    good_kw = _GOOD_FRAC * table.form.rated_kw
+    better = now > good_kw and learnt <= (1.0 - MARGIN_FRAC) * now and 2 * sum(wins) >= len(wins)
+    return better, judged(learnt, now, (sum(wins), len(wins)), MARGIN_FRAC, good_kw)
 
 
 def _learning(table: Table, error: Mapping[str, FloatArray], uncertainty: float) -> dict[str, Any]:
@@ -212,13 +209,8 @@ def _drift(unit: Learnable, table: Table) -> tuple[float | None, bool]:
     return float(np.median(middles)), sure
 
 
-def _too_little(table: Table, left_out: Mapping[str, int]) -> str:
-    most = max(left_out, key=lambda name: left_out[name], default="")
-    why = f"; most rows were left out as {most.replace('_', ' ')} ({left_out[most]})" if most else ""
-    return (
-        f"{len(table.rows)} usable rows on {len(table.days)} days, at least {LEAST_ROWS} on {LEAST_DAYS} "
-        f"days are needed{why}; the curve in use stays"
-    )
+def _too_little(table: Table, left_out: Mapping[str, int]) -> Text:
+    return too_little(len(table.rows), len(table.days), (LEAST_ROWS, LEAST_DAYS), left_out)
 
 
 def _utc(at_ns: int) -> str:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from plant.learning.robust import FloatArray
 from plant.learnt import AnyLearnt
+from protocols.config import Text
 
 Status = Literal["better", "not_better", "too_little", "doubtful"]
 
@@ -44,7 +45,7 @@ class Verdict:
     Attributes:
         unit: Its id.
         status: `better`: `curve` may be accepted; else the curve in use stays.
-        reason: Why, in plant words.
+        reason: Why, in plant words and both languages.
         curve: The learnt curve, also where it is no better; None where nothing could be fitted.
         in_use_error_kw: Error of the curve in use on the held-out days; None before there was a fit. [kW]
         left_out: Rows that taught nothing, by reason.
@@ -56,7 +57,7 @@ class Verdict:
 
     unit: str
     status: Status
-    reason: str
+    reason: Text
     curve: AnyLearnt | None = None
     in_use_error_kw: float | None = None
     left_out: Mapping[str, int] = field(default_factory=dict)

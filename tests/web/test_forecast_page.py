@@ -22,6 +22,9 @@ from tests.web.person import WORDS, axe, fits_a_phone, sign_in, speak
 pytestmark = [pytest.mark.net, pytest.mark.slow, pytest.mark.timeout(150)]
 
 
+WHY = {"en": "the provider answered 503", "zh": "天气服务答复 503"}
+
+
 async def foresee(state: Path) -> None:
     """What simple methods make of twenty days, kept as the hub keeps it; that of two hours ago is scored."""
     now_ns = SystemClock().now().wall_ns
@@ -36,7 +39,7 @@ async def foresee(state: Path) -> None:
         )
         answer = work(Job(Site(CALENDAR, ZONE), seen, train=False))
         live = live_scores(bodies, measured)
-        body = body_of(answer.found, seen, live, {"trained": None, "weather": "the provider answered 503"})
+        body = body_of(answer.found, seen, live, {"trained": None, "weather": WHY})
         bodies.append((answer.start_ns, body))
         made_ns = now_ns - back * QUARTER_NS
         await tables.keep(sessions_of(engine), "demo", (made_ns, answer.start_ns), body)
@@ -69,7 +72,7 @@ def test_a_person_sees_what_is_foreseen_how_sure_it_is_and_who_says_so(
             for name in ("title", "untrained", "compared"):
                 assert words[name] in page.text()
             assert words["methods"]["similar_days"] in page.text()
-            assert "the provider answered 503" in page.text()
+            assert WHY[lang] in page.text()
             assert axe(page) == []
         page.size(390, 844)
         fits_a_phone(page)

@@ -82,7 +82,8 @@ async def test_a_forecast_goes_from_the_store_to_dispatch_and_to_the_page(
         forecaster.take(wanting)
         await forecaster.foresee()
         again = (await api.get("/sites/demo/forecast")).json()
-        assert "a.csv cannot be read" in again["weather"]
+        assert "a.csv cannot be read" in again["weather"]["en"]
+        assert "无法读取天气文件" in again["weather"]["zh"]
         assert again["trained"] == found["trained"]  # once a day
         forecaster.take(replace(site, site=Site(CALENDAR, ZONE)))
         assert newest.issue is None

@@ -65,7 +65,7 @@ def test_the_true_curve_is_found_again_within_a_stated_band(
 def test_a_curve_that_is_right_already_stays(nominal: Flowsheet, past: History) -> None:
     found = learnt_from(nominal, past, "ahu1")
     assert found.status == "not_better"
-    assert "the curve in use stays" in found.reason
+    assert "the curve in use stays" in found.reason.en
 
 
 @pytest.mark.parametrize(("name", "most_pct"), [("comp1", 1.0), ("comp4", 2.0), ("chiller2", 2.5)])
@@ -102,7 +102,7 @@ def test_a_wrong_unit_is_refused_and_guessed(
     found = learnt_from(nominal, past, name, other)
     assert found.status == "doubtful", found.reason
     assert found.curve is None
-    assert word in found.reason
+    assert word in found.reason.en
 
 
 def test_a_standing_machine_teaches_nothing(nominal: Flowsheet, past: History) -> None:
@@ -112,7 +112,7 @@ def test_a_standing_machine_teaches_nothing(nominal: Flowsheet, past: History) -
 
     found = learnt_from(nominal, past, "comp1", stands)
     assert found.status == "too_little"
-    assert "standing" in found.reason
+    assert "standing" in found.reason.en
     assert found.usable == 0
 
 
@@ -257,7 +257,7 @@ def test_a_curve_as_good_as_a_meter_is_left_alone(nominal: Flowsheet, past: Hist
     exact = {**rows.values, "power_kw": power_of(true, rows.values) * (rows.values["state_code"] == 2.0)}
     found = learn("comp1", true, Rows(rows.times_ns, exact), ZONE)
     assert found.status == "not_better"
-    assert "as good as a meter" in found.reason
+    assert "as good as a meter" in found.reason.en
 
 
 def test_whatever_meters_show_ends_with_a_verdict_and_never_with_a_stack_trace(nominal: Flowsheet) -> None:
@@ -277,7 +277,7 @@ def test_whatever_meters_show_ends_with_a_verdict_and_never_with_a_stack_trace(n
             values = {column: make() for column in names} | {"state_code": np.full(count, 2.0)}
             found = learn(name, learnable_of(nominal, name), Rows(times, values), ZONE)
             assert found.status in {"better", "not_better", "too_little", "doubtful"}
-            assert found.reason
+            assert found.reason.zh
         empty = {column: np.zeros(0) for column in (*names, "state_code")}
         found = learn(name, learnable_of(nominal, name), Rows(times[:0], empty), ZONE)
         assert found.status == "too_little"

@@ -3159,11 +3159,8 @@ export interface components {
              * @description `better`: may be accepted; `not_better`, `too_little` or `doubtful`: the curve in use stays.
              */
             status: string;
-            /**
-             * Reason
-             * @description Why.
-             */
-            reason: string;
+            /** @description Why. */
+            reason: components["schemas"]["Text"];
             /**
              * Usable
              * @description Rows that could teach.
@@ -3616,11 +3613,8 @@ export interface components {
              * @description When models were learnt last; None: none yet.
              */
             trained: string | null;
-            /**
-             * Weather
-             * @description Why there is no weather forecast though one is declared; None: all is well.
-             */
-            weather: string | null;
+            /** @description Why there is no weather forecast though one is declared; None: all is well. */
+            weather: components["schemas"]["Text"] | null;
             /**
              * Series
              * @description Needs and weather.
