@@ -56,8 +56,21 @@ def setpoints(
     if bar_g is not None:
         found["air_bar_g"] = bar_g
     if columns.inverter_kvar is not None:
-        found["inverter_kvar"] = x[columns.inverter_kvar]
+        given = x[columns.inverter_kvar]
+        found["inverter_kvar"] = (
+            np.zeros(problem.steps) if _is_idle(problem, x[columns.grid.bought]) else given
+        )
     return found
+
+
+def _is_idle(problem: DispatchProblem, bought: FloatArray) -> bool:
+    """Whether the inverters' reactive power changes no money: then none is asked for."""
+    reactive = problem.supply.reactive
+    if reactive is None or any(charge.apparent for charge in problem.supply.charges):
+        return False
+    counted = reactive.month_kvarh + float(np.abs(reactive.need_kvar) @ problem.hours)
+    allowed = reactive.tangent * (reactive.month_kwh + float(bought @ problem.hours))
+    return counted <= allowed
 
 
 def _converter(

@@ -50,6 +50,8 @@ class SimulatedDay:
     """Free air the users did not get. [m³]"""
     cooling_unmet_kwh: float
     starts: int
+    fuel_kw: FloatArray = field(default_factory=lambda: np.zeros(0))
+    """Fuel of all machines, means of steps, shape (steps,). [kW LHV]"""
     machine_kw: dict[str, FloatArray] = field(default_factory=dict)
     """Electric power of each unit, taken positive, of a boiler its heat; means of steps, (steps,). [kW]"""
 
@@ -168,7 +170,8 @@ def _account(
     prices, hours = rules.prices, rules.outlook.hours
     bought = _means(seen, "grid_import_kw")
     sold = _means(seen, "grid_export_kw")
-    fuel_kwh = float(_means(seen, "fuel_kw") @ hours)
+    fuel_kw = _means(seen, "fuel_kw")
+    fuel_kwh = float(fuel_kw @ hours)
     co2_kg = float((bought * hours) @ prices.grid_kg_kwh) + fuel_kwh * prices.gas_kg_kwh
     starts = _starts(rules.plant, *ends)
     air_unmet = np.array([float(np.mean([out.air.unmet_m3_min for out in outs])) for outs in seen])
@@ -185,6 +188,7 @@ def _account(
         import_kw=bought,
         export_kw=sold,
         fuel_kwh=fuel_kwh,
+        fuel_kw=fuel_kw,
         air_unmet_m3=float(air_unmet @ hours) * 60.0,
         cooling_unmet_kwh=float(_means(seen, "cooling_unmet_kw") @ hours),
         starts=sum(count for count, _ in starts),

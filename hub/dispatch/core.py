@@ -20,6 +20,7 @@ from hub.dispatch.reach import Told, choices_of
 from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import Availability, MachineSeen, Seen, Snapshot, look
 from hub.dispatch.solving import EVENT_LIMIT_S, LIMIT_S, Accepted, Task
+from hub.dispatch.supplied import fuel_points, supply_of
 from hub.dispatch.targets import targets
 from hub.dispatch.trust import only_raised
 from hub.forecast.ceilings import most_needed
@@ -30,6 +31,7 @@ from optimizer.contracted import Peaks, slides
 from optimizer.outlook import MachineNow, PlantNow
 from optimizer.problem import FREE, LONG_S, OFF, ON
 from optimizer.setpoints import eased, setpoints_at
+from optimizer.site_supply import SiteSupply
 from plant.control.setpoints import Setpoints
 from protocols.quality import is_good
 
@@ -181,7 +183,8 @@ def task_of(site: DispatchSite, memory: Memory, decision: Decision, snapshot: Sn
     choices, unreached = choices_of(site, _told(memory, seen, snapshot))
     beside = {name for gate in (gated.refused, gated.degraded) for name in gate}
     kept, unkept = band.in_hand(outlook, snapshot.issue, (window, beside), site.planning.reserve)
-    notes = (*site.notes, *seen.notes, *refused, *degraded, *led, *unreached, *unkept)
+    beneath, unsupplied = _beneath(site, snapshot, gone_s)
+    notes = (*site.notes, *seen.notes, *refused, *degraded, *led, *unreached, *unkept, *unsupplied)
     why = decision.replan or ""
     limit_s = LIMIT_S if why in _USUAL or memory.owed is not None else EVENT_LIMIT_S
     outlook = replace(outlook, gone_s=gone_s)
@@ -199,9 +202,20 @@ def task_of(site: DispatchSite, memory: Memory, decision: Decision, snapshot: Sn
         bought,
         choices=choices,
         in_hand=kept,
+        beside=beneath,
+        courses=snapshot.used.courses,
     )
     issue = snapshot.issue if limit_s == LIMIT_S else None
     return task if issue is None else replace(task, band=band.around(outlook, issue, window, beside))
+
+
+def _beneath(site: DispatchSite, snapshot: Snapshot, gone_s: float) -> tuple[SiteSupply, tuple[str, ...]]:
+    """Contracts beside the prices; fuel of a begun quarter hour as it burns now."""
+    shown = (snapshot.readings.get(point) for point in fuel_points(site))
+    burning_kw = sum(max(one.value, 0.0) for one in shown if one is not None and is_good(one.quality))
+    window = (floor_quarter_ns(snapshot.now_ns), QUARTERS_A_DAY)
+    supply, notes = supply_of(site, snapshot.used, window, burning_kw * gone_s / 3600.0)
+    return supply, (*snapshot.used.notes, *notes)
 
 
 def _told(memory: Memory, seen: Seen, snapshot: Snapshot) -> Told:

@@ -11,10 +11,9 @@ import numpy as np
 
 from accounts.invoice import Courses
 from hub.dispatch.site import DispatchSite
-from hub.dispatch.supplied import Used, foreseen
+from hub.dispatch.supplied import Used, foreseen, fuel_points
 from hub.forecast.quarters import QUARTER_NS, QUARTERS_A_DAY, FloatArray, floor_quarter_ns, main_meter
 from hub.store.port import StoreReader
-from plant.units.heat import Boiler, Chp
 from protocols.point import local_point
 
 _NS: Final = 1_000_000_000
@@ -43,9 +42,9 @@ class SupplyMeter:
         hour_kwh = period_kwh = month_kwh = month_kvarh = 0.0
         need: FloatArray | None = None
         if gas is not None:
-            hour_kwh = self._energy(self._fuel(), start_ns - start_ns % _HOUR_NS, start_ns)
+            hour_kwh = self._energy(fuel_points(self._site), start_ns - start_ns % _HOUR_NS, start_ns)
             begin_ns = period_ns(start_ns, self._site.time_zone, gas.take_per)
-            period_kwh = self._energy(self._fuel(), begin_ns, start_ns) if gas.take_kwh else 0.0
+            period_kwh = self._energy(fuel_points(self._site), begin_ns, start_ns) if gas.take_kwh else 0.0
         if reactive is not None:
             begin_ns = period_ns(start_ns, self._site.time_zone, "month")
             meter = main_meter(self._site.plant.flowsheet)
@@ -62,11 +61,6 @@ class SupplyMeter:
             courses=courses,
             notes=tuple(notes),
         )
-
-    def _fuel(self) -> list[str]:
-        sheet = self._site.plant.flowsheet
-        names = [name for kind in (Boiler, Chp) for name, _ in sheet.of_kind(kind)]
-        return [point for name in names if (point := sheet.binding(name, "fuel_kw")) is not None]
 
     def _energy(self, points: Iterable[str], from_ns: int, to_ns: int, *, both: bool = False) -> float:
         """Sum of what is known, export left out or both signs; what is not known counts as nothing. [kWh]."""
@@ -92,15 +86,14 @@ class SupplyMeter:
 
     def _courses(self, start_ns: int, notes: list[str]) -> Iterable[tuple[str, Courses]]:
         """Each price over the window; none that no day before knows either."""
+        until_ns = start_ns + QUARTERS_A_DAY * QUARTER_NS
         for name, (point, per_kwh) in self._site.courses.items():
-            span = (start_ns - _BACK * QUARTER_NS, start_ns + QUARTERS_A_DAY * QUARTER_NS)
+            before = self._means(point, start_ns - _BACK * QUARTER_NS, start_ns)
             named = local_point(self._site.id, point)
-            known = self._reader.windows(named, *span, QUARTER_NS // _NS).mean * per_kwh
-            found, missing = foreseen(known, QUARTERS_A_DAY)
+            ahead = self._reader.windows(named, start_ns, until_ns, QUARTER_NS // _NS).mean
+            found, missing = foreseen(np.concatenate([before, ahead]) * per_kwh, QUARTERS_A_DAY)
             if missing and np.isfinite(found).all():
-                notes.append(
-                    f"{missing} of {QUARTERS_A_DAY} prices of {name} are not known yet, foreseen as before"
-                )
+                notes.append(f"{missing} prices of {name} are not known yet, foreseen by the days before")
             yield name, Courses(start_ns, QUARTER_NS // _NS, found)
 
     def _means(self, point: str, from_ns: int, to_ns: int) -> FloatArray:

@@ -18,6 +18,7 @@ from optimizer.read_network import AUXILIARIES
 from protocols.config import Text
 from runtime.clock import iso_utc
 
+_UNITS: Final = {"_kwh": "kWh", "_kvar": "kvar"}
 _LABELS: Final = {
     "import_kw": Text(en="Bought from the grid", zh="购电"),
     "export_kw": Text(en="Sold to the grid", zh="售电"),
@@ -29,6 +30,7 @@ _LABELS: Final = {
     "pv_kw": Text(en="PV generation", zh="光伏发电"),
     "fuel_kw": Text(en="Fuel, lower heating value", zh="燃料(低位热值)"),
     "soc_kwh": Text(en="Stored in the battery", zh="电池储能"),
+    "inverter_kvar": Text(en="Reactive power of the inverters", zh="逆变器无功功率"),
     "baseline_kw": Text(en="Bought under the plant's own control", zh="自主控制下的购电"),
 }
 
@@ -131,7 +133,8 @@ def _series(accepted: Accepted) -> dict[str, FloatArray]:
         rows = [getattr(machine, field) for machine in plan.machines.values() if machine.kind == kind]
         return sign * np.sum(rows, axis=0) if rows else np.zeros(plan.steps)
 
-    return {
+    chosen = {name: plan.setpoints[name] for name in ("inverter_kvar",) if name in plan.setpoints}
+    return chosen | {
         "import_kw": plan.import_kw,
         "export_kw": plan.export_kw,
         "baseline_kw": accepted.baseline.import_kw,
@@ -147,7 +150,7 @@ def _series(accepted: Accepted) -> dict[str, FloatArray]:
 
 
 def _line(name: str, values: FloatArray) -> dict[str, Any]:
-    unit = "kWh" if name.endswith("_kwh") else "kW"
+    unit = next((unit for end, unit in _UNITS.items() if name.endswith(end)), "kW")
     shown = [round(float(value), 2) + 0.0 for value in values]
     return {"name": name, "unit": unit, "label": _LABELS[name].model_dump(), "values": shown}
 

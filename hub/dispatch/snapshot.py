@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from hub.dispatch.site import DispatchSite
+from hub.dispatch.supplied import Used
 from hub.forecast.issue import Issue
 from hub.forecast.quarters import Quarters
 from optimizer.contracted import Peaks
@@ -74,6 +75,8 @@ class Snapshot:
     earlier_kw: tuple[float, ...] = ()
     metered: Peaks | None = None
     """Highest demand of the month as the contract or the tariff meters it; None: not known."""
+    used: Used = field(default_factory=Used)
+    """What contracts beside the prices go by, when the quarter hour began."""
 
 
 class Availability(StrEnum):

@@ -7,16 +7,22 @@ by a tenth.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, assert_never
 
+import numpy as np
+
 from accounts.contract import Contract
+from accounts.invoice import Courses
 from optimizer.check import check
 from optimizer.choices import Choices, told_of, with_choices
 from optimizer.coarse import coarsened, far_by_the_hour
 from optimizer.compile import compile_problem
+from optimizer.components.balance import SLACK_EUR
 from optimizer.contracted import Peaks, priced
 from optimizer.curve_use import curve_notes, curve_uses
+from optimizer.demand_windows import hours_of
 from optimizer.dispatch import plan_day
 from optimizer.outlook import Outlook, PlantNow
 from optimizer.plan import Plan
@@ -24,6 +30,7 @@ from optimizer.problem import DispatchProblem, FloatArray, Prices
 from optimizer.reserve import InHand, with_reserve
 from optimizer.saving import Run, saving_of
 from optimizer.simulate import SimulatedDay, compare, simulate_plan
+from optimizer.site_supply import SiteSupply, with_contracts
 from optimizer.solve import Feasible, Infeasible, Optimal, Stopped
 from optimizer.tariff import Emissions, Tariff
 from optimizer.written import written
@@ -69,6 +76,10 @@ class Task:
     """Set-points the plan chooses with the machines."""
     in_hand: InHand = field(default_factory=InHand)
     """What is kept ready."""
+    beside: SiteSupply = field(default_factory=SiteSupply)
+    """Contracts beside the prices."""
+    courses: Mapping[str, Courses] = field(default_factory=dict)
+    """Prices the contract goes by that are made day by day, by their name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +143,7 @@ def solve_task(task: Task) -> Accepted:
     """
     compiled = compile_problem(task.plant, task.outlook, task.now, task.supply)
     compiled, priced_notes = _priced(compiled, task)
+    compiled = with_contracts(compiled, task.beside)
     compiled = with_reserve(compiled, task.plant, task.outlook, task.in_hand)
     compiled = with_choices(compiled, task.plant, task.outlook, task.choices)
     grid = far_by_the_hour(compiled.start_ns, compiled.step_s)
@@ -187,7 +199,7 @@ def _priced(compiled: DispatchProblem, task: Task) -> tuple[DispatchProblem, tup
     if task.contract is None:
         return compiled, ()
     try:
-        return priced(compiled, *task.contract), ()
+        return priced(compiled, *task.contract, task.courses), ()
     except SolveError as error:
         return compiled, (f"{error}; planned by the tariff",)
 
@@ -218,8 +230,22 @@ def _judge(task: Task, simulated: SimulatedDay, baseline: SimulatedDay) -> None:
                 f"run forward, the plan leaves {planned:.0f} {unit} of {carrier} unmet, "
                 f"the plant's own control {own:.0f}; it is not used"
             )
-    if simulated.total > baseline.total + _DEARER_FRAC * abs(baseline.total):
+    ours, theirs = simulated.total + _over_gas(task, simulated), baseline.total + _over_gas(task, baseline)
+    if ours > theirs + _DEARER_FRAC * abs(theirs):
         raise WorseThanOwnControlError(
-            f"run forward, the plan costs {simulated.total:.0f}, "
-            f"the plant's own control {baseline.total:.0f}; it is not used"
+            f"run forward, the plan costs {ours:.0f}, the plant's own control {theirs:.0f}; it is not used"
         )
+
+
+def _over_gas(task: Task, day: SimulatedDay) -> float:
+    """What a course lies above the gas contract at the planner's price; the own control knows no contract."""
+    gas = task.beside.gas
+    if gas is None:
+        return 0.0
+    outlook = task.outlook
+    shares_h = hours_of(outlook.start_ns, outlook.steps, outlook.step_s) / 3600.0
+    shares_h = shares_h * (outlook.hours / (outlook.step_s / 3600.0))
+    energy = shares_h @ day.fuel_kw
+    energy[0] += gas.this_hour_kwh
+    over: float = float(np.maximum(energy - gas.hourly_kwh, 0.0).sum())
+    return over * SLACK_EUR["gas_over"]

@@ -19,6 +19,7 @@ from hub.forecast.quarters import QUARTERS_A_DAY, FloatArray
 from optimizer.site_supply import FactorTerms, SiteSupply, terms_of
 from optimizer.supply import GasContract
 from optimizer.tariff import share_of_period
+from plant.units.heat import Boiler, Chp
 from protocols.errors import ConfigError
 
 _DAYS_BACK: Final = 7
@@ -74,10 +75,25 @@ def foreseen(known: FloatArray, steps: int) -> tuple[FloatArray, int]:
     return found, missing
 
 
+def fuel_points(site: DispatchSite) -> list[str]:
+    """Where the fuel of boilers and engines is read, "device/point"."""
+    sheet = site.plant.flowsheet
+    names = [name for kind in (Boiler, Chp) for name, _ in sheet.of_kind(kind)]
+    return [point for name in names if (point := sheet.binding(name, "fuel_kw")) is not None]
+
+
 def supply_of(
-    site: DispatchSite, used: Used, start_ns: int, steps: int
+    site: DispatchSite, used: Used, of: tuple[int, int], gone_kwh: float = 0.0
 ) -> tuple[SiteSupply, tuple[str, ...]]:
-    """Gas and reactive power for a window, and what has to be told of them."""
+    """Gas and reactive power for a window, and what has to be told of them.
+
+    Args:
+        site: The site.
+        used: What was used when it began.
+        of: Begin and number of its quarter hours.
+        gone_kwh: Fuel since then, where part of the first one is over. [kWh LHV]
+    """
+    start_ns, steps = of
     notes: list[str] = []
     gas, reactive = site.planning.gas, site.planning.reactive
     taken = None
@@ -85,7 +101,7 @@ def supply_of(
         share = share_of_period(ZoneInfo(site.time_zone), start_ns, steps * _STEP_S, _MONTHS[gas.take_per])
         taken = GasContract(
             hourly_kwh=np.inf if gas.hourly_kwh is None else gas.hourly_kwh,
-            this_hour_kwh=used.gas_hour_kwh,
+            this_hour_kwh=used.gas_hour_kwh + gone_kwh,
             take_kwh=max(gas.take_kwh - used.gas_period_kwh, 0.0) * share,
         )
     terms = _terms(site, start_ns) if reactive is not None else None

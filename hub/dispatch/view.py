@@ -13,8 +13,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from hub.dispatch.events import NEEDS, RECENT_S
+from hub.dispatch.metering import SupplyMeter
 from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import Reading, Snapshot
+from hub.dispatch.supplied import Used
 from hub.forecast.issue import Newest
 from hub.forecast.quarters import (
     QUARTER_NS,
@@ -69,6 +71,8 @@ class PlantView:
         self._month_ns = 0
         self._metered: Peaks | None = None
         self._recent_ns = 0
+        self._supply = SupplyMeter(site, reader)
+        self._used = Used()
 
     def snapshot(
         self, now_ns: int, beats: Mapping[str, tuple[Heartbeat, float]], most_age_s: float
@@ -97,7 +101,12 @@ class PlantView:
         recent, month_kw, quarter_kw = dict(self._recent), self._peak_kw, self._quarter_kw
         seen = Snapshot(now_ns, readings, links, self._past, month_kw, newest)
         return replace(
-            seen, recent=recent, quarter_kw=quarter_kw, earlier_kw=self._earlier_kw, metered=self._metered
+            seen,
+            recent=recent,
+            quarter_kw=quarter_kw,
+            earlier_kw=self._earlier_kw,
+            metered=self._metered,
+            used=self._used,
         )
 
     def _read_minutes(self, now_ns: int) -> None:
@@ -144,6 +153,7 @@ class PlantView:
         contract = self._site.contract
         plain = Peaks(self._peak_kw, before_kw=just_before(imported, window_s, slide))
         self._metered = plain if contract is None else month_peaks(contract, month_ns, imported)
+        self._used = self._supply.read(now_ns)
         if self._site.contract is not None and month_ns != self._month_ns:
             self._earlier_kw, self._month_ns = self._read_earlier(month_ns), month_ns
 
