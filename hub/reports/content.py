@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Final, Literal
 
 from protocols.config import Text
@@ -128,7 +129,7 @@ class Head:
     created: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Report:
     """A report, ready to be drawn."""
 
@@ -136,7 +137,7 @@ class Report:
     head: Head
     sections: tuple[Section, ...]
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 over all it says but who made it when: the same figures have the same."""
         whole = hashlib.sha256()

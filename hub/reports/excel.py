@@ -32,6 +32,9 @@ _CHART: Final = {
     "line": {"type": "line"},
 }
 _CHART_ROWS: Final = 16
+_CACHED_ROWS: Final = 2000
+"""Charts of longer tables carry no copy of their numbers: who opens the file reads the cells. [-]"""
+
 _FORBIDDEN: Final = re.compile(r"[\[\]:*?/\\']")
 
 
@@ -164,6 +167,7 @@ class _Sheet:
                 "name": [name, rows[0] - 1, at],
                 "categories": [name, rows[0], chart.x, rows[1], chart.x],
                 "values": [name, rows[0], at, rows[1], at],
+                **({"categories_data": [], "values_data": []} if rows[1] - rows[0] > _CACHED_ROWS else {}),
                 **({"line": {"width": 1.0}} if chart.kind == "line" else {}),
             })  # fmt: skip
         drawn.set_title({"name": _words(chart.title), "name_font": {"size": 11, "bold": False}})
