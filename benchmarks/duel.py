@@ -8,12 +8,13 @@ and what the device was given, after the first command of the new epoch was acce
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 import sqlite3
 import subprocess
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,7 +56,8 @@ class Fight:
         free: Whether the stopped hub left the database to the other.
         late_messages: Commands of the old epoch that came to the bus after the first of the new one.
         accepted: Commands of the old epoch that the edge accepted after the first of the new one.
-        written: Values of the old epoch that the device was given after that.
+        written: Values of the old epoch given to the device after that, which were not accepted before it, or
+            although the point had been given one of the new epoch. A write that was on its way goes on.
     """
 
     epochs: tuple[int, int]
@@ -168,18 +170,27 @@ class Ring:
             raise BusError(f"nothing of epoch {epochs[1]} was accepted; the duel shows nothing")
         new_s = min(times)
         old = {one.id: one for one in self.commands if newest[one.id] < epochs[1]}
-        values = {(one.point, one.value) for one in old.values()}
         return Fight(
             epochs,
             failover_s,
             free,
             late_messages=sum(one.epoch < epochs[1] for one in self.commands[first:]),
             accepted=sum(self.received.get(ident, 0.0) > new_s for ident in old),
-            written=sum(
-                one.at_s > new_s and (point(one.number), round(one.value, 2)) in values
-                for one in self.rig.device.written
-            ),
+            written=self._late_writes(old, new_s, epochs[1]),
         )
+
+    def _late_writes(self, old: Mapping[bytes, Command], new_s: float, epoch: int) -> int:
+        before = {(c.point, c.value) for c in old.values() if self.received.get(c.id, math.inf) <= new_s}
+        values = {(c.point, c.value) for c in old.values()}
+        newer = {(c.point, c.value) for c in self.commands if c.epoch >= epoch}
+        moved, late = set[str](), 0
+        for one in self.rig.device.written:
+            at, value = point(one.number), round(one.value, 2)
+            if (at, value) in values and one.at_s > new_s:
+                late += at in moved or (at, value) not in before
+            elif (at, value) in newer:
+                moved.add(at)
+        return late
 
 
 def _can_be_written(path: Path) -> bool:
