@@ -154,9 +154,13 @@ class Pilot:
         A plan is in force only once its row is committed: no set-point ever follows a plan nobody can read.
         The process that will make it is begun before anybody asks.
         """
-        asked = None if self._asked.empty() else (self._site, *self._asked.get_nowait())
+        asked = None if self._asked.empty() else self._asked.get_nowait()
+        site = self._site
         async with spare() as child:
-            site, decision, snapshot = asked or (self._site, *(await self._asked.get()))
+            if asked is None:
+                asked = await self._asked.get()
+                site = self._site  # that of now: it may have changed while nobody asked
+            decision, snapshot = asked
             self._solving, self._given_up = child, False
             try:
                 await self._plan(site, decision, snapshot, child)

@@ -81,6 +81,35 @@ async def test_a_child_nobody_asks_is_gone_with_its_block() -> None:
         os.kill(child.pid, 0)
 
 
+@pytest.mark.timeout(90)
+async def test_prices_that_change_while_nobody_asks_are_planned_by(
+    sessions: Sessions, tmp_path: Path
+) -> None:
+    clock = VirtualClock(wall_ns=NOW_NS)
+    store = open_store(StorePlace(tmp_path / "series.db"), clock)
+    view = DayView(site(), store)
+    pilot = Pilot(site(), view, sessions, clock)
+    await pilot.decide({})
+    await pilot.plan_when_asked()
+
+    before = _children()
+    planning = asyncio.create_task(pilot.plan_when_asked())
+    while not _children() - before:
+        await asyncio.sleep(0.005)
+    clock.advance(300.0)
+    tariff, emissions = site().supply
+    dearer = {band: 1.5 * price for band, price in tariff.bands_per_kwh.items()}
+    supply = (tariff.model_copy(update={"bands_per_kwh": dearer}), emissions)
+    pilot.take(replace(site(), supply=supply), view)
+    await pilot.decide({})
+    await planning
+    async with sessions() as session:
+        row = await latest_plan(session, "demo")
+    assert row is not None
+    assert row["reason"] == "new prices"
+    store.close()
+
+
 def _children() -> set[int]:
     return {int(pid) for pid in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()}
 
