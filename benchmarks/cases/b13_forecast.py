@@ -23,7 +23,7 @@ from benchmarks.registry import Case, Result
 from hub.forecast.backtest import MEMORY_DAYS, Outcome, Trial, backtest
 from hub.forecast.job import Job, Site
 from hub.forecast.quarters import QUARTER_NS, QUARTERS_A_DAY, WEATHER, Quarters
-from hub.forecast.worker import foresee_apart
+from hub.forecast.worker import LEARN_KILL_S, foresee_apart
 from protocols.errors import ConfigError
 
 DAYS: Final = "EMS_FORECAST_DAYS"
@@ -87,7 +87,7 @@ def _retrained(made: Made) -> tuple[float, float]:
     past = {name: values[low:] for name, values in made.measured.items()}  # as much as the hub reads
     job = Job(Site(made.calendar, made.zone), Quarters(made.start_ns + low * QUARTER_NS, past))
     before, began_s = getrusage(RUSAGE_CHILDREN), time.perf_counter()
-    asyncio.run(foresee_apart(job))
+    asyncio.run(foresee_apart(job, limit_s=LEARN_KILL_S))
     wall_s, after = time.perf_counter() - began_s, getrusage(RUSAGE_CHILDREN)
     return wall_s, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 

@@ -36,7 +36,7 @@ from hub.forecast.quarters import (
 from hub.forecast.solar import Plane
 from hub.forecast.weather import FOLDER, fetch, on_quarters
 from hub.forecast.weather_book import WeatherBook
-from hub.forecast.worker import KILL_S, foresee_apart
+from hub.forecast.worker import LEARN_KILL_S, foresee_apart
 from hub.registry.calendars import load_calendar
 from hub.registry.site import SiteFile
 from hub.store.port import StoreReader
@@ -155,7 +155,7 @@ class Forecaster:
             else:
                 await self._clock.sleep(_LOOK_S)
 
-    async def foresee(self, *, learn: bool = True, learn_s: float = KILL_S) -> None:
+    async def foresee(self, *, learn: bool = True, learn_s: float = LEARN_KILL_S) -> None:
         """Make one forecast, learn before it where that is due, keep it.
 
         Where nothing can be learnt in time, on a machine that has no time left, it is made with what was

@@ -18,7 +18,10 @@ from protocols.errors import ForecastError
 from runtime.children import die_with_parent, step_back
 
 KILL_S: Final = 300.0
-"""A training that takes longer is ended; the last models stay. [s]"""
+"""A forecast that takes longer is ended; the last one stays. [s]"""
+
+LEARN_KILL_S: Final = 900.0
+"""The same where models are learnt, which takes some 20 s of a processor and yields to all others. [s]"""
 
 _NICE: Final = 5
 _NICE_LEARNING: Final = 12
