@@ -101,15 +101,15 @@ def test_a_plan_of_another_length_is_refused_at_once(day: tuple[DispatchProblem,
     assert [v.machine for v in found] == ["grid.import"]
 
 
-def _limits(**changed: Any) -> Tighten:
+def _limits(**changed: Any) -> Tighten:  # noqa: ANN401  fields by their names
     return lambda asked, _: replace(asked, limits=replace(asked.limits, **changed))
 
 
-def _supply(**changed: Any) -> Tighten:
+def _supply(**changed: Any) -> Tighten:  # noqa: ANN401  as above
     return lambda asked, _: replace(asked, supply=replace(asked.supply, **changed))
 
 
-def _machine(kind: str, name: str, **changed: Any) -> Tighten:
+def _machine(kind: str, name: str, **changed: Any) -> Tighten:  # noqa: ANN401  as above
     def tighten(asked: DispatchProblem, _: Plan) -> DispatchProblem:
         machines = tuple(replace(m, **changed) if m.name == name else m for m in getattr(asked, kind))
         many: dict[str, Any] = {kind: machines}
@@ -118,7 +118,7 @@ def _machine(kind: str, name: str, **changed: Any) -> Tighten:
     return tighten
 
 
-def _commitment(kind: str, name: str, **changed: Any) -> Tighten:
+def _commitment(kind: str, name: str, **changed: Any) -> Tighten:  # noqa: ANN401  as above
     def tighten(asked: DispatchProblem, plan: Plan) -> DispatchProblem:
         own = next(m.commitment for m in getattr(asked, kind) if m.name == name)
         return _machine(kind, name, commitment=replace(own, **changed))(asked, plan)
