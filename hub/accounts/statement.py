@@ -21,6 +21,7 @@ from accounts.invoice import Courses, midnight_ns
 from accounts.ledger import Account, Dimension, Flow, Intervals, Rates, accounts_of, residuals
 from accounts.money import metered
 from accounts.pricing import price_series
+from accounts.readings import FloatArray
 from accounts.sharing import share_invoice
 from hub.accounts.book import ELECTRICITY, AccountsFile, Product
 from hub.accounts.chp_shares import ChpShare, chp_shares
@@ -240,9 +241,18 @@ def _shared(
     price = rates[ELECTRICITY].cost
     if price is None:
         raise ConfigError("an invoice is shared out by the price of its hours; give the contract it is from")
-    return share_invoice(
-        total, price, {flow.meter: flow.amount for flow in own if flow.below}, supply[0].amount
-    )
+    below = {flow.meter: flow.amount for flow in own if flow.below}
+    if any(not meter.bought and meter.carrier == ELECTRICITY for meter in book.meters):
+        below = _bought_part(below, supply[0].amount)
+    return share_invoice(total, price, below, supply[0].amount)
+
+
+def _bought_part(below: Mapping[str, FloatArray], supply: FloatArray) -> dict[str, FloatArray]:
+    """Consumers less what own generation gave them: in each interval all had the same share of it."""
+    used = sum((np.nan_to_num(amount) for amount in below.values()), np.zeros(len(supply)))
+    bought = np.clip(np.nan_to_num(supply), 0.0, used)
+    part = np.divide(bought, used, out=np.zeros(len(supply)), where=used > 0.0)
+    return {name: amount * part for name, amount in below.items()}
 
 
 def _goals(book: AccountsFile, table: Table, starts: IntArray, zone: ZoneInfo) -> dict[str, Standing]:

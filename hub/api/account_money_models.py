@@ -49,6 +49,19 @@ class InvoiceLine(Config):
     """Why the quantity is what it is, where that is not plain."""
 
 
+class InvoiceSharing(Config):
+    """An invoice shared out to the meters below the supply, to the cent, by the price of their hours.
+
+    Where the site generates power itself, all meters had the same share of it in each quarter hour.
+    """
+
+    rows: list[ShareRow]
+    """Who bears what; none: it is not shared out."""
+
+    refused: str
+    """Why it is not shared out; empty: it is."""
+
+
 class AccountInvoice(Config):
     """What a period costs by the contract, line by line."""
 
@@ -82,8 +95,8 @@ class AccountInvoice(Config):
     complete_pct: Number
     """Known part of the intervals up to `period.until`. [%]"""
 
-    shares: list[ShareRow]
-    """The invoice shared out to the meters below the supply, to the cent; none: it is not."""
+    sharing: InvoiceSharing
+    """Who bears it."""
 
 
 class GoalAnswer(Config):

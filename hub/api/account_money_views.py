@@ -23,17 +23,17 @@ from hub.api.account_money_models import (
     FactorAnswer,
     GoalAnswer,
     InvoiceLine,
+    InvoiceSharing,
 )
 from hub.api.account_views import Words, maybe, period_of, shares_answer
 from hub.api.models import from_ns
 
 
 def invoice_answer(
-    site: SiteAccounts, period: NamedPeriod, billed: Billed, shared: tuple[Mapping[str, Decimal], Words]
+    site: SiteAccounts, period: NamedPeriod, billed: Billed, sharing: InvoiceSharing
 ) -> AccountInvoice:
     """An invoice as an answer, with who bears it."""
     made = billed.invoice
-    shares, words = shared
     return AccountInvoice(
         period=period_of(period, billed.until_ns, over=billed.over),
         contract=contract_of(site).label,
@@ -45,8 +45,14 @@ def invoice_answer(
         provisional=not billed.final,
         missing=made.missing,
         complete_pct=100.0 * billed.known_frac,
-        shares=shares_answer({name: float(money) for name, money in shares.items()}, {}, words),
+        sharing=sharing,
     )
+
+
+def sharing_answer(shared: Mapping[str, Decimal], refused: str, words: Words) -> InvoiceSharing:
+    """Who bears an invoice, or why nobody is told."""
+    money = {name: float(amount) for name, amount in shared.items()}
+    return InvoiceSharing(rows=shares_answer(money, {}, words), refused=refused)
 
 
 def _line(made: Invoice, line: Line) -> InvoiceLine:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Annotated, Final, Literal, NamedTuple, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -39,6 +38,7 @@ from hub.api.account_money_views import (
     factor_answer,
     goal_answers,
     invoice_answer,
+    sharing_answer,
 )
 from hub.api.account_views import Words, statement_answer
 from hub.api.deps import ApiDeps, Deps, SiteId, address_of, problems
@@ -138,12 +138,14 @@ async def statement(
 async def invoice(asked: AskedOfSite, period: Period) -> AccountInvoice:
     """What a period costs by the contract, line by line, and who bears it."""
 
-    def work(reader: SeriesReader, site: SiteAccounts, now_ns: int) -> tuple[Billed, dict[str, Decimal]]:
+    def work(reader: SeriesReader, site: SiteAccounts, now_ns: int) -> AccountInvoice:
         billed = invoice_of(reader, site, period, now_ns)
-        return billed, _shared(reader, site, (period, billed), now_ns)
+        now = (now_ns, billed.invoice.total)
+        made, refused = _tried(lambda: statement_of(reader, site, period, ["carrier"], now))
+        shared = {} if made is None else made.statement.shared
+        return invoice_answer(site, period, billed, sharing_answer(shared, refused, asked.words))
 
-    billed, shared = await asked.get(("invoice", period.name), work)
-    return invoice_answer(asked.site, period, billed, (shared, asked.words))
+    return await asked.get(("invoice", period.name), work)
 
 
 @router.get(
@@ -239,15 +241,6 @@ def _whole(period: NamedPeriod) -> Callable[[SeriesReader, SiteAccounts, int], W
         return Whole(made, billed)
 
     return work
-
-
-def _shared(
-    reader: SeriesReader, site: SiteAccounts, what: tuple[NamedPeriod, Billed], now_ns: int
-) -> dict[str, Decimal]:
-    """The invoice shared out to the cent; empty where it cannot be."""
-    period, billed = what
-    made, _ = _tried(lambda: statement_of(reader, site, period, ["carrier"], (now_ns, billed.invoice.total)))
-    return {} if made is None else made.statement.shared
 
 
 def _tried(work: Callable[[], _T]) -> tuple[_T | None, str]:

@@ -116,7 +116,7 @@ async def test_a_running_month_is_reckoned_to_now_and_its_invoice_is_provisional
     assert (found["total"], found["currency"], found["provisional"]) == (4625.0, "CNY", True)
     assert found["period"]["until"] == "2026-10-26T00:00:00Z"  # now is one o'clock in Berlin
     assert found["complete_pct"] == pytest.approx(100 * 101 / (25 * 24 * 4 + 4 * 1), abs=0.2)
-    assert sum(one["cost"] for one in found["shares"]) == pytest.approx(4625.0)
+    assert sum(one["cost"] for one in found["sharing"]["rows"]) == pytest.approx(4625.0)
 
 
 async def test_a_site_without_a_book_says_what_to_do(ask: Asker) -> None:

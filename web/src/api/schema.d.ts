@@ -1747,11 +1747,8 @@ export interface components {
              * @description Known part of the intervals up to `period.until`. [%]
              */
             complete_pct: number;
-            /**
-             * Shares
-             * @description The invoice shared out to the meters below the supply, to the cent; none: it is not.
-             */
-            shares: components["schemas"]["ShareRow"][];
+            /** @description Who bears it. */
+            sharing: components["schemas"]["InvoiceSharing"];
         };
         /**
          * AccountNote
@@ -4107,6 +4104,24 @@ export interface components {
              * @description Why the quantity is what it is, where that is not plain.
              */
             note: string;
+        };
+        /**
+         * InvoiceSharing
+         * @description An invoice shared out to the meters below the supply, to the cent, by the price of their hours.
+         *
+         *     Where the site generates power itself, all meters had the same share of it in each quarter hour.
+         */
+        InvoiceSharing: {
+            /**
+             * Rows
+             * @description Who bears what; none: it is not shared out.
+             */
+            rows: components["schemas"]["ShareRow"][];
+            /**
+             * Refused
+             * @description Why it is not shared out; empty: it is.
+             */
+            refused: string;
         };
         /**
          * Learning
