@@ -133,7 +133,7 @@ async def _say(sessions: Sessions, plan_id: str, at_ns: int) -> None:
     await approve(sessions, "demo", [word], [])
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 async def test_an_approval_given_before_the_planner_knows_the_new_mode_is_followed_once_it_does(
     sessions: Sessions, tmp_path: Path
 ) -> None:
@@ -190,6 +190,7 @@ def _battery(**modes: Mode) -> DispatchSite:
     return replace(site(), modes=Modes("auto", dict(modes)))
 
 
+@pytest.mark.timeout(120)
 def test_a_battery_that_waits_is_counted_on_for_what_it_does_now_or_for_what_was_approved() -> None:
     look = snapshot(NOW_NS, {"battery1/power_kw": 41.5})
     battery = site().plant.battery
@@ -210,6 +211,7 @@ def test_a_battery_that_waits_is_counted_on_for_what_it_does_now_or_for_what_was
     assert core.task_of(_battery(), memory, decision, look).now.battery_course_kw == ()
 
 
+@pytest.mark.timeout(120)
 def test_the_check_sees_a_battery_that_does_not_do_what_it_is_held_at() -> None:
     look = snapshot(NOW_NS, {"battery1/power_kw": 41.5})
     memory, decision = core.step(_battery(battery1="approve"), core.Memory(), look, NOW_NS)

@@ -31,6 +31,7 @@ from protocols.write_block import WriteLimits
 from tests.unit.hub_dispatch.dispatch_day import CONFIG, NOW_NS, snapshot, told
 from tests.unit.hub_dispatch.dispatch_day import site as demo
 
+pytestmark = pytest.mark.timeout(120)
 PLANNING = {
     "chilled_water": {"supply_c": [7, 8, 9, 10]},
     "pressure": {"bar_g": [6.45, 6.55, 6.65, 6.8], "least_bar_g": 6.2},

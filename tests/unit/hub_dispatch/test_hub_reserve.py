@@ -24,6 +24,7 @@ from protocols.errors import SolveError
 from tests.unit.hub_dispatch.dispatch_day import NOW_NS, accepted, snapshot
 from tests.unit.hub_dispatch.dispatch_day import site as demo
 
+pytestmark = pytest.mark.timeout(120)
 NEEDS = ("process_kw", "air_m3_min", "cooling_kw", "heat_kw")
 
 
@@ -51,7 +52,10 @@ def _task(site: DispatchSite, seen: Snapshot) -> Task:
 
 def _ready(made: Accepted, names: tuple[str, ...], most: dict[str, float]) -> np.ndarray:
     plan = made.plan
-    return np.sum([np.where(plan.machines[name].on, most[name], 0.0) for name in names], axis=0)[:16]
+    ready: np.ndarray = np.sum([np.where(plan.machines[name].on, most[name], 0.0) for name in names], axis=0)[
+        :16
+    ]
+    return ready
 
 
 def test_the_running_machines_can_give_what_is_exceeded_one_time_in_ten() -> None:

@@ -36,7 +36,7 @@ from tests.unit.hub_dispatch.dispatch_day import NOW_NS, snapshot
 from tests.unit.hub_dispatch.dispatch_day import site as demo
 from tests.unit.optimizer.test_contracted import DEMAND, NAME, contract
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(120)
 QUARTER_NS = 900 * 10**9
 BEGIN_NS = NOW_NS - NOW_NS % QUARTER_NS
 
