@@ -20,6 +20,7 @@ from hub.api.app import openapi_document
 _EVERYBODY: Final = frozenset({"viewer", "operator", "engineer", "manager", "admin"})
 _OPERATE: Final = frozenset({"operator", "engineer", "admin"})
 _ENGINEER: Final = frozenset({"engineer", "admin"})
+_MANAGER: Final = frozenset({"manager", "admin"})
 _ADMIN: Final = frozenset({"admin"})
 _OWN: Final = _EVERYBODY | {""}
 
@@ -32,8 +33,14 @@ _MAY: Final[Mapping[str, frozenset[str]]] = {
     ),
     **dict.fromkeys(
         (
+            "closePeriod", "restatePeriod", "orderReport", "reportSchedules", "addReportSchedule",
+            "endReportSchedule",
+        ), _MANAGER,
+    ),
+    **dict.fromkeys(
+        (
             "people", "addPerson", "givePersonRole", "renewPersonPassword", "dropPersonFactor",
-            "removePerson", "personSessions", "endPersonSession",
+            "removePerson", "letPersonIn", "personSessions", "endPersonSession",
         ), _ADMIN,
     ),
     **dict.fromkeys(
@@ -46,7 +53,8 @@ _MAY: Final[Mapping[str, frozenset[str]]] = {
 }  # fmt: skip
 _PEOPLE_ONLY: Final = frozenset(_MAY) - {
     "placeOrder", "placeAlarmAct", "checkConfig", "checkConfigRows", "acceptConfig", "acceptConfigRows",
-    "rollBackConfig", "me",
+    "rollBackConfig", "closePeriod", "restatePeriod", "orderReport", "reportSchedules", "addReportSchedule",
+    "endReportSchedule", "me",
 }  # fmt: skip
 """No program with a token does these."""
 
