@@ -98,10 +98,17 @@ class Person:
 
     def accept(self, path: str, change: Callable[[str], str]) -> None:
         """Have another text of a file accepted, against the newest version."""
-        versions = self.get("/sites/demo/configuration")
-        newest = versions.headers["ETag"].strip('W/"')
+        newest = self._newest()
         text = self.get(f"/sites/demo/configuration/{newest}/document?file={path}").json()["text"]
-        asked = {"files": [{"path": path, "text": change(text)}], "reason": "who may be told what"}
+        self.put(path, change(text))
+
+    def _newest(self) -> str:
+        return self.get("/sites/demo/configuration").headers["ETag"].strip('W/"')
+
+    def put(self, path: str, text: str) -> None:
+        """Have a file accepted with this text, against the newest version."""
+        newest = self._newest()
+        asked = {"files": [{"path": path, "text": text}], "reason": "who may be told what"}
         answer = self._client.post(
             "/sites/demo/configuration", json=asked, headers={"If-Match": f'"{newest}"'}
         )
@@ -150,4 +157,35 @@ def _approve_and_take_back(page: Page, demo: Demo, person: Person) -> None:
     page.click(button)
     page.until(f"document.querySelector('{item}').innerText.includes('等待')", 20)
     person.accept(site, lambda text: text.replace("machine_modes: {comp2: approve}", "machine_modes: {}"))
+    assert page.faults == []
+
+
+PLANNING = """
+chilled_water: {supply_c: [7, 8, 9, 10]}
+pressure: {bar_g: [6.45, 6.65, 6.9], least_bar_g: 6.2}
+"""
+
+
+def test_set_points_that_are_chosen_stand_under_the_plan_with_their_times(page: Page, demo: Demo) -> None:
+    with httpx.Client(base_url=f"{demo.address.rstrip('/')}/api/v1", timeout=30.0) as client:
+        person = Person(client, demo)
+        _planned(page, demo)
+        person.put("sites/demo/planning.yaml", PLANNING)
+        try:
+            _shown(page)
+        finally:
+            person.put("sites/demo/planning.yaml", "reserve: {}\n")
+
+
+def _shown(page: Page) -> None:
+    there = "document.querySelector('[data-testid=plan-setpoints]')"
+    page.until(f"{there}?.innerText.includes('network pressure')", 120)
+    text = str(page.evaluate(f"{there}.innerText"))
+    assert "chilled water" in text
+    assert "bar" in text
+    speak(page, "zh")
+    page.until(f"{there}.innerText.includes('管网压力')", 20)
+    assert axe(page) == []
+    page.size(390, 844)
+    fits_a_phone(page)
     assert page.faults == []
