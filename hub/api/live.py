@@ -35,7 +35,8 @@ BAD_MESSAGE: Final = 4400
 TRY_AGAIN_LATER: Final = 1013
 _AUTH_WAIT_S: Final = 5.0
 _SEND_WAIT_S: Final = 10.0
-_RECHECK_S: Final = 5.0
+_RECHECK_S: Final = 3.0
+"""So often it is looked whether a token is still good, once for all sockets that came with it. [s]"""
 _EVERY_S: Final = 1.0
 _LOOKS: Final = 5
 _MOST_OF_ONE: Final = 5
@@ -93,6 +94,7 @@ class LiveHub:
         self._boxes: set[Mailbox] = set()
         self._callers: Counter[str] = Counter()
         self._waiting = 0
+        self._looked: dict[str, tuple[float, bool]] = {}
         self._watched_ns = 0
         self._news = News()
         self._left_s = float("-inf")
@@ -166,6 +168,7 @@ class LiveHub:
         finally:
             self._boxes.discard(box)
             self._callers[name] -= 1
+            self._looked.pop(hello.token, None)
             self._left_s = self._deps.clock.mono_s()
 
     def _box_of(self, hello: _Hello) -> Mailbox:
@@ -228,12 +231,9 @@ class LiveHub:
         self, socket: WebSocket, token: str, box: Mailbox, listening: asyncio.Task[int | None]
     ) -> int | None:
         """Send what there is each second; returns the close code, None when the client left."""
-        checked_s = self._deps.clock.mono_s()
         while not listening.done():
-            if self._deps.clock.mono_s() - checked_s >= _RECHECK_S:
-                checked_s = self._deps.clock.mono_s()
-                if not await self._still_good(token):
-                    return BAD_TOKEN
+            if not await self._goes_on(token):
+                return BAD_TOKEN
             try:
                 async with asyncio.timeout(_SEND_WAIT_S):
                     for message in [*box.take(), self._status()]:
@@ -257,6 +257,16 @@ class LiveHub:
             except (WebSocketDisconnect, RuntimeError, KeyError):
                 return None
             await asyncio.sleep(_HEAR_EVERY_S)
+
+    async def _goes_on(self, token: str) -> bool:
+        """Whether a token that was good still is, by a look a moment ago."""
+        now_s = self._deps.clock.mono_s()
+        looked_s, good = self._looked.setdefault(token, (now_s, True))
+        if now_s - looked_s >= _RECHECK_S:
+            self._looked[token] = now_s, good  # others that came with it need not look as well
+            good = await self._still_good(token)
+            self._looked[token] = now_s, good
+        return good
 
     async def _still_good(self, token: str) -> bool:
         try:

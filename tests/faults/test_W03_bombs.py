@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+import zlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -56,6 +57,20 @@ async def test_of_a_body_of_two_gigabytes_no_more_is_read_than_it_may_have(
     assert body.taken <= most + 2 * len(_CHUNK)
     assert grown_mb < 100
     record_property("figure", f"{grown_mb:.0f} MB more, {time.perf_counter() - began_s:.2f} s")
+
+
+@pytest.mark.parametrize("way", ["gzip", "deflate", "zstd", "br"])
+async def test_a_body_that_is_compressed_is_not_unpacked(api: Running, way: str) -> None:
+    packed = zlib.compress(bytes(300_000_000), wbits=31 if way == "gzip" else 15)
+    headers = {
+        "Authorization": f"Bearer {await api.token()}", "Content-Type": "application/json",
+        "Content-Encoding": way,
+    }  # fmt: skip
+    before = psutil.Process().memory_info().rss
+    for path in (_LOGIN, _CONFIG, "/api/v1/sites/demo/orders"):
+        answer = await api.client.post(path, headers=headers, content=packed)
+        assert answer.status_code == 422, answer.text[:200]
+    assert psutil.Process().memory_info().rss - before < 100_000_000
 
 
 @pytest.mark.parametrize("path", [_LOGIN, _CONFIG, "/api/v1/sites/demo/orders", "/api/v1/me/tokens"])
