@@ -368,7 +368,7 @@ def _allowed(
         point = site.plant.flowsheet.binding(machine, role)
         limits = site.limits.get(point) if point is not None else None
         free = state is not None and state.availability is Availability.FREE
-        if point is None or limits is None or not free:
+        if point is None or limits is None or not free or not site.may_tell(point):
             continue
         if limits.low <= value <= limits.high:
             yield machine, point, value, limits.unit

@@ -167,6 +167,8 @@ class _Reach:
             why = f"{machine} has no {_ROLES[name]} in the flowsheet"
         elif point not in self._site.limits:
             why = f"{point} has no write limits"
+        elif not self._site.may_tell(point):
+            why = f"{point} is kept for other rungs than the plan by its write limits"
         elif seen.availability is not Availability.FREE:
             why = f"{machine} is {seen.availability.value} and keeps its own"
         elif point in self._told.held:

@@ -15,6 +15,7 @@ from optimizer.contracted import courses_asked
 from optimizer.planning import PlanningFile
 from optimizer.tariff import Emissions, Tariff
 from plant.state import Plant
+from protocols.command import Level
 from protocols.config import Text
 from protocols.write_block import WriteLimits
 from runtime.site import load_write_blocks
@@ -55,6 +56,11 @@ class DispatchSite:
     notes: tuple[str, ...] = ()
     planning: PlanningFile = field(default_factory=PlanningFile)
     courses: dict[str, tuple[str, float]] = field(default_factory=dict)
+
+    def may_tell(self, point: str) -> bool:
+        """Whether a plan may write a point: it has limits, and they do not keep it for other rungs."""
+        limits = self.limits.get(point)
+        return limits is not None and Level.OPTIMISER.value in limits.levels
 
 
 def load_site(config: Path, site: str) -> DispatchSite:

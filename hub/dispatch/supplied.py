@@ -135,4 +135,4 @@ def _inverter_kva(site: DispatchSite, rated_kva: float) -> float:
     """Nothing where no inverter can be told a reactive power."""
     names = (name for name, unit in site.plant.flowsheet.units.items() if unit is site.plant.pv)
     bound = (site.plant.flowsheet.binding(name, REACTIVE_SET) for name in names)
-    return rated_kva if any(point in site.limits for point in bound) else 0.0
+    return rated_kva if any(point is not None and site.may_tell(point) for point in bound) else 0.0

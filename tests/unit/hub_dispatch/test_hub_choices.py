@@ -43,7 +43,13 @@ TOWER = {
 
 
 def _site(planning: object = None, **changed: object) -> DispatchSite:
-    found = replace(demo(), planning=PlanningFile.model_validate(PLANNING if planning is None else planning))
+    point = "comp4/pressure_set_bar_g"
+    own = demo().limits[point].model_copy(update={"levels": ("operator", "optimiser")})
+    found = replace(
+        demo(),
+        planning=PlanningFile.model_validate(PLANNING if planning is None else planning),
+        limits={**demo().limits, point: own},
+    )
     return replace(found, **changed)  # type: ignore[arg-type]  # fields by their names
 
 
@@ -60,7 +66,7 @@ def _with_tower() -> tuple[DispatchSite, Snapshot]:
     site = _site(
         water,
         plant=compile_plant(Flowsheet.model_validate(sheet)),
-        limits={**demo().limits, "tower1/condenser_set_c": tower},
+        limits={**_site().limits, "tower1/condenser_set_c": tower},
         edges={**demo().edges, "tower1": "edge1"},
     )
     seen = snapshot()
@@ -169,6 +175,16 @@ def test_only_points_with_limits_and_levels_inside_them_are_chosen() -> None:
     less = WriteLimits.model_validate(narrow.model_dump() | {"low": 6.5})
     task = _task(replace(site, limits={**site.limits, "comp4/pressure_set_bar_g": less}))
     assert task.choices.pressure_bar_g == (6.55, 6.65, 6.8)
+
+
+def test_a_point_that_is_kept_for_people_is_neither_chosen_nor_told() -> None:
+    task = _task(_site(limits=demo().limits))
+    assert task.choices.pressure_bar_g == ()
+    assert any("no compressor can be told one" in note for note in task.notes)
+    memory = core.planned(core.Memory(), solve_task(_task(_site())))
+    values = told(core.step(_site(limits=demo().limits), memory, snapshot(), NOW_NS)[1])
+    assert "comp4/pressure_set_bar_g" not in values
+    assert "chiller1/supply_set_c" in values
 
 
 @pytest.mark.parametrize(
