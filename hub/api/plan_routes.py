@@ -108,8 +108,7 @@ def _setpoint(deps: ApiDeps, body: dict[str, Any], one: dict[str, Any]) -> dict[
         **{key: one[key] for key in ("name", "label", "unit")},
         "devices": [known[name].device.label for name in one["devices"] if name in known],
         "changes": [
-            {"at": body["times"][step], "value": values[step], "outlook": step >= exact}
-            for step in changed
+            {"at": body["times"][step], "value": values[step], "outlook": step >= exact} for step in changed
         ],
     }
 
