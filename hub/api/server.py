@@ -17,8 +17,9 @@ from protocols.errors import ConfigError
 MOST_MESSAGE_BYTES: Final = 65_536
 """Of a live socket; a client says what it shows, which is short. [B]"""
 KEEP_ALIVE_S: Final = 75
-"""So long a connection stays open without a question: a page asks every few seconds, and one that is closed at
-the moment it is asked over fails. [s]"""
+"""So long a connection stays open without a question. [s]
+
+A page asks every few seconds, and a question over a connection that is closed at that moment fails."""
 
 
 class Server(uvicorn.Server):
@@ -51,8 +52,8 @@ def server_config(
     return uvicorn.Config(
         app, host=place[0], port=place[1], log_config=None, access_log=False, server_header=False,
         proxy_headers=bool(proxies), forwarded_allow_ips=list(proxies), ws_max_size=MOST_MESSAGE_BYTES,
-        timeout_graceful_shutdown=grace_s, timeout_keep_alive=KEEP_ALIVE_S, ssl_certfile=tls and tls[0], ssl_keyfile=tls and tls[1],
-        lifespan="off",
+        timeout_graceful_shutdown=grace_s, timeout_keep_alive=KEEP_ALIVE_S, lifespan="off",
+        ssl_certfile=tls and tls[0], ssl_keyfile=tls and tls[1],
     )  # fmt: skip
 
 
