@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,7 @@ async def hub(clean_business_url: str, tmp_path: Path) -> AsyncIterator[Running]
 
 
 async def ask(
-    hub: Running, path: str, body: dict[str, object], user: str = "admin"
+    hub: Running, path: str, body: Mapping[str, object], user: str = "admin"
 ) -> tuple[int, dict[str, object]]:
     who = {"username": user, "password": "right-horse"}
     token = (await hub.client.post("/api/v1/auth/login", json=who)).json()["access_token"]
