@@ -112,9 +112,15 @@ PERSONAL: Final = frozenset(
 
 _NOTED: Final = {
     COMMAND: ("command", "order"), CONFIGURE: ("configuration", "import"), ADMINISTER: ("person", "change"),
-    MANAGE: ("accounts", "close"),
 }  # fmt: skip
 """What a refusal is noted as in the audit, by the roles that may."""
+
+_NOTED_ACTS: Final = {
+    "closePeriod": ("accounts", "close"), "restatePeriod": ("accounts", "restate"),
+    "orderReport": ("report", "order"), "addReportSchedule": ("report", "schedule"),
+    "endReportSchedule": ("report", "unschedule"),
+}  # fmt: skip
+"""The same, by the operation, where one role may several acts."""
 
 
 def may(caller: Caller, operation: str) -> bool:
@@ -151,7 +157,7 @@ async def permitted(
     operation = str(getattr(request.scope.get("route"), "operation_id", ""))
     paced(request, deps, caller)
     if not may(caller, operation):
-        kind = _NOTED.get(POLICY.get(operation, frozenset()))
+        kind = _NOTED_ACTS.get(operation) or _NOTED.get(POLICY.get(operation, frozenset()))
         if kind is not None and deps.control.quota.first_no(caller.name):
             await _note(deps, caller, request.client.host if request.client else "", kind)
         raise HTTPException(403, _no(caller, operation))

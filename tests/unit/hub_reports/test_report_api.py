@@ -131,6 +131,8 @@ async def test_a_schedule_is_kept_shown_and_ended_by_a_manager(hub: Running) -> 
             session.add(UserRow(name=name, role=name, password=STORED, changed_ns=NOW_S * S))
     body = {"kind": "carbon", "every": "month", "at": "06:30", "language": "zh", **MAILED}
     assert (await ask(hub, SCHEDULES, body, "operator"))[0] == 403
+    refused = [one for one in (await hub.get("/sites/demo/audit")).json() if one["result"] == "refused: role"]
+    assert [(one["category"], one["type"]) for one in refused] == [("report", "schedule")]
     status, made = await ask(hub, SCHEDULES, body, "manager")
     assert status == 201
     assert (made["at"], made["made_by"], made["to"]) == ("06:30", "manager", MAILED["to"])

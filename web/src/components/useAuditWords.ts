@@ -65,7 +65,7 @@ export function useAuditWords(): { rowOf: (entry: AuditEntry) => AuditRow } {
       time: formatDateTime(Date.parse(entry.time), plant.zone),
       who: [entry.actor, role].filter(Boolean).join(' · '),
       source: sourceWords(entry),
-      what: known(`audit.types.${entry.type}`, entry.type),
+      what: known(`audit.acts.${entry.category}.${entry.type}`, known(`audit.types.${entry.type}`, entry.type)),
       target,
       id: target === entry.target ? '' : entry.target,
       old: entry.old,
