@@ -125,6 +125,10 @@ class Desk:
         self._wishes.pop(Level.OPERATOR, None)
         self._term_s = None
 
+    def unplan(self) -> None:
+        """Nothing is known of what the plan wants; what is held waits some seconds to be wanted again."""
+        self._wishes.pop(Level.OPTIMISER, None)
+
     def want(self, wishes: Iterable[Wish], level: Level = Level.OPTIMISER) -> None:
         """Replace all wishes of a rung; a place without a wish is released."""
         self._wishes[level] = sorted(wishes, key=lambda wish: wish.point)

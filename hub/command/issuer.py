@@ -135,10 +135,15 @@ class CommandIssuer:
         return self._desks
 
     async def _change_term(self, epoch: int) -> None:
-        """Forget the orders of the last term; in office take over what it, or another hub's, left open."""
-        self._epoch = 0
+        """Forget the orders of the last term; in office take over what it, or another hub's, left open.
+
+        What the plan wanted in a term that this hub was in is over with it: somebody has to want it anew.
+        """
+        left, self._epoch = self._epoch, 0
         for desk in self._desks.values():
             desk.begin_term(epoch)
+            if left:
+                desk.unplan()
         if epoch:
             self._unknown = {bytes.fromhex(ident) for beat in self.beats.values() for ident in beat.leases}
             await self._adopt_live()

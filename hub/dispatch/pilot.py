@@ -15,6 +15,7 @@ from hub.auth.roles import COMMAND, roles_at
 from hub.command.wishes import Wish
 from hub.dispatch import core
 from hub.dispatch.approved import Standing, over
+from hub.dispatch.kept import chooses_alike, without_choices
 from hub.dispatch.report import row_of
 from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import Seen, Snapshot
@@ -64,12 +65,30 @@ class Pilot:
         self._blind = False
         self._solving: Process | None = None
         self._given_up = False
+        self._term = 0
+
+    def in_term(self, epoch: int) -> None:
+        """Decide for this term of office; 0: none, another hub may lead.
+
+        What was planned in another term is forgotten, a plan on its way is not used: others commanded since,
+        or nobody, so nothing is told before there is a plan of this term.
+        """
+        if epoch == self._term:
+            return
+        if self._term:
+            self._site = replace(self._site)  # no plan that is being made is of this one
+            self._memory, self._seen = core.Memory(), None
+            self._plans, self._plan_id, self._of_person = {}, None, {}
+            self._away = set()
+            self._drop_search()
+        self._term, self._begin_s = epoch, self._clock.mono_s()
 
     def take(self, site: DispatchSite, view: PlantView, since_ns: int | None = None) -> None:
         """Go by another configuration from now on; a plan on its way by the last one is not used.
 
         Modes, limits and labels hold with the next decision. As long as the plant is the same one the plan in
         force goes on until the new one is there; one of another plant would tell machines what is not meant.
+        Where the levels to choose from or their limits are others, none that was chosen is told until then.
 
         Args:
             site: The other one.
@@ -80,6 +99,9 @@ class Pilot:
         memory = self._memory if same else core.Memory()
         self._seen = self._seen if same else None
         self._plans = self._plans if same else {}
+        if not chooses_alike(site.planning, self._site.planning):
+            memory = replace(memory, plan=None if memory.plan is None else without_choices(memory.plan))
+            self._plans = {name: (without_choices(plan), at) for name, (plan, at) in self._plans.items()}
         dearer = (site.supply, site.contract) != (self._site.supply, self._site.contract)
         why = NEW_PRICES if same and dearer else RENEWED
         event = None if memory.asked_ns is None else why
@@ -88,6 +110,10 @@ class Pilot:
         changed = (name for name in site.edges if site.modes.of(name) != self._site.modes.of(name))
         self._changed_ns |= dict.fromkeys(changed, since_ns)
         self._site, self._view = site, view
+        self._drop_search()
+
+    def _drop_search(self) -> None:
+        """Nothing is asked for, and nothing searched for, any more."""
         self._give_up()
         while not self._asked.empty():
             self._asked.get_nowait()
@@ -105,7 +131,7 @@ class Pilot:
         """Look, decide, and give what shall be held, by edge.
 
         While the store cannot be read the plan in force goes on by its steps; while the database cannot be
-        asked, approvals stand as they were.
+        asked, approvals stand as they were, without those that an event or another mode has ended since.
         """
         try:
             await self._ask_people()
@@ -145,6 +171,7 @@ class Pilot:
         self._blind = True
         if self._seen is None:
             return {}
+        self._memory = replace(self._memory, approved=self._approved())
         links, now_ns = links_of(beats, _BEAT_S), self._clock.now().wall_ns
         return self._wishes(core.unseen(self._site, self._memory, self._seen, links, now_ns))
 
@@ -195,7 +222,10 @@ class Pilot:
                 return
             row = row_of(site, accepted, self._clock.now().wall_ns, self._revision + 1)
             await book.save_plan(self._sessions, row)
-            kept, self._plan_id, self._revision = accepted, row.id, row.revision
+            self._revision = row.revision
+            if not self._wanted(site):  # the configuration or the term changed while its row was written
+                return
+            kept, self._plan_id = accepted, row.id
             self._remember(row.id, accepted)
             text = "plan (%s): cost %.0f, under own control %.0f, gap %.2f %%, solved in %.1f s"
             _log.info(text, reason, row.cost, row.baseline_cost, 100.0 * row.gap, row.solve_s)
@@ -231,16 +261,16 @@ class Pilot:
         may = await self._who_may({one.person for one in known.values()})
         now_ns = self._clock.now().wall_ns
         why = dict(over(known, Standing(waits, changed_ns, away, self._plans, may, now_ns)))
-        if why:
-            gone = [Over(name, known[name], found) for name, found in why.items()]
-            await let_go(self._sessions, self._site.id, gone, now_ns)
-        self._away -= away
-        self._changed_ns = {n: at for n, at in self._changed_ns.items() if changed_ns.get(n) != at}
         self._of_person = {
             name: one.plan_id
             for name, one in known.items()
             if name in waits - why.keys() and one.plan_id in self._plans
         }
+        if why:  # over from now on, also where the database does not take it yet
+            gone = [Over(name, known[name], found) for name, found in why.items()]
+            await let_go(self._sessions, self._site.id, gone, now_ns)
+        self._away -= away
+        self._changed_ns = {n: at for n, at in self._changed_ns.items() if changed_ns.get(n) != at}
         self._judged = known.keys() == why.keys() | self._of_person.keys()
 
     async def _who_may(self, people: set[str]) -> set[str]:
@@ -250,7 +280,10 @@ class Pilot:
         return {name for name, role in roles.items() if role in COMMAND}
 
     def _approved(self) -> dict[str, Accepted]:
-        known = ((name, self._plans.get(ident)) for name, ident in self._of_person.items())
+        """What people let machines follow; nothing that has ended since the database was asked last."""
+        ended = self._away | self._changed_ns.keys()
+        standing = ((name, ident) for name, ident in self._of_person.items() if name not in ended)
+        known = ((name, self._plans.get(ident)) for name, ident in standing)
         return {name: plan[0] for name, plan in known if plan is not None}
 
     def _complete(self, snapshot: Snapshot) -> bool:
@@ -263,9 +296,16 @@ class Pilot:
         for wanted in decision.set_points:
             edge = self._site.edges[wanted.point.split("/")[0]]
             point = f"{self._site.id}/{wanted.point}"
-            ident = self._of_person.get(wanted.machine, self._plan_id) if wanted.of_plan else None
+            ident = self._plan_of(wanted.machine) if wanted.of_plan else None
+            if wanted.of_plan and ident is None:  # nobody could read why
+                continue
             revision = self._revision if ident not in self._plans else self._plans[ident][1]
             wishes.setdefault(edge, []).append(
                 Wish(point, wanted.value, wanted.unit, wanted.reason, revision, ident)
             )
         return wishes
+
+    def _plan_of(self, machine: str) -> str | None:
+        """Id of the plan it follows: the approved one if it waits for a person, else the one in force."""
+        waits = self._site.modes.of(machine) == "approve"
+        return self._of_person.get(machine) if waits else self._plan_id

@@ -142,20 +142,23 @@ class PlantView:
         return means
 
     def _read_past(self, now_ns: int) -> None:
+        """All of it or nothing: what could not be read is asked for again with the next look."""
         end_ns = floor_quarter_ns(now_ns)
         count = _PAST_DAYS * QUARTERS_A_DAY
         start_ns = end_ns - count * QUARTER_NS
-        self._past = collect(self._terms, lambda point: self._means(point, start_ns, end_ns), start_ns, count)
+        past = collect(self._terms, lambda point: self._means(point, start_ns, end_ns), start_ns, count)
         month_ns = min(floor_quarter_ns(_month_start_ns(now_ns, self._site.time_zone)), end_ns)
         imported = self._means(self._meter, month_ns, end_ns) if month_ns < end_ns else np.zeros(1)
         window_s, slide = self._window()
-        self._peak_kw = highest_kw(month_ns, imported, window_s, slide=slide)
+        peak_kw = highest_kw(month_ns, imported, window_s, slide=slide)
         contract = self._site.contract
-        plain = Peaks(self._peak_kw, before_kw=just_before(imported, window_s, slide))
-        self._metered = plain if contract is None else month_peaks(contract, month_ns, imported)
-        self._used = self._supply.read(now_ns)
-        if self._site.contract is not None and month_ns != self._month_ns:
+        plain = Peaks(peak_kw, before_kw=just_before(imported, window_s, slide))
+        metered = plain if contract is None else month_peaks(contract, month_ns, imported)
+        used = self._supply.read(now_ns)
+        if contract is not None and month_ns != self._month_ns:
             self._earlier_kw, self._month_ns = self._read_earlier(month_ns), month_ns
+        self._peak_kw, self._metered, self._used = peak_kw, metered, used
+        self._past = past  # last: it says which quarter hour is read
 
     def _window(self) -> tuple[float, bool]:
         """Length of the demand window that is paid by, and whether it slides. [s]."""

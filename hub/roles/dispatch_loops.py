@@ -39,6 +39,10 @@ _FORECAST_AGAIN: Final = Backoff(first_s=60.0, most_s=900.0)
 class Planner(Protocol):
     """Whoever says what shall be held."""
 
+    def in_term(self, epoch: int) -> None:
+        """Decide for this term of office, 0 for none; what was planned in another one is over."""
+        ...
+
     async def decide(self, beats: Mapping[str, tuple[Heartbeat, float]]) -> dict[str, list[Wish]]:
         """What shall be held now, by edge; raises StoreError, and what is held stays held."""
         ...
@@ -166,7 +170,9 @@ class DispatchLoops:
     async def _decide(self) -> None:
         away = False
         async for _ in self.clock.ticks(_DECIDE_S):
-            if not self.issuer.epoch:
+            epoch = self.issuer.epoch
+            self.planner.in_term(epoch)
+            if not epoch:
                 continue
             try:
                 with self.meter.timing(

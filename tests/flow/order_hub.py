@@ -36,6 +36,9 @@ LEASE_S = 30.0
 class SamePlan:
     """Wants one set-point held at one value, for ever."""
 
+    def in_term(self, epoch: int) -> None:
+        """It wants the same in each."""
+
     async def decide(self, beats: Mapping[str, tuple[Heartbeat, float]]) -> dict[str, list[Wish]]:
         return {edge: [Wish(point(PLANNED), PLAN_C, "°C", "the plan", 1, None)] for edge in beats}
 
