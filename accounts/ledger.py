@@ -3,13 +3,13 @@
     account(key) = Σ over meters of the key, over intervals of the key, of energy · (1, price, factors)
 
 A meter belongs to one account of each kind. What hangs below another meter is not counted beside it:
-`residuals` says what a meter has that none below it shows, with its sign.
+`residuals` says what a meter has that none known below it shows, with its sign.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final, Literal
@@ -59,11 +59,11 @@ class Rates:
 
     Attributes:
         cost: Money for a unit, shape (T,); None: nobody knows.
-        kg: CO2 of a unit, a number for a year's factor; None: nobody knows. [kg]
+        kg: CO2 of a unit by the factor of the year, shape (T,), or one for all; None: nobody knows. [kg]
     """
 
     cost: FloatArray | None = None
-    kg: float | None = None
+    kg: FloatArray | float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,8 @@ class Account:
         amount: How much.
         cost: Money by the price of its hours; None: no price is known.
         kg: CO2; None: no factor is known. [kg]
-        missing: Share of its intervals without a reading. [-]
+        missing: Share of its intervals that lack a reading, or hold what an unknown meter of another account
+            took. [-]
     """
 
     key: tuple[str, ...]
@@ -104,6 +105,21 @@ class Account:
     cost: Decimal | None
     kg: Decimal | None
     missing: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """Intervals of a meter that are not known.
+
+    Attributes:
+        meter: The meter.
+        holder: Nearest meter above that is known in them; empty: there is none.
+        inside: The intervals, shape (T,).
+    """
+
+    meter: str
+    holder: str
+    inside: NDArray[np.bool_]
 
 
 def accounts_of(
@@ -116,7 +132,8 @@ def accounts_of(
 
     Args:
         flows: Meters; those that hang below another one of them are counted for the dimensions they name,
-            and taken off the one above, so that the sum over all is what the supplies show.
+            and taken off the one above, so that the sum over all is what the supplies show. What an unknown
+            one took stays with the nearest known one above.
         by: Dimensions of the key, in its order.
         rates: Carrier to its cost and factor; one without has no cost.
         intervals: Shifts and products of the intervals.
@@ -130,22 +147,49 @@ def accounts_of(
     for flow in residuals(flows):
         for key, inside in _places(flow, by, intervals):
             found.setdefault((flow.carrier, key), []).append((flow, inside))
-    return [_account(name, parts, rates) for name, parts in found.items()]
+    gaps = _gaps(flows)
+    return [_account(name, parts, rates, gaps) for name, parts in found.items()]
 
 
 def residuals(flows: Sequence[Flow]) -> list[Flow]:
-    """Each meter less those directly below it; where one of them is missing, so is the difference.
+    """Each meter less those below it: in each interval a known one is taken off the nearest known above it.
+
+    So the sum over all is what the supplies show wherever they are known; NaN where a meter itself is not.
 
     Raises:
         ConfigError: See `accounts_of`.
     """
     by_name = {flow.meter: flow for flow in flows}
     _check_tree(flows, by_name)
-    own = {flow.meter: flow.amount.copy() for flow in flows}
+    own = {flow.meter: np.array(flow.amount, np.float64) for flow in flows}
     for flow in flows:
-        if flow.below:
-            own[flow.below] = own[flow.below] - flow.amount
+        for holder, inside in _held(flow, by_name, np.isfinite(flow.amount)):
+            if holder:
+                own[holder][inside] -= flow.amount[inside]
     return [replace(flow, amount=own[flow.meter]) for flow in flows]
+
+
+def _held(
+    flow: Flow, by_name: Mapping[str, Flow], asked: NDArray[np.bool_]
+) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Nearest meters above that are known in the intervals asked for; empty: in these none is."""
+    above = flow
+    while above.below and asked.any():
+        above = by_name[above.below]
+        known = np.isfinite(above.amount)
+        yield above.meter, asked & known
+        asked = asked & ~known
+    yield NOWHERE, asked
+
+
+def _gaps(flows: Sequence[Flow]) -> list[_Gap]:
+    by_name = {flow.meter: flow for flow in flows}
+    return [
+        _Gap(flow.meter, holder, inside)
+        for flow in flows
+        for holder, inside in _held(flow, by_name, ~np.isfinite(flow.amount))
+        if inside.any()
+    ]
 
 
 def _check_tree(flows: Sequence[Flow], by_name: Mapping[str, Flow]) -> None:
@@ -207,6 +251,7 @@ def _account(
     name: tuple[str, tuple[str, ...]],
     parts: Sequence[tuple[Flow, NDArray[np.bool_]]],
     rates: Mapping[str, Rates],
+    gaps: Sequence[_Gap],
 ) -> Account:
     carrier, key = name
     rate = rates.get(carrier, Rates())
@@ -214,21 +259,35 @@ def _account(
     taken = [flow.amount[mask] for (flow, _), mask in zip(parts, known, strict=True)]
     amounts = _listed(taken)
     total = sum(int(inside.sum()) for _, inside in parts)
-    missing = total - len(amounts)
+    missing = _missing({flow.meter: inside for flow, inside in parts}, gaps)
     return Account(
         key,
         carrier,
         parts[0][0].unit,
         metered(amounts, _PLACES),
-        None if rate.cost is None else _cost(rate.cost, taken, known),
-        None if rate.kg is None else settled(math.fsum(amounts) * rate.kg, _PLACES),
+        None if rate.cost is None else _valued(rate.cost, taken, known),
+        None if rate.kg is None else _valued(rate.kg, taken, known),
         missing / total if total else 0.0,
     )
 
 
-def _cost(price: FloatArray, taken: Sequence[FloatArray], known: Sequence[NDArray[np.bool_]]) -> Decimal:
+def _missing(mine: Mapping[str, NDArray[np.bool_]], gaps: Sequence[_Gap]) -> int:
+    """Intervals of the meters of an account that lack something, or hold what belongs to another account."""
+    marked: dict[str, NDArray[np.bool_]] = {}
+    for gap in gaps:
+        nowhere = np.zeros_like(gap.inside)
+        lacks, holds = (gap.inside & mine.get(meter, nowhere) for meter in (gap.meter, gap.holder))
+        for meter, wrong in ((gap.meter, lacks & ~holds), (gap.holder, holds & ~lacks)):
+            marked[meter] = marked.get(meter, nowhere) | wrong
+    return sum(int(one.sum()) for one in marked.values())
+
+
+def _valued(
+    rate: FloatArray | float, taken: Sequence[FloatArray], known: Sequence[NDArray[np.bool_]]
+) -> Decimal:
     pairs = zip(taken, known, strict=True)
-    return settled(math.fsum(_listed([amount * price[mask] for amount, mask in pairs])), _PLACES)
+    each = [amount * np.broadcast_to(rate, mask.shape)[mask] for amount, mask in pairs]
+    return settled(math.fsum(_listed(each)), _PLACES)
 
 
 def _listed(arrays: Sequence[FloatArray]) -> list[float]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from accounts.ledger import Flow, Rates
 from accounts.money import metered
+from accounts.readings import FloatArray
 from accounts.sharing import Medium, shares_of, unit_costs
 from hub.accounts.book import AccountsFile
 
@@ -98,13 +99,17 @@ def _balances(
 
 def cost_of(flow: Flow, rates: Mapping[str, Rates]) -> float:
     """What it cost by the price of its hours; 0 where no price is known. [money]."""
-    known, price = np.isfinite(flow.amount), rates[flow.carrier].cost
-    return 0.0 if price is None else float(flow.amount[known] @ price[known])
+    return _valued(flow, rates[flow.carrier].cost)
 
 
 def kg_of(flow: Flow, rates: Mapping[str, Rates]) -> float:
-    """What it emitted; 0 where no factor is known. [kg]."""
-    return total_of(flow) * (rates[flow.carrier].kg or 0.0)
+    """What it emitted by the factors of its years; 0 where no factor is known. [kg]."""
+    return _valued(flow, rates[flow.carrier].kg)
+
+
+def _valued(flow: Flow, rate: FloatArray | float | None) -> float:
+    known = np.isfinite(flow.amount)
+    return 0.0 if rate is None else float(flow.amount[known] @ np.broadcast_to(rate, known.shape)[known])
 
 
 def total_of(flow: Flow) -> float:

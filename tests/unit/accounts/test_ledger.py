@@ -54,9 +54,33 @@ def test_shifts_and_products_share_a_meter_by_its_intervals() -> None:
 
 def test_a_missing_reading_is_told_and_not_filled_in() -> None:
     flows = [flow("supply", 10, 10), flow("part", 4, np.nan, below="supply", area="a")]
-    found = {one.key: one for one in accounts_of(flows, ("area",), {"electricity": Rates(np.ones(2))})}
-    assert (float(found[("",)].amount), found[("",)].missing) == (6, 0.5)
+    rates = {"electricity": Rates(np.ones(2))}
+    found = {one.key: one for one in accounts_of(flows, ("area",), rates)}
+    assert (float(found[("",)].amount), found[("",)].missing) == (16, 0.5)
     assert (float(found[("a",)].amount), found[("a",)].missing) == (4, 0.5)
+    (carrier,) = accounts_of(flows, ("carrier",), rates)
+    assert (float(carrier.amount), float(carrier.cost or 0), carrier.missing) == (20, 20, 0.0)
+
+
+def test_below_an_unknown_meter_its_own_hang_on_the_one_above() -> None:
+    flows = [flow("supply", 10, 10), flow("hall", np.nan, 6, below="supply", area="h")]
+    flows += [flow("press", 2, 2, below="hall", area="p"), flow("lamp", 1, np.nan, below="hall", area="h")]
+    found = {one.key[0]: one for one in accounts_of(flows, ("area",), {})}
+    assert [float(found[name].amount) for name in ("", "h", "p")] == [7 + 4, 1 + 4, 2 + 2]
+    assert [found[name].missing for name in ("", "h", "p")] == [1 / 2, 1 / 4, 0.0]
+
+
+def test_without_its_supply_an_account_has_what_is_known_below_and_says_so() -> None:
+    flows = [flow("supply", np.nan, 10), flow("part", 4, 4, below="supply")]
+    (found,) = accounts_of(flows, ("carrier",), {})
+    assert (float(found.amount), found.missing) == (4 + 10, 0.25)
+
+
+def test_each_interval_emits_by_the_factor_of_its_year() -> None:
+    (found,) = accounts_of(
+        [flow("s", 10, 10)], ("meter",), {"electricity": Rates(None, np.array([0.4, 0.3]))}
+    )
+    assert float(found.kg or 0) == 7
 
 
 def test_what_nobody_priced_has_no_cost_and_not_none_of_it() -> None:
@@ -80,6 +104,23 @@ def test_the_sum_over_any_dimension_is_what_the_supply_shows(supply: list[float]
     for by in ("area", "device", "meter"):
         total = sum(float(one.amount) for one in accounts_of(flows, (by,), {}))
         assert total == pytest.approx(sum(supply), abs=1e-5)
+
+
+@given(st.lists(st.tuples(st.integers(0, 63), *[st.integers(0, 9)] * 4), min_size=1, max_size=8))
+def test_whatever_is_unknown_below_it_the_carrier_is_what_the_supply_shows(
+    rows: list[tuple[int, int, int, int, int]],
+) -> None:
+    names = ("supply", "hall", "press", "drill", "office")
+    above = ("", "supply", "hall", "press", "supply")
+    flows = []
+    for at, (name, below) in enumerate(zip(names, above, strict=True)):
+        lost = [at > 0 and row[0] >> at & 1 for row in rows]
+        values = [100.0 if at == 0 else float(row[at]) for row in rows]
+        amount = [np.nan if gone else value for gone, value in zip(lost, values, strict=True)]
+        flows.append(flow(name, *amount, below=below, area=name))
+    (carrier,) = accounts_of(flows, ("carrier",), {})
+    assert (float(carrier.amount), carrier.missing) == (100.0 * len(rows), 0.0)
+    assert sum(float(one.amount) for one in accounts_of(flows, ("area",), {})) == 100.0 * len(rows)
 
 
 @pytest.mark.parametrize(
