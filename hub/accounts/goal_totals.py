@@ -7,7 +7,6 @@ tce       standard coal of what is bought, electricity and heat by their own ene
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from typing import Final
 
@@ -50,8 +49,7 @@ def total_of_goal(
     starts = table.start_ns + np.arange(count, dtype=np.int64) * (table.step_s * _NS)
     around = Around(site.contract, courses, site.calendar, site.zone)
     notes: list[Note] = []
-    year = dt.datetime.fromtimestamp(table.start_ns / _NS, site.zone).year
-    rates = rates_of(site.book, starts, around, (year, notes))
+    rates = rates_of(site.book, starts, around, notes)
     whole = np.zeros(count)
     for meter, amount in columns:
         rate = rates[meter.carrier]

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from accounts.bands import IntArray, local_clock
-from accounts.carbon import Emission, usable
+from accounts.carbon import Emission
 from accounts.contract import Contract
 from accounts.goals import Day, Standing, intensity, standing
 from accounts.invoice import Courses, midnight_ns
@@ -27,7 +27,7 @@ from hub.accounts.book import ELECTRICITY, AccountsFile, Product
 from hub.accounts.chp_shares import ChpShare, chp_shares
 from hub.accounts.media import Shared, cost_of, kg_of, media_of, total_of
 from hub.accounts.notes import Note, no_co2, no_cost, no_media, no_medium
-from hub.accounts.supplies import carbon_rows, coal_of, in_factor_basis
+from hub.accounts.supplies import carbon_rows, coal_of, factors_of, years_of
 from hub.accounts.tables import Table
 from hub.registry.calendars import Calendar
 from protocols.errors import ConfigError
@@ -111,9 +111,8 @@ def statement(book: AccountsFile, table: Table, by: Sequence[Dimension], around:
     """
     starts = table.start_ns + np.arange(_length(table), dtype=np.int64) * (table.step_s * _NS)
     flows = _flows(book, table)
-    year = dt.datetime.fromtimestamp(table.start_ns / _NS, around.zone).year
     notes: list[Note] = []
-    rates = rates_of(book, starts, around, (year, notes))
+    rates = rates_of(book, starts, around, notes)
     intervals = _shifts(around, starts, table.step_s)
     media = _media(book, flows, rates, notes)
     return Statement(
@@ -149,18 +148,16 @@ def _flows(book: AccountsFile, table: Table) -> list[Flow]:
     ]  # fmt: skip
 
 
-def rates_of(
-    book: AccountsFile, starts: IntArray, around: Around, told: tuple[int, list[Note]]
-) -> dict[str, Rates]:
+def rates_of(book: AccountsFile, starts: IntArray, around: Around, notes: list[Note]) -> dict[str, Rates]:
     """What a unit of each carrier that is bought costs and emits; of what is not known the notes say why.
 
     Args:
         book: The book.
         starts: Begin of each interval. [ns since 1970, UTC]
         around: Contract and its prices.
-        told: Year whose factors count, and the notes.
+        notes: What could not be said.
     """
-    year, notes = told
+    years = years_of(starts, around.zone)
     prices = {one.carrier: np.full(len(starts), float(one.per_unit)) for one in book.prices}
     why: ConfigError | None = None
     try:
@@ -170,11 +167,9 @@ def rates_of(
         why = error
     found: dict[str, Rates] = {}
     for carrier in _bought_carriers(book):
-        kg: float | None = None
-        kinds = ("average_year",) if carrier == ELECTRICITY else ("supplier_year", "average_year")
+        kg: FloatArray | None = None
         try:
-            factor = usable(book.factors, carrier, kinds, year)
-            kg = float(factor.kg_per_unit * in_factor_basis(book, factor, Decimal(1)))
+            kg = factors_of(book, carrier, years)
         except ConfigError as error:
             notes.append(no_co2(carrier, error))
         if carrier not in prices:

@@ -16,6 +16,7 @@ from accounts.carbon import Emission, Factor, Instrument, report, usable
 from accounts.fuels import STANDARD_COAL, fuel_coal_kg, in_basis, standard_coal_kg
 from accounts.ledger import Flow
 from accounts.money import metered, rounded
+from accounts.readings import FloatArray
 from hub.accounts.book import ELECTRICITY, AccountsFile
 from hub.accounts.notes import Note, no_carbon, no_coal
 from protocols.errors import ConfigError
@@ -29,6 +30,20 @@ def in_factor_basis(book: AccountsFile, factor: Factor, amount: Decimal) -> Deci
     if stated is None or factor.basis is None:
         return amount
     return in_basis(amount, stated, factor.basis, factor.hhv_per_lhv)
+
+
+def factors_of(book: AccountsFile, carrier: str, years: IntArray) -> FloatArray:
+    """CO2 of a unit by the factor of the year of each interval. [kg].
+
+    Raises:
+        ConfigError: One of the years has none that may stand in a report.
+    """
+    kinds = ("average_year",) if carrier == ELECTRICITY else ("supplier_year", "average_year")
+    found = np.empty(len(years))
+    for year in np.unique(years).tolist():
+        factor = usable(book.factors, carrier, kinds, year)
+        found[years == year] = float(factor.kg_per_unit * in_factor_basis(book, factor, Decimal(1)))
+    return found
 
 
 def bought_of(book: AccountsFile, flows: Sequence[Flow]) -> dict[str, Decimal]:
@@ -67,8 +82,7 @@ def carbon_rows(
     book: AccountsFile, flows: Sequence[Flow], when: tuple[IntArray, ZoneInfo], notes: list[Note]
 ) -> list[Emission]:
     """Rows of each calendar year that the table has a part of, by the factors of that year."""
-    days, _ = local_clock(*when)
-    years = np.array([dt.date.fromordinal(int(day)).year for day in days], np.int64)
+    years = years_of(*when)
     found: list[Emission] = []
     try:
         for year in np.unique(years).tolist():
@@ -78,6 +92,13 @@ def carbon_rows(
         notes.append(no_carbon(error))
         return []
     return found
+
+
+def years_of(starts: IntArray, zone: ZoneInfo) -> IntArray:
+    """Calendar year that each instant lies in, by a zone's clock."""
+    days, _ = local_clock(starts, zone)
+    held, at = np.unique(days, return_inverse=True)
+    return np.array([dt.date.fromordinal(int(day)).year for day in held], np.int64)[at]
 
 
 def _carbon_of(flows: Sequence[Flow], book: AccountsFile, year: int) -> list[Emission]:
