@@ -21,6 +21,7 @@ from accounts.used import Before, Period
 from hub.accounts.book import SupplyFile
 from hub.accounts.counted import STEP_S, Column, Counted, counted
 from hub.accounts.making import courses_of
+from hub.accounts.notes import Note, months_unknown
 from hub.accounts.periods import NamedPeriod, months_before
 from hub.accounts.site import SiteAccounts
 from hub.store.port import SeriesReader
@@ -41,17 +42,25 @@ class Billed:
         until_ns: How far readings can reach: the end of the period, or now. [ns since 1970, UTC]
         known_frac: Known share of the intervals up to there. [-]
         over: Whether the period has ended.
+        before_known_frac: Known share of the earlier months it goes by, of the one that is known least; 1
+            where it goes by none. [-]
     """
 
     invoice: Invoice
     until_ns: int
     known_frac: float
     over: bool
+    before_known_frac: float
 
     @property
     def final(self) -> bool:
-        """Whether nothing is missing."""
-        return self.over and self.invoice.missing == 0
+        """Whether nothing is missing, nor in the earlier months that it goes by."""
+        return self.over and self.invoice.missing == 0 and self.before_known_frac >= 1.0
+
+    @property
+    def notes(self) -> list[Note]:
+        """What is not plain about it."""
+        return [] if self.before_known_frac >= 1.0 else [months_unknown(self.before_known_frac)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +92,15 @@ def invoice_of(reader: SeriesReader, site: SiteAccounts, period: NamedPeriod, no
     """
     contract = contract_of(site)
     readings, found, until_ns = _readings(reader, site, period, now_ns)
-    beside = Beside(
-        courses=courses_of(reader, site, (readings.start_ns, until_ns)),
-        before=_before(reader, site, period, now_ns),
-        gaps=True,
-    )
-    made = bill(contract, readings, period.days, beside)
+    before, before_known_frac = _before(reader, site, period, now_ns)
+    courses = courses_of(reader, site, (readings.start_ns, until_ns))
+    made = bill(contract, readings, period.days, Beside(courses=courses, before=before, gaps=True))
     return Billed(
-        made, until_ns, found.known_frac(list(found.kept)), until_ns == period.edges_ns(contract.zone)[1]
+        invoice=made,
+        until_ns=until_ns,
+        known_frac=found.known_frac(list(found.kept)),
+        over=until_ns == period.edges_ns(contract.zone)[1],
+        before_known_frac=before_known_frac,
     )
 
 
@@ -175,17 +185,25 @@ def _padded(values: FloatArray, whole: int) -> FloatArray:
     return found
 
 
-def _before(reader: SeriesReader, site: SiteAccounts, period: NamedPeriod, now_ns: int) -> Before:
-    """What earlier months leave behind, as far as a part of the contract asks for it."""
+def _before(
+    reader: SeriesReader, site: SiteAccounts, period: NamedPeriod, now_ns: int
+) -> tuple[Before, float]:
+    """What earlier months leave behind, as far as a part of the contract asks for it.
+
+    Beside it the known share of the month, or of the year so far, that is known least.
+    """
     parts = contract_of(site).sheet_of(period.days.first, period.days.after).parts
     back = max(
         (one.ratchet.months for one in parts if isinstance(one, DemandPart) and one.ratchet), default=0
     )
-    peaks = [month_use(reader, site, month, now_ns).peak_kw for month in months_before(period, back)]
+    uses = [month_use(reader, site, month, now_ns) for month in months_before(period, back)]
+    peaks = [use.peak_kw for use in uses]
     year_kwh = Decimal(0)
     if any(isinstance(part, TierPart) for part in parts) and period.days.first.timetuple().tm_yday > 1:
         first = period.days.first
         since = Period(first.replace(month=1, day=1), first)
         name = f"{since.first}..{period.days.first}"
-        year_kwh = month_use(reader, site, NamedPeriod(name, "range", since), now_ns).kwh
-    return Before(tuple(peak for peak in peaks if peak is not None), year_kwh)
+        uses.append(month_use(reader, site, NamedPeriod(name, "range", since), now_ns))
+        year_kwh = uses[-1].kwh
+    known_frac = min((use.known_frac for use in uses), default=1.0)
+    return Before(tuple(peak for peak in peaks if peak is not None), year_kwh), known_frac

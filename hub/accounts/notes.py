@@ -65,6 +65,17 @@ def no_sharing(why: Exception) -> Note:
     return Note(Text(en="The invoice is not shared out.", zh="账单未分摊。"), str(why))
 
 
+def months_unknown(known_frac: float) -> Note:
+    """An invoice goes by earlier months that are not wholly known."""
+    told = f"{100.0 * known_frac:.2f} %"
+    return Note(
+        Text(
+            en=f"Provisional: demand or tiers go by earlier months. Of these {told} are known.",
+            zh=f"暂估:需量或阶梯电量取决于以往月份,其数据仅 {told} 已知,金额可能偏低。",
+        )
+    )
+
+
 def no_point(names: list[str]) -> Note:
     """Meters that nothing reads."""
     told = ", ".join(names)

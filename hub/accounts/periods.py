@@ -2,7 +2,8 @@
 
     2026-10-22    2026-W43    2026-10    2026    2026-10-01..2026-10-15
 
-A range names its first and its last day. A period that goes on is reckoned up to now.
+A range names its first and its last day; one that is exactly a day, week, month or year is called that, since
+a period has one name. A period that goes on is reckoned up to now.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class NamedPeriod:
     """A period with its name.
 
     Attributes:
-        name: As it was asked for; one period has one name.
+        name: Its name; one period has one.
         kind: What it is.
         days: Its days.
     """
@@ -58,9 +59,11 @@ def named(text: str) -> NamedPeriod:
     Example:
         >>> named("2026-W43").days.first.isoformat(), named("2026-02").days.days
         ('2026-10-19', 28)
+        >>> named("2026-02-01..2026-02-28").name
+        '2026-02'
     """
     try:
-        found = _read(text)
+        found = _shortest(_read(text))
     except (ValueError, OverflowError) as error:
         raise ConfigError(f"{text!r} is no period: {error}; {_ALLOWED}") from error
     if found.days.first.year not in _YEARS or not 1 <= found.days.days <= MOST_DAYS:
@@ -98,6 +101,16 @@ def _read(text: str) -> NamedPeriod:
         last = _day(last_text) if dots else first
         kind, after = ("range" if dots else "day"), last + dt.timedelta(days=1)
     return NamedPeriod(text, kind, Period(first, after))
+
+
+def _shortest(found: NamedPeriod) -> NamedPeriod:
+    """A range by the name of the day, week, month or year that it is."""
+    days = found.days
+    if found.kind != "range":
+        return found
+    week = days.first.isocalendar()
+    texts = (f"{days.first}", f"{week.year:04}-W{week.week:02}", f"{days.first:%Y-%m}", f"{days.first:%Y}")
+    return next((one for one in map(_read, texts) if one.days == days), found)
 
 
 def _day(text: str) -> dt.date:
