@@ -7,8 +7,6 @@ from typing import Final
 import numpy as np
 
 from accounts.ledger import Account, Dimension
-from accounts.used import Line
-from hub.accounts.billing import invoice_of
 from hub.accounts.book import ELECTRICITY, AccountMeter
 from hub.accounts.making import goals_of
 from hub.reports.around import Around, Built
@@ -25,10 +23,10 @@ from hub.reports.sources.cells import (
     step_of,
     time_column,
 )
+from hub.reports.sources.invoice import invoice_sections
 from hub.reports.sources.ledger import NO_BOOK, Ledger, ledger_of
 from hub.reports.sources.names import carrier_name, key_name, meter_name
 from protocols.config import Text
-from protocols.errors import ConfigError
 
 _W: Final = {
     "overview": Text(en="Overview", zh="总览"),
@@ -44,17 +42,6 @@ _W: Final = {
     "quarters": Text(en="Quarter hours", zh="15 分钟数据"),
     "quarter": Text(en="Amount of each quarter of an hour", zh="每 15 分钟用量"),
     "load": Text(en="Energy of each quarter of an hour", zh="每 15 分钟电量"),
-    "invoice": Text(en="Cost as on the invoice", zh="电费账单明细"),
-    "line": Text(en="Line", zh="项目"),
-    "quantity": Text(en="Quantity", zh="数量"),
-    "price": Text(en="Price", zh="单价"),
-    "total": Text(en="Total", zh="合计"),
-    "final": Text(en="The invoice is final: no reading is missing.", zh="账单为最终结果:读数完整。"),
-    "provisional": Text(
-        en="The invoice is provisional: readings are missing, or the period goes on.",
-        zh="账单为暂估:读数不完整或周期尚未结束。",
-    ),
-    "no_invoice": Text(en="No invoice: {0}", zh="无法生成账单:{0}"),
     "gaps": Text(
         en="{0}: {1} {2} were counted across gaps and stand in no interval.",
         zh="{0}:另有 {1} {2} 计于数据缺口期间,未计入任何时段。",
@@ -91,7 +78,7 @@ def build(around: Around) -> Built:
     around.tell(0.5)
     sections = [_overview(around, ledger)]
     if ledger.has_book:
-        sections += [_split(around, ledger), *_invoice(around, ledger), *_goals(around, ledger)]
+        sections += [_split(around, ledger), *invoice_sections(around, ledger), *_goals(around, ledger)]
     around.tell(0.9)
     sections.append(_quarters(around, ledger))
     return Built(tuple(sections), ledger.known_pct)
@@ -216,36 +203,6 @@ def _gaps(around: Around, ledger: Ledger) -> list[str]:
         for name, kept in ledger.counted.kept.items()
         if name in units and abs(kept.across_gaps) >= 0.1  # noqa: PLR2004  below it is what rounding leaves
     ]
-
-
-def _invoice(around: Around, ledger: Ledger) -> list[Section]:
-    """The invoice of a month or a year."""
-    say = around.say
-    if ledger.made.period.kind not in {"month", "year"} or ledger.site.contract is None:
-        return []
-    try:
-        billed = invoice_of(around.reader, ledger.site, ledger.made.period, around.now_ns)
-    except ConfigError as error:
-        return [Section(say(_W["invoice"]), notes=(say(_W["no_invoice"]).format(error),))]
-    currency = billed.invoice.currency
-    columns = (
-        Column(say(_W["line"]), form="text"), Column(say(_W["quantity"]), places=3),
-        Column(say(_W["unit"]), form="text"), Column(say(_W["price"]), places=6),
-        Column(say(_W["amount"]), currency, places=2),
-    )  # fmt: skip
-    table = Table(
-        say(_W["invoice"]),
-        columns,
-        [_line(around, billed.invoice.lines[at]) for at in range(len(billed.invoice.lines))],
-    )
-    total = Figure(say(_W["total"]), number(billed.invoice.total), currency, 2, 100.0 * billed.known_frac)
-    note = _W["final"] if billed.final else _W["provisional"]
-    return [Section(say(_W["invoice"]), (total,), (table,), (say(note), billed.invoice.source))]
-
-
-def _line(around: Around, line: Line) -> tuple[str | float | None, ...]:
-    label = around.say(line.label) + (f" ({line.band})" if line.band else "")
-    return label, number(line.quantity), line.unit, number(line.price), number(line.amount)
 
 
 def _goals(around: Around, ledger: Ledger) -> list[Section]:

@@ -5,21 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from hub.accounts.book import AccountMeter
+from hub.accounts.words import carrier_text
 from hub.reports.around import Around
 from hub.reports.sources.ledger import Ledger
 from protocols.config import Text
 
-CARRIERS: Final = {
-    "electricity": Text(en="Electricity", zh="电力"),
-    "electricity_own": Text(en="Own electricity", zh="自发电"),
-    "natural_gas": Text(en="Natural gas", zh="天然气"),
-    "air": Text(en="Compressed air", zh="压缩空气"),
-    "cooling": Text(en="Chilled water", zh="冷量"),
-    "heat": Text(en="Heat", zh="热力"),
-    "steam": Text(en="Steam", zh="蒸汽"),
-    "water": Text(en="Water", zh="水"),
-    "hydrogen": Text(en="Hydrogen", zh="氢气"),
-}
 _NOWHERE: Final = Text(en="not assigned", zh="未分配")
 _STATES: Final = {
     "met": Text(en="met", zh="达成"),
@@ -30,17 +20,16 @@ _STATES: Final = {
 
 
 def carrier_name(around: Around, carrier: str) -> str:
-    """What people call a carrier."""
-    known = CARRIERS.get(carrier)
-    if known is not None:
-        return around.say(known)
+    """What people call a carrier: as the book names its media; else by the one table of names."""
     accounts = around.view.accounts
-    medium = next((one for one in accounts.book.media if one.id == carrier), None) if accounts else None
-    return carrier if medium is None else around.say(medium.label)
+    media = {} if accounts is None else {one.id: one.label for one in accounts.book.media}
+    return around.say(media.get(carrier) or carrier_text(carrier))
 
 
 def meter_name(around: Around, ledger: Ledger, meter: AccountMeter) -> str:
-    """What people call a meter: the device it is read from, where that is known; else its id."""
+    """What people call a meter: as the book does; else the device it alone is read from; else its id."""
+    if meter.label is not None:
+        return around.say(meter.label)
     device = (meter.point or "").partition("/")[0]
     known = around.view.registry.devices.get(device)
     others = [one for one in ledger.site.book.meters if (one.point or "").partition("/")[0] == device]
