@@ -218,7 +218,7 @@ def _air(plant: Plant, outlook: Outlook, choices: Choices) -> AirLevels | None:
     loads = [outlook.loads(plant, step).air_m3_min for step in range(outlook.steps)]
     need = np.array([[sum(drawn(plant.receiver, bar_g, load)) for load in loads] for bar_g in levels])
     full = [sum(_full_kw(plant, bar_g, inlet_c)) for bar_g in levels]
-    least = np.full(outlook.steps, min(choices.least_bar_g, own))
+    least = np.full(outlook.steps, choices.least_bar_g)
     most = np.full(outlook.steps, np.inf)
     for step, value in _held(choices, NETWORK_PRESSURE, outlook.steps):
         least[step] = most[step] = value

@@ -13,12 +13,15 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from optimizer.choices import swing_bar
+from optimizer.planned import planned_header_bar_g
 from plant.state import Plant
+from plant.units.heat import Boiler, Chp
 from protocols.config import Config
 from protocols.units import BarGauge, Celsius
 
 PLANNING_FILE: Final = "planning.yaml"
 _MOST_LEVELS: Final = 6
+_SAME: Final = 1e-6
 
 Temperatures = Annotated[tuple[Celsius, ...], Field(min_length=2, max_length=_MOST_LEVELS)]
 Pressures = Annotated[tuple[BarGauge, ...], Field(min_length=2, max_length=_MOST_LEVELS)]
@@ -177,6 +180,23 @@ def planning_faults(planning: PlanningFile, plant: Plant) -> Iterator[tuple[str,
             yield from _outside(("condenser_water.supply_c", "cooling_tower"), condenser.supply_c, ends)
     if planning.pressure is not None:
         yield from _of_pressure(planning.pressure, plant)
+    yield from _of_contracts(planning, plant)
+
+
+def _of_contracts(planning: PlanningFile, plant: Plant) -> Iterator[tuple[str, str]]:
+    """Gas that nobody reads, and inverters that could not carry the sun they are there for."""
+    sheet = plant.flowsheet
+    burners = [name for kind in (Boiler, Chp) for name, _ in sheet.of_kind(kind)]
+    if planning.gas is not None and not any(sheet.binding(name, "fuel_kw") for name in burners):
+        named = ", ".join(burners) or "no boiler or chp"
+        yield "gas", f"found {named} without fuel_kw in the flowsheet; bind fuel_kw of one or leave it out"
+    reactive, pv = planning.reactive, plant.pv
+    if reactive is not None and pv is not None and 0.0 < reactive.inverter_kva < pv.inverter_kw:
+        least = f"the {pv.inverter_kw:g} kW of the PV inverters, less would curtail the sun"
+        yield (
+            "reactive.inverter_kva",
+            f"found {reactive.inverter_kva:g} kVA, allowed are 0 or at least {least}",
+        )
 
 
 def _outside(
@@ -199,9 +219,23 @@ def _of_pressure(pressure: NetworkPressure, plant: Plant) -> Iterator[tuple[str,
             "pressure.least_bar_g",
             f"found {pressure.least_bar_g:g}, the network needs {receiver.min_bar_g:g} bar g",
         )
+    yield from _above_the_least(pressure, plant)
     swing = min(swing_bar(plant, name) for name in plant.compressor_ids)
     low, high = receiver.roles.standby.load_bar_g + swing, receiver.roles.base.unload_bar_g - swing
     for level in pressure.bar_g:
         if not low <= level <= high:
             why = "below, machines that stand by are called, above, those that run full are released"
             yield "pressure.bar_g", f"found {level:g} bar g; allowed are {low:g} … {high:g}: {why}"
+
+
+def _above_the_least(pressure: NetworkPressure, plant: Plant) -> Iterator[tuple[str, str]]:
+    """The pressure of the roles is always among those to choose from, so it has to be enough too."""
+    told = [name for name in plant.compressor_ids if plant.flowsheet.binding(name, "pressure_set_bar_g")]
+    swing = max((swing_bar(plant, name) for name in told), default=0.0)
+    most_bar_g = planned_header_bar_g(plant) - swing
+    if pressure.least_bar_g > most_bar_g + _SAME:
+        why = "under its role the header falls so far; raise the trim role first"
+        yield (
+            "pressure.least_bar_g",
+            f"found {pressure.least_bar_g:g} bar g; allowed are at most {most_bar_g:g}: {why}",
+        )

@@ -20,7 +20,7 @@ from hub.registry.calendars import load_calendar
 from hub.registry.check import checked_files
 from hub.registry.documents import Documents, put_files
 from hub.registry.kinds import strays
-from hub.registry.planning_file import load_planning
+from hub.registry.planning_file import check_reactive_point, load_planning
 from hub.registry.plant_file import fitting_curves
 from hub.registry.site import Registry, load_registry
 from hub.registry.writable import load_writables
@@ -110,6 +110,8 @@ def _of_registry(folder: Path, registry: Registry, faults: list[str]) -> None:
     _tried(lambda: load_alarms(folder, registry, values), faults)
     points = [point.local for point in (*registry.points, *values.virtual)]
     devices = [*registry.devices, *values.devices]
+    if (folder / "sites" / site / PLANNING_FILE).exists():
+        _tried(lambda: check_reactive_point(folder, site, points), faults)
     areas = _tried(lambda: load_areas(folder, site, points, devices), faults)
     if (book := book_file(folder, site)).exists():
         _tried(
