@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from hub.dispatch import band, events
+from hub.dispatch.able import power_limits, unable
 from hub.dispatch.approved import course_of, ended_by, power_course_of
 from hub.dispatch.order import by_rule, left_to
 from hub.dispatch.reach import Told, choices_of
@@ -184,7 +185,18 @@ def task_of(site: DispatchSite, memory: Memory, decision: Decision, snapshot: Sn
     beside = {name for gate in (gated.refused, gated.degraded) for name in gate}
     kept, unkept = band.in_hand(outlook, snapshot.issue, (window, beside), site.planning.reserve)
     beneath, unsupplied = _beneath(site, snapshot, gone_s)
-    notes = (*site.notes, *seen.notes, *refused, *degraded, *led, *unreached, *unkept, *unsupplied)
+    kept_from = (f"{name} is planned as it stands: {reason}" for name, reason in unable(site).items())
+    notes = (
+        *site.notes,
+        *seen.notes,
+        *kept_from,
+        *refused,
+        *degraded,
+        *led,
+        *unreached,
+        *unkept,
+        *unsupplied,
+    )
     why = decision.replan or ""
     limit_s = LIMIT_S if why in _USUAL or memory.owed is not None else EVENT_LIMIT_S
     outlook = replace(outlook, gone_s=gone_s)
@@ -204,6 +216,7 @@ def task_of(site: DispatchSite, memory: Memory, decision: Decision, snapshot: Sn
         in_hand=kept,
         beside=beneath,
         courses=snapshot.used.courses,
+        power_kw=power_limits(site, seen),
     )
     issue = snapshot.issue if limit_s == LIMIT_S else None
     return task if issue is None else replace(task, band=band.around(outlook, issue, window, beside))
@@ -334,7 +347,8 @@ def _with_rule(site: DispatchSite, memory: Memory, seen: Seen, snapshot: Snapsho
     if holds or memory.owed is None or memory.own_control:
         return replace(memory, ruled=(0, None))
     takes = (name for name, one in seen.machines.items() if one.availability is Availability.FREE)
-    free = frozenset(name for name in takes if site.modes.of(name) == "auto")
+    kept = unable(site)
+    free = frozenset(name for name in takes if site.modes.of(name) == "auto" and name not in kept)
     if memory.ruled[0] == quarter_ns and memory.ruled[1] is not None and memory.ruled_for == free:
         return memory
     only_up = only_raised(site, seen, snapshot.recent, snapshot.now_ns, memory.supply_c)
@@ -376,14 +390,18 @@ def _allowed(
 
 def _machines_now(site: DispatchSite, memory: Memory, seen: Seen, now_ns: int) -> dict[str, MachineNow]:
     """All machines; one whose counter of hours is not known counts as the one that has run longest."""
-    begin_ns = floor_quarter_ns(now_ns)
+    begin_ns, kept = floor_quarter_ns(now_ns), unable(site)
+    takes = (name for name, one in seen.machines.items() if one.availability is Availability.FREE)
+    free = frozenset(name for name in takes if name not in kept)
     waits = {
-        name: course_of(memory.approved.get(name), name, begin_ns, on=machine.on)
+        name: course_of(_approved(site, memory, name), name, begin_ns, on=machine.on)
         for name, machine in seen.machines.items()
-        if machine.availability is Availability.FREE and site.modes.of(name) == "approve"
+        if name in free and site.modes.stays(name)
     }
     known = {name: machine.run_h for name, machine in seen.machines.items() if machine.run_h is not None}
-    found = {name: _machine_now(machine, now_ns) for name, machine in seen.machines.items()}
+    found = {
+        name: _machine_now(machine, now_ns, free=name in free) for name, machine in seen.machines.items()
+    }
     most_h = max(known.values(), default=0.0)
     return {
         name: replace(one, run_h=known.get(name, most_h), course=waits.get(name, ()))
@@ -391,9 +409,13 @@ def _machines_now(site: DispatchSite, memory: Memory, seen: Seen, now_ns: int) -
     }
 
 
-def _machine_now(machine: MachineSeen, now_ns: int) -> MachineNow:
+def _approved(site: DispatchSite, memory: Memory, name: str) -> Accepted | None:
+    """What a person approved for a machine that may follow approvals."""
+    return memory.approved.get(name) if site.modes.of(name) == "approve" else None
+
+
+def _machine_now(machine: MachineSeen, now_ns: int, *, free: bool) -> MachineNow:
     state_s = LONG_S if machine.since_ns is None else (now_ns - machine.since_ns) / _NS
-    free = machine.availability is Availability.FREE
     tripped = machine.availability is Availability.TRIPPED
     runs = machine.on if machine.wanted_on is None else machine.wanted_on
     held = ON if runs and not tripped else OFF
@@ -412,16 +434,16 @@ def _battery_held_kw(site: DispatchSite, seen: Seen) -> float | None:
     machine = seen.machines[name]
     if machine.wanted_kw is not None:
         return machine.wanted_kw
-    free = machine.availability is Availability.FREE
+    free = machine.availability is Availability.FREE and name not in unable(site)
     return None if free else seen.battery_kw - battery.standby_kw
 
 
 def _battery_course_kw(site: DispatchSite, memory: Memory, seen: Seen, now_ns: int) -> tuple[float, ...]:
     """What a battery that waits for a person does first: nothing is counted on that nobody approved."""
     name, battery = _battery_name(site), site.plant.battery
-    if name is None or battery is None or site.modes.of(name) != "approve":
+    if name is None or battery is None or not site.modes.stays(name):
         return ()
-    if seen.machines[name].availability is not Availability.FREE:
+    if seen.machines[name].availability is not Availability.FREE or name in unable(site):
         return ()
     now_kw = seen.battery_kw - battery.standby_kw
-    return power_course_of(memory.approved.get(name), name, floor_quarter_ns(now_ns), now_kw=now_kw)
+    return power_course_of(_approved(site, memory, name), name, floor_quarter_ns(now_ns), now_kw=now_kw)

@@ -1,8 +1,8 @@
 """Which set-points a plan may choose now: those every machine concerned can be told. Pure.
 
 A level is offered only when whoever would follow it can: bound in the flowsheet, with commissioned limits
-that hold the level, taking orders. What a person holds is planned as held. A machine that waits for an
-approval keeps what it has in the first step, and what was approved for it as long as that holds.
+that hold the level, taking orders. What a person holds is planned as held. A machine that waits for a
+person keeps what it has in the first step, and what was approved for it as long as that holds.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class _Reach:
             seen = self._told.machines.get(machine)
             fits = self._within(NETWORK_PRESSURE, machine, levels)
             fits = tuple(one for one in fits if one - swing_bar(plant, machine) >= least_bar_g - _SAME)
-            waits = self._site.modes.of(machine) == "approve"
+            waits = self._site.modes.stays(machine)
             if seen is None or waits or self._held_at(NETWORK_PRESSURE, machine) is not None or not fits:
                 continue
             if self._refused(NETWORK_PRESSURE, machine, seen) is None:
@@ -144,6 +144,12 @@ class _Reach:
     def _of_some(self, name: str, levels: tuple[float, ...]) -> tuple[float, ...]:
         if not levels:
             self._notes.append(f"the {_WORDS[name]} is not chosen: no level lies within the write limits")
+        chilled = self._site.planning.chilled_water
+        humid = chilled.humid if chilled is not None and name == CHILLED_WATER else None
+        if humid is not None and levels and levels[0] > humid.supply_most_c + _SAME:
+            why = f"no level within the write limits is at most {humid.supply_most_c:g} °C for damp days"
+            self._notes.append(f"the {_WORDS[name]} is not chosen: {why}")
+            return ()
         return levels
 
     @staticmethod
@@ -183,9 +189,10 @@ class _Reach:
 
     def _waits(self, name: str, machine: str) -> tuple[float, ...]:
         """What a machine that waits for a person keeps, step by step; nothing for one that does not."""
-        if self._site.modes.of(machine) != "approve":
+        if not self._site.modes.stays(machine):
             return ()
-        accepted = self._told.approved.get(machine)
+        approves = self._site.modes.of(machine) == "approve"
+        accepted = self._told.approved.get(machine) if approves else None
         course = tuple(_approved(accepted, name, self._told.start_ns)) if accepted is not None else ()
         return course or (self._now_at(name, machine),)
 

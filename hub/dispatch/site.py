@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from accounts.contract import Contract
 from hub.accounts.book import AccountsFile, book_file
 from hub.accounts.contracts import contract_file, load_contract
 from hub.registry.planning_file import load_planning
 from hub.registry.plant_file import load_plant
-from hub.registry.site import Modes, load_registry, load_site_devices
+from hub.registry.site import Mode, Modes, load_registry, load_site_devices
 from optimizer.contracted import courses_asked
 from optimizer.planning import PlanningFile
 from optimizer.tariff import Emissions, Tariff
+from plant.flowsheet import Flowsheet
 from plant.state import Plant
 from protocols.command import Level
 from protocols.config import Text
 from protocols.write_block import WriteLimits
 from runtime.site import load_write_blocks
 from runtime.yaml_config import load_config
+
+_STRICTEST_FIRST: Final[tuple[Mode, ...]] = ("off", "advice", "approve", "auto")
+_SET_POINT: Final = "_set_"
+"""In the name of every role a plan may tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,7 @@ class DispatchSite:
         time_zone: IANA name.
         plant: The plant, learnt curves in the place of nominal ones.
         supply: Tariff and emission factors.
-        modes: Who may be commanded.
+        modes: Who may be commanded, by device and by unit of the flowsheet.
         limits: Point "device/point" to its commissioned limits; a point without them is never commanded.
         edges: Device id to the edge that reads it.
         labels: Device id to what people call it.
@@ -63,6 +69,22 @@ class DispatchSite:
         return limits is not None and Level.OPTIMISER.value in limits.levels
 
 
+def modes_of_units(modes: Modes, sheet: Flowsheet) -> Modes:
+    """The same modes, known by the units of a flowsheet too: each by the devices that take its set-points.
+
+    A site names devices, a plan its units; behind one controller there may be several of them, and one unit
+    may be told through several devices. The strictest mode wins.
+    """
+    machines = dict(modes.machines)
+    for name, unit in sheet.units.items():
+        devices = {ref.split("/")[0] for role, ref in unit.bindings.items() if _SET_POINT in role}
+        named = {name} & modes.machines.keys()
+        if devices - {name}:
+            found = (modes.of(one) for one in devices | named)
+            machines[name] = min(found, key=_STRICTEST_FIRST.index)
+    return Modes(modes.site, machines)
+
+
 def load_site(config: Path, site: str) -> DispatchSite:
     """Read everything dispatch needs.
 
@@ -86,7 +108,7 @@ def load_site(config: Path, site: str) -> DispatchSite:
         time_zone=registry.site.time_zone,
         plant=plant,
         supply=supply,
-        modes=registry.site.modes,
+        modes=modes_of_units(registry.site.modes, plant.flowsheet),
         limits=limits,
         edges={name: known.edge for name, known in registry.devices.items()},
         labels={name: known.device.label for name, known in registry.devices.items()},

@@ -26,6 +26,7 @@ from optimizer.demand_windows import hours_of
 from optimizer.dispatch import plan_day
 from optimizer.outlook import Outlook, PlantNow
 from optimizer.plan import Plan
+from optimizer.power_limits import PowerLimits, with_power_limits
 from optimizer.problem import DispatchProblem, FloatArray, Prices
 from optimizer.reserve import InHand, with_reserve
 from optimizer.saving import Run, saving_of
@@ -80,6 +81,8 @@ class Task:
     """Contracts beside the prices."""
     courses: Mapping[str, Courses] = field(default_factory=dict)
     """Prices the contract goes by that are made day by day, by their name."""
+    power_kw: PowerLimits = field(default_factory=dict)
+    """Machine to the powers it may be told, where the plan tells it one. [kW, kW]"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,7 @@ def solve_task(task: Task) -> Accepted:
         SolveError: No plan that may be used; the message says why in plant words.
     """
     compiled = compile_problem(task.plant, task.outlook, task.now, task.supply)
+    compiled = with_power_limits(compiled, task.power_kw)
     compiled, priced_notes = _priced(compiled, task)
     compiled = with_contracts(compiled, task.beside)
     compiled = with_reserve(compiled, task.plant, task.outlook, task.in_hand)

@@ -43,6 +43,14 @@ class Modes:
         """Mode of a machine: its own, else the site's; a site that is off rules all."""
         return "off" if self.site == "off" else self.machines.get(machine, self.site)
 
+    def stays(self, machine: str) -> bool:
+        """Whether nobody counts on a machine to follow before a person acts; others of its site may.
+
+        Where the whole site takes advice, people follow all of a plan or nothing of it.
+        """
+        mode, others = self.of(machine), {self.site, *self.machines.values()}
+        return mode == "approve" or (mode == "advice" and "auto" in others)
+
 
 class SiteFile(Config):
     """`configs/sites/<site>/site.yaml`."""
