@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import ssl
 import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -21,18 +24,63 @@ def write_private(path: Path, data: bytes) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fresh = path.with_name(f"{path.name}.{os.getpid()}")
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+        with _written_beside(path, data) as fresh:
             os.link(fresh, path)  # refuses where a file is; a rename would not
-        finally:
-            fresh.unlink()
     except OSError as error:
         raise KeyFileError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def replace_private(path: Path, data: bytes) -> None:
+    """Put these bytes where a secret file was, mode 0600: who is cut off leaves the old ones or the new ones.
+
+    It is on the disk before this returns, so what is replaced after it never outlives it.
+
+    Raises:
+        KeyFileError: It cannot be written; what was there is there still.
+    """
+    try:
+        with _written_beside(path, data) as fresh:
+            fresh.replace(path)
+            _sync(path.parent)
+    except OSError as error:
+        raise KeyFileError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def remove_private(path: Path) -> None:
+    """Take a secret file away, if there is one; it is gone from the disk before this returns.
+
+    Raises:
+        KeyFileError: It cannot be taken away.
+    """
+    try:
+        path.unlink(missing_ok=True)
+        _sync(path.parent)
+    except OSError as error:
+        raise KeyFileError(f"{path}: cannot be removed: {error.strerror}") from error
+
+
+def _sync(folder: Path) -> None:
+    """Wait until names that were given or taken in a folder are on the disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _written_beside(path: Path, data: bytes) -> Iterator[Path]:
+    """A file of its own with mode 0600 and these bytes beside a path, on the disk; gone in the end."""
+    handle, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
+    fresh = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        yield fresh
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def read_private(path: Path) -> bytes:

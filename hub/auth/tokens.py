@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from protocols.clock import Clock
 from protocols.errors import ConfigError, NotSignedInError
-from runtime.keys import create_signing_key, load_signing_key, write_private
+from runtime.keys import create_signing_key, load_signing_key, remove_private, replace_private
 
 KEY_FILE: Final = "api_token.key"
 SIGNING_FILE: Final = "api_signing.key"
@@ -152,13 +152,13 @@ def renew_signing(state: Path, *, at_once: bool = False) -> str:
         raise ConfigError(
             f"there is no {KEY_FILE} in {state}; run `ems hub init` first or give another --state"
         )
-    old = load_signing_key(signing if signing.exists() else first)
-    for path in (before, signing):
-        path.unlink(missing_ok=True)
-    if not at_once:
-        write_private(before, old.private_bytes_raw().hex().encode())
-    fresh = Ed25519PrivateKey.generate()
-    write_private(signing, fresh.private_bytes_raw().hex().encode())
+    old, fresh = load_signing_key(signing if signing.exists() else first), Ed25519PrivateKey.generate()
+    # Cut off in between, the old key signs on: what signs is replaced in one step, and last.
+    if at_once:
+        remove_private(before)
+    else:
+        replace_private(before, old.private_bytes_raw().hex().encode())
+    replace_private(signing, fresh.private_bytes_raw().hex().encode())
     return name_of(fresh.public_key())
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import jwt
 import pytest
 from typer.testing import CliRunner
 
-from hub.auth.tokens import BEFORE_FILE, KEY_FILE, SIGNING_FILE, Tokens, open_tokens
+from hub.auth.tokens import BEFORE_FILE, KEY_FILE, SIGNING_FILE, Tokens, open_tokens, renew_signing
 from hub.cli import app
 from protocols.errors import ConfigError, KeyFileError, NotSignedInError
 from runtime.clock import SystemClock
@@ -77,3 +80,45 @@ def test_keys_are_private_and_a_folder_without_a_hub_gets_none(tmp_path: Path) -
     (tmp_path / SIGNING_FILE).chmod(0o644)
     with pytest.raises(KeyFileError, match="chmod 600"):
         _opened(tmp_path)
+
+
+def _full_after(good: int) -> Callable[[int], None]:
+    """What `fsync` does on a disk that is full after so many writes."""
+    left = iter(range(good))
+
+    def fsync(handle: int) -> None:
+        if next(left, None) is None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        os.fdatasync(handle)
+
+    return fsync
+
+
+@pytest.mark.parametrize("way", ["usual", "at once"])
+def test_a_renewal_that_is_cut_off_lets_no_older_key_sign_or_be_taken_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    older = []
+    for _ in range(2):
+        older.append(_opened(tmp_path).issue("olga", "f"))
+        _renew(tmp_path)
+    kept = {name: (tmp_path / name).read_bytes() for name in (KEY_FILE, SIGNING_FILE, BEFORE_FILE)}
+    good, whole = 0, False
+    while not whole:
+        for name, data in kept.items():
+            (tmp_path / name).write_bytes(data)
+            (tmp_path / name).chmod(0o600)
+        with monkeypatch.context() as disk:
+            disk.setattr(os, "fsync", _full_after(good))
+            try:
+                renew_signing(tmp_path, at_once=way == "at once")
+                whole = True
+            except KeyFileError:
+                good += 1
+        found = _opened(tmp_path)
+        assert _kid(found.issue("olga", "f")) not in {_kid(one) for one in older}
+        with pytest.raises(NotSignedInError):
+            found.read(older[0])
+        keys = {one.name for one in tmp_path.iterdir() if one.suffix != ".pub"}
+        assert keys <= set(kept), "what was half written is gone"
+    assert good > 1
