@@ -12,6 +12,7 @@ roles: {ems-operators: operator, ems-admins: admin}
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -48,6 +49,8 @@ ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES25
 _MOST_BYTES: Final = 500_000
 _KEPT_S: Final = 3600.0
 _ASKED_AGAIN_S: Final = 60.0
+_FAILED_S: Final = 5.0
+"""So long nobody asks again a provider that did not answer as it should. [s]"""
 _SLACK_S: Final = 30
 _NONCE_BYTES: Final = 12
 _NS: Final = 1_000_000_000
@@ -111,6 +114,14 @@ class _Known:
     asked_s: float = float("-inf")
 
 
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why a provider could not be asked, and when. [s]."""
+
+    why: str = ""
+    at_s: float = float("-inf")
+
+
 class Provider:
     """One provider; asked for what it publishes when the first person comes, and once an hour."""
 
@@ -119,6 +130,8 @@ class Provider:
         self._box = AESGCM(key)
         self._clock = clock
         self._known = _Known()
+        self._failure = _Failure()
+        self._asking = asyncio.Lock()
 
     async def start(self) -> tuple[str, str]:
         """Where to send a person, and a cookie that only this hub reads.
@@ -208,9 +221,26 @@ class Provider:
         raise NotSignedInError("the token of the provider is signed with a key that it does not publish")
 
     async def _published(self, *, again: bool = False) -> _Known:
-        age_s = self._clock.mono_s() - self._known.asked_s
-        if age_s < (_ASKED_AGAIN_S if again else _KEPT_S):
+        """What the provider publishes; it is asked by one at a time, and those who wait take that answer."""
+        most_s = _ASKED_AGAIN_S if again else _KEPT_S
+        if self._age_s() < most_s:
             return self._known
+        async with self._asking:
+            if self._age_s() < most_s:
+                return self._known
+            if self._clock.mono_s() - self._failure.at_s < _FAILED_S:
+                raise ProviderError(self._failure.why)
+            try:
+                self._known = await self._asked()
+            except ProviderError as error:
+                self._failure = _Failure(str(error.args[0]), self._clock.mono_s())
+                raise
+            return self._known
+
+    def _age_s(self) -> float:
+        return self._clock.mono_s() - self._known.asked_s
+
+    async def _asked(self) -> _Known:
         base = self.config.issuer.rstrip("/")
         _, told = await _ask("GET", f"{base}/.well-known/openid-configuration")
         if told.get("issuer") != self.config.issuer:
@@ -222,8 +252,7 @@ class Provider:
             keys = jwt.PyJWKSet.from_dict(published).keys
         except jwt.PyJWTError as error:
             raise ProviderError("the provider of identities publishes no key that can be used") from error
-        self._known = _Known(endpoints, keys, self._clock.mono_s())
-        return self._known
+        return _Known(endpoints, keys, self._clock.mono_s())
 
     def _sealed(self, attempt: Mapping[str, Any]) -> str:
         nonce = secrets.token_bytes(_NONCE_BYTES)

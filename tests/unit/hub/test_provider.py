@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hmac
 import json
@@ -26,7 +27,7 @@ from hub.database import embedded_url
 from hub.ledger import audit
 from protocols.errors import ConfigError, NotSignedInError, ProviderError
 from runtime.children import free_port
-from runtime.clock import SystemClock
+from runtime.clock import SystemClock, VirtualClock
 from tests.unit.hub.api_running import Running, running_api
 from tests.unit.hub.token_mutants import part
 
@@ -304,3 +305,66 @@ def test_a_good_file_is_read_and_none_is_no_provider(tmp_path: Path) -> None:
 )
 def test_a_name_from_elsewhere_becomes_one_of_here(told: str, name: str) -> None:
     assert as_name(told) == name
+
+
+@dataclass
+class Counting:
+    """A web server in the place of a provider; it answers slowly, and as `body` says."""
+
+    address: str = ""
+    body: bytes = b"[]"
+    asked: int = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        self.asked += 1
+        await asyncio.sleep(0.1)  # so that others come meanwhile
+        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(self.body)}\r\nConnection: close\r\n\r\n"
+        writer.write(head.encode() + self.body)
+        await writer.drain()
+        writer.close()
+
+
+@pytest.fixture
+async def counting() -> AsyncIterator[Counting]:
+    made = Counting()
+    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
+    made.address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server:
+        yield made
+
+
+async def _many(provider: Provider) -> int:
+    """Twenty people come at once; how many were sent to the provider."""
+
+    async def come() -> bool:
+        try:
+            await provider.start()
+        except ProviderError:
+            return False
+        return True
+
+    async with asyncio.TaskGroup() as group:
+        people = [group.create_task(come()) for _ in range(20)]
+    return sum(one.result() for one in people)
+
+
+async def test_a_provider_that_fails_is_asked_by_one_at_a_time_and_not_again_for_a_moment(
+    counting: Counting,
+) -> None:
+    clock = VirtualClock()
+    provider = Provider(_config(counting.address), KEY, clock)
+    assert (await _many(provider), counting.asked) == (0, 1)
+    clock.advance(4.0)
+    assert (await _many(provider), counting.asked) == (0, 1)
+    clock.advance(2.0)
+    assert (await _many(provider), counting.asked) == (0, 2)
+
+
+async def test_what_a_provider_publishes_is_asked_for_once_however_many_come(counting: Counting) -> None:
+    key = {"kty": "oct", "k": "c2VjcmV0", "kid": "1"}
+    names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+    told = {name: f"{counting.address}/{name}" for name in names}
+    counting.body = json.dumps({"issuer": counting.address, **told, "keys": [key]}).encode()
+    provider = Provider(_config(counting.address), KEY, VirtualClock())
+    assert (await _many(provider), counting.asked) == (20, 2), "its own page, and its keys"
