@@ -91,7 +91,9 @@ class LiveHub:
 
     def __init__(self, deps: ApiDeps) -> None:
         self._deps = deps
-        self._boxes: set[Mailbox] = set()
+        self._boxes: dict[Mailbox, str] = {}
+        """Of each socket, with the token that it came with."""
+
         self._callers: Counter[str] = Counter()
         self._waiting = 0
         self._looked: dict[str, tuple[float, bool]] = {}
@@ -150,25 +152,26 @@ class LiveHub:
         self._waiting += 1
         try:
             await socket.accept()
-            hello = await self._hello(socket)
+            came = await self._hello(socket)
         finally:
             self._waiting -= 1
-        if hello is None:
+        if came is None:
             await socket.close(BAD_TOKEN)
             return
-        name = (await self._deps.auth.caller(hello.token)).name
+        name, hello = came
         if self._callers[name] >= _MOST_OF_ONE:
             await socket.close(TRY_AGAIN_LATER)
             return
         box = self._box_of(hello)
-        self._boxes.add(box)
+        self._boxes[box] = hello.token
         self._callers[name] += 1
         try:
             await self._talk(socket, hello.token, box)
         finally:
-            self._boxes.discard(box)
+            del self._boxes[box]
             self._callers[name] -= 1
-            self._looked.pop(hello.token, None)
+            if hello.token not in self._boxes.values():  # others go on by the look of a moment ago
+                self._looked.pop(hello.token, None)
             self._left_s = self._deps.clock.mono_s()
 
     def _box_of(self, hello: _Hello) -> Mailbox:
@@ -206,7 +209,8 @@ class LiveHub:
             box.put(kind, self._newest(kind))
         return True
 
-    async def _hello(self, socket: WebSocket) -> _Hello | None:
+    async def _hello(self, socket: WebSocket) -> tuple[str, _Hello] | None:
+        """Who comes, by one look at their token, and what they said; None: nobody who may listen."""
         try:
             async with asyncio.timeout(_AUTH_WAIT_S):
                 hello = _Hello.model_validate_json(await socket.receive_text())
@@ -214,7 +218,8 @@ class LiveHub:
                 return None
         except (TimeoutError, ValidationError, WebSocketDisconnect, KeyError):
             return None
-        return hello if await self._still_good(hello.token) else None
+        name = await self._listener(hello.token)
+        return None if name is None else (name, hello)
 
     async def _talk(self, socket: WebSocket, token: str, box: Mailbox) -> None:
         """Speak and listen side by side; the first to end ends both."""
@@ -264,15 +269,17 @@ class LiveHub:
         looked_s, good = self._looked.setdefault(token, (now_s, True))
         if now_s - looked_s >= _RECHECK_S:
             self._looked[token] = now_s, good  # others that came with it need not look as well
-            good = await self._still_good(token)
+            good = await self._listener(token) is not None
             self._looked[token] = now_s, good
         return good
 
-    async def _still_good(self, token: str) -> bool:
+    async def _listener(self, token: str) -> str | None:
+        """Name of who holds a token; None: it is not good, or they may not listen."""
         try:
-            return may(await self._deps.auth.caller(token), OPERATION)
+            caller = await self._deps.auth.caller(token)
         except NotSignedInError:
-            return False
+            return None
+        return caller.name if may(caller, OPERATION) else None
 
     def _status(self) -> dict[str, Any]:
         edges = self._deps.edges
