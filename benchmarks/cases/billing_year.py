@@ -231,6 +231,7 @@ class _Plant:
             leaves[name][dice.random(count) < 0.002] = np.nan  # noqa: PLR2004  a share that is missing
         hall = sum((np.nan_to_num(leaves[name]) for name in ("m1", "m2", "m3")), dice.random(count))
         whole = hall + sum((np.nan_to_num(leaves[name]) for name in ("m4", "m5", "m6")), dice.random(count))
+        hall[dice.random(count) < 0.002] = np.nan  # noqa: PLR2004  as above; the supply goes on counting
         self.flows = [
             self._flow("supply", whole),
             self._flow("hall", hall, area="hall", below="supply"),
@@ -259,20 +260,22 @@ class _Plant:
         return Flow(meter, "electricity", "kWh", amount, **place)
 
     def again(self, by: tuple[Dimension, ...], key: tuple[str, ...]) -> tuple[Fraction, Fraction]:
-        """Energy and cost of one account: each meter adds, and is taken off the one above."""
+        """Energy and cost of one account: each meter adds, and is taken off the nearest known one above."""
         energy = cost = 0
         own = {flow.meter: flow for flow in self.flows}
         for flow in self.flows:
-            owners = [(flow, 1)] + ([(own[flow.below], -1)] if flow.below else [])
-            for owner, sign in owners:
-                inside = self._inside(owner, by, key) & self._known(owner)
+            free = np.ones(len(self.starts), np.bool_)
+            above = flow.below
+            owners = [(flow, 1, free)]
+            while above:
+                known = np.isfinite(own[above].amount)
+                owners.append((own[above], -1, free & known))
+                free, above = free & ~known, own[above].below
+            for owner, sign, counts in owners:
+                inside = self._inside(owner, by, key) & counts
                 energy += sign * sum(self.whole[flow.meter][inside].tolist())
                 cost += sign * sum(self.paid[flow.meter][inside].tolist())
         return Fraction(energy, _WHOLE), Fraction(cost, _WHOLE * _COINS)
-
-    def _known(self, owner: Flow) -> NDArray[np.bool_]:
-        below = [flow.amount for flow in self.flows if flow.below == owner.meter]
-        return np.asarray(np.isfinite(np.array([owner.amount, *below])).all(axis=0))
 
     def _inside(self, owner: Flow, by: tuple[Dimension, ...], key: tuple[str, ...]) -> NDArray[np.bool_]:
         inside = np.ones(len(self.starts), np.bool_)
