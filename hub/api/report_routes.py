@@ -46,7 +46,7 @@ class Asker(NamedTuple):
         """For the audit."""
         now_ns, caller = self.deps.clock.now().wall_ns, self.caller
         who = (caller.name, caller.role, self.address)
-        return audit.Entry(now_ns, *who, "report", kind, target, "", new, "", "asked")
+        return audit.Entry(now_ns, *who, "report", kind, target, "", new, "", "asked", token=caller.token)
 
 
 def _asker(caller: Permitted, request: Request, deps: Deps) -> Asker:

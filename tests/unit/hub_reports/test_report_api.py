@@ -11,7 +11,7 @@ import pytest
 from hub.auth.tables import UserRow
 from hub.reports import book
 from hub.reports.tables import ReportFileRow, ReportRow
-from tests.unit.hub.api_running import NOW_S, STORED, Running, S, running_api
+from tests.unit.hub.api_running import NOW_S, PASSWORD, STORED, Running, S, running_api
 
 REPORTS = "/sites/demo/reports"
 SCHEDULES = "/sites/demo/report-schedules"
@@ -179,3 +179,16 @@ async def test_old_reports_go_with_their_files(hub: Running) -> None:
         assert await session.get(ReportRow, rows[-1].id) is not None
         assert await session.get(ReportFileRow, (rows[0].id, "pdf")) is None
         assert await session.get(ReportFileRow, (rows[-1].id, "pdf")) is not None
+
+
+async def test_the_audit_names_the_token_of_a_program_that_asks(hub: Running) -> None:
+    headers = {"Authorization": f"Bearer {await hub.token()}"}
+    wanted = {"label": "script", "scope": "manager", "days": 1, "password": PASSWORD}
+    made = (await hub.client.post("/api/v1/me/tokens", json=wanted, headers=headers)).json()
+    program = {"Authorization": f"Bearer {made['secret']}"}
+    body = {"kind": "energy", "period": "2025-05"}
+    answer = await hub.client.post(f"/api/v1{REPORTS}", json=body, headers=program)
+    assert answer.status_code == 202, answer.text
+    rows = (await hub.get("/sites/demo/audit")).json()
+    [entry] = [one for one in rows if one["category"] == "report"]
+    assert entry["token"].startswith("manager ")
