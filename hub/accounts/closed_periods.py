@@ -19,6 +19,7 @@ from accounts.carbon import Scope, of_scope
 from accounts.closing import Closed, Figures, close, restate, verify
 from hub.accounts.billing import Billed
 from hub.accounts.making import PeriodStatement
+from hub.accounts.periods import named
 from hub.database import Base, Sessions
 from hub.ledger import audit
 from protocols.errors import ConfigError, ContractError, StoreError
@@ -84,7 +85,12 @@ async def close_period(
         StoreError: As `records_of`.
     """
     period, figures = what
-    return await _add(sessions, site, who, lambda records: close(records, period, figures, who.name, now_ns))
+    return await _add(
+        sessions,
+        site,
+        who,
+        lambda records: close(records, _recorded(records, period), figures, who.name, now_ns),
+    )
 
 
 async def restate_period(
@@ -98,7 +104,17 @@ async def restate_period(
     """
     period, figures = what
     why = (who.reason, who.name)
-    return await _add(sessions, site, who, lambda records: restate(records, period, figures, why, now_ns))
+    return await _add(
+        sessions,
+        site,
+        who,
+        lambda records: restate(records, _recorded(records, period), figures, why, now_ns),
+    )
+
+
+def _recorded(records: Sequence[Closed], period: str) -> str:
+    """The name a period is recorded under: once a whole month could be closed as the range of its days."""
+    return next((one.period for one in records if named(one.period).name == period), period)
 
 
 async def _add(
@@ -178,4 +194,9 @@ def may_close(made: PeriodStatement, billed: Billed | None, *, over: bool, despi
         raise ConfigError(
             f"{made.period.name} has gaps (up to {100 * worst:.2f} % of an account is not known); wait for "
             "what comes late, or close it despite them"
+        )
+    if not despite_gaps and billed is not None and billed.before_known_frac < 1.0:
+        raise ConfigError(
+            f"{made.period.name} has an invoice that goes by earlier months, of which "
+            f"{100 * billed.before_known_frac:.2f} % are known; close it despite them"
         )

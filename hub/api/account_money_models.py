@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hub.api.account_models import PeriodAnswer, ShareRow
+from hub.api.account_models import AccountNote, PeriodAnswer, ShareRow
 from hub.api.models import Number
 from protocols.config import Config, Text
 
@@ -97,6 +97,9 @@ class AccountInvoice(Config):
 
     sharing: InvoiceSharing
     """Who bears it."""
+
+    notes: list[AccountNote]
+    """Why it is not final though no reading of its period may be missing."""
 
 
 class GoalAnswer(Config):

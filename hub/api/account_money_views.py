@@ -13,6 +13,7 @@ from hub.accounts.billing import Billed, contract_of
 from hub.accounts.outlook import BasicAdvice, FactorOutlook
 from hub.accounts.periods import NamedPeriod
 from hub.accounts.site import SiteAccounts
+from hub.api.account_models import AccountNote
 from hub.api.account_money_models import (
     AccountInvoice,
     ChargeAdvice,
@@ -46,6 +47,7 @@ def invoice_answer(
         missing=made.missing,
         complete_pct=100.0 * billed.known_frac,
         sharing=sharing,
+        notes=[AccountNote(text=note.text, detail=note.detail) for note in billed.notes],
     )
 
 

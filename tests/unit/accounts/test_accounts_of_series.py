@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from accounts.used import Period
 from hub.accounts.billing import invoice_of, month_use
+from hub.accounts.closed_periods import may_close
 from hub.accounts.making import PeriodStatement, goals_of, statement_of
 from hub.accounts.periods import named
 from hub.accounts.site import SiteAccounts
@@ -144,6 +145,11 @@ def test_a_year_by_area_is_what_its_counters_counted(year: Filling, site: SiteAc
         rate = RATES["day" if 6 <= local.hour < 22 else "night"] * Fraction(119, 100)
         cost += Fraction(LOADS["process"][index]) * rate
     assert float(power["production"].cost or 0) == pytest.approx(float(cost), rel=1e-9)
+    whole = next(
+        one for one in made_of(year, site, "2026").statement.accounts if one.carrier == "electricity"
+    )
+    assert float(whole.amount) == pytest.approx(LOADS["main"].sum(), rel=1e-9)
+    assert whole.missing == 0.0
     kept = made.counted.kept
     assert kept["main"].known_frac == 1.0
     assert kept["air_station"].known_frac == pytest.approx(1 - 8 / COUNT)
@@ -206,7 +212,22 @@ def test_every_invoice_of_the_year_is_right_to_the_cent(year: Filling, site: Sit
         lines = [cents(kwh[month][band] * rate) for band, rate in RATES.items()] + [cents(charged * 9)]
         lines.append(cents(sum(lines, Fraction(0)) * Fraction(19, 100)))
         assert [Fraction(line.amount) for line in made.invoice.lines] == lines
-        assert made.final
+        assert made.over
+        assert made.invoice.missing == 0
+
+
+def test_an_invoice_that_goes_by_months_that_are_not_known_is_not_final(
+    year: Filling, site: SiteAccounts
+) -> None:
+    made = invoice_of(year.store, site, named("2026-10"), END)  # its ratchet looks back to November 2025
+    assert (made.final, made.before_known_frac, made.invoice.missing) == (False, 0.0, 0)
+    assert ["0.00 %" in text for note in made.notes for text in (note.text.en, note.text.zh)] == [True, True]
+    whole = statement_of(year.store, site, named("2026-10"), ("carrier",), (END, None))
+    with pytest.raises(ConfigError, match=r"earlier months, of which 0\.00 % are known"):
+        may_close(whole, made, over=True, despite_gaps=False)
+    may_close(whole, made, over=True, despite_gaps=True)
+    made = invoice_of(year.store, site, named("2026-12"), END)
+    assert (made.final, made.before_known_frac, made.notes) == (True, 1.0, [])
 
 
 def cents(money: Fraction) -> Fraction:
@@ -268,6 +289,23 @@ def test_budgets_of_money_and_carbon_are_those_of_the_statement(year: Filling, s
 )
 def test_a_period_has_a_name(text: str, first: dt.date, days: int) -> None:
     assert named(text).days == Period(first, first + dt.timedelta(days=days))
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "kind"),
+    [
+        ("2026-10-01..2026-10-31", "2026-10", "month"),
+        ("2026-10-19..2026-10-25", "2026-W43", "week"),
+        ("2025-12-29..2026-01-04", "2026-W01", "week"),
+        ("2024-01-01..2024-12-31", "2024", "year"),
+        ("2026-10-22..2026-10-22", "2026-10-22", "day"),
+        ("2026-10-01..2026-10-30", "2026-10-01..2026-10-30", "range"),
+        ("2027-02-01..2027-02-28", "2027-02", "month"),
+    ],
+)
+def test_a_range_that_is_a_whole_period_has_the_name_of_it(text: str, name: str, kind: str) -> None:
+    found = named(text)
+    assert (found.name, found.kind, found) == (name, kind, named(name))
 
 
 @pytest.mark.parametrize(

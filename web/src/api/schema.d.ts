@@ -1749,6 +1749,11 @@ export interface components {
             complete_pct: number;
             /** @description Who bears it. */
             sharing: components["schemas"]["InvoiceSharing"];
+            /**
+             * Notes
+             * @description Why it is not final though no reading of its period may be missing.
+             */
+            notes: components["schemas"]["AccountNote"][];
         };
         /**
          * AccountNote
