@@ -61,7 +61,8 @@ def readings(  # noqa: PLR0913  each is an option of the command
             datetime.combine(day, time(), zone).astimezone(UTC)
             for day in (days[0], days[1] + timedelta(days=1))
         )
-        rows = _asked(desk, (site, wanted), (begin, end), step_min)
+        asked = wanted if columns else _counters(desk, site, wanted)
+        rows = _asked(desk, (site, asked), (begin, end), step_min)
         if out is None:
             write(sys.stdout, rows, list(wanted))
         else:
@@ -70,6 +71,16 @@ def readings(  # noqa: PLR0913  each is an option of the command
         return 0
 
     run(Call(HubLogin(hub, user, "", ca), as_json=True), f"site:{site}", work)
+
+
+def _counters(desk: Desk, site: str, wanted: dict[str, str]) -> dict[str, str]:
+    """Those of the book that are counted; columns of powers stay empty, which is told."""
+    points = desk.hub.get(f"/sites/{site}/points")
+    counted = {point["id"].partition("/")[2] for point in points if point["kind"] == "counter"}
+    found = {name: point for name, point in wanted.items() if point in counted}
+    if others := ", ".join(name for name in wanted if name not in found):
+        typer.echo(f"left empty, since their points are no counters: {others}", err=True)
+    return found
 
 
 def write(file: TextIO, rows: Rows, columns: list[str]) -> None:

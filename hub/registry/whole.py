@@ -21,7 +21,7 @@ from hub.registry.check import checked_files
 from hub.registry.documents import Documents, put_files
 from hub.registry.kinds import strays
 from hub.registry.planning_file import check_reactive_point, load_planning
-from hub.registry.plant_file import fitting_curves
+from hub.registry.plant_file import fitting_curves, load_plant
 from hub.registry.site import Registry, load_registry
 from hub.registry.writable import load_writables
 from hub.store.retention import load_retention
@@ -29,7 +29,6 @@ from hub.values.load import known_points, load_values
 from optimizer.planning import PLANNING_FILE
 from optimizer.tariff import Emissions, Tariff
 from plant.flowsheet import Flowsheet
-from plant.state import compile_plant
 from protocols.config import Config
 from protocols.errors import ConfigError
 from protocols.profile import Profile
@@ -78,7 +77,7 @@ def check_folder(folder: Path, site: str, documents: Documents) -> Registry:
     if flowsheet is not None:
         curves = _tried(lambda: fitting_curves(folder, site, flowsheet), faults)
         if curves is not None and (folder / "sites" / site / PLANNING_FILE).exists():
-            _tried(lambda: load_planning(folder, site, compile_plant(flowsheet, curves.curves)), faults)
+            _tried(lambda: load_planning(folder, site, load_plant(folder, site)), faults)
     _if_there(folder / "tariffs" / f"{site}.yaml", Tariff, faults)
     _if_there(folder / "emissions" / f"{site}.yaml", Emissions, faults)
     if (contract := contract_file(folder, site)).exists():

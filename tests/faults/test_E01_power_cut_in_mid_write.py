@@ -133,6 +133,7 @@ def test_a_cut_without_flushing_does_lose_rows_so_the_disk_of_this_test_is_a_har
     disk.ops.clear()
     store = opened(tmp_path, BOOTS[0], "?vfs=powercut")
     store._durable_at_s = 10.0**12  # never due
+    store._db.execute("PRAGMA wal_autocheckpoint = 1000")  # nor by a checkpoint
     for _ in range(20):
         telemetry(store, seeded(1))
     images = [disk.after_cut(len(disk.ops), seeded(seed)) for seed in range(8)]
