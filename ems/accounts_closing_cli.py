@@ -22,6 +22,9 @@ _TIMEOUT_S: Final = 120.0
 _PERIOD = Annotated[str, typer.Option(metavar="2026-01", help="The period: a day, week, month, year, range.")]
 _SITE = Annotated[str, typer.Option(help="The site.")]
 _GAPS = Annotated[bool, typer.Option("--despite-gaps", help="Although readings are missing.")]
+_NO_INVOICE = Annotated[
+    bool, typer.Option("--without-invoice", help="Although its invoice cannot be made; it is noted.")
+]
 _HUB = Annotated[str, typer.Option(help="Address of the hub.")]
 _USER = Annotated[str, typer.Option(help="Who signs in; password asked for, or in EMS_PASSWORD.")]
 _CA = Annotated[Path | None, typer.Option(help="Certificate of the installation's CA, for https.")]
@@ -32,6 +35,7 @@ def close(  # noqa: PLR0913  each is an option of the command
     period: _PERIOD,
     site: _SITE = "demo",
     despite_gaps: _GAPS = False,
+    without_invoice: _NO_INVOICE = False,
     hub: _HUB = _HUB_URL,
     user: _USER = "admin",
     ca: _CA = None,
@@ -40,7 +44,7 @@ def close(  # noqa: PLR0913  each is an option of the command
 
     Example: ems accounts close --period 2026-01 --site demo
     """
-    body = {"period": period, "despite_gaps": despite_gaps}
+    body = {"period": period, "despite_gaps": despite_gaps, "without_invoice": without_invoice}
 
     def work(desk: Desk) -> int:
         made = desk.hub.post(f"/sites/{site}/accounts/closed", body)
@@ -56,6 +60,7 @@ def restate(  # noqa: PLR0913  as above
     reason: Annotated[str, typer.Option(help="Why; it is kept with the figures.")],
     site: _SITE = "demo",
     despite_gaps: _GAPS = False,
+    without_invoice: _NO_INVOICE = False,
     hub: _HUB = _HUB_URL,
     user: _USER = "admin",
     ca: _CA = None,
@@ -64,7 +69,8 @@ def restate(  # noqa: PLR0913  as above
 
     Example: ems accounts restate --period 2026-01 --reason "two hours came late"
     """
-    body = {"period": period, "reason": reason, "despite_gaps": despite_gaps}
+    goes_without = {"despite_gaps": despite_gaps, "without_invoice": without_invoice}
+    body = {"period": period, "reason": reason, **goes_without}
 
     def work(desk: Desk) -> int:
         made = desk.hub.post(f"/sites/{site}/accounts/restatements", body)

@@ -7,7 +7,7 @@ audit, in the same transaction.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
@@ -25,6 +25,8 @@ from hub.ledger import audit
 from protocols.errors import ConfigError, ContractError, StoreError
 
 _CHANGED: Final = "the closed periods were changed in the database; restore it from a backup"
+_NO_INVOICE: Final = "without an invoice (不含账单)"
+_MOST_REASON: Final = 500
 _SCOPES: Final[tuple[Scope, ...]] = ("1", "2_location", "2_market")
 
 
@@ -39,7 +41,7 @@ class ClosedPeriodRow(Base):
     period: Mapped[str] = mapped_column(String(32))
     version: Mapped[int] = mapped_column(Integer)
     figures: Mapped[list[list[str]]] = mapped_column(JSON)
-    reason: Mapped[str] = mapped_column(String(500))
+    reason: Mapped[str] = mapped_column(String(_MOST_REASON))
     actor: Mapped[str] = mapped_column(String(64))
     at_ns: Mapped[int] = mapped_column(BigInteger)
     before: Mapped[str] = mapped_column(String(64))
@@ -56,6 +58,7 @@ class Closer:
         source: Where they came from.
         reason: Why it is restated; empty: it is closed.
         token: Scope and id of the token they came by; empty for a person.
+        no_invoice: Why it goes without its invoice; empty: it has one, or the site has no contract.
     """
 
     name: str
@@ -63,6 +66,7 @@ class Closer:
     source: str
     reason: str = ""
     token: str = ""
+    no_invoice: str = ""
 
 
 async def records_of(sessions: Sessions, site: str) -> list[Closed]:
@@ -81,7 +85,7 @@ async def close_period(
     """Close a period: from now on its figures stand.
 
     Raises:
-        ConfigError: It is closed already.
+        ConfigError: It is closed already, or its reason leaves no room for what it goes without.
         StoreError: As `records_of`.
     """
     period, figures = what
@@ -99,7 +103,7 @@ async def restate_period(
     """Restate a closed period; what was reported stays beside it.
 
     Raises:
-        ConfigError: It is not closed, no reason is given, or nothing is new.
+        ConfigError: It is not closed, no reason is given, nothing is new, or the reason is too long.
         StoreError: As `records_of`.
     """
     period, figures = what
@@ -123,7 +127,7 @@ async def _add(
     async with sessions() as session, session.begin():
         await audit.hold(session, site)  # two who close at once follow each other
         records = await _records(session, site)
-        made = make(records)
+        made = _noted(make(records), who.no_invoice)
         session.add(_row(site, len(records) + 1, made))
         old = next((one for one in records[::-1] if one.period == made.period), None)
         entry = audit.Entry(
@@ -134,6 +138,16 @@ async def _add(
         )  # fmt: skip
         await audit.add(session, site, [entry])
     return made
+
+
+def _noted(made: Closed, no_invoice: str) -> Closed:
+    """A record that says in its reason that it goes without its invoice, and why as far as there is room."""
+    if not no_invoice:
+        return made
+    head = "; ".join(part for part in (made.reason, _NO_INVOICE) if part)
+    if len(head) > _MOST_REASON:
+        raise ConfigError(f"say the reason in {_MOST_REASON - len(_NO_INVOICE) - 2} characters or fewer")
+    return replace(made, reason=f"{head}: {' '.join(no_invoice.split())}"[:_MOST_REASON])
 
 
 async def _records(session: AsyncSession, site: str) -> list[Closed]:
@@ -199,4 +213,16 @@ def may_close(made: PeriodStatement, billed: Billed | None, *, over: bool, despi
         raise ConfigError(
             f"{made.period.name} has an invoice that goes by earlier months, of which "
             f"{100 * billed.before_known_frac:.2f} % are known; close it despite them"
+        )
+
+
+def may_go_without(period: str, no_invoice: str, *, said: bool) -> None:
+    """Refuse to leave the invoice of a period out in silence.
+
+    Raises:
+        ConfigError: It cannot be made, and nobody said that the period may be closed without it.
+    """
+    if no_invoice and not said:
+        raise ConfigError(
+            f"no invoice can be made of {period}: {no_invoice}; mend that, or close it without its invoice"
         )

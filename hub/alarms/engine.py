@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from hub.alarms import refusals
 from hub.alarms.conditions import Judged
 from hub.alarms.definition import Definition
 from hub.alarms.facts import Facts, Moment, Sample
@@ -142,7 +143,7 @@ class Engine:
         """Do what a person wants; why not, in a sentence, empty where it was done."""
         alarm = self._alarms.get(act.alarm)
         if alarm is None:
-            return f"there is no alarm {act.alarm!r} any more"
+            return refusals.GONE.say(alarm=repr(act.alarm))
         return _ACTS[act.kind](self, alarm, act, now)
 
     def drain(self) -> Outcome:
@@ -295,18 +296,19 @@ class Engine:
     def _acknowledge(self, alarm: _Alarm, act: Act, now: Moment) -> str:
         state = alarm.state
         if act.occurrence not in {0, state.occurrence}:
-            return "it has been raised again since; look at it and acknowledge that"
+            return refusals.RAISED_AGAIN.en
         if state.acked:
-            return f"it is acknowledged already{f' by {state.acked_by}' if state.acked_by else ''}"
+            by, plain = refusals.ACKNOWLEDGED_BY, refusals.ACKNOWLEDGED
+            return by.say(actor=state.acked_by) if state.acked_by else plain.en
         state.acked, state.acked_by = True, act.actor
         self._note(alarm, "acknowledged", now, actor=act.actor, words=act.reason)
         return ""
 
     def _shelve(self, alarm: _Alarm, act: Act, now: Moment) -> str:
         if not now.wall_ns < act.until_ns <= now.wall_ns + MOST_SHELF_NS:
-            return "a shelf ends within 8 h from now; take it out of service for longer"
+            return refusals.SHELF_TOO_LONG.en
         if alarm.state.out:
-            return "it is out of service; bring it back first"
+            return refusals.BRING_BACK_FIRST.en
         state = alarm.state
         state.shelved_until_ns, state.by, state.reason = act.until_ns, act.actor, act.reason
         self._note(alarm, "shelved", now, actor=act.actor, words=act.reason)
@@ -314,21 +316,21 @@ class Engine:
 
     def _unshelve(self, alarm: _Alarm, act: Act, now: Moment) -> str:
         if not alarm.state.shelved_until_ns:
-            return "it is not shelved"
+            return refusals.NOT_SHELVED.en
         self._back(alarm, "unshelved", act.actor, now)
         return ""
 
     def _take_out(self, alarm: _Alarm, act: Act, now: Moment) -> str:
         state = alarm.state
         if state.out:
-            return f"it is out of service already, by {state.by}"
+            return refusals.OUT_BY.say(actor=state.by)
         state.out, state.shelved_until_ns, state.by, state.reason = True, 0, act.actor, act.reason
         self._note(alarm, "out_of_service", now, actor=act.actor, words=act.reason)
         return ""
 
     def _bring_in(self, alarm: _Alarm, act: Act, now: Moment) -> str:
         if not alarm.state.out:
-            return "it is not out of service"
+            return refusals.NOT_OUT.en
         self._back(alarm, "in_service", act.actor, now)
         return ""
 

@@ -287,7 +287,7 @@ class ClosedVersion(Config):
     """What became of the version before; none for the first."""
 
     reason: str
-    """Why it was restated; empty: it was closed."""
+    """Why it was restated; of one without its invoice also that, and why. Empty: it was closed, whole."""
 
     by: str
     """Who did it."""
@@ -308,6 +308,9 @@ class ClosePeriod(Config):
     despite_gaps: bool = False
     """Close it although readings are missing."""
 
+    without_invoice: bool = False
+    """Close it although its invoice cannot be made; the record says so and why."""
+
 
 class RestatePeriod(Config):
     """A closed period to be restated."""
@@ -320,3 +323,6 @@ class RestatePeriod(Config):
 
     despite_gaps: bool = False
     """Restate it although readings are missing."""
+
+    without_invoice: bool = False
+    """Restate it although its invoice cannot be made; the record says so and why."""

@@ -136,5 +136,11 @@ def closed_answers(records: Sequence[Closed]) -> list[ClosedVersion]:
     return found[::-1]
 
 
+def closed_answer(records: Sequence[Closed], made: Closed) -> ClosedVersion:
+    """One version among all; others may have been added since it was."""
+    mine = (made.period, made.version)
+    return next(one for one in closed_answers(records) if (one.period, one.version) == mine)
+
+
 def _text(value: Decimal | None) -> str | None:
     return None if value is None else str(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Final, Literal, NamedTuple, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -15,6 +15,7 @@ from hub.accounts.closed_periods import (
     close_period,
     figures_of,
     may_close,
+    may_go_without,
     records_of,
     restate_period,
 )
@@ -34,6 +35,7 @@ from hub.api.account_money_models import (
 )
 from hub.api.account_money_views import (
     charge_answer,
+    closed_answer,
     closed_answers,
     factor_answer,
     goal_answers,
@@ -106,6 +108,8 @@ class Whole(NamedTuple):
 
     statement: PeriodStatement
     billed: Billed | None
+    no_invoice: str
+    """Why there is no invoice though the site has a contract; empty otherwise."""
 
 
 @router.get("", operation_id="accounts", responses=problems(401, 403, 404, 422))
@@ -199,8 +203,7 @@ async def closed(site: SiteId, deps: Deps) -> list[ClosedVersion]:
 @router.post("/closed", operation_id="closePeriod", status_code=201, responses=_WRITE)
 async def close(asked: AskedOfSite, body: ClosePeriod, caller: Permitted, request: Request) -> ClosedVersion:
     """Close a period: from now on its figures stand, and can only be restated."""
-    who = _closer(caller, request, "")
-    return await _closing(asked, _named(body.period), who, despite_gaps=body.despite_gaps)
+    return await _closing(asked, body, _closer(caller, request, ""))
 
 
 @router.post("/restatements", operation_id="restatePeriod", status_code=201, responses=_WRITE)
@@ -208,24 +211,25 @@ async def restate(
     asked: AskedOfSite, body: RestatePeriod, caller: Permitted, request: Request
 ) -> ClosedVersion:
     """Restate a closed period by what is known now: old, new and difference stand beside each other."""
-    who = _closer(caller, request, body.reason.strip())
-    return await _closing(asked, _named(body.period), who, despite_gaps=body.despite_gaps)
+    return await _closing(asked, body, _closer(caller, request, body.reason.strip()))
 
 
-async def _closing(asked: Asked, period: NamedPeriod, who: Closer, *, despite_gaps: bool) -> ClosedVersion:
-    deps = asked.deps
+async def _closing(asked: Asked, body: ClosePeriod | RestatePeriod, who: Closer) -> ClosedVersion:
+    deps, period = asked.deps, _named(body.period)
     deps.accounts_desk.forget()  # what came late a moment ago belongs to it
     whole = await asked.get(("whole", period.name), _whole(period))
     now_ns = deps.clock.now().wall_ns
     try:
         over = period.over(now_ns, asked.site.zone)
-        may_close(whole.statement, whole.billed, over=over, despite_gaps=despite_gaps)
+        may_close(whole.statement, whole.billed, over=over, despite_gaps=body.despite_gaps)
+        may_go_without(period.name, whole.no_invoice, said=body.without_invoice)
         act = restate_period if who.reason else close_period
         figures = figures_of(whole.statement, whole.billed)
-        await act(deps.sessions, asked.site.site, (period.name, figures), who, now_ns)
+        who = replace(who, no_invoice=whole.no_invoice)
+        made = await act(deps.sessions, asked.site.site, (period.name, figures), who, now_ns)
     except ConfigError as error:
         raise _no(409, "closing", str(error), f"无法结账:{error}") from error
-    return closed_answers(await records_of(deps.sessions, asked.site.site))[0]
+    return closed_answer(await records_of(deps.sessions, asked.site.site), made)
 
 
 def _statement(
@@ -237,8 +241,9 @@ def _statement(
 def _whole(period: NamedPeriod) -> Callable[[SeriesReader, SiteAccounts, int], Whole]:
     def work(reader: SeriesReader, site: SiteAccounts, now_ns: int) -> Whole:
         made = statement_of(reader, site, period, ["carrier"], (now_ns, None))
-        billed, _ = _tried(lambda: invoice_of(reader, site, period, now_ns))
-        return Whole(made, billed)
+        if site.contract is None:
+            return Whole(made, None, "")
+        return Whole(made, *_tried(lambda: invoice_of(reader, site, period, now_ns)))
 
     return work
 

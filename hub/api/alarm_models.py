@@ -211,6 +211,9 @@ class AlarmAct(Config):
     why: str
     """Why it was refused; empty otherwise."""
 
+    text: Text
+    """The same in both languages."""
+
 
 class WorstAlarm(Config):
     """One of the alarms that were raised most."""

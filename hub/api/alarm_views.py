@@ -10,6 +10,7 @@ from sqlalchemy import select
 from hub.alarms.definition import Definition
 from hub.alarms.figures import Raise, figures
 from hub.alarms.phrases import found_text
+from hub.alarms.refusals import refusal_text
 from hub.alarms.states import State, unpacked
 from hub.alarms.tables import AlarmActRow, AlarmLineRow, AlarmOfficeRow, AlarmStateRow
 from hub.api.alarm_models import (
@@ -165,7 +166,7 @@ def act_of(row: AlarmActRow) -> AlarmAct:
     over = "refused" if row.refused else "done"
     return AlarmAct(
         id=row.id, kind=row.kind, alarm=row.alarm, actor=row.actor, why=row.refused,
-        state="asked" if row.done_ns is None else over,
+        text=refusal_text(row.refused), state="asked" if row.done_ns is None else over,
     )  # fmt: skip
 
 

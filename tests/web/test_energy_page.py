@@ -110,6 +110,14 @@ def test_a_manager_reads_a_day_in_both_languages_and_on_a_phone(
         assert page.faults == []
 
 
+def test_a_range_that_is_one_day_is_shown_as_that_day(chromium: str, hub: HubProcess, tmp_path: Path) -> None:
+    with browser(chromium, tmp_path / "chromium") as page:
+        opened(page, hub, f"period={DAY}..{DAY}&by=area")
+        page.until("document.querySelector('[data-carrier=electricity] [data-key=production]')", 40)
+        assert DAY in page.evaluate("document.querySelector('[data-testid=span]').innerText")
+        assert page.faults == []
+
+
 def test_a_manager_closes_a_day_despite_its_gaps_and_cannot_close_it_twice(
     chromium: str, hub: HubProcess, tmp_path: Path
 ) -> None:
@@ -122,15 +130,20 @@ def test_a_manager_closes_a_day_despite_its_gaps_and_cannot_close_it_twice(
         assert "has gaps" in page.evaluate("document.querySelector('dialog [role=alert]').innerText")
         page.click("dialog input[name=despite]")
         page.click("dialog .act")
+        said = "document.querySelector('dialog [role=alert]')?.innerText.includes('no invoice can be made')"
+        page.until(said, 20)  # demand has a price by the month
+        page.click("dialog input[name=without]")
+        page.click("dialog .act")
         page.until("document.querySelector('dialog [data-testid=done]')", 20)
         page.click("dialog .finish")
         page.until("document.querySelector('[data-testid=mark]')", 20)
         assert page.faults == []
     listed = json.loads(ems(hub, "closed", "--json").stdout)
     assert [(one["period"], one["version"], one["by"]) for one in listed] == [(DAY, 1, "admin")]
-    again = ems(hub, "close", "--period", DAY, "--despite-gaps")
+    again = ems(hub, "close", "--period", DAY, "--despite-gaps", "--without-invoice")
     assert (again.returncode, "is closed since version 1" in again.stderr) == (3, True)
-    nothing = ems(hub, "restate", "--period", DAY, "--reason", "looked again", "--despite-gaps")
+    despite = ("--despite-gaps", "--without-invoice")
+    nothing = ems(hub, "restate", "--period", DAY, "--reason", "looked again", *despite)
     assert "nothing to restate" in nothing.stderr
 
 

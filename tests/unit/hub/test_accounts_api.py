@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,9 @@ import numpy as np
 import pytest
 from sqlalchemy import update
 
+from accounts.closing import close
 from hub.accounts.closed_periods import ClosedPeriodRow
+from hub.api.account_money_views import closed_answer
 from hub.api.deps import require_caller
 from hub.auth.tokens import Caller
 from hub.database import embedded_url, upgrade
@@ -180,20 +184,23 @@ async def test_an_answer_that_is_known_is_not_sent_again(ask: Asker) -> None:
 async def test_a_day_is_closed_stays_and_is_restated_with_old_new_and_difference(ask: Asker) -> None:
     fill(ask)
     as_manager(ask)
-    made = await post(ask, "closed", period="2026-10-25")
+    made = await post(ask, "closed", period="2026-10-25", without_invoice=True)
     assert made.status_code == 201, made.text
     figures = {one["figure"]: one["value"] for one in made.json()["figures"]}
     assert figures["electricity.electricity.kWh"] == "2500.000000"
     assert figures["scope_2_location.co2_kg"] == "1250.000"
-    again = await post(ask, "closed", period="2026-10-25")
+    again = await post(ask, "closed", period="2026-10-25", without_invoice=True)
     assert (again.status_code, "is closed since version 1" in again.json()["detail"]) == (409, True)
-    nothing = await post(ask, "restatements", period="2026-10-25", reason="looked again")
+    again_it = {"period": "2026-10-25", "without_invoice": True}
+    nothing = await post(ask, "restatements", **again_it, reason="looked again")
     assert "nothing to restate" in nothing.json()["detail"]
     more = np.arange(25 * 4 + 1) * 30.0
     ask.store.append([])
     ask.put("meter_main", {"import_kwh": (1000.0 + more).tolist()}, every_s=QUARTER_S, start=START + S)
-    restated = await post(ask, "restatements", period="2026-10-25", reason="another meter was read")
+    restated = await post(ask, "restatements", **again_it, reason="another meter was read")
     assert restated.status_code == 201, restated.text
+    said = "another meter was read; without an invoice (不含账单): a charge by the month needs"
+    assert restated.json()["reason"].startswith(said)
     change = next(one for one in restated.json()["changes"] if one["figure"] == "electricity.electricity.kWh")
     assert change["old"] == "2500.000000"
     assert float(change["difference"]) == float(change["new"]) - 2500.0
@@ -215,8 +222,45 @@ async def test_a_period_with_gaps_or_one_that_goes_on_is_not_closed_by_accident(
     gaps = await post(ask, "closed", period="2026-10-25")
     assert (gaps.status_code, "has gaps" in gaps.json()["detail"]) == (409, True)
     assert "无法结账" in gaps.json()["text"]["zh"]
-    assert (await post(ask, "closed", period="2026-10-25", despite_gaps=True)).status_code == 201
+    despite = {"despite_gaps": True, "without_invoice": True}
+    assert (await post(ask, "closed", period="2026-10-25", **despite)).status_code == 201
     assert "is not over" in (await post(ask, "closed", period="2026-10")).json()["detail"]
+
+
+async def test_a_period_is_closed_without_its_invoice_only_when_that_is_said_and_it_stands_in_its_record(
+    ask: Asker,
+) -> None:
+    fill(ask)
+    as_manager(ask)
+    silent = await post(ask, "closed", period="2026-10-25")
+    assert silent.status_code == 409, silent.text
+    assert "no invoice can be made of 2026-10-25: a charge by the month needs" in silent.json()["detail"]
+    assert "无法结账" in silent.json()["text"]["zh"]
+    assert await ask.get("accounts/closed") == []
+    made = await post(ask, "closed", period="2026-10-25", without_invoice=True)
+    assert made.status_code == 201, made.text
+    assert made.json()["reason"].startswith("without an invoice (不含账单): a charge by the month needs")
+    assert not [one for one in made.json()["figures"] if one["figure"].startswith("invoice")]
+    [entry] = [one.entry async for one in audit.every(ask.deps.sessions, "demo")]
+    assert entry.reason == made.json()["reason"]
+    long = await post(ask, "restatements", period="2026-10-25", reason="x" * 490, without_invoice=True)
+    assert long.status_code == 409
+
+
+async def test_a_site_without_a_contract_closes_its_figures_as_they_are(ask: Asker) -> None:
+    assert ask.deps.accounts is not None
+    ask.deps.accounts = replace(ask.deps.accounts, contract=None)
+    fill(ask)
+    as_manager(ask)
+    made = await post(ask, "closed", period="2026-10-25")
+    assert (made.status_code, made.json()["reason"]) == (201, "")
+
+
+def test_of_two_that_close_at_once_each_is_told_of_its_own() -> None:
+    mine = close([], "2026-10-25", {"main.kWh": Decimal(1)}, "mia", 1)
+    theirs = close([mine], "2026-10-24", {"main.kWh": Decimal(2)}, "tom", 2)
+    told = closed_answer([mine, theirs], mine)
+    assert (told.period, told.version, told.by, told.hash) == ("2026-10-25", 1, "mia", mine.hash)
 
 
 async def test_only_who_manages_closes(ask: Asker) -> None:
@@ -231,7 +275,7 @@ async def test_only_who_manages_closes(ask: Asker) -> None:
 async def test_a_row_that_was_changed_in_the_database_is_found(ask: Asker) -> None:
     fill(ask)
     as_manager(ask)
-    await post(ask, "closed", period="2026-10-25")
+    await post(ask, "closed", period="2026-10-25", without_invoice=True)
     async with ask.deps.sessions.begin() as session:
         await session.execute(update(ClosedPeriodRow).values(figures=[["electricity.electricity.kWh", "1"]]))
     answer = await ask.client.get("/api/v1/sites/demo/accounts/closed")

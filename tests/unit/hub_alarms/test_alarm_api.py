@@ -90,6 +90,16 @@ async def test_an_alarm_is_shown_acknowledged_shelved_and_all_of_it_is_in_the_au
     assert [(row.category, row.target) for row in rows if row.category == "alarm"] == [("alarm", "low")] * 2
 
 
+async def test_what_was_not_done_says_why_in_both_languages(api: Watched) -> None:
+    await api.turns(1, 6.5)
+    _, acts = await api.act(None, kind="unshelve")
+    assert isinstance(acts, list)
+    await api.turns(1, 6.5)
+    found = (await api.get(f"{SITE}/acts/{acts[0]['id']}")).json()
+    assert (found["state"], found["why"]) == ("refused", "it is not shelved")
+    assert found["text"] == {"en": "it is not shelved", "zh": "该报警未被搁置"}
+
+
 async def test_what_can_never_be_done_is_refused_at_once_in_both_languages(api: Watched) -> None:
     await api.turns(1, 6.5)
     for body, status, code in (

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from hub.alarms.conditions import Beyond, Marked, Old
 from hub.alarms.engine import CHATTER_S
+from hub.alarms.refusals import refusal_text
 from hub.alarms.states import State, unpacked
 from protocols.quality import Quality
 from tests.unit.hub_alarms.alarm_story import (
@@ -113,6 +114,19 @@ def test_acts_that_do_not_fit_are_refused_with_a_sentence() -> None:
     assert "raised again" in one.act("ack", occurrence=7)
     assert one.act("ack", occurrence=1) == ""
     assert "by anna" in one.act("ack")
+
+
+def test_each_refusal_of_an_act_is_told_in_both_languages() -> None:
+    one = story()
+    found = [one.act(kind) for kind in ("ack", "unshelve", "in")] + [one.act("ack", "other")]
+    one.pass_s(7, saying(5.0))
+    found += [one.act("ack", occurrence=7), one.act("shelve", reason="r", until_ns=0)]
+    assert one.act("ack", occurrence=1) == one.act("out", reason="works") == ""
+    later_ns = int((START_S + one.now_s + 60) * S)
+    found += [one.act("ack"), one.act("out", reason="r"), one.act("shelve", reason="r", until_ns=later_ns)]
+    texts = [refusal_text(why) for why in found]
+    assert all("\u4e00" <= text.zh[0] <= "\u9fff" for text in texts), texts
+    assert (texts[3].zh, texts[6].zh) == ("报警 'other' 已不存在", "该报警已由 anna 确认")
 
 
 def test_a_dead_gateway_with_500_points_is_one_alarm() -> None:

@@ -2017,6 +2017,8 @@ export interface components {
              * @description Why it was refused; empty otherwise.
              */
             why: string;
+            /** @description The same in both languages. */
+            text: components["schemas"]["Text"];
         };
         /**
          * AlarmFigures
@@ -2520,6 +2522,12 @@ export interface components {
              * @default false
              */
             despite_gaps: boolean;
+            /**
+             * Without Invoice
+             * @description Close it although its invoice cannot be made; the record says so and why.
+             * @default false
+             */
+            without_invoice: boolean;
         };
         /**
          * ClosedChange
@@ -2590,7 +2598,7 @@ export interface components {
             changes: components["schemas"]["ClosedChange"][];
             /**
              * Reason
-             * @description Why it was restated; empty: it was closed.
+             * @description Why it was restated; of one without its invoice also that, and why. Empty: it was closed, whole.
              */
             reason: string;
             /**
@@ -5732,6 +5740,12 @@ export interface components {
              * @default false
              */
             despite_gaps: boolean;
+            /**
+             * Without Invoice
+             * @description Restate it although its invoice cannot be made; the record says so and why.
+             * @default false
+             */
+            without_invoice: boolean;
         };
         /**
          * SampleSource
