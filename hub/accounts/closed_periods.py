@@ -203,16 +203,16 @@ def may_close(made: PeriodStatement, billed: Billed | None, *, over: bool, despi
     if not over:
         raise ConfigError(f"{made.period.name} is not over; it can be closed after its last day")
     gaps = [one for one in made.statement.accounts if one.missing]
+    if not despite_gaps and billed is not None and billed.before_known_frac < 1.0:
+        raise ConfigError(
+            f"{made.period.name} has an invoice that goes by earlier months, of which "
+            f"{100 * billed.before_known_frac:.2f} % are known; close it despite them"
+        )
     if not despite_gaps and (gaps or (billed is not None and billed.invoice.missing)):
         worst = max((one.missing for one in gaps), default=0.0)
         raise ConfigError(
             f"{made.period.name} has gaps (up to {100 * worst:.2f} % of an account is not known); wait for "
             "what comes late, or close it despite them"
-        )
-    if not despite_gaps and billed is not None and billed.before_known_frac < 1.0:
-        raise ConfigError(
-            f"{made.period.name} has an invoice that goes by earlier months, of which "
-            f"{100 * billed.before_known_frac:.2f} % are known; close it despite them"
         )
 
 
