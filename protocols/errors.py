@@ -160,7 +160,7 @@ class DamagedPartError(StoreError):
 
 
 class NotToldError(EmsError):
-    """A server did not take a message about an alarm; `again` in the context: it may later."""
+    """A server did not take a message; `again` in the context: it may later, `left`: who is without it."""
 
 
 class HubAwayError(EmsError):

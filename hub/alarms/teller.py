@@ -19,7 +19,7 @@ from hub.alarms.states import unpacked
 from hub.alarms.tables import AlarmLineRow, AlarmNoticeRow, AlarmStateRow
 from hub.alarms.watch import Watch
 from hub.database import Sessions
-from hub.outside.retry import MOST_TRIES, OVER_NS, wait_ns
+from hub.outside.retry import MOST_TRIES, OVER_NS, Tried, failed, wait_ns
 from hub.outside.senders import Item, Message, Sender, load_senders, send
 from protocols.clock import Clock
 from protocols.errors import NotToldError
@@ -78,7 +78,7 @@ class Teller:
     ) -> None:
         for (to, language), rows in places.items():
             message = self._message(rows, to, language)
-            await self._note(rows, *await self._try(senders, name, message))
+            await self._note(rows, await self._try(senders, name, message))
 
     async def _due(self) -> list[AlarmNoticeRow]:
         """What is due; an escalation that is needless by now is ended, and so is what is too old."""
@@ -101,19 +101,19 @@ class Teller:
                     found.append(row)
         return found
 
-    async def _try(self, senders: Mapping[str, Sender], name: str, message: Message) -> tuple[str, bool]:
-        """Send; why not, and whether it is tried again."""
+    async def _try(self, senders: Mapping[str, Sender], name: str, message: Message) -> Tried:
+        """Send; what came of it."""
         sender = senders.get(name)
         if sender is None:
-            return f"there is no sender {name!r} in senders.yaml of the hub's folder", True
+            return Tried(f"there is no sender {name!r} in senders.yaml of the hub's folder", again=True)
         try:
             await asyncio.to_thread(send, sender, message)
         except NotToldError as error:
-            return one_line(str(error.args[0])), bool(error.context["again"])
-        return "", False
+            return failed(error, one_line(str(error.args[0])))
+        return Tried()
 
-    async def _note(self, rows: Sequence[AlarmNoticeRow], why: str, again: bool) -> None:  # noqa: FBT001  an answer handed on
-        now_ns = self._clock.now().wall_ns
+    async def _note(self, rows: Sequence[AlarmNoticeRow], tried: Tried) -> None:
+        now_ns, (why, again, left) = self._clock.now().wall_ns, tried
         async with self._sessions.begin() as session:
             for row in rows:
                 over = not again or row.tries >= MOST_TRIES or now_ns - row.due_ns > OVER_NS
@@ -122,10 +122,13 @@ class Teller:
                 change |= (
                     {"due_ns": now_ns + wait_ns(row.tries)} if state == "waiting" else {"done_ns": now_ns}
                 )
+                fewer = state == "waiting" and left is not None and len(left) < len(row.to)
+                if fewer:  # the others have it
+                    change["to"] = list(left or ())
                 await session.execute(
                     update(AlarmNoticeRow).where(AlarmNoticeRow.number == row.number).values(**change)
                 )
-                if state != "waiting":
+                if fewer or state != "waiting":
                     session.add(self._line(row, why, now_ns))
 
     def _line(self, row: AlarmNoticeRow, why: str, now_ns: int) -> AlarmLineRow:

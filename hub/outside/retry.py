@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
+
+from protocols.errors import NotToldError
 
 FIRST_S: Final = 5.0
 MOST_S: Final = 600.0
@@ -15,6 +17,26 @@ MOST_TRIES: Final = 150
 """A day of them. [-]"""
 
 _NS: Final = 1_000_000_000
+
+
+class Tried(NamedTuple):
+    """What came of one try to tell people something.
+
+    Attributes:
+        why: Why it was not taken; empty: it was.
+        again: Whether it may be later.
+        left: Who has not got it where others have; None: nobody has.
+    """
+
+    why: str = ""
+    again: bool = False
+    left: tuple[str, ...] | None = None
+
+
+def failed(error: NotToldError, why: str) -> Tried:
+    """A try that failed, told in these words."""
+    left = error.context.get("left")
+    return Tried(why, bool(error.context["again"]), left if isinstance(left, tuple) else None)
 
 
 def wait_ns(tries: int) -> int:

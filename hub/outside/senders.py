@@ -17,6 +17,7 @@ import smtplib
 import ssl
 from collections.abc import Mapping
 from email.message import EmailMessage
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Final, Literal, NamedTuple
 from urllib.parse import quote_plus
@@ -32,6 +33,9 @@ from runtime.yaml_config import load_config
 FILE: Final = "senders.yaml"
 WAIT_S: Final = 15.0
 """A server that does not answer for so long is tried again later. [s]"""
+
+_Refused = Mapping[str, tuple[int, bytes]]
+"""Addresses with code and words of the server."""
 
 _TEXT_BYTES: Final = 1800
 """The robots take 2048 bytes of a text. [bytes]"""
@@ -154,7 +158,8 @@ def send(sender: Sender, message: Message) -> None:
     """Send one message and wait until the server has taken it; call it from a thread.
 
     Raises:
-        NotToldError: It was not taken; `retry` in the context says whether it may be later.
+        NotToldError: It was not taken; `again` in the context says whether it may be later, and `left`, where
+            it is there, who has not got it: all others have.
     """
     if isinstance(sender, Mail):
         _mail(sender, message)
@@ -180,17 +185,19 @@ def _mail(sender: Mail, message: Message) -> None:
             again=error.smtp_code < 500,  # noqa: PLR2004  RFC 5321: for good
         ) from error
     except smtplib.SMTPRecipientsRefused as error:
-        codes = [code for code, _ in error.recipients.values()]
-        again = any(code < 500 for code in codes)  # noqa: PLR2004  as above
-        raise NotToldError(f"{sender.host} refuses {', '.join(error.recipients)}", again=again) from error
+        why = f"{sender.host} refuses {', '.join(error.recipients)}"
+        raise NotToldError(why, again=_later(error.recipients)) from error
     except (OSError, smtplib.SMTPException, ValueError) as error:
         raise NotToldError(f"{sender.host} was not reached: {error}", again=True) from error
     if refused:
-        codes = [code for code, _ in refused.values()]
-        raise NotToldError(
-            f"{sender.host} refuses {', '.join(refused)}; the others have it",
-            again=any(code < 500 for code in codes),  # noqa: PLR2004  as above
-        )
+        left = tuple(one for one in message.to if parseaddr(one)[1] in refused)
+        why = f"{sender.host} refuses {', '.join(refused)}; the others have it"
+        raise NotToldError(why, again=_later(refused), left=left or None)
+
+
+def _later(refused: _Refused) -> bool:
+    """Whether a server may take it later for one of the addresses that it refuses (RFC 5321)."""
+    return any(code < 500 for code, _ in refused.values())  # noqa: PLR2004  from there on for good
 
 
 def _written(sender: Mail, message: Message) -> EmailMessage:

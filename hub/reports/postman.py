@@ -15,7 +15,7 @@ from sqlalchemy import CursorResult, select, update
 
 from hub.accounts.periods import named
 from hub.database import Sessions
-from hub.outside.retry import MOST_TRIES, OVER_NS, wait_ns
+from hub.outside.retry import MOST_TRIES, OVER_NS, Tried, failed, wait_ns
 from hub.outside.senders import WAIT_S, Attachment, Message, load_senders, send
 from hub.reports.content import MARKED_PCT, Language
 from hub.reports.making import MEDIA
@@ -80,7 +80,7 @@ class Postman:
         for ident in await self._due():
             parcel = await self._take(ident)
             if parcel is not None:
-                await self._note(parcel.mail, *await self._try(parcel))
+                await self._note(parcel.mail, await self._try(parcel))
 
     async def _due(self) -> list[str]:
         now_ns = self._clock.now().wall_ns
@@ -110,17 +110,18 @@ class Postman:
                 return None
             return _Parcel(mail, report, tuple((await session.execute(files)).scalars()))
 
-    async def _try(self, parcel: _Parcel) -> tuple[str, bool]:
-        """Send; why not, and whether it is tried again."""
+    async def _try(self, parcel: _Parcel) -> Tried:
+        """Send; what came of it."""
         senders = await asyncio.to_thread(load_senders, self._state)
         sender = senders.get(parcel.mail.sender)
         if sender is None:
-            return f"there is no sender {parcel.mail.sender!r} in senders.yaml of the hub's folder", True
+            why = f"there is no sender {parcel.mail.sender!r} in senders.yaml of the hub's folder"
+            return Tried(why, again=True)
         try:
             await asyncio.to_thread(send, sender, self._message(parcel))
         except NotToldError as error:
-            return " ".join(str(error.args[0]).split()), bool(error.context["again"])
-        return "", False
+            return failed(error, " ".join(str(error.args[0]).split()))
+        return Tried()
 
     def _message(self, parcel: _Parcel) -> Message:
         mail, report, files = parcel
@@ -144,8 +145,8 @@ class Postman:
             files=tuple(Attachment(one.name, MEDIA[one.form], one.body) for one in files),
         )  # fmt: skip
 
-    async def _note(self, mail: ReportMailRow, why: str, again: bool) -> None:  # noqa: FBT001  an answer handed on
-        now_ns = self._clock.now().wall_ns
+    async def _note(self, mail: ReportMailRow, tried: Tried) -> None:
+        now_ns, (why, again, left) = self._clock.now().wall_ns, tried
         over = not again or mail.tries >= MOST_TRIES or now_ns - mail.first_ns > OVER_NS
         state = "sent" if not why else "failed" if over else "waiting"
         change: dict[str, object] = {
@@ -155,6 +156,8 @@ class Postman:
             "held_until_ns": 0,
         }
         change |= {"due_ns": now_ns + wait_ns(mail.tries)} if state == "waiting" else {"done_ns": now_ns}
+        if state == "waiting" and left is not None:  # the others have it
+            change["to"] = list(left)
         async with self._sessions.begin() as session:
             mine = update(ReportMailRow).where(ReportMailRow.report == mail.report)
             await session.execute(mine.values(**change))

@@ -305,6 +305,35 @@ async def test_who_is_refused_among_others_stands_in_the_journal_and_a_label_of_
     assert "refuses gone@b.example; the others have it" in told
 
 
+async def test_who_has_it_is_not_told_again_while_it_is_tried_for_the_others(
+    place: Place, tmp_path: Path
+) -> None:
+    site = site_of()
+    everybody = Notify(sender="mail", to=("a@b.example", "late@b.example"), priorities=(1,))
+    site.alarms = replace(site.alarms, notify=(everybody,))
+    watch = place.watch(site)
+    async with mail_server() as server:
+        server.refuse, server.refused = "451 come back later", "late@"
+        teller = teller_of(place, tmp_path, watch, mail_of(server.port))
+        await place.pass_s(8, 5.0, watch)
+        await teller.turn()
+        assert (await states(place))[0] == ("raised", "waiting")
+        place.clock.advance(6.0)
+        await teller.turn()
+        server.refuse = ""
+        place.clock.advance(20.0)
+        await teller.turn()
+    assert [to for to, _ in server.mails] == [["a@b.example"], ["late@b.example"]]
+    assert (await states(place))[0] == ("raised", "sent")
+    async with place.sessions() as session:
+        rows = (await session.execute(select(AlarmLineRow).order_by(AlarmLineRow.number))).scalars()
+        told = [(row.kind, row.words) for row in rows if row.kind in {"told", "not_told"}]
+    why = "127.0.0.1 refuses late@b.example; the others have it"
+    assert told == [
+        ("not_told", f"mail a@b.example, late@b.example: {why}"), ("told", "mail late@b.example"),
+    ]  # fmt: skip
+
+
 async def test_a_webhook_has_each_alarm_in_parts(place: Place, tmp_path: Path) -> None:
     watch = place.watch()
     with hook_server() as hook:
