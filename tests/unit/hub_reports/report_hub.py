@@ -139,16 +139,16 @@ async def report_hub(state: Path, clock: Clock | None = None) -> AsyncIterator[R
 
 
 class MailBox:
-    """What a real SMTP server does with mails: keeps them, or refuses."""
+    """What a real SMTP server does with mails: keeps them, or refuses; `refused` says whom, empty all."""
 
     def __init__(self) -> None:
         self.mails: list[Envelope] = []
-        self.refuse = ""
+        self.refuse = self.refused = ""
 
     async def handle_RCPT(  # noqa: N802  the name and arguments the server wants
         self, _server: SMTP, _session: MailSession, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
-        if self.refuse:
+        if self.refuse and self.refused in address:
             return self.refuse
         envelope.rcpt_tos.append(address)
         return "250 OK"

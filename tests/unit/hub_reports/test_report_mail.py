@@ -127,6 +127,29 @@ async def test_a_server_that_refuses_for_now_is_asked_again_and_told_of(
     assert len(post.box.mails) == 1
 
 
+async def test_who_has_a_report_is_not_sent_it_again_while_it_is_tried_for_the_others(
+    hub: ReportHub, post: MailServer
+) -> None:
+    ident = await hub.order("energy", MONTH, formats=("pdf",), mailed=True)
+    await hub.keeper().turn()
+    people = ["manager@plant.example", "late@plant.example"]
+    async with hub.sessions.begin() as session:
+        mail = await session.get(ReportMailRow, ident)
+        assert mail is not None
+        mail.to, mail.first_ns = people, hub.clock.now().wall_ns  # hours passed while it was made
+    post.box.refuse, post.box.refused = "451 come back later", "late@"
+    postman = hub.postman(post.port)
+    await postman.turn()
+    mail = await hub.mail(ident)
+    assert (mail.state, mail.error) == ("waiting", "127.0.0.1 refuses late@plant.example; the others have it")
+    post.box.refuse = ""
+    assert isinstance(hub.clock, VirtualClock)
+    hub.clock.advance(6.0)
+    await postman.turn()
+    assert (await hub.mail(ident)).state == "sent"
+    assert [envelope.rcpt_tos for envelope in post.box.mails] == [[one] for one in people]
+
+
 async def test_a_server_that_refuses_for_good_is_told_and_not_asked_again(
     hub: ReportHub, post: MailServer
 ) -> None:
