@@ -147,10 +147,12 @@ class Postman:
 
     async def _note(self, mail: ReportMailRow, tried: Tried) -> None:
         now_ns, (why, again, left) = self._clock.now().wall_ns, tried
-        over = not again or mail.tries >= MOST_TRIES or now_ns - mail.first_ns > OVER_NS
+        first_ns = mail.first_ns if mail.tries else now_ns
+        over = not again or mail.tries >= MOST_TRIES or now_ns - first_ns > OVER_NS
         state = "sent" if not why else "failed" if over else "waiting"
         change: dict[str, object] = {
             "state": state,
+            "first_ns": first_ns,
             "tries": mail.tries + 1,
             "error": why[:300],
             "held_until_ns": 0,
