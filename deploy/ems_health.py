@@ -31,6 +31,9 @@ _WAIT_S: Final = 2.0
 _OLD_S: Final = 30.0
 """A sign of life older than this is none. [s]"""
 
+_AHEAD_S: Final = 0.1
+"""A sign is written in tenths, so it may stand this far ahead; further ahead it is of an earlier boot. [s]"""
+
 _SHOWN_BYTES: Final = 300
 
 
@@ -56,7 +59,7 @@ def _silence(file: Path) -> str:
         age_s = time.clock_gettime(time.CLOCK_BOOTTIME) - float(file.read_text(encoding="ascii"))
     except (OSError, ValueError) as error:
         return f"{file}: {error}"
-    return "" if 0 <= age_s < _OLD_S else f"{file}: the last sign of life is {age_s:.0f} s old"
+    return "" if -_AHEAD_S <= age_s < _OLD_S else f"{file}: the last sign of life is {age_s:.0f} s old"
 
 
 def _within(url: str) -> ssl.SSLContext | None:

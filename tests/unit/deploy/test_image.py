@@ -88,6 +88,10 @@ def test_a_sign_of_life_is_believed_for_half_a_minute(tmp_path: Path) -> None:
     now_s = time.clock_gettime(time.CLOCK_BOOTTIME)
     file.write_text(f"{now_s:.1f}\n")
     assert asked(str(file)) == (0, "")
+    file.write_text(f"{time.clock_gettime(time.CLOCK_BOOTTIME) + 0.05:.3f}\n")
+    assert asked(str(file)) == (0, "")
+    file.write_text(f"{now_s + 3600:.1f}\n")
+    assert asked(str(file))[0] == 1
     file.write_text(f"{now_s - 31:.1f}\n")
     code, said = asked(str(file))
     assert (code, "is 31 s old" in said or "is 32 s old" in said) == (1, True)
