@@ -24,8 +24,9 @@ COMMANDING: Final = ("hub:dispatch", "hub:dispatch:act", "hub:dispatch:lead")
 """Nothing is commanded while one of these is ill: leases end everywhere."""
 
 _DELAYS: Final = {"edge": (10.0, 5.0), "device": (10.0, 20.0), "box": (2.0, 10.0), "hub": (15.0, 30.0)}
-_OWN_WAY: Final = frozenset({"edge", "alarms", "alarms:watch", "database", "series"})
-"""Illnesses that are an alarm of another kind here, or that nobody could keep or tell by roles."""
+_OWN_WAY: Final = frozenset({"edge", "alarms", "alarms:watch", "database", "series", "jobs"})
+"""Illnesses that are an alarm of another kind here, or that nobody could keep or tell by roles; and reports,
+which wait until somebody looks: an operator has nothing to do about them this shift."""
 
 HUB_CODES: Final = tuple(code for code in ILLNESSES if code not in _OWN_WAY)
 """Illnesses of the hub that are alarms."""

@@ -17,7 +17,9 @@ SILENT_S: Final = 4 * EVERY_S
 FORGOTTEN_S: Final = 600.0
 """A process that is away for this long is no longer told of, once another one has its role. [s]"""
 
-EXPECTED: Final = ("ingest", "dispatch", "alarms")
+EXPECTED: Final = ("ingest", "dispatch", "alarms", "jobs")
+"""Roles of every hub, beside the one that shows the page."""
+
 _START_S: Final = 45.0
 _DISK_FULL: Final = 0.05
 

@@ -113,6 +113,12 @@ ILLNESSES: Final[dict[str, Illness]] = {
         "The page shows all alarms; mail and robots are silent. Look at senders.yaml and the database.",
         "页面显示所有报警;邮件和机器人无消息。请检查 senders.yaml 文件或数据库。",
     ),
+    "jobs": _of(
+        "Reports are not made and not mailed.", "报表未生成,也未发送。",
+        "Those that are asked for or due wait, and are made when it works again; plant and alarms are not "
+        "affected. Look whether the role `jobs` runs, and at its log.",
+        "已请求或到期的报表会等待,恢复后补做;现场和报警不受影响。请检查角色 `jobs` 是否在运行及其日志。",
+    ),
     "disk": _of(
         "The disk of the hub is nearly full.", "中心的磁盘即将写满。",
         "When it is full the store takes no more: the edges keep their samples. Make room, or keep less.",

@@ -44,20 +44,21 @@ def test_a_role_that_is_silent_or_was_never_heard_is_ill_after_a_while() -> None
     book = RoleBook(clock)
     assert book.ill() == []
     clock.advance(60.0)
-    assert [one.code for one in book.ill()] == ["ingest", "dispatch", "alarms"]
-    for role in ("ingest", "dispatch", "alarms"):
+    assert [one.code for one in book.ill()] == ["ingest", "dispatch", "alarms", "jobs"]
+    assert {illness(one.code).text.en for one in book.ill()} >= {"Reports are not made and not mailed."}
+    for role in ("ingest", "dispatch", "alarms", "jobs"):
         book.hear(report(role))
     assert book.ill() == []
     clock.advance(SILENT_S + 1)
-    book.hear(report("dispatch"))
-    book.hear(report("alarms"))
+    for role in ("dispatch", "alarms", "jobs"):
+        book.hear(report(role))
     assert [(one.code, one.detail) for one in book.ill()] == [("ingest", "ingest: silent for 21 s")]
     assert {
         labels for family in book.families() for _, labels in family.rows if ("role", "ingest") in labels
     } == set()
     clock.advance(FORGOTTEN_S)
-    book.hear(report("dispatch"))
-    book.hear(report("alarms"))
+    for role in ("dispatch", "alarms", "jobs"):
+        book.hear(report(role))
     assert [one.detail for one in book.ill()] == ["ingest: never heard"]
 
 
