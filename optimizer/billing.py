@@ -44,10 +44,11 @@ def charges_of(
     if supply.tiers:
         money["tiers"] = _tiered(supply.tiers, float(bought @ hours))
     if supply.reactive is not None and supply.reactive.factor_least is not None:
-        money["power_factor"] = _factor(supply.reactive, float(bought @ hours), float(np.abs(kvar) @ hours))
-    if supply.gas is not None and supply.gas.take_kwh > 0:
-        unused = max(supply.gas.take_kwh - float(fuel @ hours), 0.0)
-        money["gas_not_taken"] = unused * problem.prices.gas_eur_kwh
+        money["power_factor"] = _factor(supply.reactive, bought * hours, np.abs(kvar) * hours)
+    if supply.gas is not None and supply.gas.takes:
+        energy = fuel * hours
+        unused = (max(take - float(energy[steps].sum()), 0.0) for _, steps, take in supply.gas.takes)
+        money["gas_not_taken"] = sum(unused) * problem.prices.gas_eur_kwh
     return money
 
 
@@ -60,8 +61,11 @@ def _tiered(tiers: tuple[EnergyTier, ...], energy_kwh: float) -> float:
     return money
 
 
-def _factor(reactive: Reactive, energy_kwh: float, counted_kvarh: float) -> float:
-    """Charge of the month with this window less that without it; a better factor may earn some back."""
-    allowed = reactive.tangent * reactive.month_kwh - reactive.month_kvarh
-    after = max(counted_kvarh - reactive.tangent * energy_kwh - allowed, 0.0)
-    return (after - max(-allowed, 0.0)) * reactive.eur_kvarh
+def _factor(reactive: Reactive, energy_kwh: FloatArray, counted_kvarh: FloatArray) -> float:
+    """Charge of each month with this window less that without it; a better factor may earn some back."""
+    total = 0.0
+    for month in reactive.months:
+        allowed = reactive.tangent * month.kwh - month.kvarh
+        more = float((counted_kvarh - reactive.tangent * energy_kwh)[month.steps].sum())
+        total += max(more - allowed, 0.0) - max(-allowed, 0.0)
+    return total * reactive.eur_kvarh

@@ -58,22 +58,43 @@ def _money(problem: DispatchProblem, plan: Plan) -> dict[str, float]:
             left -= tier.room_kwh
     reactive = supply.reactive
     if reactive is not None and reactive.factor_least is not None:
-        counted = energy_of(np.abs(kvar))
-        money["power_factor"] = _over(reactive, energy_kwh, counted) - _over(reactive, 0.0, 0.0)
-    gas = supply.gas
-    if gas is not None and gas.take_kwh > 0:
-        taken = energy_of(plan.fuel_kw)
-        money["gas_not_taken"] = max(0.0, gas.take_kwh - taken) * problem.prices.gas_eur_kwh
+        money["power_factor"] = _factor(problem, reactive, (plan.import_kw, kvar))
+    money |= _not_taken(problem, plan)
     for shed in problem.flexible.shed:
         money[shed.name] = -energy_of(plan.machines[shed.name].power_kw) * shed.eur_kwh
     return money
 
 
-def _over(reactive: Reactive, energy_kwh: float, counted_kvarh: float) -> float:
-    """Charge of the month if it ended with this much more."""
-    phi = math.acos(reactive.factor_least or 1.0)
-    allowed = math.tan(phi) * (reactive.month_kwh + energy_kwh)
-    return max(reactive.month_kvarh + counted_kvarh - allowed, 0.0) * reactive.eur_kvarh
+def _factor(problem: DispatchProblem, reactive: Reactive, of: tuple[FloatArray, FloatArray]) -> float:
+    """Charge of each month the window has steps of, less what that month owed before."""
+    (bought, kvar), each_h = of, left_h(problem)
+    first = problem.steps if reactive.next_from is None else reactive.next_from
+    running, nothing = (reactive.month_kwh, reactive.month_kvarh), (0.0, 0.0)
+    total = 0.0
+    for steps, before in ((range(first), running), (range(first, problem.steps), nothing)):
+        kwh = math.fsum(float(bought[step]) * each_h[step] for step in steps)
+        kvarh = math.fsum(abs(float(kvar[step])) * each_h[step] for step in steps)
+        total += _over(reactive, (before[0] + kwh, before[1] + kvarh)) - _over(reactive, before)
+    return total
+
+
+def _over(reactive: Reactive, used: tuple[float, float]) -> float:
+    """Charge of a month that ended with this much bought and counted. [kWh, kvarh]."""
+    allowed = math.tan(math.acos(reactive.factor_least or 1.0)) * used[0]
+    return max(used[1] - allowed, 0.0) * reactive.eur_kvarh
+
+
+def _not_taken(problem: DispatchProblem, plan: Plan) -> dict[str, float]:
+    """What is paid for gas that each period's part of the window leaves in its contract."""
+    gas, each_h = problem.supply.gas, left_h(problem)
+    if gas is None or max(gas.take_kwh, gas.next_take_kwh) <= 0:
+        return {}
+    first = problem.steps if gas.next_from is None else gas.next_from
+    left = 0.0
+    for steps, asked in ((range(first), gas.take_kwh), (range(first, problem.steps), gas.next_take_kwh)):
+        taken = math.fsum(float(plan.fuel_kw[step]) * each_h[step] for step in steps)
+        left += max(asked - taken, 0.0)
+    return {"gas_not_taken": left * problem.prices.gas_eur_kwh}
 
 
 def _kvar(problem: DispatchProblem, plan: Plan) -> FloatArray:

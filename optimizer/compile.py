@@ -69,7 +69,7 @@ def compile_problem(
     window = (outlook.start_ns, steps, outlook.step_s)
     forecasts = _forecasts(plant, outlook)
     bought, contracts = metered(
-        tariff, prices(tariff, emissions, window, now.month_peak_kw), outlook.step_s, now.before_kw
+        tariff, prices(tariff, emissions, window, now.month_peak_kw), window, now.before_kw
     )
     boiler_share = float(forecasts.heat_kw.mean()) / plant.boiler.heat_max_kw if plant.boiler else 0.0
     whole = DispatchProblem(

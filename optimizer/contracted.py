@@ -3,21 +3,23 @@
     price(t)   accounts.pricing.price_series: the parts of the invoice, band by band
     charges    highest demand with its ratchet, basic charge by contract or measured demand
 
-Both come from the contract that the invoice is made from. What no plan of a day can move is not in it:
-charges by capacity or contracted power, standing charges, the tier of a year; and the power factor is not,
-since nobody foresees a site's reactive need. A demand price that falls in a month of long use is taken at its
-full rate.
+Both come from the contract that the invoice is made from. Where the window reaches into the next billing
+period, that one has charges of its own, whose highest demand begins anew. What no plan of a day can move is
+not in it: charges by capacity or contracted power, standing charges, the tier of a year; and the power factor
+is not, since nobody foresees a site's reactive need. A demand price that falls in a month of long use is
+taken at its full rate.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from accounts.contract import AnyPart, Contract
 from accounts.invoice import Courses
@@ -25,93 +27,20 @@ from accounts.other_parts import FeedInPart, TaxPart
 from accounts.parts import CoursePart
 from accounts.power_parts import LEAST, OVER, BasicPart, DemandPart
 from accounts.pricing import course_at, price_series
-from optimizer.problem import DispatchProblem, FloatArray, IntArray
+from optimizer.peaks import Peaks
+from optimizer.periods import Span, begin_of, name_of_next, next_from, share_of_period
+from optimizer.problem import BoolArray, DispatchProblem, FloatArray, IntArray
 from optimizer.supply import DemandCharge
-from optimizer.tariff import share_of_period
 from protocols.errors import ConfigError, SolveError
 
+Bands = npt.NDArray[np.int16]
+"""Place of the band of each step among those of a contract."""
+
 _NS: Final = 1_000_000_000
-_QUARTER_S: Final = 900.0
+_DAY_NS: Final = 86_400 * _NS
 _MONTHS: Final = {"month": 1, "year": 12}
 _LONG_USE_H: Final = Decimal(8760)
 """A site with a planner runs long; of prices by hours of use those of long use hold. [h]"""
-
-
-@dataclass(frozen=True, slots=True)
-class Peaks:
-    """Highest demand so far.
-
-    Attributes:
-        month_kw: Of the month the window begins in. [kW]
-        earlier_kw: Of each month before, the newest last. [kW]
-        banded_kw: The first, in the hours of some bands alone, by their names; what is not there is 0. [kW]
-        before_kw: Import of the steps just before the window, as long as a demand window reaches, the latest
-            last. [kW]
-    """
-
-    month_kw: float = 0.0
-    earlier_kw: tuple[float, ...] = ()
-    banded_kw: Mapping[tuple[str, ...], float] = field(default_factory=dict)
-    before_kw: tuple[float, ...] = ()
-
-
-def month_peaks(contract: Contract, start_ns: int, quarters_kw: FloatArray) -> Peaks:
-    """Highest demand as the contract meters it: by its own window, and by bands where a part asks for them.
-
-    A window that is not wholly known counts as none. One that slides is looked at each quarter hour, which is
-    at most what its meter saw.
-
-    Args:
-        contract: Without faults.
-        start_ns: Begin of the month, on a quarter hour.
-        quarters_kw: Mean import of each quarter hour since; NaN where unknown. [kW]
-    """
-    window = (float(contract.metering.window_s), contract.metering.slide)
-    before_kw = just_before(quarters_kw, *window)
-    starts, means = window_means(start_ns, quarters_kw, *window)
-    if not len(means):
-        return Peaks(before_kw=before_kw)
-    known = np.isfinite(means)
-    bands, names = contract.bands.at(starts), contract.bands.names
-    asked = {part.bands for sheet in contract.sheets for part in sheet.parts if isinstance(part, DemandPart)}
-    in_bands = {wanted: np.isin(bands, [names.index(one) for one in wanted]) for wanted in asked if wanted}
-    return Peaks(
-        month_kw=float(np.max(means[known], initial=0.0)),
-        banded_kw={
-            wanted: float(np.max(means[known & counts], initial=0.0)) for wanted, counts in in_bands.items()
-        },
-        before_kw=before_kw,
-    )
-
-
-def highest_kw(start_ns: int, quarters_kw: FloatArray, window_s: float, *, slide: bool = False) -> float:
-    """Highest mean of a demand window among quarter hours; one that is not wholly known counts as none."""
-    _, means = window_means(start_ns, quarters_kw, window_s, slide)
-    return float(np.max(means[np.isfinite(means)], initial=0.0))
-
-
-def window_means(
-    start_ns: int,
-    quarters_kw: FloatArray,
-    window_s: float,
-    slide: bool,  # noqa: FBT001  a property of the meter
-) -> tuple[IntArray, FloatArray]:
-    """Begin and mean of each demand window that lies within the quarter hours; NaN where not wholly known."""
-    per, quarter_ns = max(1, round(window_s / _QUARTER_S)), round(_QUARTER_S) * _NS
-    if len(quarters_kw) < per:
-        return np.zeros(0, dtype=np.int64), np.zeros(0)
-    means = np.convolve(quarters_kw, np.full(per, 1.0 / per), mode="valid")
-    starts = start_ns + np.arange(len(means), dtype=np.int64) * quarter_ns
-    whole = np.full(len(means), slide) | (starts // quarter_ns % per == 0)
-    return starts[whole], means[whole]
-
-
-def just_before(quarters_kw: FloatArray, window_s: float, slide: bool) -> tuple[float, ...]:  # noqa: FBT001  as above
-    """Import of the last quarters that a demand window still holds beside one that comes, the latest last."""
-    most = max(1, round(window_s / _QUARTER_S)) - (0 if slide else 1)
-    last = quarters_kw[len(quarters_kw) - most :] if most else quarters_kw[:0]
-    gaps = np.flatnonzero(~np.isfinite(last))
-    return tuple(last[gaps[-1] + 1 if len(gaps) else 0 :].tolist())
 
 
 def courses_asked(contract: Contract) -> frozenset[str]:
@@ -156,14 +85,7 @@ def priced(
         bands = contract.bands.at(starts)
     except ConfigError as error:
         raise SolveError(f"no prices to plan on: {error}") from error
-    names = contract.bands.names
-    charges = list(_charges(problem, contract, parts, peaks))
-    limited = (
-        replace(charge, counts=np.isin(bands, [names.index(band) for band in part.bands]))
-        if isinstance(part, DemandPart) and part.bands
-        else charge
-        for part, charge in charges
-    )
+    window = (problem.start_ns, problem.steps, problem.step_s)
     return replace(
         problem,
         prices=replace(
@@ -172,7 +94,7 @@ def priced(
             export_eur_kwh=sold,
             demand_charge_eur_kw=0.0,
         ),
-        supply=replace(problem.supply, charges=tuple(limited)),
+        supply=replace(problem.supply, charges=tuple(_charges(contract, window, peaks, bands))),
     )
 
 
@@ -193,51 +115,111 @@ def contract_day(contract: Contract, at_ns: int) -> tuple[dt.date, dt.date]:
     return day, day + dt.timedelta(days=1)
 
 
-def _charges(
-    problem: DispatchProblem, contract: Contract, parts: tuple[AnyPart, ...], peaks: Peaks
-) -> Iterator[tuple[AnyPart, DemandCharge]]:
-    """Each part that goes by measured demand, with its charge."""
+@dataclass(frozen=True, slots=True)
+class _Period:
+    """What of a window lies in one billing period.
+
+    Attributes:
+        start_ns: Begin of it, UTC since the epoch.
+        window_s: Its length. [s]
+        steps: Which steps, shape (steps,); None: all of them.
+        peaks: Highest demand before it.
+    """
+
+    start_ns: int
+    window_s: float
+    steps: BoolArray | None
+    peaks: Peaks
+
+
+def _periods(contract: Contract, window: Span, peaks: Peaks, months: int) -> tuple[_Period, ...]:
+    """The period the window begins in, and the next where it reaches into that; that one has no peak yet."""
+    start_ns, steps, step_s = window
+    first = next_from(contract.zone, window, months)
+    if first is None:
+        return (_Period(start_ns, steps * step_s, None, peaks),)
+    later = np.arange(steps) >= first
+    ended = Peaks(earlier_kw=(*peaks.earlier_kw, peaks.month_kw), before_kw=peaks.before_kw)
+    return (
+        _Period(start_ns, first * step_s, ~later, peaks),
+        _Period(begin_of(window, first), (steps - first) * step_s, later, ended),
+    )
+
+
+def _charges(contract: Contract, window: Span, peaks: Peaks, bands: Bands) -> Iterator[DemandCharge]:
+    """Each part that goes by measured demand, period by period; `bands` is the band of each step."""
+    for months in sorted(set(_MONTHS.values())):
+        for nth, period in enumerate(_periods(contract, window, peaks, months)):
+            for part, charge in _of_period(contract, period, months):
+                found = replace(charge, counts=_counted(contract, part, bands, period.steps))
+                yield replace(found, name=name_of_next(found.name)) if nth else found
+
+
+def _of_period(
+    contract: Contract, period: _Period, months: int
+) -> Iterator[tuple[DemandPart | BasicPart, DemandCharge]]:
+    """Parts of the sheet of a period that are paid by its length, with their charges and taxes."""
+    day, following = contract_day(contract, period.start_ns)
+    try:
+        parts = contract.sheet_of(day, following).parts
+    except ConfigError:  # the last sheet has ended: its prices go on
+        parts = contract.sheet_of(*contract_day(contract, period.start_ns - _DAY_NS)).parts
     for place, part in enumerate(parts):
+        if not isinstance(part, DemandPart | BasicPart) or _months_of(part) != months:
+            continue
         if part.hours_of_use is not None and not part.hours_of_use.holds_for(_LONG_USE_H):
             continue
-        charge = _charge(part, contract, peaks, problem)
-        if charge is None:
-            continue
-        taxed = float(_tax(part, parts[place + 1 :]))
-        yield part, replace(charge, eur_kw=charge.eur_kw * taxed, over_eur_kw=charge.over_eur_kw * taxed)
+        charge = _charge(part, contract, period)
+        if charge is not None:
+            taxed = float(_tax(part, parts[place + 1 :]))
+            yield part, replace(charge, eur_kw=charge.eur_kw * taxed, over_eur_kw=charge.over_eur_kw * taxed)
 
 
-def _charge(part: AnyPart, contract: Contract, peaks: Peaks, problem: DispatchProblem) -> DemandCharge | None:
+def _months_of(part: DemandPart | BasicPart) -> int:
+    return _MONTHS[part.per] if isinstance(part, DemandPart) else 1
+
+
+def _counted(
+    contract: Contract, part: DemandPart | BasicPart, bands: Bands, steps: BoolArray | None
+) -> BoolArray | None:
+    """Steps that count for a part in a period; None: all of the window."""
+    if not isinstance(part, DemandPart) or not part.bands:
+        return steps
+    names = contract.bands.names
+    inside: BoolArray = np.isin(bands, [names.index(band) for band in part.bands])
+    return inside if steps is None else inside & steps
+
+
+def _charge(part: DemandPart | BasicPart, contract: Contract, period: _Period) -> DemandCharge | None:
     plain = DemandCharge(
         name=part.id,
         eur_kw=0.0,
-        so_far_kw=peaks.month_kw,
+        so_far_kw=period.peaks.month_kw,
         window_s=float(contract.metering.window_s),
         sliding=contract.metering.slide,
-        before_kw=peaks.before_kw,
+        before_kw=period.peaks.before_kw,
+        weight_frac=share_of_period(contract.zone, period.start_ns, period.window_s, _months_of(part)),
     )
-    months = _MONTHS[part.per] if isinstance(part, DemandPart) else 1
-    window_s = problem.steps * problem.step_s
-    plain = replace(plain, weight_frac=share_of_period(contract.zone, problem.start_ns, window_s, months))
     if isinstance(part, DemandPart):
-        return replace(plain, eur_kw=float(part.per_kw), so_far_kw=_floor_kw(part, contract, peaks, problem))
-    if isinstance(part, BasicPart) and part.mode == "measured":
+        return replace(plain, eur_kw=float(part.per_kw), so_far_kw=_floor_kw(part, contract, period))
+    if part.mode == "measured":
         return replace(plain, eur_kw=float(part.per_kw))
-    if isinstance(part, BasicPart) and part.mode == "contract" and part.contract_kw is not None:
+    if part.mode == "contract" and part.contract_kw is not None:
         free = OVER * max(part.contract_kw, LEAST * part.capacity_kva)
         return replace(plain, over_from_kw=float(free), over_eur_kw=2.0 * float(part.per_kw))
     return None
 
 
-def _floor_kw(part: DemandPart, contract: Contract, peaks: Peaks, problem: DispatchProblem) -> float:
+def _floor_kw(part: DemandPart, contract: Contract, period: _Period) -> float:
     """Below this nothing more is paid: the highest of the period so far, or what a ratchet still costs."""
+    peaks = period.peaks
     # what other hours of the month saw makes nothing free; a ratchet goes by whole months, as on the invoice
     floor = peaks.banded_kw.get(tuple(part.bands), 0.0) if part.bands else peaks.month_kw
     if part.ratchet is not None:
         earlier = max(peaks.earlier_kw[-part.ratchet.months :], default=0.0)
         floor = max(floor, earlier * float(part.ratchet.share))
     if part.per == "year" and not part.bands:
-        before = contract_day(contract, problem.start_ns)[0].month - 1
+        before = contract_day(contract, period.start_ns)[0].month - 1
         floor = max(floor, *peaks.earlier_kw[len(peaks.earlier_kw) - before :], 0.0)
     return floor
 

@@ -34,7 +34,7 @@ def refuse_supply(problem: DispatchProblem) -> None:
     if supply.reactive is not None:
         _refuse_reactive(problem, supply.reactive)
     if supply.gas is not None:
-        _refuse_gas(supply.gas)
+        _refuse_gas(problem, supply.gas)
     _refuse_numbers(problem, supply)
 
 
@@ -92,6 +92,7 @@ def _refuse_reactive(problem: DispatchProblem, reactive: Reactive) -> None:
     amounts = (reactive.inverter_kva, reactive.eur_kvarh, reactive.month_kwh, reactive.month_kvarh)
     if not (np.isfinite(amounts).all() and min(amounts) >= 0):
         raise SolveError("the reactive power's amounts and price must not be below 0")
+    _refuse_next(problem, "power factor", reactive.next_from)
     if reactive.factor_least is not None and not 0 < reactive.factor_least <= 1:
         raise SolveError(f"a power factor of {reactive.factor_least} is none; give a number up to 1")
     pv = problem.forecasts.pv_kw
@@ -104,9 +105,23 @@ def _refuse_reactive(problem: DispatchProblem, reactive: Reactive) -> None:
         )
 
 
-def _refuse_gas(gas: GasContract) -> None:
-    if not (gas.hourly_kwh >= 0 and 0 <= gas.this_hour_kwh < np.inf and 0 <= gas.take_kwh < np.inf):
+def _refuse_gas(problem: DispatchProblem, gas: GasContract) -> None:
+    amounts = (gas.this_hour_kwh, gas.take_kwh, gas.next_take_kwh)
+    if not (gas.hourly_kwh >= 0 and np.isfinite(amounts).all() and min(amounts) >= 0):
         raise SolveError("the gas contract has a negative amount")
+    _refuse_next(problem, "gas", gas.next_from)
+    if gas.next_from is None and gas.next_take_kwh > 0:
+        raise SolveError(
+            "the gas contract has an amount of its next period, but no step that period begins with"
+        )
+
+
+def _refuse_next(problem: DispatchProblem, contract: str, first: int | None) -> None:
+    if first is not None and not 0 < first < problem.steps:
+        raise SolveError(
+            f"the next period of the {contract} is said to begin with step {first}; it must be one of the "
+            f"steps 1 to {problem.steps - 1}, or none"
+        )
 
 
 def refuse_switching(problem: DispatchProblem) -> None:

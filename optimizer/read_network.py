@@ -68,9 +68,12 @@ def _is_idle(problem: DispatchProblem, bought: FloatArray) -> bool:
     reactive = problem.supply.reactive
     if reactive is None or any(charge.apparent for charge in problem.supply.charges):
         return False
-    counted = reactive.month_kvarh + float(np.abs(reactive.need_kvar) @ problem.hours)
-    allowed = reactive.tangent * (reactive.month_kwh + float(bought @ problem.hours))
-    return counted <= allowed
+    counted, allowed = np.abs(reactive.need_kvar) * problem.hours, reactive.tangent * bought * problem.hours
+    return all(
+        month.kvarh + float(counted[month.steps].sum())
+        <= reactive.tangent * month.kwh + float(allowed[month.steps].sum())
+        for month in reactive.months
+    )
 
 
 def _converter(

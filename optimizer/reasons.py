@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from optimizer.decided import Decided
+from optimizer.demand_windows import means_of
 from optimizer.problem import FREE, OFF, BoolArray, Commitment, DispatchProblem, steps_of
 from optimizer.words import CARRIERS, UNITS, Speech, minutes, said
 from protocols.config import Text
@@ -189,9 +190,23 @@ def _site(decided: Decided, step: int) -> Iterator[Binding]:
     peak = abs(decided.dual("grid.peak", step))
     if peak > _WORTH and plan.import_kw[step] >= plan.peak_kw - _PEAK_KW:
         yield Binding(said(*_PEAK, kw=f"{plan.peak_kw:.0f}"), peak, "kW")
+    yield from _charged(decided, step)
     for rows, most, flow, sentence in (
         ("grid.import_over", problem.limits.import_kw, plan.import_kw, _AT_IMPORT),
         ("grid.export_over", problem.limits.export_kw, plan.export_kw, _AT_EXPORT),
     ):
         if flow[step] >= most - _PEAK_KW:
             yield Binding(said(*sentence, kw=f"{most:.0f}"), abs(decided.dual(rows, step)), "kW")
+
+
+def _charged(decided: Decided, step: int) -> Iterator[Binding]:
+    """Demand charges of contracts whose highest window holds the step, each with what one more kW costs."""
+    problem, plan = decided.problem, decided.plan
+    for charge in (one for one in problem.supply.charges if not one.apparent):
+        means = means_of(charge, problem.start_ns, problem.steps, problem.step_s).begun(problem.begun)
+        duals = [abs(decided.dual(f"charge.{charge.name}", row)) for row in range(len(means.known))]
+        prices = np.array(duals) * means.weights[:, step]
+        if prices.max(initial=0.0) > _WORTH:
+            row = int(prices.argmax())
+            peak_kw = float(means.weights[row] @ plan.import_kw + means.known[row])
+            yield Binding(said(*_PEAK, kw=f"{peak_kw:.0f}"), float(prices.sum()), "kW")

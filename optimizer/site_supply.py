@@ -45,6 +45,7 @@ class SiteSupply:
         inverter_kva: Apparent power of the inverters that take a set-point. [kVA]
         month_kwh: Bought so far in the month. [kWh]
         month_kvarh: Reactive energy so far. [kvarh]
+        next_from: First step of the window in the next month; None: it ends before.
     """
 
     gas: GasContract | None = None
@@ -53,6 +54,7 @@ class SiteSupply:
     inverter_kva: float = 0.0
     month_kwh: float = 0.0
     month_kvarh: float = 0.0
+    next_from: int | None = None
 
 
 def with_contracts(problem: DispatchProblem, of: SiteSupply) -> DispatchProblem:
@@ -67,6 +69,7 @@ def with_contracts(problem: DispatchProblem, of: SiteSupply) -> DispatchProblem:
             eur_kvarh=of.terms.per_kvarh + of.terms.of_price * max(price, 0.0),
             month_kwh=of.month_kwh,
             month_kvarh=of.month_kvarh,
+            next_from=of.next_from,
         )
     return replace(problem, supply=replace(problem.supply, gas=of.gas, reactive=reactive))
 

@@ -79,6 +79,8 @@ class Reactive:
     """Bought so far in the month. [kWh]"""
     month_kvarh: float = 0.0
     """Counted so far; leading counts like lagging. [kvarh]"""
+    next_from: int | None = None
+    """First step of the next month, of which nothing is counted yet; None: the window ends before it."""
 
     @property
     def tangent(self) -> float:
@@ -86,6 +88,27 @@ class Reactive:
         if self.factor_least is None:
             return float("inf")
         return float(np.sqrt(1.0 - self.factor_least**2) / self.factor_least)
+
+    @property
+    def months(self) -> tuple[ReactiveMonth, ...]:
+        """The month the window begins in, and the next where it reaches into that."""
+        running = ReactiveMonth("", slice(0, self.next_from), self.month_kwh, self.month_kvarh)
+        if self.next_from is None:
+            return (running,)
+        return running, ReactiveMonth(".next", slice(self.next_from, None), 0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ReactiveMonth:
+    """What of a window lies in one month, with what that month had before."""
+
+    suffix: str
+    """Empty for the month the window begins in."""
+    steps: slice
+    kwh: float
+    """Bought before. [kWh]"""
+    kvarh: float
+    """Counted before. [kvarh]"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +121,18 @@ class GasContract:
     """Taken already in the hour the window begins in. [kWh]"""
     take_kwh: float = 0.0
     """To be taken in the window; what is not is paid all the same (take or pay). [kWh]"""
+    next_from: int | None = None
+    """First step of the next period of the take-or-pay quantity; None: the window ends before it."""
+    next_take_kwh: float = 0.0
+    """To be taken in that part of the window; what is taken before counts for `take_kwh` alone. [kWh]"""
+
+    @property
+    def takes(self) -> tuple[tuple[str, slice, float], ...]:
+        """Suffix, steps and amount of each take-or-pay quantity there is [kWh]."""
+        running = ("", slice(0, self.next_from), self.take_kwh)
+        following = (".next", slice(self.next_from, None), self.next_take_kwh)
+        periods = (running,) if self.next_from is None else (running, following)
+        return tuple(one for one in periods if one[2] > 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

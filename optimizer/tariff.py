@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
+from optimizer.periods import Span, by_period, share_of_period
 from optimizer.problem import FloatArray, Prices
 from optimizer.supply import DemandCharge, Supply
 from protocols.config import Config, IdPart
@@ -167,15 +168,6 @@ def peak_weight(tariff: Tariff, start_ns: int, window_s: float) -> float:
     return share_of_period(ZoneInfo(tariff.time_zone), start_ns, window_s)
 
 
-def share_of_period(zone: ZoneInfo, start_ns: int, window_s: float, months: int = 1) -> float:
-    """Share of a window in what remains of its calendar month (`months` 1) or year (12)."""
-    local = dt.datetime.fromtimestamp(start_ns / _NS, zone)
-    last = -(-local.month // months) * months
-    following = dt.datetime(local.year + last // 12, last % 12 + 1, 1, tzinfo=zone)
-    remaining_s = following.timestamp() - start_ns / _NS
-    return min(1.0, window_s / max(remaining_s, 1.0))
-
-
 def prices(
     tariff: Tariff, emissions: Emissions, window: tuple[int, int, float], month_peak_kw: float = 0.0
 ) -> Prices:
@@ -196,30 +188,32 @@ def prices(
 
 
 def metered(
-    tariff: Tariff, bought: Prices, step_s: float, before_kw: tuple[float, ...] = ()
+    tariff: Tariff, bought: Prices, window: Span, before_kw: tuple[float, ...] = ()
 ) -> tuple[Prices, Supply]:
-    """The demand charge on the meter's own intervals where these are no steps of the plan.
+    """The demand charge on the meter's own intervals, and month by month, where these are not the plan's.
 
     Args:
         tariff: The tariff.
         bought: Its prices over the window.
-        step_s: Length of a step. [s]
+        window: Begin, number and length of the steps.
         before_kw: Import of the steps just before, the latest last. [kW]
 
     Returns:
         Prices, without the charge where it is in the contracts, and the contracts.
     """
-    if tariff.metering_s == round(step_s) or bought.demand_charge_eur_kw <= 0:
-        return bought, Supply()
+    by_step = tariff.metering_s == round(window[2])
     charge = DemandCharge(
         name="demand",
         eur_kw=bought.demand_charge_eur_kw,
         so_far_kw=bought.month_peak_kw,
         weight_frac=bought.peak_weight,
-        window_s=float(tariff.metering_s),
+        window_s=None if by_step else float(tariff.metering_s),
         before_kw=before_kw,
     )
-    return replace(bought, demand_charge_eur_kw=0.0), Supply(charges=(charge,))
+    charges = by_period(charge, ZoneInfo(tariff.time_zone), window)
+    if bought.demand_charge_eur_kw <= 0 or (by_step and len(charges) == 1):
+        return bought, Supply()
+    return replace(bought, demand_charge_eur_kw=0.0), Supply(charges=charges)
 
 
 def bill(tariff: Tariff, start_ns: int, step_s: float, import_kw: FloatArray, export_kw: FloatArray) -> Bill:

@@ -28,8 +28,9 @@ from hub.forecast.ceilings import most_needed
 from hub.forecast.gates import forecast
 from hub.forecast.quarters import QUARTERS_A_DAY, floor_quarter_ns
 from hub.forecast.similar import Window
-from optimizer.contracted import Peaks, slides
+from optimizer.contracted import slides
 from optimizer.outlook import MachineNow, PlantNow
+from optimizer.peaks import Peaks
 from optimizer.problem import FREE, LONG_S, OFF, ON
 from optimizer.setpoints import eased, setpoints_at
 from optimizer.site_supply import SiteSupply

@@ -12,7 +12,7 @@ from hub.dispatch.site import DispatchSite
 from hub.dispatch.supplied import Used
 from hub.forecast.issue import Issue
 from hub.forecast.quarters import Quarters
-from optimizer.contracted import Peaks
+from optimizer.peaks import Peaks
 from plant.flowsheet import Flowsheet
 from plant.units.compressor import FAULT, LOADED, UNLOADED
 from plant.units.cooling import RUNNING

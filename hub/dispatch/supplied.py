@@ -7,7 +7,7 @@ spot market beyond those published, the reactive need of the plant.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -16,9 +16,10 @@ import numpy as np
 from accounts.invoice import Courses
 from hub.dispatch.site import DispatchSite
 from hub.forecast.quarters import QUARTERS_A_DAY, FloatArray
+from optimizer.periods import Span, begin_of, next_from, share_of_period
+from optimizer.planning import GasSupply
 from optimizer.site_supply import FactorTerms, SiteSupply, terms_of
 from optimizer.supply import GasContract
-from optimizer.tariff import share_of_period
 from plant.units.heat import Boiler, Chp
 from protocols.errors import ConfigError
 
@@ -94,15 +95,15 @@ def supply_of(
         gone_kwh: Fuel since then, where part of the first one is over. [kWh LHV]
     """
     start_ns, steps = of
+    zone, span = ZoneInfo(site.time_zone), (start_ns, steps, float(_STEP_S))
     notes: list[str] = []
     gas, reactive = site.planning.gas, site.planning.reactive
     taken = None
     if gas is not None:
-        share = share_of_period(ZoneInfo(site.time_zone), start_ns, steps * _STEP_S, _MONTHS[gas.take_per])
-        taken = GasContract(
+        taken = replace(
+            _take(gas, zone, span, used.gas_period_kwh),
             hourly_kwh=np.inf if gas.hourly_kwh is None else gas.hourly_kwh,
             this_hour_kwh=used.gas_hour_kwh + gone_kwh,
-            take_kwh=max(gas.take_kwh - used.gas_period_kwh, 0.0) * share,
         )
     terms = _terms(site, start_ns) if reactive is not None else None
     if reactive is not None and (terms is None or used.need_kvar is None):
@@ -115,7 +116,19 @@ def supply_of(
         inverter_kva=0.0 if reactive is None else _inverter_kva(site, reactive.inverter_kva),
         month_kwh=used.month_kwh,
         month_kvarh=used.month_kvarh,
+        next_from=next_from(zone, span),
     ), tuple(notes)
+
+
+def _take(gas: GasSupply, zone: ZoneInfo, span: Span, taken_kwh: float) -> GasContract:
+    """Share of the take-or-pay quantity that the window answers for, period by period."""
+    start_ns, steps, step_s = span
+    months = _MONTHS[gas.take_per]
+    left_kwh, first = max(gas.take_kwh - taken_kwh, 0.0), next_from(zone, span, months)
+    if first is None:
+        return GasContract(take_kwh=left_kwh * share_of_period(zone, start_ns, steps * step_s, months))
+    share = share_of_period(zone, begin_of(span, first), (steps - first) * step_s, months)
+    return GasContract(take_kwh=left_kwh, next_from=first, next_take_kwh=gas.take_kwh * share)
 
 
 def _terms(site: DispatchSite, start_ns: int) -> FactorTerms | None:

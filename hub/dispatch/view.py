@@ -29,7 +29,7 @@ from hub.forecast.quarters import (
     sources,
 )
 from hub.store.port import StoreReader
-from optimizer.contracted import Peaks, highest_kw, just_before, month_peaks
+from optimizer.peaks import Peaks, highest_kw, just_before, month_peaks
 from protocols.errors import StoreError
 from protocols.heartbeat import Heartbeat
 from protocols.point import PointId, local_point

@@ -12,6 +12,7 @@ import numpy as np
 
 from optimizer.matrix import MatrixBuilder
 from optimizer.problem import DispatchProblem, IntArray
+from optimizer.supply import ReactiveMonth
 
 _SIDES: Final = 48
 """Sides of the half circle of active and reactive power."""
@@ -24,7 +25,7 @@ def add_reactive(
     reactive = problem.supply.reactive
     if reactive is None:
         return None
-    count, hours = problem.steps, problem.hours
+    count = problem.steps
     most = reactive.inverter_kva
     given = builder.columns("inverter.kvar", count, (-most, most))
     kvar = builder.columns("grid.kvar", count, (-np.inf, np.inf))
@@ -43,14 +44,26 @@ def add_reactive(
             row = builder.rows(f"grid.kvar_{name}", count, 0.0, np.inf)
             builder.add(row, counted, 1.0)
             builder.add(row, kvar, -sign)
-        allowed = reactive.tangent * reactive.month_kwh - reactive.month_kvarh
-        over = builder.columns("kvarh_over", 1, cost=reactive.eur_kvarh)
-        builder.offset -= reactive.eur_kvarh * max(-allowed, 0.0)
-        month = builder.rows("grid.factor", 1, -np.inf, allowed)
-        builder.add(month, counted, hours)
-        builder.add(month, bought, -reactive.tangent * hours)
-        builder.add(month, over, -1.0)
+        for month in reactive.months:
+            _add_month(builder, problem, month, (counted, bought))
     return kvar, given
+
+
+def _add_month(
+    builder: MatrixBuilder, problem: DispatchProblem, month: ReactiveMonth, of: tuple[IntArray, IntArray]
+) -> None:
+    """What of a month's counted energy lies above its allowance; `of` is what counts and what is bought."""
+    reactive = problem.supply.reactive
+    if reactive is None:
+        return
+    (counted, bought), hours = (one[month.steps] for one in of), problem.hours[month.steps]
+    allowed = reactive.tangent * month.kwh - month.kvarh
+    over = builder.columns(f"kvarh_over{month.suffix}", 1, cost=reactive.eur_kvarh)
+    builder.offset -= reactive.eur_kvarh * max(-allowed, 0.0)
+    row = builder.rows(f"grid.factor{month.suffix}", 1, -np.inf, allowed)
+    builder.add(row, counted, hours)
+    builder.add(row, bought, -reactive.tangent * hours)
+    builder.add(row, over, -1.0)
 
 
 def add_apparent(builder: MatrixBuilder, count: int, bought: IntArray, kvar: IntArray) -> IntArray:

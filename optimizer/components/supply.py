@@ -108,11 +108,11 @@ def _add_gas(builder: MatrixBuilder, problem: DispatchProblem, fuel: IntArray) -
         which, step = np.nonzero(shares)
         builder.add(row[which], fuel[step], shares[which, step])
         builder.add(row[which], over[step], -shares[which, step])
-    if gas.take_kwh > 0:
-        unused = builder.columns("gas.unused", 1, cost=problem.prices.gas_eur_kwh)
-        row = builder.rows("gas.take", 1, gas.take_kwh, np.inf)
+    for suffix, steps, take_kwh in gas.takes:
+        unused = builder.columns(f"gas.unused{suffix}", 1, cost=problem.prices.gas_eur_kwh)
+        row = builder.rows(f"gas.take{suffix}", 1, take_kwh, np.inf)
         builder.add(row, unused, 1.0)
-        builder.add(row, fuel, hours)
+        builder.add(row, fuel[steps], hours[steps])
 
 
 def _add_cap(builder: MatrixBuilder, problem: DispatchProblem, bought: IntArray, fuel: IntArray) -> None:

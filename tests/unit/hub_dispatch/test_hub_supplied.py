@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -20,12 +21,12 @@ from hub.dispatch.metering import SupplyMeter, period_ns
 from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import Snapshot
 from hub.dispatch.solving import Accepted, Task, solve_task
-from hub.dispatch.supplied import Used, foreseen
+from hub.dispatch.supplied import Used, foreseen, supply_of
 from hub.dispatch.view import PlantView
 from hub.store.embedded import EmbeddedStore
 from hub.store.engine import StorePlace, open_store
 from optimizer.check import check
-from optimizer.contracted import highest_kw, just_before
+from optimizer.peaks import highest_kw, just_before
 from optimizer.planning import PlanningFile
 from optimizer.site_supply import terms_of
 from optimizer.written import read
@@ -111,6 +112,19 @@ def test_what_of_a_take_or_pay_quantity_is_left_is_shared_out_over_what_is_left_
     done = _task(site, Used(gas_period_kwh=500_000.0)).beside.gas
     assert done is not None
     assert done.take_kwh == 0.0
+
+
+def test_gas_and_power_factor_of_the_next_month_begin_anew_within_a_window() -> None:
+    said = {
+        "gas": {"take_kwh": 3000.0},
+        "reactive": {"point": "meter_main/reactive_kvar", "factor_least": 0.9},
+    }
+    last_ns = int(dt.datetime(2025, 1, 31, 23, tzinfo=ZoneInfo("Europe/Berlin")).timestamp()) * 10**9
+    supply, _ = supply_of(_site(said), Used(gas_period_kwh=1000.0, month_kwh=5.0), (last_ns, 96))
+    assert supply.next_from == 4
+    assert supply.gas is not None
+    assert (supply.gas.take_kwh, supply.gas.next_from) == (2000.0, 4)
+    assert supply.gas.next_take_kwh == pytest.approx(3000.0 * 23.0 / (28 * 24))
 
 
 def _reactive(*, told: bool = True) -> DispatchSite:

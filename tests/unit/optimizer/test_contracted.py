@@ -16,9 +16,10 @@ from accounts.other_parts import FeedInPart, TaxPart
 from accounts.parts import CoursePart, EnergyPart, HoursOfUse, StandingPart
 from accounts.power_parts import BasicPart, DemandPart, Ratchet
 from accounts.readings import Metering
-from optimizer.contracted import Peaks, courses_asked, month_peaks, priced
+from optimizer.contracted import courses_asked, priced
+from optimizer.peaks import Peaks, month_peaks
+from optimizer.periods import share_of_period
 from optimizer.problem import DispatchProblem
-from optimizer.tariff import share_of_period
 from protocols.config import Text
 from protocols.errors import SolveError
 from tests.unit.optimizer.features import bare, planned

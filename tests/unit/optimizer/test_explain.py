@@ -15,6 +15,7 @@ from optimizer.explain import Why, explain, why
 from optimizer.plan import Plan
 from optimizer.problem import OFF, Boiler, Commitment, DispatchProblem, Pv, Store
 from optimizer.solve import Feasible, Optimal, Solved, SolveOptions, Unsolved, solve
+from optimizer.supply import DemandCharge, Supply
 from optimizer.words import Speech
 from optimizer.written import read, written
 from protocols.config import Text
@@ -159,6 +160,17 @@ def test_a_step_that_sets_the_peak_says_so_with_its_worth() -> None:
     assert price is not None
     assert price == pytest.approx(0.2 + 0.0247 + 9.0 / 0.25, rel=1e-6)
     assert not any("the peak" in one.limit.en for one in _explained(asked, "c", 0).limits)
+
+
+def test_a_step_that_sets_the_peak_of_a_contract_says_so_with_its_worth() -> None:
+    need = np.array([100.0, 180.0, 100.0, 100.0])
+    charge = DemandCharge(name="demand.next", eur_kw=9.0, so_far_kw=50.0, window_s=1800.0, before_kw=(100.0,))
+    asked = cases.with_need(cases.problem(4), electric_kw=need, cooling_kw=cases.flat(4, 100.0))
+    asked = replace(asked, supply=Supply(charges=(charge,)), chillers=(cases.chiller("c", 4),))
+    found = _explained(asked, "c", 1)
+    peak = next(one for one in found.limits if "the peak that is paid for" in one.limit.en)
+    assert peak.worth == pytest.approx(9.0 / 2.0, rel=1e-6)
+    assert not any("the peak" in one.limit.en for one in _explained(asked, "c", 3).limits)
 
 
 def test_a_store_and_curtailed_pv_are_explained() -> None:
