@@ -65,4 +65,4 @@ def _short(plan: Plan) -> float:
 def _run(problem: DispatchProblem, plan: Plan) -> Run:
     names = [one.name for one in problem.batteries] + [one.name for one in problem.stores]
     held = {name: float(plan.machines[name].level[-1]) for name in names}
-    return run_of_plan(problem, plan.cost, plan.import_kw, held)
+    return run_of_plan(problem, plan, held)

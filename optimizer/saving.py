@@ -1,7 +1,8 @@
 """What a plan saves against a baseline, and by what: less energy, cheaper hours, fuel, starts, storage, peak.
 
 The parts add up to the whole. Energy is split at the baseline's own mean price: what less is taken at that
-price, and the rest, which the same energy costs less because it is taken at other hours. The demand charge
+price, and the rest, which the same energy costs less because it is taken at other hours. What contracts cost
+beside it (power factor, tiers, gas that is paid for anyway) is a part where a site has any. The demand charge
 stands beside the sum: it is a month's, weighed by the share this window answers for.
 """
 
@@ -15,7 +16,7 @@ import numpy as np
 from optimizer.billing import charges_of, metered_kw
 from optimizer.components.battery import clipped_soc_kwh, end_value_eur_kwh
 from optimizer.components.store import clipped_content
-from optimizer.plan import Cost
+from optimizer.plan import Cost, Plan
 from optimizer.problem import DispatchProblem, FloatArray
 from optimizer.words import listed, said
 from protocols.config import Text
@@ -29,6 +30,9 @@ _LABELS: Final = {
     "starts": Text(en="starts", zh="启停"),
     "co2": Text(en="emissions", zh="碳排放"),
     "storage": Text(en="more left in the stores", zh="期末储量增加"),
+    "contracts": Text(
+        en="power factor, tiers and gas paid for anyway", zh="功率因数、阶梯电价与照付不议气费"
+    ),
     "peak": Text(en="demand charge", zh="需量电费"),
 }
 
@@ -41,6 +45,10 @@ class Run:
     stored: float
     """Worth of what the stores hold more at the end than at the begin. [money]"""
     import_kw: FloatArray
+    fuel_kw: FloatArray
+    """Fuel of all machines, shape (steps,). [kW LHV]"""
+    inverter_kvar: FloatArray
+    """Reactive power the inverters give, shape (steps,). [kvar]"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,27 +102,55 @@ def saving_of(planned: Run, baseline: Run, problem: DispatchProblem, against: Te
         "co2": baseline.cost.co2 - planned.cost.co2,
         "storage": planned.stored - baseline.stored,
     }
+    own, ours = contract_money(problem, baseline), contract_money(problem, planned)
+    if own.others is not None and ours.others is not None:
+        parts["contracts"] = own.others - ours.others
     total = sum(parts.values())
-    peak = demand_money(problem, baseline.import_kw) - demand_money(problem, planned.import_kw)
+    peak = own.peak - ours.peak
     return Saving(total, parts, peak, _sentence((total, peak), parts, prices.currency, against))
 
 
-def run_of_plan(problem: DispatchProblem, cost: Cost, import_kw: FloatArray, held: dict[str, float]) -> Run:
+@dataclass(frozen=True, slots=True)
+class ContractMoney:
+    """What a run costs beyond the prices of energy and fuel, without what its period owed already.
+
+    Attributes:
+        peak: All charges on the highest demand. [money]
+        others: Power factor, tiers, levies, gas not taken; None where there are no such contracts. [money]
+    """
+
+    peak: float
+    others: float | None
+
+    @property
+    def total(self) -> float:
+        """Both [money]."""
+        return self.peak + (self.others or 0.0)
+
+
+def run_of_plan(problem: DispatchProblem, plan: Plan, held: dict[str, float]) -> Run:
     """A plan as a run; `held` is the content of each store and battery at its end. [kWh or m³]."""
     stored = sum(
         (held[one.name] - clipped_soc_kwh(one)) * end_value_eur_kwh(problem, one) for one in problem.batteries
     )
     stored += sum((held[one.name] - clipped_content(one)) * one.end_value for one in problem.stores)
-    return Run(cost, stored, import_kw)
+    return Run(plan.cost, stored, plan.import_kw, plan.fuel_kw, given_kvar(plan))
 
 
-def demand_money(problem: DispatchProblem, import_kw: FloatArray) -> float:
-    """What a course costs by all demand charges, those by kVA without what inverters give. [money]."""
-    prices, nothing = problem.prices, np.zeros(problem.steps)
-    peak_kw = max(prices.month_peak_kw, float(metered_kw(problem, import_kw).max(initial=0.0)))
+def given_kvar(plan: Plan | None, steps: int = 0) -> FloatArray:
+    """Reactive power that a plan has the inverters give, none without a plan or a choice, shape (steps,)."""
+    nothing = np.zeros(steps if plan is None else plan.steps)
+    return nothing if plan is None else plan.setpoints.get("inverter_kvar", nothing)
+
+
+def contract_money(problem: DispatchProblem, run: Run) -> ContractMoney:
+    """What a run costs by the demand charge of the tariff and by every contract of the site."""
+    prices = problem.prices
+    peak_kw = max(prices.month_peak_kw, float(metered_kw(problem, run.import_kw).max(initial=0.0)))
     simple = prices.demand_charge_eur_kw * prices.peak_weight * (peak_kw - prices.month_peak_kw)
-    charged = charges_of(problem, import_kw, nothing, nothing)
-    return simple + sum(charged[charge.name] for charge in problem.supply.charges)
+    charged = charges_of(problem, run.import_kw, run.fuel_kw, run.inverter_kvar)
+    demand = sum(charged.pop(charge.name) for charge in problem.supply.charges)
+    return ContractMoney(simple + demand, sum(charged.values()) if charged else None)
 
 
 def _sentence(sums: tuple[float, float], parts: dict[str, float], currency: str, against: Text) -> Text:

@@ -20,16 +20,17 @@ from optimizer.choices import Choices, told_of, with_choices
 from optimizer.coarse import coarsened, far_by_the_hour
 from optimizer.compile import compile_problem
 from optimizer.components.balance import SLACK_EUR
-from optimizer.contracted import Peaks, priced
+from optimizer.contracted import priced
 from optimizer.curve_use import curve_notes, curve_uses
 from optimizer.demand_windows import hours_of
 from optimizer.dispatch import plan_day
 from optimizer.outlook import Outlook, PlantNow
+from optimizer.peaks import Peaks
 from optimizer.plan import Plan
 from optimizer.power_limits import PowerLimits, with_power_limits
 from optimizer.problem import DispatchProblem, FloatArray, Prices
 from optimizer.reserve import InHand, with_reserve
-from optimizer.saving import Run, saving_of
+from optimizer.saving import Run, contract_money, given_kvar, saving_of
 from optimizer.simulate import SimulatedDay, compare, simulate_plan
 from optimizer.site_supply import SiteSupply, with_contracts
 from optimizer.solve import Feasible, Infeasible, Optimal, Stopped
@@ -171,7 +172,8 @@ def solve_task(task: Task) -> Accepted:
         )
     money, plan = (compiled.prices, task.supply[0].cny_rate), told_of(outcome.plan, task.choices)
     simulated, baseline = compare(task.plant, task.outlook, task.now, money, plan)
-    _judge(task, simulated, baseline)
+    runs = _runs((simulated, plan), baseline)
+    judge(task, compiled, (simulated, baseline), runs)
     uses = curve_uses(task.plant, task.outlook, compiled, plan)
     return Accepted(
         plan=plan,
@@ -191,7 +193,7 @@ def solve_task(task: Task) -> Accepted:
         ),
         reason=task.reason,
         made=written(problem, outcome.plan),
-        saving=_saving(compiled, simulated, baseline),
+        saving=saving_of(*runs, compiled, _OWN_CONTROL).to_dict(),
         curves=tuple(use.to_dict() for use in uses),
         outlook=task.outlook,
         cost_band=_cost_band(task, money, plan),
@@ -216,12 +218,31 @@ def _cost_band(task: Task, money: tuple[Prices, float], plan: Plan) -> tuple[flo
     return min(cheap, dear), max(cheap, dear)
 
 
-def _saving(problem: DispatchProblem, simulated: SimulatedDay, baseline: SimulatedDay) -> dict[str, Any]:
-    planned, own = (Run(day.cost, day.stored, day.import_kw) for day in (simulated, baseline))
-    return saving_of(planned, own, problem, _OWN_CONTROL).to_dict()
+def _runs(of: tuple[SimulatedDay, Plan], baseline: SimulatedDay) -> tuple[Run, Run]:
+    """The plan run forward and the plant's own control, whose inverters give no reactive power."""
+    simulated, plan = of
+    return _run(simulated, given_kvar(plan)), _run(baseline, given_kvar(None, plan.steps))
 
 
-def _judge(task: Task, simulated: SimulatedDay, baseline: SimulatedDay) -> None:
+def _run(day: SimulatedDay, inverter_kvar: FloatArray) -> Run:
+    return Run(day.cost, day.stored, day.import_kw, day.fuel_kw, inverter_kvar)
+
+
+def judge(
+    task: Task, problem: DispatchProblem, days: tuple[SimulatedDay, SimulatedDay], runs: tuple[Run, Run]
+) -> None:
+    """Refuse a plan that is worse than the plant's own control, by the same contracts for both.
+
+    Args:
+        task: What was asked.
+        problem: Its prices and contracts.
+        days: The plan run forward, and the own control.
+        runs: Their money.
+
+    Raises:
+        WorseThanOwnControlError: It leaves more unmet, or costs a tenth more.
+    """
+    simulated, baseline = days
     hours = task.outlook.hours
     air_m3 = float(task.outlook.air_m3_min @ hours) * 60.0
     cooling_kwh = float(task.outlook.cooling_kw @ hours)
@@ -234,7 +255,10 @@ def _judge(task: Task, simulated: SimulatedDay, baseline: SimulatedDay) -> None:
                 f"run forward, the plan leaves {planned:.0f} {unit} of {carrier} unmet, "
                 f"the plant's own control {own:.0f}; it is not used"
             )
-    ours, theirs = simulated.total + _over_gas(task, simulated), baseline.total + _over_gas(task, baseline)
+    ours, theirs = (
+        day.total + _over_gas(task, day) + contract_money(problem, run).total
+        for day, run in zip(days, runs, strict=True)
+    )
     if ours > theirs + _DEARER_FRAC * abs(theirs):
         raise WorseThanOwnControlError(
             f"run forward, the plan costs {ours:.0f}, the plant's own control {theirs:.0f}; it is not used"
