@@ -105,7 +105,8 @@ def _show(made: Statement, by: list[Dimension], begin: str) -> None:
                 table.add_row(*row)
             console.print(table)
     for note in made.notes:
-        console.print(f"note: {note.text.en} {note.detail}".rstrip())
+        detail = f" {note.detail.en}" if note.detail else ""
+        console.print(f"note: {note.text.en}{detail}")
 
 
 def _more(made: Statement) -> list[tuple[str, tuple[str, ...], list[list[str]]]]:

@@ -22,8 +22,10 @@
     │   ├── EnoughReadError          enough of an archive was read; nobody sees it
     │   └── DamagedPartError         a sealed file is not what was written; it is kept aside
     ├── NotToldError                 a message to the outside was not taken; `again` says whether to try
+    ├── BusyError                    too many ask at once; `wait_s` in the context says when to ask again
     ├── ReportError                  a report that cannot be made; `zh` in the context says it in Chinese
     ├── ForecastError                no forecast could be made; plans go on with similar days
+    ├── AddressRefusedError          the hub may not connect there; `zh` in the context says it in Chinese
     ├── AccessError                  a person may not do this (now)
     │   ├── NotSignedInError         no token, or one that is not good (any more)
     │   │   └── SecondFactorError    the password is right, the code of the second factor is missing or wrong
@@ -33,7 +35,8 @@
     │   └── JoinRefusedError         a join token that is unknown, over, or used by another box
     ├── HubAwayError                 the hub of a client does not answer, or says "later" too often
     ├── HubRefusedError              the hub of a client says no; `status` and `code` are in the context
-    └── SolveError                   no plan that may be used; the last good plan stays in force
+    └── SolveError                   no plan that may be used; the last good plan stays in force; `zh` in the
+        │                            context says it in Chinese, `limits` which declared limits conflict
         └── WorseThanOwnControlError there is one, and the machines' own control is better
 
 Subclasses add no `__init__`: that keeps every error picklable, so that it
@@ -42,9 +45,11 @@ survives a process pool with its message and its context.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from typing_extensions import override
+
+_FOR_PEOPLE: Final = frozenset({"zh", "limits"})
 
 
 class EmsError(Exception):
@@ -52,7 +57,8 @@ class EmsError(Exception):
 
     Attributes:
         retry: Whether the same call may succeed later with nothing changed.
-        context: Where it happened, ready to be log fields.
+        context: Where it happened, ready to be log fields; `zh` and `limits` in it are for people, the
+            message in Chinese and the limits it is about: they are not part of `str`.
     """
 
     retry: ClassVar[bool] = False
@@ -67,7 +73,8 @@ class EmsError(Exception):
 
     @override
     def __str__(self) -> str:
-        where = " ".join(f"{key}={value}" for key, value in self.context.items())
+        shown = ((key, value) for key, value in self.context.items() if key not in _FOR_PEOPLE)
+        where = " ".join(f"{key}={value}" for key, value in shown)
         return f"{self.args[0]} [{where}]" if where else str(self.args[0])
 
 
@@ -181,6 +188,12 @@ class WorseThanOwnControlError(SolveError):
     """A plan was made, and run forward it is worse than leaving the machines to their own control."""
 
 
+class BusyError(EmsError):
+    """Too many ask at once; the context says in `wait_s` when to ask again."""
+
+    retry = True
+
+
 class ReportError(EmsError):
     """A report that cannot be made from what there is; `zh` in the context says the same in Chinese."""
 
@@ -189,6 +202,10 @@ class ForecastError(EmsError):
     """The process that makes forecasts gave none; the plan goes on with similar days."""
 
     retry = True
+
+
+class AddressRefusedError(EmsError):
+    """The hub connects to no such address unless its administrator allows it; `zh` is in the context."""
 
 
 class AccessError(EmsError):
@@ -218,6 +235,6 @@ class JoinRefusedError(AccessError):
 
 
 class TooManyGuessesError(AccessError):
-    """Too many wrong passwords; the context says in `wait_s` how long to wait."""
+    """Too many wrong passwords, or too many people who sign in at once; `wait_s` says how long to wait."""
 
     retry = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hub.accounts.phrases import account_text
 from protocols.config import Text
 
 
@@ -13,32 +14,34 @@ class Note:
 
     Attributes:
         text: For people.
-        detail: What the book or the contract said, in the words of its check; empty: the text says all.
+        detail: What the book or the contract said, in the words of its check; None: the text says all.
     """
 
     text: Text
-    detail: str = ""
+    detail: Text | None = None
 
 
 def no_co2(carrier: str, why: Exception) -> Note:
     """A carrier has no factor that may stand in a report."""
-    return Note(Text(en=f"No CO2 of {carrier}.", zh=f"{carrier} 无法计算二氧化碳。"), str(why))
+    return Note(Text(en=f"No CO2 of {carrier}.", zh=f"{carrier} 无法计算二氧化碳。"), account_text(str(why)))
 
 
 def no_cost(carrier: str, why: Exception | None = None) -> Note:
     """A carrier has no price."""
     detail = "give its price under prices, or a contract" if why is None else str(why)
-    return Note(Text(en=f"No cost of {carrier}.", zh=f"{carrier} 无法计算费用。"), detail)
+    return Note(Text(en=f"No cost of {carrier}.", zh=f"{carrier} 无法计算费用。"), account_text(detail))
 
 
 def no_coal(carrier: str, why: str) -> Note:
     """A carrier has no standard coal."""
-    return Note(Text(en=f"No standard coal of {carrier}.", zh=f"{carrier} 无法折算标准煤。"), why)
+    return Note(
+        Text(en=f"No standard coal of {carrier}.", zh=f"{carrier} 无法折算标准煤。"), account_text(why)
+    )
 
 
 def no_carbon(why: Exception) -> Note:
     """The carbon report cannot be made."""
-    return Note(Text(en="No carbon report.", zh="无法生成碳排放报告。"), str(why))
+    return Note(Text(en="No carbon report.", zh="无法生成碳排放报告。"), account_text(str(why)))
 
 
 def no_medium(medium: Text) -> Note:
@@ -52,17 +55,14 @@ def no_medium(medium: Text) -> Note:
 
 def no_media(why: Exception) -> Note:
     """Media cannot be solved for their cost."""
-    return Note(Text(en="No cost of the site's own media.", zh="无法计算自产介质的成本。"), str(why))
+    return Note(
+        Text(en="No cost of the site's own media.", zh="无法计算自产介质的成本。"), account_text(str(why))
+    )
 
 
 def no_split(unit: str, why: Exception) -> Note:
     """A CHP cannot be split."""
-    return Note(Text(en=f"No split of {unit}.", zh=f"{unit} 无法分摊。"), str(why))
-
-
-def no_sharing(why: Exception) -> Note:
-    """The invoice is not shared out."""
-    return Note(Text(en="The invoice is not shared out.", zh="账单未分摊。"), str(why))
+    return Note(Text(en=f"No split of {unit}.", zh=f"{unit} 无法分摊。"), account_text(str(why)))
 
 
 def months_unknown(known_frac: float) -> Note:

@@ -59,8 +59,8 @@ class AccountNote(Config):
     text: Text
     """For people."""
 
-    detail: str
-    """Why, in the words of the check that found it; empty: the text says all."""
+    detail: Text | None
+    """Why, in the words of the check that found it; None: the text says all."""
 
 
 class AccountRow(Config):

@@ -45,8 +45,8 @@ class InvoiceLine(Config):
     counted: bool
     """Whether it adds to the total; a tax within the prices does not."""
 
-    note: str
-    """Why the quantity is what it is, where that is not plain."""
+    note: Text | None
+    """Why the quantity is what it is; None: that is plain."""
 
 
 class InvoiceSharing(Config):
@@ -58,8 +58,8 @@ class InvoiceSharing(Config):
     rows: list[ShareRow]
     """Who bears what; none: it is not shared out."""
 
-    refused: str
-    """Why it is not shared out; empty: it is."""
+    refused: Text | None
+    """Why it is not shared out; None: it is."""
 
 
 class AccountInvoice(Config):
@@ -232,14 +232,14 @@ class AccountOutlook(Config):
     factor: FactorAnswer | None
     """Power factor of this month."""
 
-    no_factor: str
-    """Why it is not told; empty: it is."""
+    no_factor: Text | None
+    """Why it is not told; None: it is."""
 
     charge: ChargeAdvice | None
     """Basic charge of next month."""
 
-    no_charge: str
-    """Why it is not told; empty: it is."""
+    no_charge: Text | None
+    """Why it is not told; None: it is."""
 
     currency: str
     """ISO 4217 code of all money here."""

@@ -12,6 +12,7 @@ from accounts.used import Line
 from hub.accounts.billing import Billed, contract_of
 from hub.accounts.outlook import BasicAdvice, FactorOutlook
 from hub.accounts.periods import NamedPeriod
+from hub.accounts.phrases import account_text
 from hub.accounts.site import SiteAccounts
 from hub.api.account_models import AccountNote
 from hub.api.account_money_models import (
@@ -28,6 +29,7 @@ from hub.api.account_money_models import (
 )
 from hub.api.account_views import Words, maybe, period_of, shares_answer
 from hub.api.models import from_ns
+from protocols.config import Text
 
 
 def invoice_answer(
@@ -51,7 +53,7 @@ def invoice_answer(
     )
 
 
-def sharing_answer(shared: Mapping[str, Decimal], refused: str, words: Words) -> InvoiceSharing:
+def sharing_answer(shared: Mapping[str, Decimal], refused: Text | None, words: Words) -> InvoiceSharing:
     """Who bears an invoice, or why nobody is told."""
     money = {name: float(amount) for name, amount in shared.items()}
     return InvoiceSharing(rows=shares_answer(money, {}, words), refused=refused)
@@ -62,7 +64,7 @@ def _line(made: Invoice, line: Line) -> InvoiceLine:
         part=line.part, label=line.label, group=line.group,
         band=made.bands[line.band].label if line.band else None, quantity=float(line.quantity),
         unit=line.unit, price=float(line.price), amount=float(line.amount), counted=line.counted,
-        note=line.note,
+        note=account_text(line.note) if line.note else None,
     )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from hub.accounts.closed_periods import (
 from hub.accounts.making import PeriodStatement, goals_of, statement_of
 from hub.accounts.outlook import basic_advice, factor_outlook
 from hub.accounts.periods import NamedPeriod, named
+from hub.accounts.phrases import account_text
 from hub.accounts.site import SiteAccounts
 from hub.api.account_csv import invoice_csv, statement_csv
 from hub.api.account_models import AccountsState, AccountStatement
@@ -46,9 +47,11 @@ from hub.api.account_views import Words, statement_answer
 from hub.api.deps import ApiDeps, Deps, SiteId, address_of, problems
 from hub.api.once import OnceRoute
 from hub.api.policy import Permitted, permitted
+from hub.api.refusals import refused
 from hub.auth.tokens import Caller
 from hub.store.port import SeriesReader
-from protocols.errors import ConfigError, OrderRefusedError
+from protocols.config import Text
+from protocols.errors import BusyError, ConfigError, OrderRefusedError
 
 _T = TypeVar("_T")
 _READ: Final = problems(401, 403, 404, 409, 422, 503)
@@ -70,11 +73,15 @@ class Asked:
 
         Raises:
             OrderRefusedError: 409, in the words of who found it.
+            RefusedError: 503, too many ask for accounts at once.
         """
         try:
             return await self.deps.accounts_desk.ask(self.site, key, work)
+        except BusyError as error:
+            wait_s = float(str(error.context["wait_s"]))
+            raise refused("accounts_busy", wait_s=wait_s, seconds=f"{wait_s:g}") from error
         except ConfigError as error:
-            raise _no(409, "accounts", str(error), f"无法生成账目:{error}") from error
+            raise _refused(409, "accounts", error, "无法生成账目:{why}") from error
 
     @property
     def words(self) -> Words:
@@ -145,9 +152,9 @@ async def invoice(asked: AskedOfSite, period: Period) -> AccountInvoice:
     def work(reader: SeriesReader, site: SiteAccounts, now_ns: int) -> AccountInvoice:
         billed = invoice_of(reader, site, period, now_ns)
         now = (now_ns, billed.invoice.total)
-        made, refused = _tried(lambda: statement_of(reader, site, period, ["carrier"], now))
+        made, unshared = _tried(lambda: statement_of(reader, site, period, ["carrier"], now))
         shared = {} if made is None else made.statement.shared
-        return invoice_answer(site, period, billed, sharing_answer(shared, refused, asked.words))
+        return invoice_answer(site, period, billed, sharing_answer(shared, _why(unshared), asked.words))
 
     return await asked.get(("invoice", period.name), work)
 
@@ -188,7 +195,11 @@ async def outlook(asked: AskedOfSite) -> AccountOutlook:
         factor, no_factor = _tried(lambda: factor_answer(factor_outlook(reader, site, now_ns)))
         charge, no_charge = _tried(lambda: charge_answer(basic_advice(reader, site, now_ns)))
         return AccountOutlook(
-            factor=factor, no_factor=no_factor, charge=charge, no_charge=no_charge, currency=site.currency
+            factor=factor,
+            no_factor=_why(no_factor),
+            charge=charge,
+            no_charge=_why(no_charge),
+            currency=site.currency,
         )
 
     return await asked.get("outlook", work)
@@ -228,7 +239,7 @@ async def _closing(asked: Asked, body: ClosePeriod | RestatePeriod, who: Closer)
         who = replace(who, no_invoice=whole.no_invoice)
         made = await act(deps.sessions, asked.site.site, (period.name, figures), who, now_ns)
     except ConfigError as error:
-        raise _no(409, "closing", str(error), f"无法结账:{error}") from error
+        raise _refused(409, "closing", error, "无法结账:{why}") from error
     return closed_answer(await records_of(deps.sessions, asked.site.site), made)
 
 
@@ -256,17 +267,25 @@ def _tried(work: Callable[[], _T]) -> tuple[_T | None, str]:
         return None, str(error)
 
 
+def _why(said: str) -> Text | None:
+    return account_text(said) if said else None
+
+
 def _named(text: str) -> NamedPeriod:
     try:
         return named(text)
     except ConfigError as error:
-        raise _no(
-            422, "period", str(error), f"无法识别的周期 {text!r},例如 2026-10、2026-W43、2026"
-        ) from error
+        raise _refused(422, "period", error, "{why}") from error
 
 
 def _closer(caller: Caller, request: Request, reason: str) -> Closer:
     return Closer(caller.name, caller.role, address_of(request), reason, caller.token)
+
+
+def _refused(status: int, code: str, error: ConfigError, zh: str) -> OrderRefusedError:
+    """The accounts say it; `zh` is what stands around that in Chinese."""
+    words = account_text(str(error))
+    return _no(status, code, words.en, zh.format(why=words.zh))
 
 
 def _no(status: int, code: str, en: str, zh: str) -> OrderRefusedError:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy import select
 
 from hub.alarms.review import review
@@ -19,6 +19,7 @@ from hub.api.audit_routes import MOST_NUMBER
 from hub.api.deps import ApiDeps, Deps, SiteId, problems
 from hub.api.once import OnceRoute
 from hub.api.policy import Permitted, permitted
+from hub.api.refusals import refused
 from hub.auth.tokens import Caller
 from hub.ledger import audit
 from protocols.config import Text
@@ -88,7 +89,7 @@ async def yearly(
     from_ns, to_ns = (int(datetime(at, 1, 1, tzinfo=zone).timestamp()) * _NS for at in (year, year + 1))
     kept_ns = now_ns - deps.alarms.keep_days * 86_400 * _NS
     if kept_ns >= to_ns:
-        raise HTTPException(404, f"the journal is kept for {deps.alarms.keep_days} days; {year} is not in it")
+        raise refused("journal_year", days=deps.alarms.keep_days, year=year)
     wanted = select(AlarmLineRow).where(
         AlarmLineRow.site == site, AlarmLineRow.time_ns >= from_ns, AlarmLineRow.time_ns < to_ns
     )
@@ -105,7 +106,7 @@ async def act(site: SiteId, deps: Deps, ident: str) -> AlarmAct:  # noqa: ARG001
     """What became of what a person wanted."""
     found = await acts_of(deps, [ident])
     if not found:
-        raise HTTPException(404, f"there is no act {ident!r} on this site")
+        raise refused("alarm_act", ident=ident)
     return found[0]
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from fastapi import FastAPI, WebSocket
 from fastapi.openapi.utils import get_openapi
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from hub.api import (
@@ -40,6 +39,7 @@ from hub.api.etags import Etags
 from hub.api.live import LiveHub
 from hub.api.models import Problem
 from hub.api.openapi import completed
+from hub.api.refusals import refused
 from hub.api.static import Guard, page
 from protocols.config import Config
 
@@ -60,7 +60,7 @@ def create_app(deps: ApiDeps, live: LiveHub | None = None) -> FastAPI:
     @app.get("/{path:path}", include_in_schema=False)
     def file(path: str) -> Response:
         if path == "api" or path.startswith("api/"):
-            raise HTTPException(404, "there is no such route; see /api/v1")
+            raise refused("route")
         return page(Path(deps.static), path)
 
     app.add_middleware(Etags)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Cookie, Depends, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Cookie, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from hub.api.deps import ApiDeps, Deps, address_of, problems, slowly
 from hub.api.models import LoginRequest, Session
+from hub.api.refusals import refused
 from hub.auth.elsewhere import person_of
 from hub.auth.people import Act, find
 from hub.auth.provider import TRY_S, Provider
@@ -162,7 +163,7 @@ def _why(error: NotSignedInError) -> str:
 
 def _provider(deps: ApiDeps) -> Provider:
     if deps.provider is None:
-        raise HTTPException(404, "no provider of identities is set up here; sign in with name and password")
+        raise refused("provider")
     return deps.provider
 
 

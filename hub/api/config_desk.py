@@ -13,8 +13,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from fastapi import HTTPException
-
 from hub.api.config_models import (
     ConfigAccepted,
     ConfigChange,
@@ -25,8 +23,10 @@ from hub.api.config_models import (
     ConfigRows,
     ConfigVersion,
 )
+from hub.api.deep_refusals import heard
 from hub.api.deps import ApiDeps
 from hub.api.models import from_ns
+from hub.api.refusals import refused
 from hub.auth.tokens import Caller
 from hub.ledger import audit
 from hub.registry.checking import Answer, Question, Table, check_apart
@@ -83,7 +83,7 @@ async def look(deps: ApiDeps, proposal: ConfigProposal | ConfigRows) -> ConfigCh
     """What would become of a proposal; nothing is changed.
 
     Raises:
-        HTTPException: Another one is looked at just now.
+        RefusedError: Another one is looked at just now.
         StoreError: The database or the machine cannot do it now.
     """
     site = deps.registry.site.id
@@ -107,7 +107,7 @@ async def accept(asked: Asked, proposal: ConfigProposal | ConfigRows) -> ConfigA
     Raises:
         ConfigMovedError: Another version is in force than the one that was looked at.
         ConfigRefusedError: It has faults, all of them are told; nothing was changed.
-        HTTPException: Another one is looked at just now.
+        RefusedError: Another one is looked at just now.
         StoreError: The database or the machine cannot do it now.
     """
     base, before = await _in_force(asked.deps)
@@ -126,14 +126,14 @@ async def roll_back(asked: Asked, version: int) -> ConfigAccepted:
     Raises:
         ConfigMovedError: As `accept`.
         ConfigRefusedError: As `accept`: it does not fit what the hub checks today.
-        HTTPException: There is no such version; or as `accept`.
+        RefusedError: There is no such version; or as `accept`.
         StoreError: As `accept`.
     """
     _, before = await _in_force(asked.deps)
     try:
         old = await documents_of(asked.deps.sessions, asked.deps.registry.site.id, version)
     except ConfigError as error:
-        raise HTTPException(404, str(error)) from error
+        raise refused("config_version", why=heard(error)) from error
     answer = await _apart(asked.deps, Question(asked.deps.registry.site.id, old))
     return await _accepted(asked, asked.author(back_to=version), before, answer)
 
@@ -202,11 +202,7 @@ def _put_in(documents: Documents, proposal: ConfigProposal) -> dict[str, bytes]:
 async def _apart(deps: ApiDeps, question: Question) -> Answer:
     """One at a time: each takes a processor and much memory for seconds."""
     if deps.checking.locked():
-        raise HTTPException(
-            429,
-            f"another configuration is being checked; try again in {_WAIT_S} s",
-            {"Retry-After": str(_WAIT_S)},
-        )
+        raise refused("config_busy", wait_s=_WAIT_S, seconds=_WAIT_S)
     async with deps.checking:
         return await check_apart(question)
 

@@ -7,13 +7,15 @@ import io
 import zipfile
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, HTTPException, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from hub.api.config_desk import shown, version_model
 from hub.api.config_models import ConfigChange, ConfigDocument, ConfigState, ConfigText, ConfigVersion
 from hub.api.config_state import state_of
+from hub.api.deep_refusals import heard
 from hub.api.deps import Deps, SiteId, problems
 from hub.api.policy import permitted
+from hub.api.refusals import refused
 from hub.registry.documents import differences
 from hub.registry.kinds import Kind, kind_of
 from hub.registry.versions import documents_of, history, newest, version_of
@@ -99,7 +101,7 @@ async def document(
     """One file of a version."""
     body = (await _documents(deps, site, version)).get(file)
     if body is None:
-        raise HTTPException(404, f"version {version} has no file {file!r}; its documents list those it has")
+        raise refused("config_file", version=version, file=file)
     return ConfigText(path=file, kind=_kind(file, site), text=body.decode("utf-8", errors="replace"))
 
 
@@ -135,7 +137,7 @@ async def _documents(deps: Deps, site: str, version: int) -> dict[str, bytes]:
         await version_of(deps.sessions, site, version)
         return await documents_of(deps.sessions, site, version)
     except ConfigError as error:
-        raise HTTPException(404, str(error)) from error
+        raise refused("config_version", why=heard(error)) from error
 
 
 def _kind(path: str, site: str) -> Kind | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, TypeVar
 
-from fastapi import APIRouter, Depends, Header, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
@@ -19,6 +19,7 @@ from hub.api.config_routes import VersionNumber, etag
 from hub.api.deps import Deps, SiteId, problems
 from hub.api.once import OnceRoute
 from hub.api.policy import Permitted, permitted
+from hub.api.refusals import refused
 from protocols.config import Config
 
 _C = TypeVar("_C", bound=Config)
@@ -70,17 +71,15 @@ class Writing:
         """Who asks, what for, and which version they looked at.
 
         Raises:
-            HTTPException: No reason, or no version.
+            RefusedError: No reason, or no version.
         """
         if not reason.strip():
-            raise HTTPException(422, "reason: found none; say what the change is for, everybody sees it")
+            raise refused("config_reason")
         if self._if_match is None:
-            raise HTTPException(
-                428, 'send the version you looked at as If-Match: "7"; its list has it as ETag'
-            )
+            raise refused("config_seen")
         number = self._if_match.strip().removeprefix("W/").strip('"')
         if not (number.isascii() and number.isdecimal() and len(number) < _DIGITS):
-            raise HTTPException(412, f'If-Match: found {self._if_match[:40]!r}, allowed is a version as "7"')
+            raise refused("config_match", found=self._if_match[:40])
         address = self._request.client.host if self._request.client else ""
         return Asked(self.deps, self._caller, address, reason.strip(), int(number))
 

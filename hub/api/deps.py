@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from math import ceil
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Final, TypeVar
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,6 +22,7 @@ from hub.api.edges import EdgeWatch
 from hub.api.models import Problem
 from hub.api.newest import NewestValues
 from hub.api.pace import PERSON, STRANGER, Pace
+from hub.api.refusals import refused
 from hub.auth.provider import Provider
 from hub.auth.sessions import Auth
 from hub.auth.throttle import network_of
@@ -187,13 +187,11 @@ def slowly(request: Request, deps: Deps) -> None:
     """Let an address try the routes of signing in no faster than people do.
 
     Raises:
-        HTTPException: 429.
+        RefusedError: 429.
     """
     wait_s = deps.open_pace.wait_s(network_of(address_of(request)))
     if wait_s > 0:
-        raise HTTPException(
-            429, "too many requests from this address; wait", {"Retry-After": str(ceil(wait_s))}
-        )
+        raise refused("pace_address", wait_s=wait_s)
 
 
 def address_of(request: Request) -> str:
@@ -205,10 +203,10 @@ def require_site(site: str, deps: Deps) -> str:
     """Let only sites of this hub pass.
 
     Raises:
-        HTTPException: 404.
+        RefusedError: 404.
     """
     if site != deps.registry.site.id:
-        raise HTTPException(404, f"there is no site {site!r} here")
+        raise refused("site", site=site)
     return site
 
 

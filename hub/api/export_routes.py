@@ -10,15 +10,17 @@ from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
+from hub.api.deep_refusals import heard
 from hub.api.deps import ApiDeps, Deps, SiteId, problems
 from hub.api.export_streams import SAMPLES, WINDOWS, WRITERS, Wanted, averages, samples
 from hub.api.models import to_ns
 from hub.api.policy import Permitted, permitted
+from hub.api.refusals import refused
 from hub.api.series_routes import known_point
 from hub.api.time_range import TimeRange
 from hub.store.arrow import pa
@@ -73,9 +75,9 @@ class Cut:
         calendar: Annotated[Calendar | None, Query()] = None,
     ) -> None:
         if window_s is not None and calendar is not None:
-            raise HTTPException(422, "give `window_s` or `calendar`, or neither for samples")
+            raise refused("export_window")
         if span.end - span.start > timedelta(days=366 * MOST_YEARS):
-            raise HTTPException(422, f"more than {MOST_YEARS} years in one file; ask for several")
+            raise refused("export_years", most=MOST_YEARS)
         self._window_s, self._calendar = window_s, calendar
         self.span = span
 
@@ -88,7 +90,7 @@ class Cut:
         """Edges of the windows; nothing lies after now.
 
         Raises:
-            HTTPException: 422, too many windows.
+            RefusedError: 422, too many windows.
         """
         start_ns, now_ns = to_ns(self.span.start), deps.clock.now().wall_ns
         end_ns = min(to_ns(self.span.end), now_ns)
@@ -99,13 +101,11 @@ class Cut:
             try:
                 edges = calendar_edges(start_ns, end_ns, self._calendar, zone, MOST_WINDOWS)
             except ValueError as error:
-                raise HTTPException(422, str(error)) from error
+                raise refused("calendar", why=heard(error)) from error
             return np.unique(np.minimum(edges, now_ns))
         window_s = self._window_s or 1
         if (end_ns - start_ns) / _NS > window_s * MOST_WINDOWS:
-            raise HTTPException(
-                422, f"more than {MOST_WINDOWS} windows a point; ask for a shorter time or longer windows"
-            )
+            raise refused("export_windows", most=MOST_WINDOWS)
         return fixed_edges(start_ns, end_ns, window_s)
 
 
@@ -146,9 +146,7 @@ async def download(  # noqa: PLR0913  one parameter each, filled in by FastAPI
     flow = WRITERS[form](*_tables(deps, site, point, cut))
     exports: Exports = request.app.state.exports
     if not exports.take(caller.name):
-        raise HTTPException(
-            429, "as many files are being written as may be; try again soon", {"Retry-After": str(_AGAIN_S)}
-        )
+        raise refused("exports", wait_s=_AGAIN_S)
     try:
         first = await asyncio.to_thread(next, flow, b"")
     except BaseException:
@@ -169,7 +167,7 @@ def _tables(deps: ApiDeps, site: str, points: list[str], cut: Cut) -> tuple[pa.S
         return WINDOWS, averages(deps.series, deps.values, wanted, cut.edges_ns(deps))
     virtual = [ident for ident in idents if ident in deps.values.virtual]
     if virtual:
-        raise HTTPException(422, f"{virtual[0]} is calculated and has no samples; ask for windows of it")
+        raise refused("calculated_file", point=virtual[0])
     return SAMPLES, samples(deps.series, RuleMarker(deps.values.cleaning), wanted)
 
 

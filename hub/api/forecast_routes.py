@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from fastapi import APIRouter, Depends, HTTPException
+from fastapi import APIRouter, Depends
 
 from hub.api.deps import Deps, SiteId, problems
 from hub.api.models import Number
 from hub.api.policy import permitted
+from hub.api.refusals import refused
 from hub.forecast import tables
 from hub.forecast.quarters import QUARTER_NS
 from protocols.config import Config, Text
@@ -141,7 +142,7 @@ async def forecast(site: SiteId, deps: Deps) -> Forecast:
     """The forecast made last; 404 before the first, some minutes after the start of a hub."""
     row = await tables.newest(deps.sessions, site)
     if row is None:
-        raise HTTPException(404, "there is no forecast yet; the first is made some minutes after the start")
+        raise refused("forecast")
     head = {"made": iso_utc(row.made_ns), "start": iso_utc(row.start_ns), "step_s": _STEP_S}
     said = row.body["weather"]  # of forecasts of earlier versions in English alone
     told = {"weather": {"en": said, "zh": said} if isinstance(said, str) else said}

@@ -10,11 +10,12 @@ import hmac
 import ipaddress
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from hub.api.deps import ApiDeps, Deps, maybe_caller
 from hub.api.models import Health, HealthPart
+from hub.api.refusals import refused
 from hub.auth.tokens import Caller
 from hub.health.book import Ill
 from hub.health.figures import put_database, put_edges
@@ -60,12 +61,10 @@ async def metrics(request: Request, deps: Deps) -> Response:
     """Figures of all roles in the format of Prometheus.
 
     Raises:
-        HTTPException: 403 for a caller from elsewhere without the token.
+        RefusedError: 403 for a caller from elsewhere without the token.
     """
     if not (_is_local(request) or _has_token(request, deps.metrics_token)):
-        raise HTTPException(
-            403, "metrics are for this machine, or for who sends the token of the hub's folder"
-        )
+        raise refused("metrics")
     meter = Meter()
     put_process(meter)
     put_edges(meter, deps.registry.site.edges, deps.edges)

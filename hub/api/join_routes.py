@@ -9,10 +9,11 @@ import asyncio
 from pathlib import Path
 from typing import Annotated, Final
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from hub.api.deps import Deps
+from hub.api.refusals import refused
 from hub.registry.join import bus_folder_of, redeem
 from protocols.errors import JoinRefusedError, TooManyGuessesError
 from runtime.bus_register import PUBLIC_KEY, BusKeeper
@@ -45,7 +46,7 @@ async def certificate(ident: str, deps: Deps) -> Response:
     folder = await bus_folder_of(deps.sessions, ident)
     pem = "" if folder is None else await asyncio.to_thread(_ca_pem, folder)
     if not pem:
-        raise HTTPException(404, "there is no such join token, or the bus has no certificate")
+        raise refused("join")
     return Response(pem, media_type="application/x-pem-file")
 
 

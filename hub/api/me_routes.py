@@ -6,7 +6,7 @@ import asyncio
 import base64
 from typing import Final
 
-from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from hub.api.access_models import (
     FactorCode,
@@ -19,10 +19,12 @@ from hub.api.access_models import (
     SignedInFrom,
     Token,
 )
+from hub.api.deep_refusals import heard
 from hub.api.deps import ApiDeps, Deps, address_of, problems
 from hub.api.models import from_ns
 from hub.api.once import OnceRoute
 from hub.api.policy import Permitted, permitted
+from hub.api.refusals import refused
 from hub.auth import api_tokens, factor, signed_in
 from hub.auth.passwords import hash_password
 from hub.auth.people import Act, find
@@ -57,7 +59,7 @@ async def me(deps: Deps, caller: Permitted) -> Me:
 async def change_password(body: NewPassword, deps: Deps, caller: Permitted, request: Request) -> Response:
     """Another password; all other sign-ins and all tokens of the caller end."""
     if body.new.casefold() in {body.old.casefold(), caller.name.casefold()}:
-        raise HTTPException(422, "new: this is the old one or your name; choose another")
+        raise refused("new_password")
     await _known_again(deps, caller, (body.old, None), request)
     stored = await asyncio.to_thread(hash_password, body.new)
     act = _act(deps, caller, request)
@@ -80,7 +82,7 @@ async def begin_factor(body: PasswordAgain, deps: Deps, caller: Permitted, reque
     async with deps.sessions.begin() as session:
         secret = await factor.begin(session, deps.auth.seal, user.id, act.now_ns)
     if secret is None:
-        raise HTTPException(409, "there is a second factor already; take it away first")
+        raise refused("factor_there")
     uri = factor.uri_of(secret, caller.name, act.site)
     return NewFactor(secret=base64.b32encode(secret).decode().rstrip("="), uri=uri)
 
@@ -93,7 +95,7 @@ async def prove_factor(body: FactorCode, deps: Deps, caller: Permitted, request:
     user, act = await _own(deps.sessions, caller), _act(deps, caller, request)
     async with deps.sessions.begin() as session:
         if not await factor.passes(session, deps.auth.seal, user.id, body.code, act.now_ns):
-            raise HTTPException(422, "code: not the one of now; is the clock of the generator right?")
+            raise refused("factor_code")
         await audit.add(session, act.site, [act.entry("second factor", caller.name)])
     return Response(status_code=204)
 
@@ -107,7 +109,7 @@ async def drop_factor(body: PasswordAgain, deps: Deps, caller: Permitted, reques
     user, act = await _own(deps.sessions, caller), _act(deps, caller, request)
     async with deps.sessions.begin() as session:
         if not await factor.drop(session, user.id):
-            raise HTTPException(404, "there is no second factor")
+            raise refused("factor")
         await audit.add(session, act.site, [act.entry("second factor taken away", caller.name)])
     return Response(status_code=204)
 
@@ -145,16 +147,14 @@ async def make_token(body: NewToken, deps: Deps, caller: Permitted, request: Req
     """A token for a program, shown once; its scope has no right that the caller has not."""
     beyond = set(rights_of(body.scope)) - set(rights_of(caller.role))
     if beyond:
-        raise HTTPException(422, f"scope: {body.scope!r} goes beyond your rights; take a smaller one")
+        raise refused("token_scope", scope=body.scope)
     await _known_again(deps, caller, (body.password, body.code), request)
     user, act = await _own(deps.sessions, caller), _act(deps, caller, request)
     wanted = api_tokens.Wanted(act.site, body.label, body.scope, body.days)
     async with deps.sessions.begin() as session:
         made = await api_tokens.make(session, user.id, wanted, act.now_ns)
         if made is None:
-            raise HTTPException(
-                409, f"there are {api_tokens.MOST_OF_ONE} tokens already; take one away first"
-            )
+            raise refused("tokens", most=api_tokens.MOST_OF_ONE)
         row, secret = made
         told = f"{body.label} ({body.scope}, {body.days} d)"
         await audit.add(session, act.site, [act.entry("token made", row.id, told)])
@@ -170,7 +170,7 @@ async def end_token(ident: str, deps: Deps, caller: Permitted, request: Request)
     async with deps.sessions.begin() as session:
         label = await api_tokens.end(session, user.id, ident)
         if label is None:
-            raise HTTPException(404, f"you have no token {ident!r}")
+            raise refused("token", ident=ident)
         await audit.add(session, act.site, [act.entry("token taken away", ident, old=label)])
     return Response(status_code=204)
 
@@ -192,12 +192,12 @@ async def end_session_of(deps: ApiDeps, user: UserRow, ident: str, act: Act) -> 
     """End one sign-in of a person.
 
     Raises:
-        HTTPException: 404: they have no such sign-in.
+        RefusedError: 404: they have no such sign-in.
     """
     async with deps.sessions.begin() as session:
         found = await signed_in.going_on(session, user.id, act.now_ns)
         if ident not in {one.family for one in found}:
-            raise HTTPException(404, f"there is no sign-in {ident!r} that goes on")
+            raise refused("sign_in", ident=ident)
         await signed_in.end(session, ident, act.now_ns)
         await audit.add(session, act.site, [act.entry("session ended", user.name, old=ident[:8])])
     return Response(status_code=204)
@@ -218,9 +218,9 @@ async def _known_again(
     try:
         role = await deps.auth.person(caller.name, password, address_of(request), code)
     except SecondFactorError as error:
-        raise HTTPException(403, f"code: {error}") from error
+        raise refused("factor_again", why=heard(error)) from error
     if role is None:
-        raise HTTPException(403, "that is not your password")
+        raise refused("password")
 
 
 def _act(deps: ApiDeps, caller: Caller, request: Request) -> Act:

@@ -35,11 +35,11 @@ class Problem(Config):
     detail: str
     """What is wrong and what to do."""
 
-    code: str | None = None
-    """Why an order was not taken, or `second_factor` at a sign-in; None for other refusals."""
+    text: Text
+    """The same for a person, in both languages."""
 
-    text: Text | None = None
-    """The same for a person, in both languages; None for other refusals."""
+    code: str | None = None
+    """The same for a program, in a word; None where the status says it."""
 
 
 class LoginRequest(Config):

@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from typing_extensions import override
 
 from hub.api.policy import may, paced
+from hub.api.refusals import refused
 from hub.auth.tables import OnceRow
 from hub.auth.tokens import Caller
 from hub.database import Sessions
@@ -57,7 +58,7 @@ class OnceRoute(APIRoute):
 async def _once(request: Request, key: str, route: tuple[str, _Handler]) -> Response:
     operation, plain = route
     if _KEY.fullmatch(key) is None:
-        raise HTTPException(422, f"{HEADER}: allowed are 1 to 200 letters, digits and signs of ASCII")
+        raise refused("once_key", header=HEADER)
     deps = request.app.state.deps
     caller = await _caller(request)
     paced(request, deps, caller)
@@ -113,19 +114,17 @@ async def _begin(sessions: Sessions, row: OnceRow) -> OnceRow | None:
         async with sessions() as session:
             known = await session.get(OnceRow, row.key)
         if known is None:
-            raise HTTPException(409, f"{HEADER}: another question just ended; send it again") from None
+            raise refused("once_ended", header=HEADER) from None
         return known
     return None
 
 
 def _again(known: OnceRow, asked: bytes) -> Response:
     if known.asked != asked:
-        raise HTTPException(422, f"{HEADER}: this key was used for another question; take a new one")
+        raise refused("once_other", header=HEADER)
     if known.status is None:
-        raise HTTPException(
-            409, f"{HEADER}: the first question is under way, or broke off; look at what became of it"
-        )
+        raise refused("once_under_way", header=HEADER)
     if known.body is None:
-        raise HTTPException(409, f"{HEADER}: it was done, and its secret was shown once")
+        raise refused("once_secret", header=HEADER)
     headers = {**(known.headers or {}), "Idempotency-Replayed": "true"}
     return Response(known.body, known.status, headers)

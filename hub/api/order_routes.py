@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 
 from hub.api.deps import Deps, SiteId, problems
 from hub.api.once import OnceRoute
@@ -12,6 +12,7 @@ from hub.api.order_desk import take
 from hub.api.order_models import HeldPoint, NewOrder, Order, Setpoint
 from hub.api.order_views import newest_orders, one_order
 from hub.api.policy import Permitted, permitted
+from hub.api.refusals import refused
 from hub.api.setpoints import setpoints_of
 from hub.ledger.orders import open_orders
 
@@ -50,7 +51,7 @@ async def order(site: SiteId, deps: Deps, ident: str) -> Order:
     """One order and what became of it."""
     found = await one_order(deps.sessions, site, ident)
     if found is None:
-        raise HTTPException(404, f"there is no order {ident!r} on this site")
+        raise refused("order", ident=ident)
     return found
 
 

@@ -10,14 +10,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import select
 
 from hub.api.access_models import NewPerson, OncePassword, Person, PersonRole, SignedInFrom
+from hub.api.deep_refusals import heard
 from hub.api.deps import Deps, SiteId, address_of, problems
 from hub.api.me_routes import end_session_of, sessions_of_person
 from hub.api.once import OnceRoute
 from hub.api.policy import Permitted, permitted
+from hub.api.refusals import refused
 from hub.auth import factor, people, signed_in
 from hub.auth.people import Act, Post
 from hub.auth.roles import NONE, people_at, roles_at
@@ -61,23 +63,23 @@ class Admin:
         """A person this admin may know of.
 
         Raises:
-            HTTPException: 404.
+            RefusedError: 404.
         """
         if name in await self.visible(act):
             async with self.deps.sessions() as session:
                 found = await people.find(session, name)
             if found is not None:
                 return found
-        raise HTTPException(404, f"there is no person {name!r} at this site")
+        raise refused("person_here", name=name)
 
     def another(self, name: str) -> None:
         """Nobody shuts themselves out.
 
         Raises:
-            HTTPException: 409.
+            RefusedError: 409.
         """
         if name == self.caller.name:
-            raise HTTPException(409, "this is you; somebody else has to do it")
+            raise refused("yourself")
 
 
 Asking = Annotated[Admin, Depends()]
@@ -89,7 +91,7 @@ async def _said() -> AsyncIterator[None]:
     try:
         yield
     except ConfigError as error:
-        raise HTTPException(409, str(error.args[0])) from error
+        raise refused("person_act", why=heard(error)) from error
 
 
 @router.get("", operation_id="people", responses=_READ)
@@ -135,7 +137,7 @@ async def give_role(name: str, body: PersonRole, admin: Asking) -> Response:
     admin.another(name)
     async with admin.deps.sessions() as session:
         if await people.find(session, name) is None:
-            raise HTTPException(404, f"there is no person {name!r}")
+            raise refused("person", name=name)
     role = NONE if body.role == "none" else body.role
     async with _said():
         await people.appoint(admin.deps.sessions, name, Post(role, admin.site), act)

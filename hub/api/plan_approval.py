@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from fastapi import HTTPException
-
 from hub.api.deps import ApiDeps
 from hub.api.models import from_ns
 from hub.api.plan_models import NewPlanApproval
+from hub.api.refusals import NOTHING, refused
 from hub.auth.tokens import Caller
 from hub.ledger import audit
 from hub.ledger.approvals import ApprovalRow, Ended, approvals, approve, ended
@@ -77,23 +76,18 @@ async def keep_approval(
     """Write down what a person said, with its entry in the audit.
 
     Raises:
-        HTTPException: 422: a machine is not of the plan, waits for nobody or is there twice; 409: the plan is
+        RefusedError: 422: a machine is not of the plan, waits for nobody or is there twice; 409: the plan is
             over.
     """
     (ident, body), (caller, address), now_ns = plan, who, deps.clock.now().wall_ns
     waiting = _waiting(deps, body)
     others = [name for name in said.machines if name not in waiting]
     if others:
-        have = ", ".join(waiting) or "none"
-        raise HTTPException(
-            422, f"{others[0]!r} waits for no approval; machines of this plan that do: {have}"
-        )
+        raise refused("approval_machine", machine=others[0], waiting=", ".join(waiting) or NOTHING)
     if len(set(said.machines)) < len(said.machines):
-        raise HTTPException(422, "machines: one is named twice; name each once")
+        raise refused("approval_twice")
     if now_ns >= until_ns(body):
-        raise HTTPException(
-            409, f"what this plan decides exactly was over at {iso_utc(until_ns(body))}; approve the newest"
-        )
+        raise refused("approval_over", until=iso_utc(until_ns(body)))
     site, plan_id = deps.registry.site.id, ident if said.approve else None
     rows = [
         ApprovalRow(site=site, machine=m, plan_id=plan_id, person=caller.name, at_ns=now_ns)

@@ -6,10 +6,12 @@ import asyncio
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
+from hub.api.deep_refusals import heard
 from hub.api.deps import Deps, SiteId, problems
 from hub.api.policy import permitted
+from hub.api.refusals import refused
 from hub.ledger.queries import plan_body
 from optimizer.report_page import About, report_page
 from optimizer.written import read
@@ -19,7 +21,6 @@ from protocols.errors import ContractError
 _HTML: Final[dict[int | str, dict[str, Any]]] = {
     200: {"content": {"text/html": {"schema": {"type": "string"}}}}
 }
-_OLD: Final = "this plan was made by an earlier version, which kept nothing for a page; ask a newer one"
 
 router = APIRouter(dependencies=[Depends(permitted)])
 
@@ -40,16 +41,16 @@ async def page(
     async with deps.sessions() as session:
         body = await plan_body(session, site, ident)
     if body is None:
-        raise HTTPException(404, "there is no such plan")
+        raise refused("plan")
     if not body.get("made"):
-        raise HTTPException(404, _OLD)
+        raise refused("plan_page_old")
     labels = {name: known.device.label for name, known in deps.registry.devices.items()}
     title = f"{deps.registry.site.label.zh if lang == 'zh' else deps.registry.site.label.en} · {ident}"
     zone = ZoneInfo(deps.registry.site.time_zone)
     try:
         text = await asyncio.to_thread(_made, body, (title, zone, lang), labels)
     except ContractError as error:
-        raise HTTPException(404, str(error)) from error
+        raise refused("plan_unreadable", why=heard(error)) from error
     headers = {"Content-Disposition": f'inline; filename="plan-{ident}.html"'}
     return Response(text, media_type="text/html; charset=utf-8", headers=headers)
 

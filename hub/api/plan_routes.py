@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AwareDatetime
 
+from hub.api.deep_refusals import heard
 from hub.api.deps import ApiDeps, Deps, SiteId, problems
 from hub.api.once import OnceRoute
 from hub.api.plan_approval import approvals_of, keep_approval, until_ns
 from hub.api.plan_models import NewPlanApproval, PlanApproval, PlanReport, PlanWhy
 from hub.api.policy import Permitted, permitted
+from hub.api.refusals import refused
 from hub.auth.tokens import Caller
 from hub.dispatch.asking import Question
 from hub.ledger.queries import plan_body
 from protocols.config import IdPart
 from protocols.errors import SolveError
 from runtime.clock import iso_utc
-
-_NO_PLAN: Final = "there is no such plan"
-_OLD: Final = (
-    "this plan was made by an earlier version, which kept nothing to explain it by; ask the next one"
-)
 
 router = APIRouter(dependencies=[Depends(permitted)], route_class=OnceRoute)
 
@@ -77,11 +74,11 @@ async def why(
     """Why a machine does what it does at an instant; works out prices and the alternative, about a second."""
     body = await _body(deps, site, ident)
     if not body.get("made"):
-        raise HTTPException(404, _OLD)
+        raise refused("plan_old")
     step = _step(body, at)
     units = [str(machine["device"]) for machine in body["machines"]]
     if unit not in units:
-        raise HTTPException(422, f"the plan has no machine {unit!r}; it has {', '.join(units)}")
+        raise refused("plan_unit", unit=unit, units=", ".join(units))
     question = Question(ident, body["made"], unit, step, _labels(deps), deps.registry.site.time_zone)
     return PlanWhy.model_validate(_dated(await _asked(deps, question)))
 
@@ -122,7 +119,7 @@ def _step(body: dict[str, Any], at: datetime) -> int:
     begin, step_s = datetime.fromisoformat(body["times"][0]), float(body["step_s"])
     step = int((at - begin).total_seconds() // step_s)
     if not 0 <= step < len(body["times"]):
-        raise HTTPException(422, f"the plan holds {body['times'][0]} to {body['times'][-1]}; ask inside it")
+        raise refused("plan_step", first=body["times"][0], last=body["times"][-1])
     return step
 
 
@@ -134,7 +131,7 @@ async def _body(deps: ApiDeps, site: str, ident: str) -> dict[str, Any]:
     async with deps.sessions() as session:
         body = await plan_body(session, site, ident)
     if body is None:
-        raise HTTPException(404, _NO_PLAN)
+        raise refused("plan")
     return body
 
 
@@ -142,7 +139,7 @@ async def _asked(deps: ApiDeps, question: Question) -> dict[str, Any]:
     try:
         return await deps.asker.ask(question)
     except SolveError as error:
-        raise HTTPException(503, str(error)) from error
+        raise refused("plan_why", why=heard(error)) from error
 
 
 def _dated(said: dict[str, Any]) -> dict[str, Any]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Final
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, Request
 
 from hub.api.deps import ApiDeps, Deps, require_caller
+from hub.api.refusals import RefusedError, refused
 from hub.auth.roles import ADMINISTER, COMMAND, CONFIGURE, MANAGE, NONE, READ, ROLES
 from hub.auth.tokens import Caller
 from hub.ledger import audit
+from protocols.config import Text
 
 _READ: Final = READ
 _OWN: Final = READ | {NONE}
@@ -123,6 +124,12 @@ _NOTED_ACTS: Final = {
 """The same, by the operation, where one role may several acts."""
 
 
+_ROLE_ZH: Final = {
+    "viewer": "查看者", "operator": "操作员", "engineer": "工程师", "manager": "能源经理", "admin": "管理员",
+}  # fmt: skip
+_ROLELESS: Final = Text(en="who has no role at this site", zh="在本站点没有角色者")
+
+
 def may(caller: Caller, operation: str) -> bool:
     """Whether a caller may use a route; never where the table does not name it.
 
@@ -152,7 +159,7 @@ async def permitted(
     """Let a signed-in caller pass whose role may use the route; an order of another is in the audit.
 
     Raises:
-        HTTPException: 403.
+        RefusedError: 403.
     """
     operation = str(getattr(request.scope.get("route"), "operation_id", ""))
     paced(request, deps, caller)
@@ -160,7 +167,7 @@ async def permitted(
         kind = _NOTED_ACTS.get(operation) or _NOTED.get(POLICY.get(operation, frozenset()))
         if kind is not None and deps.control.quota.first_no(caller.name):
             await _note(deps, caller, request.client.host if request.client else "", kind)
-        raise HTTPException(403, _no(caller, operation))
+        raise _no(caller, operation)
     return caller
 
 
@@ -168,21 +175,32 @@ def paced(request: Request, deps: ApiDeps, caller: Caller) -> None:
     """Count a request once, whoever asks first.
 
     Raises:
-        HTTPException: 429.
+        RefusedError: 429.
     """
     if getattr(request.state, "paced", False):
         return
     request.state.paced = True
     wait_s = deps.pace.wait_s(caller.name)
     if wait_s > 0:
-        raise HTTPException(429, "too many requests; wait", {"Retry-After": str(math.ceil(wait_s))})
+        raise refused("pace", wait_s=wait_s)
 
 
-def _no(caller: Caller, operation: str) -> str:
+def _no(caller: Caller, operation: str) -> RefusedError:
     if caller.scope and (operation in PERSONAL or caller.role in POLICY.get(operation, frozenset())):
-        return f"a token of scope {caller.scope!r} may not do this; it needs a person, or another scope"
-    role = f"the role {caller.role!r}" if caller.role else "who has no role at this site"
-    return f"{role} may not do this; ask {who_may(operation) or 'nobody: no policy names it'}"
+        return refused("scope", scope=caller.scope)
+    who = _ROLELESS
+    if caller.role:
+        who = Text(en=f"the role {caller.role!r}", zh=f"角色“{_ROLE_ZH.get(caller.role, caller.role)}”")
+    return refused("role", who=who, whom=_whom(operation))
+
+
+def _whom(operation: str) -> Text:
+    """Who may, in words."""
+    named = who_may(operation)
+    if not named:
+        return Text(en="nobody: no policy names it", zh="管理员:权限表中没有此操作")
+    roles = [_ROLE_ZH[role] for role in ROLES if role in POLICY.get(operation, frozenset())]
+    return Text(en=named, zh="或".join(roles))
 
 
 async def _note(deps: ApiDeps, caller: Caller, address: str, kind: tuple[str, str]) -> None:

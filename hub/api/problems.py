@@ -1,4 +1,4 @@
-"""Every refusal as `application/problem+json` with one clear sentence; never a stack trace."""
+"""Every refusal as `application/problem+json`: one clear sentence in both languages, never a stack trace."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
+from hub.api.deep_refusals import heard, told
+from hub.api.fault_words import faults_text
+from hub.api.refusals import REFUSALS, RefusedError, worded
 from protocols.config import Text
 from protocols.errors import (
     ConfigMovedError,
@@ -38,6 +41,8 @@ _STATUS: Final[tuple[tuple[type[EmsError], int], ...]] = (
     (ConfigMovedError, 412),
     (ConfigRefusedError, 422),
 )
+_OF_FRAMEWORK: Final = {400: "no_json", 404: "route", 405: "method"}
+"""What the framework refuses by itself: a body that nobody can read, an address, a method."""
 
 
 def install(app: FastAPI) -> None:
@@ -52,37 +57,46 @@ def install(app: FastAPI) -> None:
 
 def problem(
     status: int,
-    detail: str,
-    headers: dict[str, str] | None = None,
+    text: Text,
+    headers: Mapping[str, str] | None = None,
     more: Mapping[str, object] = MappingProxyType({}),
 ) -> JSONResponse:
-    """One refusal."""
-    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    return JSONResponse(body | dict(more), status, headers, media_type="application/problem+json")
+    """One refusal: its English sentence as `detail`, both languages as `text`."""
+    body = {
+        "type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": text.en,
+        "text": text.model_dump(),
+    }  # fmt: skip
+    kept = None if headers is None else dict(headers)
+    return JSONResponse(body | dict(more), status, kept, media_type="application/problem+json")
+
+
+def _of_table(code: str, **parts: object) -> JSONResponse:
+    return problem(REFUSALS[code].status, worded(code, **parts), more={"code": code})
 
 
 def _order(_request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, OrderRefusedError):
         return _unexpected(_request, error)
-    words = Text(en=str(error.args[0]), zh=str(error.context["zh"]))
     status, wait_s = int(str(error.context["status"])), error.context.get("wait_s")
     headers = {} if wait_s is None else {"Retry-After": str(wait_s)}
-    return problem(status, words.en, headers, {"code": error.context["code"], "text": words.model_dump()})
+    return problem(status, heard(error), headers, {"code": error.context["code"]})
 
 
 def _http(_request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         return _unexpected(_request, error)
-    if error.status_code == HTTPStatus.BAD_REQUEST:  # the framework, of a body that nobody can read
-        return problem(422, "body: this is no JSON that can be read")
-    return problem(error.status_code, str(error.detail), dict(error.headers or {}))
+    if isinstance(error, RefusedError):
+        return problem(error.status_code, error.text, error.headers, {"code": error.code})
+    code = _OF_FRAMEWORK.get(error.status_code)
+    text = told(str(error.detail)) if code is None else worded(code)
+    status = error.status_code if code is None else REFUSALS[code].status
+    return problem(status, text, error.headers, {} if code is None else {"code": code})
 
 
 def _invalid(_request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, RequestValidationError):
         return _unexpected(_request, error)
-    faults = [f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()]
-    return problem(422, "; ".join(faults))
+    return _of_table("form", faults=faults_text(error.errors()))
 
 
 def _ours(_request: Request, error: Exception) -> JSONResponse:
@@ -94,14 +108,14 @@ def _ours(_request: Request, error: Exception) -> JSONResponse:
         headers["Retry-After"] = str(error.context.get("wait_s", 60))
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.warning("%s", error)
-    return problem(status, _sentence(error, status), headers, _more(error))
+        return _of_table(_away(error))
+    return problem(status, heard(error), headers, _more(error))
 
 
-def _sentence(error: EmsError, status: int) -> str:
+def _away(error: EmsError) -> str:
     if isinstance(error, ProviderError):
-        return "the provider of identities cannot answer now; try again, or sign in with name and password"
-    told = status < HTTPStatus.INTERNAL_SERVER_ERROR
-    return str(error.args[0]) if told else "the store cannot answer now; try again"
+        return "provider_away"
+    return "store_away" if isinstance(error, StoreError) else "unexpected"
 
 
 def _more(error: EmsError) -> dict[str, object]:
@@ -113,11 +127,11 @@ def _more(error: EmsError) -> dict[str, object]:
 
 def _database(_request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, DataError):  # a NUL in a text, a number beyond its column
-        return problem(422, "a value is none the database can hold")
+        return _of_table("database_value")
     _log.warning("business database: %s", error)
-    return problem(503, "the database cannot answer now; try again")
+    return _of_table("database_away")
 
 
 def _unexpected(request: Request, error: Exception) -> JSONResponse:
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return problem(500, "the hub could not answer this; its log says why")
+    return _of_table("unexpected")

@@ -6,13 +6,14 @@ import secrets
 from typing import Annotated, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from sqlalchemy import delete, func, select
 
 from hub.accounts.periods import NamedPeriod, named
 from hub.api.deps import ApiDeps, Deps, SiteId, address_of, problems
 from hub.api.once import OnceRoute
 from hub.api.policy import Permitted, permitted
+from hub.api.refusals import refused
 from hub.api.report_models import NewReport, NewReportSchedule, ReportForm, ReportSchedule, SiteReport
 from hub.api.report_views import schedule_of, shown
 from hub.auth.tokens import Caller
@@ -69,7 +70,7 @@ async def reports(
         if before is not None:
             last = await session.get(ReportRow, before)
             if last is None or last.site != site:
-                raise HTTPException(404, f"there is no report {before!r} on this site")
+                raise refused("report_before", ident=before)
             place = (ReportRow.asked_ns < last.asked_ns) | (
                 (ReportRow.asked_ns == last.asked_ns) & (ReportRow.id < last.id)
             )

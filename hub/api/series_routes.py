@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 import numpy as np
-from fastapi import APIRouter, Depends, HTTPException, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
 from hub.api.deps import ApiDeps, Deps, SiteId, problems
 from hub.api.models import from_ns, number, to_ns, told_time
 from hub.api.policy import permitted
+from hub.api.refusals import NOTHING, refused
 from hub.api.series_answers import (
     Page,
     comparison,
@@ -87,7 +88,7 @@ async def series(
     idents = list(dict.fromkeys(known_point(deps, site, text) for text in point))
     edges = within.edges_ns(deps)
     if len(edges) * len(idents) > MOST_CELLS:
-        raise HTTPException(422, f"more than {MOST_CELLS} numbers a column; ask for fewer points or windows")
+        raise refused("cells", most=MOST_CELLS)
 
     def read(reader: SeriesReader) -> str:
         found = windows(reader, deps.values, idents, edges)
@@ -109,12 +110,10 @@ async def samples(
     ident = known_point(deps, site, point)
     if ident in deps.values.virtual:
         inputs = ", ".join(str(one) for one in deps.values.virtual[ident].inputs)
-        raise HTTPException(
-            422, f"{ident} is calculated and has no samples; those of its inputs are: {inputs}"
-        )
+        raise refused("calculated", point=ident, inputs=inputs)
     start_ns, end_ns = to_ns(within.start), min(to_ns(within.end), deps.clock.now().wall_ns + _AHEAD_NS)
     if ask.trace and end_ns - start_ns > _MOST_TRACE_NS:
-        raise HTTPException(422, "rows are looked up over two days at most; ask for a shorter time")
+        raise refused("trace_span")
     marker = RuleMarker(deps.values.cleaning)
 
     def read(reader: SeriesReader) -> tuple[Page, Origins | None]:
@@ -145,10 +144,10 @@ async def consumed(site: SiteId, deps: Deps, point: str, within: Annotated[Withi
     ident = known_point(deps, site, point)
     spec = deps.registry.points.get(ident)
     if spec is None or spec.kind is not PointKind.COUNTER:
-        raise HTTPException(422, f"{ident} is no counter; ask /series for its energy_kwh")
+        raise refused("counter", point=ident)
     edges = within.edges_ns(deps)
     if not len(edges):
-        raise HTTPException(422, "that time has not come yet")
+        raise refused("not_yet")
     counter = deps.values.counters.get(ident)
 
     def read(reader: SeriesReader) -> tuple[Counted, Compared | None]:
@@ -203,8 +202,8 @@ async def balance(
     """A meter, the sum below it, and what is not accounted for."""
     one = deps.values.balances.get(balance)
     if one is None:
-        known = ", ".join(deps.values.balances) or "none"
-        raise HTTPException(404, f"there is no balance {balance!r} on this site; there are: {known}")
+        known = ", ".join(deps.values.balances)
+        raise refused("balance", balance=balance, known=known or NOTHING)
     edges = within.edges_ns(deps)
     sides = (one.parent, one.children, one.residual)
     found = await deps.ask_series(lambda reader: windows_of(reader, sides, edges))
@@ -228,12 +227,12 @@ def known_point(deps: ApiDeps, site: str, text: str) -> PointId:
     """A point of the site, measured or virtual.
 
     Raises:
-        HTTPException: 422 for what is no point id, 404 for an unknown one.
+        RefusedError: 422 for what is no point id, 404 for an unknown one.
     """
     try:
         ident = parse_point(text)
     except ContractError as error:
-        raise HTTPException(422, str(error)) from error
+        raise refused("point_id", point=text) from error
     if ident not in deps.units or ident.site != site:
-        raise HTTPException(404, f"there is no point {text!r} on this site")
+        raise refused("point", point=text)
     return ident

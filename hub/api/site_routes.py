@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, HTTPException, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 from pydantic_core import to_json
 
@@ -21,6 +21,7 @@ from hub.api.models import (
     value_fields,
 )
 from hub.api.policy import permitted
+from hub.api.refusals import refused
 from hub.ledger.queries import latest_plan, recent_commands
 from hub.registry.site import Registry
 from hub.values.reading import newest
@@ -104,7 +105,7 @@ async def plan(site: SiteId, deps: Deps) -> Plan:
     async with deps.sessions() as session:
         row = await latest_plan(session, site)
     if row is None:
-        raise HTTPException(404, "there is no plan yet")
+        raise refused("no_plan_yet")
     return Plan.model_validate(fit(Plan, row))
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from hub.api.refusals import refused
 
 MOST_BODY_BYTES: Final = 1_000_000
 MOST_CONFIGURATION_BYTES: Final = 16_000_000
@@ -38,13 +39,13 @@ def page(folder: Path, path: str) -> Response:
     """A file of the built page; unknown paths without a suffix are the page's own routes.
 
     Raises:
-        HTTPException: 404 for files that are not there or lie outside of `folder`.
+        RefusedError: 404 for files that are not there or lie outside of `folder`.
     """
     root = folder.resolve()
     index = root / "index.html"
     if not index.is_file():
         if path:
-            raise HTTPException(404, "not here")
+            raise refused("file")
         return HTMLResponse(_NO_PAGE, headers={"Cache-Control": "no-cache"})
     try:
         file = (root / path).resolve()
@@ -56,7 +57,7 @@ def page(folder: Path, path: str) -> Response:
         kept = "public, max-age=31536000, immutable" if hashed else "no-cache"
         return FileResponse(file, headers={"Cache-Control": kept})
     if not found and path and ("." in path.rpartition("/")[2] or "\0" in path):
-        raise HTTPException(404, "not here")
+        raise refused("file")
     return FileResponse(index, headers={"Cache-Control": "no-cache"})
 
 
@@ -80,7 +81,7 @@ class Guard:
             message = await receive()
             received += len(message.get("body", b""))
             if received > most:
-                raise HTTPException(413, f"a request has at most {most} bytes")
+                raise refused("body_size", most=most)
             return message
 
         async def with_headers(message: Message) -> None:

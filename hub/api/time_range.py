@@ -6,11 +6,13 @@ from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from fastapi import Depends, HTTPException, Query
+from fastapi import Depends, Query
 from pydantic import AwareDatetime
 
+from hub.api.deep_refusals import heard
 from hub.api.deps import ApiDeps
 from hub.api.models import to_ns
+from hub.api.refusals import refused
 from hub.store.port import TimeArray
 from hub.values.calendar import Calendar, calendar_edges, fixed_edges, pixel_edges
 
@@ -18,7 +20,6 @@ MOST_WINDOWS: Final = 5000
 MOST_SAMPLES: Final = 10_000
 """Samples of one answer; the rest is asked for from `next_from` on."""
 MOST_CALENDAR: Final = 10_000
-_TOO_MANY: Final = f"more than {MOST_WINDOWS} windows; ask for a shorter time or longer windows"
 _NS: Final = 1_000_000_000
 
 
@@ -31,7 +32,7 @@ class TimeRange:
         end: Annotated[AwareDatetime, Query(alias="to")],
     ) -> None:
         if start >= end:
-            raise HTTPException(422, "`from` must lie before `to`")
+            raise refused("from_to")
         self.start = start
         self.end = end
 
@@ -59,7 +60,7 @@ class Within:
         pixels: Annotated[int | None, Query(ge=1, le=4000)] = None,
     ) -> None:
         if sum(way is not None for way in (window_s, calendar, pixels)) != 1:
-            raise HTTPException(422, "give one of `window_s`, `calendar` and `pixels`")
+            raise refused("one_window")
         self._span = span
         self._window_s = window_s
         self._calendar = calendar
@@ -69,7 +70,7 @@ class Within:
         """Edges of the windows; nothing lies after now.
 
         Raises:
-            HTTPException: 422, too many windows.
+            RefusedError: 422, too many windows.
         """
         start_ns, now_ns = to_ns(self._span.start), deps.clock.now().wall_ns
         end_ns = min(to_ns(self._span.end), now_ns)
@@ -80,11 +81,11 @@ class Within:
         if self._calendar is None:
             window_s = self._window_s or 1
             if (end_ns - start_ns) / _NS > window_s * MOST_WINDOWS:
-                raise HTTPException(422, _TOO_MANY)
+                raise refused("windows", most=MOST_WINDOWS)
             return fixed_edges(start_ns, end_ns, window_s)
         zone = ZoneInfo(deps.registry.site.time_zone)
         try:
             edges = calendar_edges(start_ns, end_ns, self._calendar, zone, MOST_CALENDAR)
         except ValueError as error:
-            raise HTTPException(422, str(error)) from error
+            raise refused("calendar", why=heard(error)) from error
         return np.unique(np.minimum(edges, now_ns))

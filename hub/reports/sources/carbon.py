@@ -94,7 +94,9 @@ def _scopes(around: Around, ledger: Ledger) -> Section:
     )  # fmt: skip
     rows = [_row(around, ledger, one) for one in made.carbon]
     notes = [say(_W["rule"]), *(say(one.note) for one in made.carbon if one.note is not None)]
-    notes += [say(note.text) + (f" ({note.detail})" if note.detail else "") for note in ledger.made.notes]
+    notes += [
+        say(note.text) + (f" ({say(note.detail)})" if note.detail else "") for note in ledger.made.notes
+    ]
     tables = (Table(say(_W["rows"]), columns, rows), _course(around, ledger))
     return Section(say(_W["title"]), tuple(figures), tables, tuple(dict.fromkeys(notes)))
 

@@ -92,7 +92,7 @@ def _overview(around: Around, ledger: Ledger) -> Section:
         figures.append(Figure(label, number(one.amount), one.unit, 1, 100.0 * (1.0 - one.missing)))
     if ledger.has_book:
         figures += _money(around, ledger)
-    notes = [say(note.text) + (f" ({note.detail})" if note.detail else "") for note in ledger.made.notes]
+    notes = [say(note.text) + (f" ({say(note.detail)})" if note.detail else "") for note in ledger.made.notes]
     notes += [] if ledger.has_book else [say(NO_BOOK)]
     notes += _gaps(around, ledger)
     if not ledger.made.period.over(around.now_ns, around.zone):

@@ -7,6 +7,7 @@ from typing import Final
 from accounts.invoice import Invoice
 from accounts.used import Line
 from hub.accounts.billing import Billed, invoice_of
+from hub.accounts.phrases import account_text
 from hub.reports.around import Around
 from hub.reports.content import Cell, Column, Figure, Section, Table
 from hub.reports.sources.cells import number
@@ -41,7 +42,9 @@ def invoice_sections(around: Around, ledger: Ledger) -> list[Section]:
     try:
         billed = invoice_of(around.reader, ledger.site, ledger.made.period, around.now_ns)
     except ConfigError as error:
-        return [Section(say(_W["invoice"]), notes=(say(_W["no_invoice"]).format(error),))]
+        return [
+            Section(say(_W["invoice"]), notes=(say(_W["no_invoice"]).format(say(account_text(str(error)))),))
+        ]
     currency = billed.invoice.currency
     columns = (
         Column(say(_W["line"]), form="text"), Column(say(_W["band"]), form="text"),

@@ -13,6 +13,7 @@ from hub.accounts.book import AccountMeter, AccountsFile
 from hub.accounts.counted import Counted
 from hub.accounts.gauges import gauges_of
 from hub.accounts.making import PeriodStatement, courses_of, statement_of
+from hub.accounts.phrases import account_text
 from hub.accounts.site import SiteAccounts
 from hub.accounts.statement import Around as Beside
 from hub.accounts.statement import Statement, statement
@@ -79,7 +80,8 @@ def ledger_of(around: Around) -> Ledger:
         made = statement_of(around.reader, site, around.period, ("carrier",), (around.now_ns, None))
         courses = courses_of(around.reader, site, around.span_ns)
     except ConfigError as error:
-        raise ReportError(f"the accounts cannot be made: {error}", zh=f"无法生成账目:{error}") from error
+        why = account_text(str(error))
+        raise ReportError(f"the accounts cannot be made: {why.en}", zh=f"无法生成账目:{why.zh}") from error
     if not any(np.isfinite(values).any() for values in made.counted.table.columns.values()):
         raise nothing(around)
     beside = Beside(contract=site.contract, courses=courses, calendar=site.calendar, zone=site.zone)

@@ -19,6 +19,7 @@ from hub.accounts.book import ELECTRICITY
 from hub.accounts.counted import STEP_S, counted
 from hub.accounts.counted import Column as Wanted
 from hub.accounts.making import courses_of
+from hub.accounts.phrases import account_text
 from hub.ledger.tables import PlanRow
 from hub.reports.around import Around, Built, nothing
 from hub.reports.content import Cell, Chart, Column, Figure, Section, Table
@@ -154,7 +155,7 @@ def _prices(around: Around, starts: TimeArray, notes: list[str]) -> FloatArray |
     try:
         return price_series(accounts.contract, starts, courses_of(around.reader, accounts, around.span_ns))
     except ConfigError as error:
-        notes.append(around.say(_W["no_price"]).format(error))
+        notes.append(around.say(_W["no_price"]).format(around.say(account_text(str(error)))))
         return None
 
 

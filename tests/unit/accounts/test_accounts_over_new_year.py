@@ -52,4 +52,5 @@ def test_where_one_of_the_years_has_no_factor_the_notes_say_so(table: Table, tmp
     site = accounts_with(tmp_path, BOOK.replace("year: 2025", "year: 2027"))
     made = statement(site.book, table, ("carrier",), Around(None, {}, site.calendar, site.zone))
     assert next(one for one in made.accounts if one.carrier == "electricity").kg is None
-    assert any("up to 2025" in note.detail for note in made.notes)
+    told = [note.detail for note in made.notes if note.detail is not None]
+    assert any("up to 2025" in one.en and "到 2025 年为止" in one.zh for one in told)

@@ -154,7 +154,8 @@ async def test_goals_and_what_is_ahead_say_why_where_they_cannot(ask: Asker) -> 
     assert (goal["so_far"], goal["unit"], goal["state"], goal["elapsed_pct"]) == (2500.0, "kWh", "met", 50.0)
     found = await ask.get("accounts/outlook")
     assert found["factor"] is None
-    assert "kvarh_point" in found["no_factor"]
+    assert "kvarh_point" in found["no_factor"]["en"]
+    assert found["no_factor"]["zh"].startswith("功率因数需要无功电量")
     charge = found["charge"]
     assert (charge["month"], charge["in_use"], charge["expected_kw"]) == ("2026-11", "measured", 100.0)
     assert charge["ways"][0]["mode"] == "measured"

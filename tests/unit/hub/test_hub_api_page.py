@@ -55,7 +55,7 @@ async def test_a_wrong_question_about_history_is_refused_with_a_sentence(
     asked: dict[str, Any] = {"point": "demo/comp1/power_kw"} | query | change
     answer = await api.get("/sites/demo/history", **asked)
     assert answer.status_code == status
-    assert set(answer.json()) == {"type", "title", "status", "detail"}
+    assert set(answer.json()) == {"type", "title", "status", "detail", "code", "text"}
 
 
 async def test_without_a_built_page_the_hub_says_how_to_get_it(api: Running) -> None:

@@ -60,7 +60,7 @@ export async function unwrap<T>(call: Promise<Outcome<T>>): Promise<T> {
   try {
     outcome = await call
   } catch (cause) {
-    throw new Problem(0, cause instanceof Error ? cause.message : String(cause))
+    throw Problem.away(cause instanceof Error ? cause.message : String(cause))
   }
   if (!outcome.response.ok) throw Problem.from(outcome.response.status, outcome.error)
   return outcome.data as T

@@ -11,9 +11,9 @@ interface Told {
 
 export class Problem extends Error {
   readonly status: number
-  /** Why an order of a person was not taken; null for other refusals. */
+  /** The same for a program, in a word; null where the status says it. */
   readonly code: string | null
-  /** The same for a person, in both languages; null for other refusals. */
+  /** The same for a person, in both languages; null where it is not the hub that speaks. */
   readonly text: Text | null
   /** What is wrong with a proposed configuration, one by one; empty for other refusals. */
   readonly faults: readonly ConfigFault[]
@@ -25,6 +25,11 @@ export class Problem extends Error {
     this.code = typeof told.code === 'string' ? told.code : null
     this.text = told.text ?? null
     this.faults = Array.isArray(told.faults) ? (told.faults as ConfigFault[]) : []
+  }
+
+  /** No answer came; `cause` is what the browser says. */
+  static away(cause: string): Problem {
+    return new Problem(0, cause, { text: { en: 'The hub does not answer.', zh: '中心端无响应。' } })
   }
 
   /** The problem an answer's body tells, whatever shape that body has. */

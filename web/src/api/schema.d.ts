@@ -1697,6 +1697,11 @@ export interface components {
              * @description Points that are bad because of it.
              */
             behind: number;
+            /**
+             * Away
+             * @description Devices that are away with it: all of an edge, or the one that is not reached.
+             */
+            away: string[];
         };
         /**
          * AccountInvoice
@@ -1762,11 +1767,8 @@ export interface components {
         AccountNote: {
             /** @description For people. */
             text: components["schemas"]["Text"];
-            /**
-             * Detail
-             * @description Why, in the words of the check that found it; empty: the text says all.
-             */
-            detail: string;
+            /** @description Why, in the words of the check that found it; None: the text says all. */
+            detail: components["schemas"]["Text"] | null;
         };
         /**
          * AccountOutlook
@@ -1775,18 +1777,12 @@ export interface components {
         AccountOutlook: {
             /** @description Power factor of this month. */
             factor: components["schemas"]["FactorAnswer"] | null;
-            /**
-             * No Factor
-             * @description Why it is not told; empty: it is.
-             */
-            no_factor: string;
+            /** @description Why it is not told; None: it is. */
+            no_factor: components["schemas"]["Text"] | null;
             /** @description Basic charge of next month. */
             charge: components["schemas"]["ChargeAdvice"] | null;
-            /**
-             * No Charge
-             * @description Why it is not told; empty: it is.
-             */
-            no_charge: string;
+            /** @description Why it is not told; None: it is. */
+            no_charge: components["schemas"]["Text"] | null;
             /**
              * Currency
              * @description ISO 4217 code of all money here.
@@ -3595,6 +3591,11 @@ export interface components {
              * @description Whether it was the first of its group.
              */
             first_out: boolean;
+            /**
+             * Due
+             * @description Of an early warning: when the limit is reached by the course it was raised for; None: it is none.
+             */
+            due: string | null;
         };
         /**
          * Forecast
@@ -4112,11 +4113,8 @@ export interface components {
              * @description Whether it adds to the total; a tax within the prices does not.
              */
             counted: boolean;
-            /**
-             * Note
-             * @description Why the quantity is what it is, where that is not plain.
-             */
-            note: string;
+            /** @description Why the quantity is what it is; None: that is plain. */
+            note: components["schemas"]["Text"] | null;
         };
         /**
          * InvoiceSharing
@@ -4130,11 +4128,8 @@ export interface components {
              * @description Who bears what; none: it is not shared out.
              */
             rows: components["schemas"]["ShareRow"][];
-            /**
-             * Refused
-             * @description Why it is not shared out; empty: it is.
-             */
-            refused: string;
+            /** @description Why it is not shared out; None: it is. */
+            refused: components["schemas"]["Text"] | null;
         };
         /**
          * Learning
@@ -6510,17 +6505,14 @@ export interface components {
              * @description What is wrong and what to do.
              */
             detail: string;
+            /** @description The same for a person, in both languages. */
+            text: components["schemas"]["Text"];
             /**
              * Code
-             * @description Why an order was not taken, or `second_factor` at a sign-in; None for other refusals.
+             * @description The same for a program, in a word; None where the status says it.
              * @default null
              */
             code: string | null;
-            /**
-             * @description The same for a person, in both languages; None for other refusals.
-             * @default null
-             */
-            text: components["schemas"]["Text"] | null;
         };
         /**
          * ConfigFile

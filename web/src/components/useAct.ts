@@ -2,7 +2,7 @@
 import { ref, type Ref } from 'vue'
 
 import { Problem } from '@/api/problem'
-import { label } from '@/i18n'
+import { whyNot } from '@/i18n'
 
 export interface Act {
   busy: Ref<boolean>
@@ -24,7 +24,7 @@ export function useAct(): Act {
       return done
     } catch (error) {
       if (!(error instanceof Problem)) throw error
-      refused.value = error.text === null ? error.message : label(error.text)
+      refused.value = whyNot(error)
       return null
     } finally {
       busy.value = false

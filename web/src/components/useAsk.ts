@@ -2,7 +2,7 @@
 import { ref, shallowRef, watch, type Ref, type ShallowRef, type WatchSource } from 'vue'
 
 import { Problem } from '@/api/problem'
-import { label } from '@/i18n'
+import { whyNot } from '@/i18n'
 import { hubNowMs } from '@/lib/clock'
 
 /** So long a question may take before it is given up, ms. */
@@ -47,14 +47,14 @@ async function settled<T>(going: Promise<T>): Promise<{ got: T | null; why: stri
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(new Problem(0, `no answer within ${String(PATIENCE_MS / 1000)} s`))
+      reject(Problem.away(`no answer within ${String(PATIENCE_MS / 1000)} s`))
     }, PATIENCE_MS)
   })
   try {
     return { got: await Promise.race([going, late]), why: '' }
   } catch (error) {
     if (!(error instanceof Problem)) throw error
-    return { got: null, why: error.text === null ? error.message : label(error.text) }
+    return { got: null, why: whyNot(error) }
   } finally {
     clearTimeout(timer)
   }

@@ -3,6 +3,7 @@ import { ref, shallowRef, type Ref, type ShallowRef } from 'vue'
 
 import { Problem } from '@/api/problem'
 import type { ConfigFault } from '@/api/types'
+import { whyNot } from '@/i18n'
 
 export interface Proposal {
   busy: Ref<boolean>
@@ -30,7 +31,7 @@ export function useProposal(): Proposal {
       return await work()
     } catch (error) {
       if (!(error instanceof Problem)) throw error
-      problem.value = error.message
+      problem.value = whyNot(error)
       faults.value = error.faults
       return null
     } finally {

@@ -9,6 +9,9 @@ import { DASH, formatNumber, formatUnit } from '@/lib/format'
 import { boundedOf, latchOf, sayingOf } from '@/lib/holding'
 import { usePlant } from '@/stores/plant'
 
+/** The hub's word for an order that it could not write down, so that nothing was done. */
+const NOT_NOTED = 'not_noted'
+
 export interface Words {
   /** A number with its unit, and behind a code its word. */
   valueWords: (point: string, value: number | null, unit: string) => string
@@ -79,8 +82,9 @@ export function useWords(): Words {
   }
 
   function problemWords(problem: Problem): string {
+    const uncertain = problem.status === 0 || (problem.status >= 500 && problem.code !== NOT_NOTED)
+    if (uncertain) return t('order.away')
     if (problem.text !== null) return label(problem.text)
-    if (problem.status === 0 || problem.status >= 502) return t('order.away')
     return t('order.notTaken', { detail: problem.message })
   }
 

@@ -3,6 +3,7 @@ import { computed, ref, shallowRef } from 'vue'
 import type { NDateLocale, NLocale } from 'naive-ui'
 import { createI18n } from 'vue-i18n'
 
+import type { Problem } from '@/api/problem'
 import type { Text } from '@/api/types'
 
 export type Lang = 'en' | 'zh'
@@ -41,6 +42,11 @@ export async function startLang(): Promise<void> {
 /** The label of a thing of the plant in the present language. */
 export function label(text: Text): string {
   return text[lang.value]
+}
+
+/** Why the hub said no, in the present language; what is not the hub's own says it as it came. */
+export function whyNot(problem: Problem): string {
+  return problem.text === null ? problem.message : label(problem.text)
 }
 
 async function loadWords(next: Lang): Promise<Record<string, unknown>> {
