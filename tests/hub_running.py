@@ -34,12 +34,15 @@ class HubProcess:
 
 @contextmanager
 def running_hub(
-    folder: Path, roles: str = "api", prepare: Callable[[Path], Coroutine[None, None, None]] | None = None
+    folder: Path,
+    roles: str = "api",
+    prepare: Callable[[Path], Coroutine[None, None, None]] | None = None,
+    config: Path = ROOT / "configs",
 ) -> Iterator[HubProcess]:
     """The demo site without a plant; `prepare` puts into its state folder what it is to find at its start."""
     with running_bus(folder) as bus:
         port, state, log = free_port(), folder / "hub", folder / "hub.log"
-        options = [f"--config={ROOT / 'configs'}", f"--state={state}", f"--keys={bus.config.keys}"]
+        options = [f"--config={config}", f"--state={state}", f"--keys={bus.config.keys}"]
         ems = [sys.executable, "-m", "ems.main", "hub"]
         made = subprocess.run([*ems, "init", *options], check=True, capture_output=True, text=True, cwd=ROOT)
         password = re.search(r"password: (\S+)", made.stdout)

@@ -55,6 +55,17 @@ def found_in(words: str, language: str) -> str:
     return in_chinese(words, FOUND) if language == "zh" else words
 
 
+def minutes_left(words: str) -> float | None:
+    """How soon an early warning says the limit is reached; None where it is none. [min].
+
+    Example:
+        >>> minutes_left(IN_MIN.say(minutes="12")), minutes_left(REACHED.say())
+        (12.0, None)
+    """
+    parts = IN_MIN.parts(words)
+    return None if parts is None else float(parts["minutes"])
+
+
 def one_line(words: str) -> str:
     """Words from elsewhere as every database and every page takes them: one line, no signs that are none."""
     return " ".join("".join(sign if sign.isprintable() else " " for sign in words[:_MOST]).split())

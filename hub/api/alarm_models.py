@@ -44,6 +44,9 @@ class About(Config):
     behind: int
     """Points that are bad because of it."""
 
+    away: list[str]
+    """Devices that are away with it: all of an edge, or the one that is not reached."""
+
 
 class Finding(Config):
     """What was found when it was raised."""
@@ -59,6 +62,9 @@ class Finding(Config):
 
     first_out: bool
     """Whether it was the first of its group."""
+
+    due: datetime | None
+    """Of an early warning: when the limit is reached by the course it was raised for; None: it is none."""
 
 
 class Hold(Config):

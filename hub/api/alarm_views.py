@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from hub.alarms.definition import Definition
 from hub.alarms.figures import Raise, figures
-from hub.alarms.phrases import found_text
+from hub.alarms.phrases import found_text, minutes_left
 from hub.alarms.refusals import refusal_text
 from hub.alarms.states import State, unpacked
 from hub.alarms.tables import AlarmActRow, AlarmLineRow, AlarmOfficeRow, AlarmStateRow
@@ -26,6 +26,7 @@ from hub.api.alarm_models import (
 )
 from hub.api.deps import ApiDeps
 from hub.api.models import from_ns
+from hub.registry.site import Registry
 from protocols.config import Text
 
 UP_NS: Final = 15_000_000_000
@@ -79,28 +80,48 @@ def alarm_of(deps: ApiDeps, one: Definition, state: State) -> Alarm:
     hold = Hold(by=state.by, reason=state.reason, until=from_ns(until_ns) if until_ns else None)
     return Alarm(
         id=one.id,
-        about=_about(deps.registry.site.id, one),
+        about=_about(deps.registry, one),
         state=state.phase,
         occurrence=state.occurrence,
         raised=from_ns(state.raised_ns) if state.raised_ns else None,
         cleared=from_ns(state.cleared_ns) if state.cleared_ns and not state.active else None,
         acked_by=state.acked_by,
-        finding=Finding(
-            value=state.value, words=state.words, text=found_text(state.words), first_out=state.first_out
-        ),
+        finding=_finding(state),
         hold=hold if state.hushed else None,
         suppressed_by=state.suppressed,
         comment=state.comment,
     )
 
 
-def _about(site: str, one: Definition) -> About:
+def _finding(state: State) -> Finding:
+    minutes = minutes_left(state.words)
+    return Finding(
+        value=state.value,
+        words=state.words,
+        text=found_text(state.words),
+        first_out=state.first_out,
+        due=None if minutes is None else from_ns(state.raised_ns + round(minutes * 60e9)),
+    )
+
+
+def _about(registry: Registry, one: Definition) -> About:
     cause, consequence, action = one.guide
+    points = [f"{registry.site.id}/{point}" for point in one.condition.points]
     return About(
         label=one.label, priority=one.priority, source=one.source, group=one.group, cause=cause,
-        consequence=consequence, action=action, points=[f"{site}/{point}" for point in one.condition.points],
-        behind=one.behind,
+        consequence=consequence, action=action, points=points, behind=one.behind,
+        away=_away(registry, one),
     )  # fmt: skip
+
+
+def _away(registry: Registry, one: Definition) -> list[str]:
+    """Devices that nobody hears of while it stands."""
+    name = one.id.partition(":")[2]
+    if one.source == "device":
+        return [name]
+    if one.source != "edge":
+        return []
+    return [device for device, known in registry.devices.items() if known.edge == name]
 
 
 async def journal(deps: ApiDeps, before: int | None, limit: int, alarm: str | None) -> list[AlarmLine]:

@@ -3,14 +3,14 @@ import { createPinia, setActivePinia } from 'pinia'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import type { Alarm, AlarmAct } from '@/api/types'
-import AlarmTable from '@/components/AlarmTable.vue'
+import AlarmsHidden from '@/components/AlarmsHidden.vue'
 import { i18n, setLang } from '@/i18n'
 import AlarmsPage from '@/pages/AlarmsPage.vue'
 import { useAlarms } from '@/stores/alarms'
 
 const shelved: Alarm = {
-  id: 'low', state: 'shelved', occurrence: 1, raised: '2026-01-05T08:00:00Z', cleared: null, acked_by: '', finding: { value: 5, words: '', text: { en: '', zh: '' }, first_out: false }, hold: null, suppressed_by: '', comment: '',
-  about: { label: { en: 'Low', zh: '低' }, priority: 2, source: 'rule', group: '', cause: { en: '', zh: '' }, consequence: { en: '', zh: '' }, action: { en: '', zh: '' }, points: [], behind: 0 },
+  id: 'low', state: 'shelved', occurrence: 1, raised: '2026-01-05T08:00:00Z', cleared: null, acked_by: '', finding: { value: 5, words: '', text: { en: '', zh: '' }, first_out: false, due: null }, hold: null, suppressed_by: '', comment: '',
+  about: { label: { en: 'Low', zh: '低' }, priority: 2, source: 'rule', group: '', cause: { en: '', zh: '' }, consequence: { en: '', zh: '' }, action: { en: '', zh: '' }, points: [], behind: 0, away: [] },
 }
 const text = { en: 'it is not shelved', zh: '该报警未被搁置' }
 const act: AlarmAct = { id: 'a1', kind: 'unshelve', alarm: 'low', actor: 'admin', state: 'refused', why: text.en, text }
@@ -36,7 +36,7 @@ afterEach(async () => {
 
 async function page(): Promise<ReturnType<typeof mount>> {
   const shown = mount(AlarmsPage, { props: { site: 'demo' }, shallow: true, global: { plugins: [i18n] } })
-  shown.getComponent(AlarmTable).vm.$emit('act', 'unshelve', shelved)
+  shown.getComponent(AlarmsHidden).vm.$emit('act', 'unshelve', shelved)
   await flushPromises()
   return shown
 }

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
 
@@ -16,7 +16,11 @@ from sqlalchemy import select
 from hub.alarms.book import AlarmBook
 from hub.alarms.links import Links
 from hub.alarms.office import Office
+from hub.alarms.phrases import IN_MIN
+from hub.alarms.standing import own_alarms
+from hub.alarms.states import State
 from hub.alarms.watch import Site, Watch
+from hub.api.alarm_views import alarm_of
 from hub.auth.tables import UserRow
 from hub.ledger.order_tables import AuditRow
 from hub.store.port import LastValue, StoreReader
@@ -131,6 +135,17 @@ async def test_a_storm_of_acts_is_braked_and_a_viewer_acts_on_nothing(api: Watch
     assert (await api.get(SITE, token)).status_code == 200
     admin = await api.token()
     assert [(await api.act(admin))[0] for _ in range(12)].count(429) == 2
+
+
+async def test_an_early_warning_says_when_and_a_silent_edge_what_is_away_with_it(api: Watched) -> None:
+    own, registry = own_alarms(api.deps.registry), api.deps.registry
+    soon = State(active=True, raised_ns=api.clock.now().wall_ns, words=IN_MIN.say(minutes="12"))
+    told = alarm_of(api.deps, api.site.alarms.definitions["low"], soon)
+    assert told.raised is not None
+    assert told.finding.due == told.raised + timedelta(minutes=12)
+    assert [told.about.away, alarm_of(api.deps, own["edge:edge1"], State()).finding.due] == [[], None]
+    assert alarm_of(api.deps, own["edge:edge1"], State()).about.away == list(registry.devices)
+    assert alarm_of(api.deps, own["device:comp1"], State()).about.away == ["comp1"]
 
 
 async def test_the_journal_is_read_by_pages_and_the_figures_count_what_was_told(api: Watched) -> None:

@@ -19,6 +19,55 @@ export function standing(alarms: readonly Alarm[]): Alarm[] {
   return alarms.filter((alarm) => alarm.state !== 'normal' && !HIDDEN.has(alarm.state))
 }
 
+/** So many within so long are a flood (EEMUA 191). */
+const FLOOD = 10
+const FLOOD_MS = 600_000
+
+/** How many of these were raised in the last ten minutes, where that is a flood; else 0. */
+export function floodOf(alarms: readonly Alarm[], nowMs: number): number {
+  const many = alarms.filter((alarm) => nowMs - raisedMs(alarm) < FLOOD_MS).length
+  return many > FLOOD ? many : 0
+}
+
+export interface AlarmGroup {
+  /** The first of the group. */
+  first: Alarm
+  rest: Alarm[]
+}
+
+/** Alarms in their order, those of one group behind its first; in a flood those of one kind that have no group, too. */
+export function grouped(alarms: readonly Alarm[], flood: boolean): AlarmGroup[] {
+  const groups = new Map<string, Alarm[]>()
+  for (const alarm of alarms) {
+    const key = keyOf(alarm, flood)
+    groups.set(key, [...(groups.get(key) ?? []), alarm])
+  }
+  return [...groups.values()].map((found) => {
+    const first = found.reduce((a, b) => (b.finding.first_out || (!a.finding.first_out && raisedMs(b) < raisedMs(a)) ? b : a))
+    return { first, rest: found.filter((alarm) => alarm !== first) }
+  })
+}
+
+const ALIKE = new Set<Alarm['about']['source']>(['device', 'box', 'hub'])
+function keyOf({ id, about }: Alarm, flood: boolean): string {
+  if (about.group !== '') return `group ${about.group}`
+  return flood && ALIKE.has(about.source) ? `kind ${about.source}` : `alarm ${id}`
+}
+
+/** Those in one state, for the list of it; shelved ones by the end of their shelf, the soonest first. */
+export function inState(alarms: readonly Alarm[], state: Alarm['state']): Alarm[] {
+  const found = alarms.filter((alarm) => alarm.state === state)
+  return state === 'shelved' ? found.sort((a, b) => (a.hold?.until ?? '').localeCompare(b.hold?.until ?? '')) : found
+}
+
+/** How many of each priority, the most urgent first. */
+export function byPriority(alarms: readonly Alarm[]): [priority: number, count: number][] {
+  return PRIORITIES.flatMap((n) => {
+    const count = alarms.filter((alarm) => alarm.about.priority === n).length
+    return count === 0 ? [] : [[n, count] as [number, number]]
+  })
+}
+
 /** What is kept from the operator: always in sight, so that nothing is forgotten there. */
 export function hidden(alarms: readonly Alarm[]): Alarm[] {
   return alarms.filter((alarm) => HIDDEN.has(alarm.state))
