@@ -11,6 +11,7 @@ from typing import Final
 from hub.alarms.definition import Definition
 from hub.alarms.figures import Raise, chattering
 from hub.alarms.states import Happened
+from runtime import spreadsheet
 
 _NS: Final = 1e9
 _HEAD: Final[dict[str, tuple[str, ...]]] = {
@@ -66,12 +67,12 @@ def review(lines: Iterable[Happened], definitions: Mapping[str, Definition], lan
         label = labels[name].zh if language == "zh" else labels[name].en
         guide = [] if known is None else [text.zh if language == "zh" else text.en for text in known.guide]
         row: Sequence[object] = (
-            name, _plain(label), "" if known is None else known.priority, one.raised,
+            name, label, "" if known is None else known.priority, one.raised,
             f"{one.raised / max(len(raises), 1):.4f}", int(name in restless), one.acked,
             _mean(one.acked_s, one.acked), _mean(one.stood_s, one.cleared), one.shelved, one.out,
-            one.suppressed, *map(_plain, guide),
+            one.suppressed, *guide,
         )  # fmt: skip
-        table.writerow(row)
+        table.writerow(spreadsheet.row(row))
     return "\ufeff" + out.getvalue()
 
 
@@ -94,8 +95,3 @@ def _add(one: _Sum, line: Happened) -> None:
 
 def _mean(total: float, count: int) -> str:
     return f"{total / count:.0f}" if count else ""
-
-
-def _plain(text: str) -> str:
-    """A cell that no table program takes for a formula."""
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text

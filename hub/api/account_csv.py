@@ -9,6 +9,7 @@ from typing import Literal
 from hub.api.account_models import AccountStatement
 from hub.api.account_money_models import AccountInvoice
 from protocols.config import Text
+from runtime import spreadsheet
 
 Language = Literal["en", "zh"]
 _MARK = "\ufeff"
@@ -98,10 +99,5 @@ def _or_empty(value: float | None) -> object:
 
 def _text(rows: list[list[object]]) -> str:
     out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerows([[_safe(cell) for cell in row] for row in rows])
+    csv.writer(out, lineterminator="\r\n").writerows(map(spreadsheet.row, rows))
     return _MARK + out.getvalue()
-
-
-def _safe(cell: object) -> object:
-    """A text that a spreadsheet takes for a formula is made a text."""
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in {"=", "+", "-", "@"} else cell

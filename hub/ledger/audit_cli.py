@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from protocols.errors import ConfigError
-from runtime import spans
+from runtime import spans, spreadsheet
 from runtime.clock import SystemClock, iso_utc
 from runtime.plain import one_line
 
@@ -128,8 +128,9 @@ def _print(rows: Sequence[dict[str, Any]], *, as_json: bool, as_csv: bool) -> No
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False))
     elif as_csv:
-        told = [{"time": iso_utc(row["time_ns"]), **_plain(row)} for row in rows]
-        writer = csv.DictWriter(sys.stdout, list(told[0]) if told else ["number"], lineterminator="\n")
+        told = [{"time": iso_utc(row["time_ns"]), **_cells(row)} for row in rows]
+        # with another end of line a bare carriage return in a reason would not be quoted, and begin a row
+        writer = csv.DictWriter(sys.stdout, list(told[0]) if told else ["number"], lineterminator="\r\n")
         writer.writeheader()
         writer.writerows(told)
     else:
@@ -137,13 +138,9 @@ def _print(rows: Sequence[dict[str, Any]], *, as_json: bool, as_csv: bool) -> No
             typer.echo(_line(row))
 
 
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """For a spreadsheet: no cell begins like a formula."""
-    return {
-        name: f"'{value}" if isinstance(value, str) and value[:1] in {"=", "+", "-", "@"} else value
-        for name, value in row.items()
-        if name != "time_ns"
-    }
+def _cells(row: dict[str, Any]) -> dict[str, Any]:
+    """For a spreadsheet, without what stands there as a time."""
+    return {name: spreadsheet.cell(value) for name, value in row.items() if name != "time_ns"}
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import re
 import shutil
 import time
 import zlib
@@ -12,10 +15,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hub.alarms.review import _plain
+from hub.alarms.review import review
+from hub.alarms.states import Happened
+from hub.api import account_csv
 from hub.api.static import MOST_BODY_BYTES, MOST_CONFIGURATION_BYTES
 from hub.database import FILE, embedded_url
+from hub.ledger import audit_cli
+from protocols.config import Text
 from protocols.errors import ConfigError
+from protocols.units import UNITS
+from runtime import spreadsheet
 from runtime.yaml_config import load_yaml
 from tests.unit.hub.api_running import Running, running_api
 
@@ -109,6 +118,39 @@ def test_yaml_that_unfolds_or_nests_is_refused_at_its_first_step(tmp_path: Path,
     assert time.perf_counter() - began_s < 10
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
-def test_a_cell_of_an_export_is_no_formula(text: str) -> None:
-    assert _plain(text) == f"'{text}"
+FORMULAS = (
+    "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "\ufeff=1", "\x01-1",
+    "\uff1d1+1", "\uff0d1", "\ufe621",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_a_text_in_an_export_is_no_formula(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    label, safe = Text(en=text, zh=text), f"'{text}"
+    assert spreadsheet.cell(text) == safe
+    happened = Happened("a", "raised", 1, 2, 1, label)
+    (_, told) = csv.reader(io.StringIO(review([happened], {}, "zh"), newline=""))
+    assert told[1] == safe
+    (accounts,) = csv.reader(
+        io.StringIO(account_csv._text([[text, -1.5]]).removeprefix("\ufeff"), newline="")
+    )
+    assert accounts == [safe, "-1.5"]
+    audit_cli._print([{"time_ns": 1, "reason": text}], as_json=False, as_csv=True)
+    (audited,) = csv.DictReader(io.StringIO(capsys.readouterr().out, newline=""))
+    assert audited["reason"] == safe
+
+
+def test_all_that_writes_csv_writes_it_by_the_one_rule_or_has_no_words_of_people_in_it() -> None:
+    known = {
+        "hub/api/export_streams.py": "ids of points and units of the closed table",
+        "ems/accounts_fetch_cli.py": "ids of meters, read back by the hub itself",
+    }
+    root = Path(__file__).parents[2]
+    writing = {
+        path.relative_to(root).as_posix(): path.read_text(encoding="utf-8")
+        for room in ("accounts", "edge_agent", "ems", "ems_client", "hub", "optimizer", "runtime")
+        for path in (root / room).rglob("*.py")
+        if re.search(r"csv\.writer|DictWriter|CSVWriter", path.read_text(encoding="utf-8"))
+    }
+    assert {path for path, text in writing.items() if "spreadsheet." not in text} == set(known)
+    assert [symbol for symbol in UNITS if spreadsheet.cell(symbol) != symbol] == []

@@ -9,8 +9,14 @@ export function csvOf(columns: readonly string[], rows: readonly (readonly Cell[
 function cell(value: Cell): string {
   if (value === null) return ''
   if (typeof value === 'number') return String(value)
-  const text = /^[=+\-@\t\r]/.test(value) && !/^[-+]?\d/.test(value) ? `'${value}` : value
+  const text = couldBeFormula(value) ? `'${value}` : value
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}
+
+/** Wide forms count as the plain ones; blanks and what cannot be seen do not hide what follows. A plain number is none. */
+function couldBeFormula(text: string): boolean {
+  if (/^[-+]?\d+([.,]\d+)*%?$/.test(text)) return false
+  return /^[\t\r\n]/.test(text) || /^[\s\p{C}]*[=+\-@]/u.test(text.normalize('NFKC'))
 }
 
 /** Offer a text as a file. */
