@@ -151,15 +151,20 @@ def init(  # noqa: PLR0913, PLR0917  a command line
 
     Example: ems hub init --site demo --state var/hub
     """
-    from hub.preparing import prepare, take_configuration  # noqa: PLC0415  the help needs none of it
+    from hub.preparing import (  # noqa: PLC0415  the help needs none of it
+        first_configuration,
+        prepare,
+        take_configuration,
+    )
     from runtime.lock import StateLock  # noqa: PLC0415  as above
 
     setup_logging("hub", "WARNING")
     series = _series_of(store, store_org, store_bucket, store_token_file, store_keep_days)
     options = RoleOptions(config, site, state, bus, keys, 8080, db=db, store=series)
+    first = first_configuration(options)
     with StateLock(state):
         prepare(options, typer.echo)
-        take_configuration(options, typer.echo)
+        take_configuration(options, typer.echo, first)
 
 
 @app.command(hidden=True)

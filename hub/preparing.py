@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
 from hub.auth.admin import ensure_admin
 from hub.database import FILE, checked_url, embedded_url, remember, upgrade
-from hub.registry.accepted import accepted_folder
+from hub.registry.accepted import accepted_folder, has_version
+from hub.registry.documents import Documents, read_documents
+from hub.registry.whole import check_documents
 from hub.roles.options import RoleOptions
 from hub.store.engine import check_store, prepare_store
 from hub.store.engine import remember as remember_store
 from runtime.clock import SystemClock
 
 Say = Callable[[str], None]
+
+
+def first_configuration(options: RoleOptions) -> Documents | None:
+    """The files a first start would take, checked before anything is made; None: there is a version already.
+
+    Raises:
+        ConfigError: The folder that was given has faults, or no such site.
+        StoreError: The address of the business database is none.
+    """
+    if options.db is None:
+        url = options.business_url
+    else:
+        url = checked_url(options.db) or embedded_url(options.state)
+    there = url != embedded_url(options.state) or (options.state / FILE).exists()
+    if there and asyncio.run(has_version(url, options.site)):
+        return None
+    documents = read_documents(options.config, options.site)
+    check_documents(documents, options.site, options.config)
+    return documents
 
 
 def prepare(options: RoleOptions, say: Say, *, make: bool = True) -> None:
@@ -47,12 +69,17 @@ def prepare(options: RoleOptions, say: Say, *, make: bool = True) -> None:
         say(f"admin password: {password}")
 
 
-def take_configuration(options: RoleOptions, say: Say) -> RoleOptions:
+def take_configuration(options: RoleOptions, say: Say, first: Documents | None = None) -> RoleOptions:
     """The same options with the folder of the accepted configuration; call it after `prepare`.
+
+    Args:
+        options: Where.
+        say: Tells a person.
+        first: What `first_configuration` gave: files that are checked already.
 
     Raises:
         ConfigError: There is none yet, and the folder that was given has faults.
         StoreError: The version in force is damaged in the database.
     """
     place = (options.site, options.state, options.config)
-    return replace(options, config=accepted_folder(options.business_url, place, SystemClock(), say))
+    return replace(options, config=accepted_folder(options.business_url, place, SystemClock(), say, first))

@@ -56,10 +56,15 @@ async def _run(options: RoleOptions, roles: Sequence[str], say: Say) -> None:
 
 
 def _ready(options: RoleOptions, say: Say) -> RoleOptions:
-    from hub.preparing import prepare, take_configuration  # noqa: PLC0415  while the early role loads its own
+    from hub.preparing import (  # noqa: PLC0415  while the early role loads its own
+        first_configuration,
+        prepare,
+        take_configuration,
+    )
 
+    first = first_configuration(options)
     prepare(options, say, make=False)
-    return take_configuration(options, say)
+    return take_configuration(options, say, first)
 
 
 async def _start(name: str, options: RoleOptions, stdin: int | None = None) -> Process:

@@ -12,8 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from sqlalchemy import inspect
+from sqlalchemy.exc import SQLAlchemyError
+
 from hub.database import Sessions, create_engine, sessions_of
-from hub.registry.documents import FOLDER, differences, digest_of, read_documents, write_folder
+from hub.registry.documents import FOLDER, Documents, differences, digest_of, read_documents, write_folder
+from hub.registry.version_tables import VersionRow
 from hub.registry.versions import Author, Kept, documents_of, keep, newest
 from hub.registry.whole import check_documents
 from protocols.clock import Clock
@@ -22,8 +26,32 @@ from protocols.errors import ConfigError
 _NAMED: Final = 3
 
 
+async def has_version(business_url: str, site: str) -> bool:
+    """Whether a site has a version already, also in a schema of before; nothing is made.
+
+    True as well where the database cannot be asked: who brings it to this version says why.
+
+    Raises:
+        StoreError: The address is none SQLAlchemy knows.
+    """
+    engine = create_engine(business_url)
+    try:
+        async with engine.connect() as connection:
+            if not await connection.run_sync(lambda one: inspect(one).has_table(VersionRow.__tablename__)):
+                return False
+        return await newest(sessions_of(engine), site) is not None
+    except SQLAlchemyError:
+        return True
+    finally:
+        await engine.dispose()
+
+
 def accepted_folder(
-    business_url: str, place: tuple[str, Path, Path], clock: Clock, say: Callable[[str], None]
+    business_url: str,
+    place: tuple[str, Path, Path],
+    clock: Clock,
+    say: Callable[[str], None],
+    first: Documents | None = None,
 ) -> Path:
     """The accepted version as a folder; called once, before the roles start and outside an event loop.
 
@@ -32,16 +60,21 @@ def accepted_folder(
         place: Site, the hub's own folder, and the folder somebody gave.
         clock: Time.
         say: Told of a first import, and of a given folder that differs.
+        first: Files of the folder that somebody gave, where they were read and checked already.
 
     Raises:
         ConfigError: There is no version yet, and the folder that was given has faults.
         StoreError: The version in force is damaged in the database.
     """
 
-    async def work() -> tuple[Kept, dict[str, bytes]]:
+    async def work() -> tuple[Kept, Documents]:
         engine = create_engine(business_url)
         try:
-            return await _accepted(sessions_of(engine), place, clock, say)
+            sessions = sessions_of(engine)
+            row = await newest(sessions, place[0])
+            if row is None:
+                return await _first(sessions, place, clock.now().wall_ns, say, first)
+            return await _in_force(sessions, place, row.version, say)
         finally:
             await engine.dispose()
 
@@ -56,25 +89,31 @@ def accepted_folder(
     return folder
 
 
-async def _accepted(
-    sessions: Sessions, place: tuple[str, Path, Path], clock: Clock, say: Callable[[str], None]
-) -> tuple[Kept, dict[str, bytes]]:
+async def _first(
+    sessions: Sessions, place: tuple[str, Path, Path], now_ns: int, say: Callable[[str], None],
+    first: Documents | None,
+) -> tuple[Kept, Documents]:  # fmt: skip
     site, _, given = place
-    row = await newest(sessions, site)
-    if row is None:
+    documents = first
+    if documents is None:
         documents = read_documents(given, site)
         check_documents(documents, site, given)
-        author = Author("first start", f"from {given}", source="ems hub run")
-        kept = await keep(sessions, site, documents, author, clock.now().wall_ns)
-        say(f"configuration: version {kept.version}, {len(documents)} files taken from {given}")
-        return kept, documents
-    documents = await documents_of(sessions, site, row.version)
-    _say_difference(documents, place, row.version, say)
-    return Kept(row.version, fresh=False), documents
+    author = Author("first start", f"from {given}", source="ems hub run")
+    kept = await keep(sessions, site, documents, author, now_ns)
+    say(f"configuration: version {kept.version}, {len(documents)} files taken from {given}")
+    return kept, documents
+
+
+async def _in_force(
+    sessions: Sessions, place: tuple[str, Path, Path], version: int, say: Callable[[str], None]
+) -> tuple[Kept, Documents]:
+    documents = await documents_of(sessions, place[0], version)
+    _say_difference(documents, place, version, say)
+    return Kept(version, fresh=False), documents
 
 
 def _say_difference(
-    documents: dict[str, bytes], place: tuple[str, Path, Path], version: int, say: Callable[[str], None]
+    documents: Documents, place: tuple[str, Path, Path], version: int, say: Callable[[str], None]
 ) -> None:
     site, _, given = place
     try:

@@ -45,6 +45,18 @@ def test_the_admin_password_is_said_at_the_first_start_and_never_again(tmp_path:
     assert re.fullmatch(r"admin password: [a-z0-9]{4}(-[a-z0-9]{4}){3}", said[0])
 
 
+@pytest.mark.timeout(60)
+def test_a_site_that_is_not_there_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    options, said = replace(_options(tmp_path), site="nosuch"), list[str]()
+    with pytest.raises(ConfigError, match=r"sites/nosuch/site\.yaml"):
+        run_hub(options, ["dispatch"], said.append)
+    asked = [f"--site={options.site}", f"--state={options.state}", f"--config={options.config}"]
+    done = subprocess.run(_ems("init", *asked), capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode != 0
+    assert "sites/nosuch/site.yaml" in done.stderr
+    assert (said, done.stdout, list(tmp_path.rglob("*.db*"))) == ([], "", [])
+
+
 def test_a_hub_started_twice_says_who_holds_the_folder(tmp_path: Path) -> None:
     options = _options(tmp_path)
     with StateLock(options.state), pytest.raises(StoreLockedError, match=str(os.getpid())):
