@@ -83,8 +83,9 @@ def invoice_csv(made: AccountInvoice, language: Language) -> str:
     for line in made.lines:
         band = "" if line.band is None else getattr(line.band, language)
         label = getattr(line.label, language)
-        figures = [line.quantity, line.unit, line.price, line.amount, line.counted, line.note]
-        rows.append([line.part, label, band, *figures])
+        figures = [line.quantity, line.unit, line.price, line.amount, line.counted]
+        note = "" if line.note is None else getattr(line.note, language)
+        rows.append([line.part, label, band, *figures, note])
     rows.append(["total", "", "", "", "", "", made.total, True, ""])
     return _text(rows)
 
