@@ -25,7 +25,8 @@ def begun_since(problem: DispatchProblem, gone_s: float, import_kw: float) -> Di
 
     def from_the_begin(machine: Any) -> Any:  # noqa: ANN401  any machine that is on or off
         own = machine.commitment
-        return replace(machine, commitment=replace(own, state_s=own.state_s - gone_s))
+        starting = replace(own.starting, ages_s=tuple(age_s - gone_s for age_s in own.starting.ages_s))
+        return replace(machine, commitment=replace(own, state_s=own.state_s - gone_s, starting=starting))
 
     return replace(
         problem,
@@ -55,9 +56,7 @@ def refuse_begun(problem: DispatchProblem) -> None:
     own = [machine.commitment for machine in problem.switched]
     for what, there in (
         ("a ramp", any(one.ramp is not None for one in own)),
-        ("a warm-up", any(one.starting.warm_up_s > 0 for one in own)),
         ("a run-on", any(one.starting.run_on_s > 0 for one in own)),
-        ("a limit of starts", any(one.starting.limits for one in own)),
         ("machines counted by class", any(machine.floats for machine in problem.compressors)),
         ("a batch", bool(problem.flexible.batches)),
         ("a sliding demand window", any(charge.sliding for charge in problem.supply.charges)),

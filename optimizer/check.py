@@ -112,7 +112,7 @@ def _around(problem: DispatchProblem, plan: Plan, carrier: str) -> FloatArray:
 
 def _along(problem: DispatchProblem, plan: Plan, chp: Chp, ends: tuple[float, float]) -> FloatArray:
     machine = plan.machines[chp.name]
-    giving = phases(chp.commitment, machine, problem.step_s).giving_frac
+    giving = phases(chp.commitment, machine, problem.step_s, problem.gone_s).giving_frac
     line: FloatArray = giving * np.interp(
         on_rate(machine.level, giving), (chp.power_min_kw, chp.power_max_kw), ends
     )
@@ -133,7 +133,7 @@ def _grid(problem: DispatchProblem, plan: Plan) -> Iterator[Violation]:
 def _chp(problem: DispatchProblem, plan: Plan, chp: Chp) -> Iterator[Violation]:
     machine, exact = plan.machines[chp.name], min(problem.steps, problem.binary_steps)
     yield from where(machine.level - chp.power_max_kw, POWER_KW, chp.name, "power below full load [kW]")
-    phase = phases(chp.commitment, machine, problem.step_s)
+    phase = phases(chp.commitment, machine, problem.step_s, problem.gone_s)
     giving = phase.giving_frac
     low = np.where(giving > 0, giving * chp.power_min_kw - machine.level, np.abs(machine.level))[:exact]
     yield from where(low, POWER_KW, chp.name, "power above minimum load, none while off [kW]")
@@ -239,7 +239,7 @@ def _fuel(problem: DispatchProblem, plan: Plan) -> Iterator[Violation]:
     for chp in problem.chps:
         machine = plan.machines[chp.name]
         fuel += _along(problem, plan, chp, (chp.gas_min_kw, chp.gas_max_kw))
-        fuel += phases(chp.commitment, machine, problem.step_s).fuel_kw
+        fuel += phases(chp.commitment, machine, problem.step_s, problem.gone_s).fuel_kw
     fuel -= given(plan, "gas")
     off = np.abs(fuel - plan.fuel_kw)[: min(problem.steps, problem.binary_steps)]
     yield from where(

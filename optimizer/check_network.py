@@ -55,7 +55,7 @@ def given(plan: Plan, carrier: str) -> FloatArray:
 
 def _converter(problem: DispatchProblem, machine: MachinePlan, one: Converter) -> Iterator[Violation]:
     exact = min(problem.steps, problem.binary_steps)
-    phase = phases(one.commitment, machine, problem.step_s)
+    phase = phases(one.commitment, machine, problem.step_s, problem.gone_s)
     giving = phase.giving_frac if one.switches else np.ones(problem.steps)
     rate = on_rate(machine.level, giving)
     low = np.where(giving > 0, one.level[:, 0] * giving - machine.level, np.abs(machine.level))
@@ -86,7 +86,7 @@ def plan_steps(machine: MachinePlan) -> int:
 
 def _cogen(problem: DispatchProblem, machine: MachinePlan, one: Cogen) -> Iterator[Violation]:
     exact = min(problem.steps, problem.binary_steps)
-    phase = phases(one.commitment, machine, problem.step_s)
+    phase = phases(one.commitment, machine, problem.step_s, problem.gone_s)
     giving = phase.giving_frac
     power, heat = machine.level, -machine.flows[one.heat_carrier]
     off = np.abs(machine.power_kw + power - phase.power_kw)[:exact]

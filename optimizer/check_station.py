@@ -55,7 +55,9 @@ def _compressor(problem: DispatchProblem, plan: Plan, compressor: Compressor) ->
     yield from where(machine.level - most, FLOW, name, "flow within capacity [m³/min]")
     yield from where(-machine.level, FLOW, name, "flow is not negative [m³/min]")
     exact = min(problem.steps, problem.binary_steps)
-    own_kw = machine.power_kw - phases(compressor.commitment, machine, problem.step_s).power_kw
+    own_kw = (
+        machine.power_kw - phases(compressor.commitment, machine, problem.step_s, problem.gone_s).power_kw
+    )
     heat = -machine.flows.get(compressor.heat_carrier, np.zeros(problem.steps))
     over = np.maximum(heat - compressor.heat_recovery_frac * own_kw, -heat)[:exact]
     yield from where(over, POWER_KW, name, "heat within the share of its power [kW]")
@@ -128,7 +130,7 @@ def _chiller(problem: DispatchProblem, plan: Plan, chiller: Chiller) -> Iterator
     most = chiller.load_kw[:, -1] if levels is None else levels.load_kw[name][:, :, -1].max(axis=0)
     yield from where(machine.level - most, POWER_KW, name, "load within capacity [kW]")
     yield from where(-machine.level, POWER_KW, name, "load is not negative [kW]")
-    phase = phases(chiller.commitment, machine, problem.step_s)
+    phase = phases(chiller.commitment, machine, problem.step_s, problem.gone_s)
     rate = on_rate(machine.level, phase.giving_frac)
     own_kw = machine.power_kw - phase.power_kw
     for step in range(min(problem.steps, problem.binary_steps)):
@@ -154,7 +156,9 @@ def _auxiliaries(problem: DispatchProblem, plan: Plan) -> Iterator[Violation]:
         return
     stated = plan.machines["cooling_auxiliaries"].power_kw
     chillers = [(plan.machines[one.name], one.commitment) for one in problem.chillers]
-    giving = np.max([phases(own, m, problem.step_s).giving_frac for m, own in chillers], axis=0)
+    giving = np.max(
+        [phases(own, m, problem.step_s, problem.gone_s).giving_frac for m, own in chillers], axis=0
+    )
     supplied = np.sum([machine.level for machine, _ in chillers], axis=0)
     for step in range(min(problem.steps, problem.binary_steps)):
         at = _level_of(problem, plan, step)

@@ -45,7 +45,7 @@ def _start_limits(
     before = commitment.on
     for step, runs in enumerate(on):
         if runs and not before:
-            now = step * problem.step_s
+            now = step * problem.step_s if step else problem.gone_s
             times.append(now)
             for most, length_s, word in (
                 (own.most_per_h, _HOUR_S, "hour"),
@@ -71,7 +71,7 @@ def check_ramp(
         return
     minutes = problem.step_s / 60.0
     ends = [_ends(problem, name, step) for step in range(exact)]
-    giving = phases(commitment, machine, problem.step_s).giving_frac
+    giving = phases(commitment, machine, problem.step_s, problem.gone_s).giving_frac
     on, level = commitment.on, min(max(ramp.last, ends[0][0]), ends[0][1]) if commitment.on else 0.0
     gave = 0.0 if on and commitment.state_s < commitment.starting.warm_up_s else float(on)
     most_before = ends[0][1]

@@ -6,6 +6,7 @@ band, the chilled water as warm as its limit and the chillers' range allow.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final, TypeVar
 
 import numpy as np
@@ -33,10 +34,13 @@ from optimizer.problem import (
     Limits,
     Pv,
 )
+from optimizer.starting import Starting
+from optimizer.switch_limits import ramp_of
 from optimizer.tariff import Emissions, Tariff, metered, prices
 from plant.flowsheet import Flowsheet
 from plant.state import Plant
 from plant.units import compressor as compressors
+from plant.units import heat
 from plant.units.air import drawn
 from plant.units.power import Grid
 
@@ -84,7 +88,7 @@ def compile_problem(
         compressors=_compressors(plant, outlook, now, rate),
         chillers=_chillers(plant, outlook, now, rate),
         batteries=_batteries(plant, now, steps, rate),
-        chps=_chps(plant, now, steps, rate),
+        chps=_chps(plant, outlook, now, rate),
         boilers=tuple(
             Boiler(
                 name=name,
@@ -231,7 +235,7 @@ def _batteries(plant: Plant, now: PlantNow, steps: int, rate: float) -> tuple[Ba
     )
 
 
-def _chps(plant: Plant, now: PlantNow, steps: int, rate: float) -> tuple[Chp, ...]:
+def _chps(plant: Plant, outlook: Outlook, now: PlantNow, rate: float) -> tuple[Chp, ...]:
     return tuple(
         Chp(
             name=name,
@@ -241,14 +245,20 @@ def _chps(plant: Plant, now: PlantNow, steps: int, rate: float) -> tuple[Chp, ..
             gas_max_kw=unit.fuel_kw[1],
             heat_min_kw=unit.heat_kw[0],
             heat_max_kw=unit.heat_kw[1],
-            commitment=_commitment(
-                now,
-                name,
-                steps,
-                (unit.times.min_run_s, unit.times.min_stop_s, unit.times.start_cost_cny / rate),
-            ),
+            commitment=_engine(now, name, outlook, (unit, rate)),
         )
         for name, unit in _named(plant, plant.chp)
+    )
+
+
+def _engine(now: PlantNow, name: str, outlook: Outlook, of: tuple[heat.Chp, float]) -> Commitment:
+    """State of an engine that warms up, and whose power may move more slowly than steps do."""
+    (unit, rate), times = of, of[0].times
+    own = (times.min_run_s, times.min_stop_s, times.start_cost_cny / rate)
+    return replace(
+        _commitment(now, name, outlook.steps, own),
+        starting=Starting(warm_up_s=times.warm_up_s),
+        ramp=ramp_of(unit, outlook.step_s),
     )
 
 

@@ -152,7 +152,8 @@ def _refuse_starting(problem: DispatchProblem, name: str, own: Commitment) -> No
     start = own.starting
     amounts = (
         start.warm_up_s, start.warm_up_kw, start.warm_up_fuel_kw, start.run_on_s, start.run_on_kw,
-        start.stop_eur, *start.ages_s, *(most for most, _ in start.limits),
+        start.stop_eur, *(most for most, _ in start.limits),
+        *(age_s + problem.step_s for age_s in start.ages_s),  # one of the step that has begun is below zero
     )  # fmt: skip
     if not (np.isfinite(amounts).all() and min(amounts) >= 0):
         raise SolveError(f"{name} has a negative time, power, cost or count of starts", machine=name)

@@ -166,7 +166,7 @@ class _Reader:
 
     def _course(self, machine: Compressor | Chiller | Chp, on: BoolArray) -> Course:
         own = machine.commitment
-        return course_kw(on, (own.on, own.state_s), own.starting, self._problem.step_s)
+        return course_kw(on, (own.on, own.state_s), own.starting, self._problem.step_s, self._problem.gone_s)
 
     def fuel_kw(self, machines: dict[str, MachinePlan]) -> FloatArray:
         """Fuel of all boilers and CHPs, shape (steps,). [kW LHV]."""

@@ -52,7 +52,7 @@ def read_chilled(problem: DispatchProblem, columns: Columns, x: FloatArray) -> C
     machines: dict[str, MachinePlan] = {}
     for place, machine in enumerate(problem.chillers):
         own, curve = machine.commitment, found[place].curve
-        course = course_kw(on[place], (own.on, own.state_s), own.starting, problem.step_s)
+        course = course_kw(on[place], (own.on, own.state_s), own.starting, problem.step_s, problem.gone_s)
         power = _on_curve(_curve_of(problem, machine, level), x[curve.load], course.giving_frac)
         power[problem.binary_steps :] = x[curve.power][problem.binary_steps :]
         machines[machine.name] = _plan(machine, on[place], power, x[curve.load])

@@ -90,7 +90,7 @@ def _converter(
         flows[flow.carrier] = flows.get(flow.carrier, np.zeros(problem.steps)) + taken
     power = flows.pop("electric", np.zeros(problem.steps))
     own = one.commitment
-    course = course_kw(on, (own.on, own.state_s), own.starting, problem.step_s)
+    course = course_kw(on, (own.on, own.state_s), own.starting, problem.step_s, problem.gone_s)
     if course.fuel_kw.any():
         flows["gas"] = flows.get("gas", np.zeros(problem.steps)) + course.fuel_kw
     return _plan("converter", on, power + course.power_kw, level, flows)
@@ -100,7 +100,7 @@ def _cogen(problem: DispatchProblem, one: Cogen, columns: Columns, x: FloatArray
     found, own = columns.cogens[one.name], one.commitment
     on = x[found.switch.on] >= _HALF
     run, power, heat = x[found.switch.run], x[found.outputs.first], x[found.outputs.second]
-    course = course_kw(on, (own.on, own.state_s), own.starting, problem.step_s)
+    course = course_kw(on, (own.on, own.state_s), own.starting, problem.step_s, problem.gone_s)
     fuel = np.max([c * run + a * power + b * heat for c, a, b in one.fuel_planes], axis=0)
     flows = {"gas": np.maximum(fuel, 0.0) + course.fuel_kw, one.heat_carrier: -heat}
     if one.low_carrier is not None:

@@ -59,7 +59,9 @@ class Ramp:
     """Most in the last step before a stop, likewise. A trip or a lock outranks it."""
 
 
-def course_kw(on: npt.NDArray[np.bool_], ran: tuple[bool, float], own: Starting, step_s: float) -> Course:
+def course_kw(
+    on: npt.NDArray[np.bool_], ran: tuple[bool, float], own: Starting, step_s: float, gone_s: float = 0.0
+) -> Course:
     """What starts and stops of a given course of on and off bring, step by step.
 
     Args:
@@ -67,6 +69,7 @@ def course_kw(on: npt.NDArray[np.bool_], ran: tuple[bool, float], own: Starting,
         ran: Whether it ran before, and for how long it was so. [s]
         own: Course of its starts and stops.
         step_s: Length of a step. [s]
+        gone_s: How much of the first one is over; its switch comes then. [s]
 
     Example:
         >>> own = Starting(warm_up_s=600.0, warm_up_kw=12.0, run_on_s=300.0, run_on_kw=9.0)
@@ -76,14 +79,15 @@ def course_kw(on: npt.NDArray[np.bool_], ran: tuple[bool, float], own: Starting,
     """
     steps = len(on)
     warm, run_on = np.zeros(steps), np.zeros(steps)
-    before, lasted_s = ran
+    before, lasted_s = ran[0], ran[1] + gone_s
     for step, now in enumerate(on):
+        left_s = step_s if step else step_s - gone_s
         lasted_s = 0.0 if bool(now) != before else lasted_s
         before = bool(now)
         length_s = own.warm_up_s if now else own.run_on_s
-        share = min(max(length_s - lasted_s, 0.0) / step_s, 1.0)
+        share = min(max(length_s - lasted_s, 0.0) / left_s, 1.0)
         (warm if now else run_on)[step] = share
-        lasted_s += step_s
+        lasted_s += left_s
     return Course(
         giving_frac=on - warm,
         power_kw=warm * own.warm_up_kw + run_on * own.run_on_kw,

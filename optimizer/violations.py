@@ -70,11 +70,14 @@ class Phases:
     fuel_kw: FloatArray
 
 
-def phases(commitment: Commitment, machine: MachinePlan, step_s: float) -> Phases:
-    """Lay the phases on the time axis: each begins at a switch and ends with its time or the next switch."""
+def phases(commitment: Commitment, machine: MachinePlan, step_s: float, gone_s: float = 0.0) -> Phases:
+    """Lay the phases on the time axis: each begins at a switch and ends with its time or the next switch.
+
+    Of a first step that has begun only what is left of it counts, and its switch comes then.
+    """
     own, steps = commitment.starting, len(machine.on)
     states = [commitment.on, *(bool(now) for now in machine.on)]
-    changes = [t * step_s for t in range(steps) if states[t + 1] != states[t]]
+    changes = [max(t * step_s, gone_s) for t in range(steps) if states[t + 1] != states[t]]
     begins = [-commitment.state_s, *changes]
     ends = [*changes, steps * step_s]
     warm, after = np.zeros(steps), np.zeros(steps)
@@ -83,8 +86,9 @@ def phases(commitment: Commitment, machine: MachinePlan, step_s: float) -> Phase
         length_s = own.warm_up_s if running else own.run_on_s
         until = min(begin + length_s, end)
         for step in range(steps):
-            shared = min(until, (step + 1) * step_s) - max(begin, step * step_s)
-            (warm if running else after)[step] += max(shared, 0.0) / step_s
+            first_s, last_s = max(step * step_s, gone_s), (step + 1) * step_s
+            shared = min(until, last_s) - max(begin, first_s)
+            (warm if running else after)[step] += max(shared, 0.0) / (last_s - first_s)
         running = not running
     on = np.array(states[1:], dtype=np.float64)
     return Phases(on - warm, warm * own.warm_up_kw + after * own.run_on_kw, warm * own.warm_up_fuel_kw)

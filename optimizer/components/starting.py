@@ -3,6 +3,7 @@
 A start limit is a rolling sum of starts, those before the window counted with their ages. Warming up is a
 fixed course after each start: `run` = on less the share of the step that is spent warming up, and the output
 hangs on `run`. Ramps have their exceptions at start and stop (Arroyo and Conejo 2000, in the tight form).
+A switch of a first step that has begun comes when the plan does, what follows it is counted from then on.
 """
 
 from __future__ import annotations
@@ -37,18 +38,19 @@ def add_start_limits(
 ) -> None:
     """Add the rolling sums; `of` is name, commitment and how many identical machines it counts."""
     name, commitment, machines = of
-    count, step_s = window.steps, window.step_s
+    count, (begins, _) = window.steps, _axis(window)
     forced = np.zeros(count, dtype=np.bool_) if commitment.lock is None else commitment.lock == ON
     for most, length_s in commitment.starting.limits:
-        lags = max(1, steps_of(length_s, step_s))
         ages = np.array(commitment.starting.ages_s, dtype=np.float64)
-        used = [int(np.sum(ages + t * step_s < length_s - _PAST)) for t in range(count)]
+        used = [int(np.sum(ages + at < length_s - _PAST)) for at in begins]
+        oldest = np.searchsorted(begins, begins - (length_s - _PAST), side="right")
         # machines held running from outside are started whatever the count says
-        held = np.array([bool(forced[max(0, t - lags + 1) : t + 1].any()) for t in range(count)])
+        held = np.array([bool(forced[first : t + 1].any()) for t, first in enumerate(oldest)])
         room = np.where(held, np.inf, np.maximum(most * machines - np.array(used), 0))
         row = builder.rows(f"{name}.starts_in_{length_s:.0f}_s", count, -np.inf, room)
-        for lag in range(min(lags, count)):
-            builder.add(row[lag:], start[: count - lag], 1.0)
+        for lag in range(int((np.arange(count) - oldest).max()) + 1):
+            inside = np.arange(lag, count)[oldest[lag:] <= np.arange(count - lag)]
+            builder.add(row[inside], start[inside - lag], 1.0)
 
 
 def add_run(
@@ -67,7 +69,7 @@ def add_run(
     row = builder.rows(f"{name}.warming", count, -owed, -owed)
     builder.add(row, run, 1.0)
     builder.add(row, on, -1.0)
-    for lag, share in _shares(own.warm_up_s, window.step_s)[:count]:
+    for lag, share in _shares(own.warm_up_s, window):
         kept = _not_tripped(commitment, count, lag)
         builder.add(row[lag:], start[: count - lag], share * kept)
     return Switched(on, start, stop, run)
@@ -83,8 +85,8 @@ def add_course(
     name, commitment, switch = of
     own = commitment.starting
     carried_kw, carried_fuel_kw = _carried(commitment, window)
-    warm = _shares(own.warm_up_s, window.step_s)
-    after = _shares(own.run_on_s, window.step_s)
+    warm = _shares(own.warm_up_s, window)
+    after = _shares(own.run_on_s, window)
     power = fuel = None
     if own.warm_up_kw > 0 or own.run_on_kw > 0:
         power = builder.columns(f"{name}.course_kw", window.steps)
@@ -104,12 +106,12 @@ def _add_after(
     builder: MatrixBuilder,
     row: IntArray,
     of: tuple[IntArray, Commitment | None],
-    shares: list[tuple[int, float]],
+    shares: list[tuple[int, FloatArray]],
     amount_kw: float,
 ) -> None:
     """What follows each switch, step by step; a trip ends what follows a start."""
     (switch, commitment), count = of, len(row)
-    for lag, share in shares[:count]:
+    for lag, share in shares:
         kept = np.ones(count - lag) if commitment is None else _not_tripped(commitment, count, lag)
         builder.add(row[lag:], switch[: count - lag], -amount_kw * share * kept)
 
@@ -172,15 +174,33 @@ def _first(count: int, value: float) -> FloatArray:
     return first
 
 
-def _shares(length_s: float, step_s: float) -> list[tuple[int, float]]:
-    """Share of each step after a switch that lies within a time, step by step."""
-    lags = steps_of(length_s, step_s)
-    return [(lag, min(1.0, (length_s - lag * step_s) / step_s)) for lag in range(lags)]
+def _axis(window: Window) -> tuple[FloatArray, FloatArray]:
+    """When each step can switch, and its end, from the begin of the first one; (steps,) each. [s]."""
+    ends: FloatArray = np.arange(1.0, window.steps + 1.0) * window.step_s
+    begins: FloatArray = ends - window.step_s
+    begins[0] = window.gone_s
+    return begins, ends
+
+
+def _shares(length_s: float, window: Window) -> list[tuple[int, FloatArray]]:
+    """How much of what is left of a step lies within a time after the switch of an earlier one.
+
+    For each number of steps in between the shares by the switching step, shape (steps - that number,).
+    """
+    begins, ends = _axis(window)
+    lags = min(steps_of(length_s + window.gone_s, window.step_s) if length_s > 0 else 0, window.steps)
+    found: list[tuple[int, FloatArray]] = []
+    for lag in range(lags):
+        until = begins[: window.steps - lag] + length_s
+        shared = np.minimum(until, ends[lag:]) - begins[lag:]
+        found.append((lag, np.maximum(shared, 0.0) / (ends - begins)[lag:]))
+    return found
 
 
 def _left(length_s: float, window: Window) -> FloatArray:
-    begins = np.arange(window.steps) * window.step_s
-    shares: FloatArray = np.clip((length_s - begins) / window.step_s, 0.0, 1.0)
+    """How much of what is left of each step lies within a time from the begin of the first one."""
+    begins, ends = _axis(window)
+    shares: FloatArray = np.clip((length_s - begins) / (ends - begins), 0.0, 1.0)
     return shares
 
 

@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from optimizer.begun import begun_since
 from optimizer.check import check
 from optimizer.dispatch import plan_day
 from optimizer.problem import OFF, ON, Commitment, DispatchProblem
@@ -24,10 +25,11 @@ def _schedules(asked: DispatchProblem) -> Iterator[float]:
     own = asked.chps[0].commitment
     start, price = own.starting, asked.prices.import_eur_kwh
     for on in product((False, True), repeat=asked.steps):
-        cost, ran, lasted_s, fits = 0.0, own.on, own.state_s, True
+        cost, ran, lasted_s, fits = 0.0, own.on, own.state_s + asked.gone_s, True
         starts = [-age for age in start.ages_s]
         for step, now in enumerate(on):
-            at = step * QUARTER_S
+            at = step * QUARTER_S if step else asked.gone_s
+            left_s = QUARTER_S if step else QUARTER_S - asked.gone_s
             if now != ran:
                 fits &= lasted_s >= (max(own.min_up_s, start.warm_up_s) if ran else own.min_down_s)
                 cost += own.start_eur if now else start.stop_eur
@@ -39,7 +41,7 @@ def _schedules(asked: DispatchProblem) -> Iterator[float]:
                     not now or lasted_s > 0 or most is None or sum(t > at - length for t in starts) <= most
                 )
             length_s = start.warm_up_s if now else start.run_on_s
-            share = min(max(length_s - lasted_s, 0.0) / QUARTER_S, 1.0)
+            share = min(max(length_s - lasted_s, 0.0) / left_s, 1.0)
             bought, gas = 500.0, 0.0
             if now:
                 giving = 1.0 - share
@@ -48,8 +50,8 @@ def _schedules(asked: DispatchProblem) -> Iterator[float]:
                 gas = power / 0.4 + share * start.warm_up_fuel_kw
             else:
                 bought += share * start.run_on_kw
-            cost += 0.25 * (bought * price[step] + gas * 0.05)
-            lasted_s += QUARTER_S
+            cost += left_s / 3600.0 * (bought * price[step] + gas * 0.05)
+            lasted_s += left_s
         if fits:
             yield cost
 
@@ -74,6 +76,28 @@ def test_the_plan_is_the_best_of_all_schedules(rule: str, before: tuple[bool, fl
     asked = replace(bare(8, price=price), chps=(engine(own),))
     plan = planned(asked)
     assert plan.cost.total == pytest.approx(min(_schedules(asked)), abs=0.01)
+
+
+@pytest.mark.parametrize("rule", sorted(RULES.keys() - {"run-on and stop cost", "all"}))
+@pytest.mark.parametrize("gone_frac", [0.4, 0.9])
+@pytest.mark.parametrize("before", [(False, 1e9), (True, 300.0), (False, 300.0)])
+def test_the_plan_of_a_step_that_has_begun_is_the_best_of_all_schedules(
+    rule: str, gone_frac: float, before: tuple[bool, float]
+) -> None:
+    price = np.array([0.5, 0.05, 0.5, 0.5, 0.5, 0.05, 0.05, 0.5])
+    own = Commitment(on=before[0], state_s=before[1], start_eur=0.3, starting=RULES[rule])
+    asked = replace(bare(8, price=price), chps=(engine(own),))
+    asked = begun_since(asked, gone_frac * QUARTER_S, 500.0)
+    assert planned(asked).cost.total == pytest.approx(min(_schedules(asked)), abs=0.01)
+
+
+def test_a_start_late_in_a_begun_step_counts_an_hour_from_then_on() -> None:
+    price = np.array([0.5] + [0.01] * 3 + [0.5, 0.5])
+    own = Commitment(starting=Starting(most_per_h=1))
+    whole = replace(bare(6, price=price), chps=(engine(own),))
+    assert planned(whole).machines["engine"].on.tolist() == [True, False, False, False, True, True]
+    late = planned(begun_since(whole, 600.0, 500.0))
+    assert late.machines["engine"].on.tolist() in ([False] * 4 + [True] * 2, [True] + [False] * 4 + [True])
 
 
 def test_a_machine_held_running_starts_whatever_the_count_says() -> None:
