@@ -19,6 +19,9 @@ _HUB_URL: Final = "http://127.0.0.1:8080"
 _TIMEOUT_S: Final = 120.0
 """A year is reckoned for a while. [s]"""
 
+_BROKEN: Final = 1
+"""Exit code: the audit does not verify."""
+
 _PERIOD = Annotated[str, typer.Option(metavar="2026-01", help="The period: a day, week, month, year, range.")]
 _SITE = Annotated[str, typer.Option(help="The site.")]
 _GAPS = Annotated[bool, typer.Option("--despite-gaps", help="Although readings are missing.")]
@@ -84,21 +87,26 @@ def restate(  # noqa: PLR0913  as above
     _run((hub, user, ca), site, work)
 
 
-def closed(
+def closed(  # noqa: PLR0913  as above
     *,
     site: _SITE = "demo",
     as_json: Annotated[bool, typer.Option("--json", help="For a machine to read.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only say whether they are what was kept.")] = False,
     hub: _HUB = _HUB_URL,
     user: _USER = "admin",
     ca: _CA = None,
 ) -> None:
-    """All closed periods with their restatements; the hub looks their chain through first.
+    """All closed periods with their restatements; the hub first holds them against hashes and audit.
 
-    Example: ems accounts closed --site demo
+    With --check also the audit itself is gone through; ends with 1 when it does not verify.
+
+    Example: ems accounts closed --site demo --check
     """
 
     def work(desk: Desk) -> int:
         rows: list[dict[str, Any]] = desk.hub.get(f"/sites/{site}/accounts/closed")
+        if check:
+            return _verdict(rows, desk.hub.get(f"/sites/{site}/audit/check"))
         if as_json:
             typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
             return 0
@@ -110,6 +118,20 @@ def closed(
         return 0
 
     _run((hub, user, ca), site, work)
+
+
+def _verdict(rows: list[dict[str, Any]], audit: dict[str, Any]) -> int:
+    """The chain of the periods verifies, or the hub had refused it; now the chain it is anchored in."""
+    if not audit["whole"]:
+        typer.echo(
+            f"the audit is broken at entry {audit['broken_at']}: nothing holds the closed periods", err=True
+        )
+        return _BROKEN
+    ends = rows[0]["hash"][:12] if rows else "none"
+    typer.echo(
+        f"{len(rows)} records verify, the last is {ends}; the audit of {audit['entries']} entries does too"
+    )
+    return 0
 
 
 def _run(where: tuple[str, str, Path | None], site: str, work: Callable[[Desk], int]) -> None:

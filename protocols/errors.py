@@ -20,7 +20,8 @@
     │   ├── LinesRefusedError        the server will never take these lines; they are kept apart
     │   ├── HaltedError              a portion of work was given up because the process ends
     │   ├── EnoughReadError          enough of an archive was read; nobody sees it
-    │   └── DamagedPartError         a sealed file is not what was written; it is kept aside
+    │   ├── DamagedPartError         a sealed file is not what was written; it is kept aside
+    │   └── TamperedError            rows that are only ever added were changed, taken out or put in
     ├── NotToldError                 a message to the outside was not taken; `again` says whether to try
     ├── BusyError                    too many ask at once; `wait_s` in the context says when to ask again
     ├── ReportError                  a report that cannot be made; `zh` in the context says it in Chinese
@@ -162,6 +163,12 @@ class LinesRefusedError(StoreError):
 
 class DamagedPartError(StoreError):
     """A sealed file that cannot be read; the others answer."""
+
+    retry = False
+
+
+class TamperedError(StoreError):
+    """Rows that are only ever added are not what was written: a person has to look, nothing is retried."""
 
     retry = False
 

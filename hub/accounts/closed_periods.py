@@ -1,7 +1,8 @@
 """Closed periods in the business database: a row a version, only ever added, with the hash of the one before.
 
 What is closed is what the page and the reports showed: `figures_of` names it. Each act has its entry in the
-audit, in the same transaction.
+audit, in the same transaction; the end of that chain is known, so a row taken from the end of this one is
+missed there.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import zip_longest
 from typing import Final
 
 from sqlalchemy import JSON, BigInteger, Integer, String, UniqueConstraint, select
@@ -22,9 +24,10 @@ from hub.accounts.making import PeriodStatement
 from hub.accounts.periods import named
 from hub.database import Base, Sessions
 from hub.ledger import audit
-from protocols.errors import ConfigError, ContractError, StoreError
+from protocols.errors import ConfigError, ContractError, TamperedError
 
-_CHANGED: Final = "the closed periods were changed in the database; restore it from a backup"
+_CATEGORY: Final = "accounts"
+_DONE: Final = "done"
 _NO_INVOICE: Final = "without an invoice (不含账单)"
 _MOST_REASON: Final = 500
 _SCOPES: Final[tuple[Scope, ...]] = ("1", "2_location", "2_market")
@@ -73,7 +76,7 @@ async def records_of(sessions: Sessions, site: str) -> list[Closed]:
     """All versions of all periods of a site in the order they were made, looked through.
 
     Raises:
-        StoreError: A row was changed, taken out or put in; the message says which.
+        TamperedError: A row was changed, taken out or put in; the message says which.
     """
     async with sessions() as session:
         return await _records(session, site)
@@ -86,7 +89,7 @@ async def close_period(
 
     Raises:
         ConfigError: It is closed already, or its reason leaves no room for what it goes without.
-        StoreError: As `records_of`.
+        TamperedError: As `records_of`.
     """
     period, figures = what
     return await _add(
@@ -104,7 +107,7 @@ async def restate_period(
 
     Raises:
         ConfigError: It is not closed, no reason is given, nothing is new, or the reason is too long.
-        StoreError: As `records_of`.
+        TamperedError: As `records_of`.
     """
     period, figures = what
     why = (who.reason, who.name)
@@ -131,10 +134,8 @@ async def _add(
         session.add(_row(site, len(records) + 1, made))
         old = next((one for one in records[::-1] if one.period == made.period), None)
         entry = audit.Entry(
-            made.at_ns, who.name, who.role, who.source, "accounts", "restate" if old else "close",
-            made.period,
-            "" if old is None else f"version {old.version}, {old.hash[:12]}",
-            f"version {made.version}, {made.hash[:12]}", made.reason, "done", token=who.token,
+            made.at_ns, who.name, who.role, who.source, _CATEGORY, "restate" if old else "close", made.period,
+            "" if old is None else _mark(old), _mark(made), made.reason, _DONE, token=who.token,
         )  # fmt: skip
         await audit.add(session, site, [entry])
     return made
@@ -163,10 +164,33 @@ async def _records(session: AsyncSession, site: str) -> list[Closed]:
     try:
         verify(records)
     except ContractError as error:
-        raise StoreError(f"{_CHANGED}: {error.args[0]}") from error
-    if any(row.hash != record.hash for row, record in zip(rows, records, strict=True)):
-        raise StoreError(_CHANGED)
+        raise _tampered(str(error.args[0])) from error
+    for row, record in zip(rows, records, strict=True):
+        if row.hash != record.hash:
+            raise _tampered(f"{record.period}, version {record.version}, is not what its hash was made of")
+    await _anchored(session, site, records)
     return records
+
+
+async def _anchored(session: AsyncSession, site: str, records: Sequence[Closed]) -> None:
+    """Hold the records against what the audit tells of them, one by one and in the same order."""
+    entries = (one.entry for one in await audit.of_category(session, site, _CATEGORY))
+    noted = [(one.target, one.new) for one in entries if one.result == _DONE]
+    made = [(one.period, _mark(one)) for one in records]
+    for at, (told, kept) in enumerate(zip_longest(noted, made)):
+        if told is None:
+            raise _tampered(f"record {at} ({kept[0]}, {kept[1]}) has no entry in the audit")
+        if told != kept:
+            raise _tampered(f"the audit tells of {told[0]}, {told[1]}, which is gone or another")
+
+
+def _mark(record: Closed) -> str:
+    """A record as the audit names it."""
+    return f"version {record.version}, {record.hash[:12]}"
+
+
+def _tampered(why: str) -> TamperedError:
+    return TamperedError(f"the closed periods were changed in the database; restore it from a backup: {why}")
 
 
 def _row(site: str, number: int, record: Closed) -> ClosedPeriodRow:

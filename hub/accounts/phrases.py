@@ -87,6 +87,27 @@ _CLOSING: Final = (
         "{period} comes out as it was reported in version {version}; nothing to restate",
         "{period} 的核算结果与第 {version} 版所报相同,无需重述",
     ),
+    Phrase(
+        "the closed periods were changed in the database; restore it from a backup: {why}",
+        "数据库中的已结账周期被改动,请从备份恢复:{why}",
+    ),
+    Phrase("{period}, {mark}, is not what its hash was made of", "{period}({mark})与其哈希不符"),
+    Phrase(
+        "record {at} ({period}, {mark}) has no entry in the audit",
+        "第 {at} 条({period},{mark})在审计中没有记录",
+    ),
+    Phrase(
+        "the audit tells of {period}, {mark}, which is gone or another",
+        "审计中有 {period}({mark}),但该记录已缺失或不同",
+    ),
+    Phrase(
+        "record {at} ({period}, {mark}) does not follow the one before",
+        "第 {at} 条({period},{mark})与前一条不相接",
+    ),
+    Phrase(
+        "record {at} is version {version} of {period}, out of turn",
+        "第 {at} 条为 {period} 的第 {version} 版,次序不对",
+    ),
     Phrase("say the reason in {most} characters or fewer", "原因最多 {most} 个字符"),
 )  # fmt: skip
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Annotated, Final, Literal, NamedTuple, TypeVar
 
@@ -51,7 +52,7 @@ from hub.api.refusals import refused
 from hub.auth.tokens import Caller
 from hub.store.port import SeriesReader
 from protocols.config import Text
-from protocols.errors import BusyError, ConfigError, OrderRefusedError
+from protocols.errors import BusyError, ConfigError, OrderRefusedError, TamperedError
 
 _T = TypeVar("_T")
 _READ: Final = problems(401, 403, 404, 409, 422, 503)
@@ -205,10 +206,11 @@ async def outlook(asked: AskedOfSite) -> AccountOutlook:
     return await asked.get("outlook", work)
 
 
-@router.get("/closed", operation_id="closedPeriods", responses=problems(401, 403, 404, 422, 503))
+@router.get("/closed", operation_id="closedPeriods", responses=problems(401, 403, 404, 409, 422, 503))
 async def closed(site: SiteId, deps: Deps) -> list[ClosedVersion]:
-    """Periods as they were reported, the newest first; the chain of their hashes is looked through first."""
-    return closed_answers(await records_of(deps.sessions, site))
+    """Periods as they were reported, the newest first; they are held against hashes and audit before."""
+    async with _untampered():
+        return closed_answers(await records_of(deps.sessions, site))
 
 
 @router.post("/closed", operation_id="closePeriod", status_code=201, responses=_WRITE)
@@ -237,10 +239,20 @@ async def _closing(asked: Asked, body: ClosePeriod | RestatePeriod, who: Closer)
         act = restate_period if who.reason else close_period
         figures = figures_of(whole.statement, whole.billed)
         who = replace(who, no_invoice=whole.no_invoice)
-        made = await act(deps.sessions, asked.site.site, (period.name, figures), who, now_ns)
+        async with _untampered():
+            made = await act(deps.sessions, asked.site.site, (period.name, figures), who, now_ns)
+            return closed_answer(await records_of(deps.sessions, asked.site.site), made)
     except ConfigError as error:
         raise _refused(409, "closing", error, "无法结账:{why}") from error
-    return closed_answer(await records_of(deps.sessions, asked.site.site), made)
+
+
+@asynccontextmanager
+async def _untampered() -> AsyncIterator[None]:
+    """That closed periods were changed behind the hub is said in both languages."""
+    try:
+        yield
+    except TamperedError as error:
+        raise refused("closed_tampered", why=account_text(str(error.args[0]))) from error
 
 
 def _statement(

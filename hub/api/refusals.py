@@ -205,6 +205,7 @@ REFUSALS: Final[dict[str, Refusal]] = {
         429, "as many files are being written as may be; try again soon", "正在导出的文件已达上限,请稍后重试"
     ),
     # accounts, alarms, orders, reports, forecasts
+    "closed_tampered": _no(409, "{why}", "{why}"),
     "accounts_busy": _no(
         503, "other accounts are being worked out; ask again in {seconds} s",
         "正在核算其他账目,请 {seconds} 秒后重试",

@@ -107,6 +107,12 @@ async def page(session: AsyncSession, site: str, before: int | None, limit: int)
     return [_numbered(row) for row in rows.scalars()]
 
 
+async def of_category(session: AsyncSession, site: str, category: str) -> list[Numbered]:
+    """All entries of a category, oldest first; for those of which there are few."""
+    wanted = select(AuditRow).where(AuditRow.site == site, AuditRow.category == category)
+    return [_numbered(row) for row in (await session.execute(wanted.order_by(AuditRow.number))).scalars()]
+
+
 async def every(sessions: Sessions, site: str, after: int = 0) -> AsyncIterator[Numbered]:
     """All entries, oldest first; those after a number where one is given."""
     while True:

@@ -48,7 +48,10 @@ class AuditRow(Base):
     """
 
     __tablename__ = "audit"
-    __table_args__ = (Index("ix_audit_site_time", "site", "time_ns"),)
+    __table_args__ = (
+        Index("ix_audit_site_time", "site", "time_ns"),
+        Index("ix_audit_site_category", "site", "category"),
+    )
 
     site: Mapped[str] = mapped_column(String(32), primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from accounts.closing import close
 from hub.accounts.closed_periods import ClosedPeriodRow
@@ -280,4 +280,25 @@ async def test_a_row_that_was_changed_in_the_database_is_found(ask: Asker) -> No
     async with ask.deps.sessions.begin() as session:
         await session.execute(update(ClosedPeriodRow).values(figures=[["electricity.electricity.kWh", "1"]]))
     answer = await ask.client.get("/api/v1/sites/demo/accounts/closed")
-    assert answer.status_code == 503
+    assert (answer.status_code, answer.json()["code"]) == (409, "closed_tampered")
+    assert "不符" in answer.json()["text"]["zh"]
+
+
+@pytest.mark.parametrize("gone", [1, 2])
+async def test_rows_taken_from_the_end_of_the_closed_periods_are_missed_in_the_audit(
+    ask: Asker, gone: int
+) -> None:
+    fill(ask)
+    as_manager(ask)
+    await post(ask, "closed", period="2026-10-25", without_invoice=True)
+    more = (1000.0 + np.arange(25 * 4 + 1) * 30.0).tolist()
+    ask.put("meter_main", {"import_kwh": more}, every_s=QUARTER_S, start=START + S)
+    again = {"period": "2026-10-25", "reason": "another meter was read", "without_invoice": True}
+    assert (await post(ask, "restatements", **again)).status_code == 201
+    async with ask.deps.sessions.begin() as session:
+        await session.execute(delete(ClosedPeriodRow).where(ClosedPeriodRow.number > 2 - gone))
+    answer = await ask.client.get("/api/v1/sites/demo/accounts/closed")
+    assert (answer.status_code, answer.json()["code"]) == (409, "closed_tampered")
+    assert f"version {3 - gone}" in answer.json()["detail"]
+    once_more = await post(ask, "closed", period="2026-10-25", without_invoice=True)
+    assert (once_more.status_code, once_more.json()["code"]) == (409, "closed_tampered")

@@ -1163,7 +1163,7 @@ export interface paths {
         };
         /**
          * Closed
-         * @description Periods as they were reported, the newest first; the chain of their hashes is looked through first.
+         * @description Periods as they were reported, the newest first; they are held against hashes and audit before.
          */
         get: operations["closedPeriods"];
         put?: never;
@@ -11123,6 +11123,15 @@ export interface operations {
             };
             /** @description Problem */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
