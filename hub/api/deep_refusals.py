@@ -26,6 +26,7 @@ _SIGNING_IN: Final = (
     Phrase("wrong name or password", "用户名或密码错误"),
     Phrase("too many wrong passwords; wait and try again", "密码错误次数过多,请稍候重试"),
     Phrase("many people sign in at this moment; try again soon", "此刻登录人数较多,请稍后重试"),
+    Phrase("many people sign in at this moment; try again soon", "当前登录人数较多,请稍后重试"),
     Phrase("too many wrong join tokens from this address", "该地址的错误接入令牌过多"),
     Phrase("the code of the second factor is wanted too", "还需要第二验证因素的验证码"),
     Phrase(

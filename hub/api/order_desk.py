@@ -148,6 +148,8 @@ async def _known_again(deps: ApiDeps, draft: orders.Order, password: str | None,
         role = await deps.auth.person(name, password, address)
     except TooManyGuessesError as error:
         wait_s = int(str(error.context["wait_s"]))
+        if error.context.get("busy"):
+            raise _wait("busy", wait_s, "many people sign in now", "当前登录人数较多") from error
         raise _wait("guesses", wait_s, "too many wrong passwords", "密码错误次数过多") from error
     if role is None:
         raise refused(_PERSON, "password", f"that is not the password of {name}", f"{name} 的密码不正确")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import hmac
@@ -15,6 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.auth import api_tokens, factor, signed_in
+from hub.auth.line import Line
 from hub.auth.passwords import matches
 from hub.auth.roles import role_at, standing_at
 from hub.auth.signed_in import REFRESH_LIFE_S, Origin
@@ -62,8 +62,8 @@ class Auth:
         self._throttle = Throttle(clock)
         self._seal = factor.Seal(tokens.derived("second factor"))
         self._successors = tokens.derived("refresh tokens")
-        self._one_guess = asyncio.Lock()
-        """A guess costs 64 MB and counts only when it is over: many at once would pass the brake together."""
+        self._lines = Line(), Line()
+        """Of strangers, and of people where they signed in before: no storm stands in the way of these."""
 
     @property
     def throttle(self) -> Throttle:
@@ -86,10 +86,10 @@ class Auth:
         Raises:
             NotSignedInError: Wrong name or password; nothing tells which. Or somebody of a provider.
             SecondFactorError: The password is right, the code is missing or wrong.
-            TooManyGuessesError: Too many wrong guesses lately.
+            TooManyGuessesError: Too many wrong guesses lately, or too many people sign in at this moment.
         """
         self._brake(name, origin.address)
-        async with self._one_guess:
+        async with self._line(name, origin.address).turn():
             self._brake(name, origin.address)
             user = await self._known(name, password)
             if user is None:
@@ -136,10 +136,10 @@ class Auth:
 
         Raises:
             SecondFactorError: The password is right, the code is missing or wrong.
-            TooManyGuessesError: Too many wrong guesses lately.
+            TooManyGuessesError: Too many wrong guesses lately, or too many people sign in at this moment.
         """
         self._brake(name, address)
-        async with self._one_guess:
+        async with self._line(name, address).turn():
             self._brake(name, address)
             user = await self._known(name, password)
             if user is None:
@@ -150,6 +150,9 @@ class Auth:
             self._throttle.succeeded(name, address)
         async with self._sessions() as session:
             return await role_at(session, self._site, name)
+
+    def _line(self, name: str, address: str) -> Line:
+        return self._lines[self._throttle.knows(name, address)]
 
     def _brake(self, name: str, address: str) -> None:
         self._wait(self._throttle.wait_s(name, address))

@@ -52,6 +52,11 @@ class Throttle:
         self._failures: OrderedDict[_Key, deque[float]] = OrderedDict()
         self._known: OrderedDict[_Key, None] = OrderedDict()
 
+    def knows(self, account: str, address: str) -> bool:
+        """Whether somebody signed in to this account from here before, or is at this machine itself."""
+        address = network_of(address)
+        return address in _LOCAL or (account, address) in self._known
+
     def wait_s(self, account: str, address: str) -> float:
         """How long this caller must wait before the next guess; 0 when none."""
         address = network_of(address)
@@ -96,8 +101,7 @@ class Throttle:
         return worth
 
     def _account_key(self, account: str, address: str) -> _Key:
-        known = address in _LOCAL or (account, address) in self._known
-        return (account, address if known else "")
+        return (account, address if self.knows(account, address) else "")
 
     def _count(self, key: _Key) -> None:
         self._failures.setdefault(key, deque()).append(self._clock.mono_s())
