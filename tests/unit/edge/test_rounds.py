@@ -52,10 +52,13 @@ async def test_a_call_reaches_the_member_that_waits() -> None:
 
 
 async def test_grids_of_the_system_clock_begin_on_common_instants() -> None:
-    clock, begun_s = SystemClock(), []
-    for _ in range(2):
-        async for at in clock.ticks(0.05):
-            begun_s.append(at.mono_ns / NS)
+    clock, late_s = SystemClock(), []
+    for at in range(20):
+        await clock.sleep(0.007 * (at % 7))
+        async for tick in clock.ticks(0.05):
+            past_s = tick.mono_ns / NS % 0.05
+            late_s.append(min(past_s, 0.05 - past_s))
             break
-    apart_s = (begun_s[1] - begun_s[0]) % 0.05
-    assert min(apart_s, 0.05 - apart_s) < 0.02
+    assert (
+        sorted(late_s)[4] < 0.005
+    )  # a busy machine makes most of them late; by chance so many are not on time
