@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from plant.control.setpoints import Setpoints
-from plant.state import Plant, PlantOutputs, PlantState, Weather
+from plant.state import Plant, PlantOutputs, PlantState, Weather, electric_loads
 from plant.step import meter_kw
 from plant.units.air import Receiver
 from plant.units.compressor import LOADED, ROLE_TRIM
 from plant.units.cooling import AirHandler
-from plant.units.power import Grid
+from plant.units.power import Grid, Meter
 from plant.units.power import Weather as WeatherStation
 
 RUNNING: Final = 2
@@ -118,11 +119,16 @@ def _power(plant: Plant, state: PlantState, outputs: PlantOutputs, found: Readin
             gas = plant.flowsheet.nodes[unit.node].carrier == "gas"
             found[name] = {"fuel_kw": outputs.fuel_kw} if gas else {"power_kw": exchange_kw}
     for (name, places), (imported, exported) in zip(plant.meters, state.meters_kwh, strict=True):
+        meter = plant.flowsheet.units[name]
+        per_kwh = meter.kvarh_per_kwh if isinstance(meter, Meter) else 0.0
         found[name] = {
             "power_kw": meter_kw(places, outputs.unit_kw, exchange_kw),
             "import_kwh": imported,
             "export_kwh": exported,
+            "reactive_kvarh": (imported + exported) * per_kwh,
         }
+    for name, _ in electric_loads(plant.flowsheet):
+        found[name]["made_count"] = float(math.floor(state.made))
 
 
 def _engine(

@@ -97,6 +97,8 @@ class PlantState(NamedTuple):
     """Import and export of each meter since the beginning. [kWh]"""
     pv_kwh: float = 0.0
     """PV generation since the beginning. [kWh]"""
+    made: float = 0.0
+    """Pieces made since the beginning."""
 
 
 class HeatBalance(NamedTuple):
@@ -168,6 +170,7 @@ class Plant:
         boiler: The boiler, if any.
         electric_ids: Units with electric power, in the order of `PlantOutputs.unit_kw`; then the grid.
         meters: Per meter its id and the places of its units in `unit_kw`, -1 for the grid exchange.
+        process: The electric load, if any.
         learnt: Learnt curves that are in the units above, with what they were learnt from.
     """
 
@@ -188,6 +191,7 @@ class Plant:
     boiler: Boiler | None
     electric_ids: tuple[str, ...]
     meters: tuple[tuple[str, tuple[int, ...]], ...]
+    process: Load | None = None
     learnt: Mapping[str, AnyLearnt] = field(default_factory=dict)
 
     def condenser_c(self, unit: Chiller, weather: Weather, told_c: float | None = None) -> float:
@@ -247,6 +251,7 @@ def compile_plant(flowsheet: Flowsheet, learnt: Mapping[str, AnyLearnt] | None =
             (name, tuple(_place(flowsheet, electric_ids, other) for other in meter.of))
             for name, meter in flowsheet.of_kind(Meter)
         ),
+        process=next((load for _, load in electric_loads(flowsheet)), None),
         learnt=dict(learnt or {}),
     )
 

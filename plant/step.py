@@ -133,6 +133,7 @@ def finish(
         state.chp,
         _meters(plant, state.meters_kwh, unit_kw, exchange_kw, dt_s),
         state.pv_kwh + pv_kw * dt_s / 3600.0,
+        state.made + _made_per_h(plant, loads.electric_kw) * dt_s / 3600.0,
     )
     return after, PlantOutputs(
         settled.air,
@@ -192,6 +193,12 @@ def _pv(plant: Plant, weather: Weather, limit_frac: float) -> float:
         return 0.0
     possible_kw = plant.pv.generation_kw(weather.irradiance_w_m2, weather.outdoor_c)
     return min(possible_kw, max(limit_frac, 0.0) * plant.pv.inverter_kw)
+
+
+def _made_per_h(plant: Plant, electric_kw: float) -> float:
+    if plant.process is None:
+        return 0.0
+    return max(electric_kw - plant.process.idle_kw, 0.0) * plant.process.made_per_kwh
 
 
 def _meters(

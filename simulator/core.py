@@ -32,7 +32,7 @@ _FULL_SPEED_RPM: Final = 2980.0
 _PHASE_V: Final = 231.0
 _POWER_FACTOR: Final = 0.95
 _FREQUENCY_HZ: Final = 50.0
-_DERIVED: Final = frozenset({"voltage_v", "frequency_hz", "current_a", "speed_rpm"})
+_DERIVED: Final = frozenset({"voltage_v", "frequency_hz", "current_a", "speed_rpm", "pulses_count"})
 
 
 class SimulatedPlant:
@@ -55,7 +55,7 @@ class SimulatedPlant:
         for second in range(_RUN_IN_S):
             self._step(wall_ns - (_RUN_IN_S - second) * NS)
         still = initial_state(self.plant)
-        self.state = self.state._replace(meters_kwh=still.meters_kwh, pv_kwh=still.pv_kwh)
+        self.state = self.state._replace(meters_kwh=still.meters_kwh, pv_kwh=still.pv_kwh, made=still.made)
 
     def advance(self, wall_ns: int) -> PlantOutputs:
         """Simulate the second that ends at `wall_ns`, then let the sensors of all devices read it."""
@@ -177,4 +177,5 @@ def _derived(device_id: str, point: str, true: Mapping[str, float]) -> float:
         "frequency_hz": _FREQUENCY_HZ,
         "current_a": abs(kw) * 1000.0 / (3.0 * _PHASE_V * _POWER_FACTOR),
         "speed_rpm": _FULL_SPEED_RPM * load_pct / 100.0,
+        "pulses_count": 0.0,  # nothing is wired to the input
     }[point]

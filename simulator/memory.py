@@ -44,7 +44,7 @@ def _shape(plant: PlantState) -> tuple[int, int, int]:
 
 def _decode(data: bytes) -> PlantState:
     rows: list[Any] = msgpack.unpackb(data)
-    found = dict(zip(PlantState._fields, rows, strict=True))
+    found = dict(zip(PlantState._fields, rows, strict=False))  # one of before has fewer
     return PlantState(
         **found
         | {

@@ -29,6 +29,11 @@ _COUNTER_START: Final[Mapping[str, float]] = {
     "meter_air/import_kwh": 9_999_995.0,  # rolls over in the first minutes
     "meter_cooling/import_kwh": 1_534_880.0,
     "meter_process/import_kwh": 2_990_101.0,
+    "meter_main/reactive_kvarh": 1_592_044.0,
+    "meter_air/reactive_kvarh": 3_120_480.0,
+    "meter_cooling/reactive_kvarh": 504_490.0,
+    "meter_process/reactive_kvarh": 982_799.0,
+    "meter_process/pulses_count": 2_410_772.0,
     "pv1/energy_kwh": 902_417.0,
     "comp1/run_h": 21_480.0,
     "comp2/run_h": 19_022.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
@@ -154,7 +155,7 @@ class Grid(UnitBase):
 class Meter(UnitBase):
     """A power meter: the sum of some units, or the exchange with the grid."""
 
-    ROLES: ClassVar[frozenset[str]] = frozenset({"power_kw", "import_kwh", "export_kwh"})
+    ROLES: ClassVar[frozenset[str]] = frozenset({"power_kw", "import_kwh", "export_kwh", "reactive_kvarh"})
     PORTS: ClassVar[tuple[Port, ...]] = (Port("electricity_node", Carrier.ELECTRICITY, gives=False),)
 
     kind: Literal["meter"] = "meter"
@@ -166,11 +167,21 @@ class Meter(UnitBase):
     of: tuple[str, ...]
     """Units it sums; a grid alone makes it the main meter."""
 
+    power_factor_frac: Annotated[Fraction, Field(gt=0)] = 0.95
+    """Of what it measures, lagging; reactive energy follows active energy by it."""
+
+    @property
+    def kvarh_per_kwh(self) -> float:
+        """Reactive energy of each active one [kvarh/kWh]."""
+        return math.tan(math.acos(self.power_factor_frac))
+
 
 class Load(UnitBase):
     """A demand given from outside the plant, in the unit of its node's carrier."""
 
-    ROLES: ClassVar[frozenset[str]] = frozenset({"power_kw", "flow_m3_min", "heat_kw", "cooling_kw"})
+    ROLES: ClassVar[frozenset[str]] = frozenset(
+        {"power_kw", "flow_m3_min", "heat_kw", "cooling_kw", "made_count"}
+    )
     PORTS: ClassVar[tuple[Port, ...]] = (Port("node", None, gives=False),)
 
     kind: Literal["load"] = "load"
@@ -178,6 +189,12 @@ class Load(UnitBase):
 
     node: str
     """Node it draws from."""
+
+    idle_kw: Annotated[Kilowatts, Field(ge=0)] = 0.0
+    """Of an electric one: power it draws while it makes nothing."""
+
+    made_per_kwh: Annotated[float, Field(ge=0)] = 0.0
+    """Pieces it makes of each kilowatt-hour beyond `idle_kw`."""
 
 
 class Weather(UnitBase):

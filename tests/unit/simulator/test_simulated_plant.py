@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgpack
 import pytest
 
 from plant.flowsheet import Flowsheet
@@ -185,3 +186,29 @@ def test_the_day_of_the_scenario_is_the_day_of_the_site() -> None:
 def test_an_unknown_time_zone_is_refused() -> None:
     with pytest.raises(ConfigError, match="time zone 'Mars/Base' is not known"):
         timeline("Mars/Base", TUESDAY_NOON_NS, 1)
+
+
+def test_the_main_meter_counts_reactive_energy_and_the_line_its_parts(hall: Hall) -> None:
+    def counted(point: str, device: str = "meter_main") -> float:
+        return hall.value(device, point)
+
+    hall.run(1)
+    names = ("import_kwh", "export_kwh", "reactive_kvarh")
+    before = [counted(name) for name in names]
+    made, used = counted("pulses_count", "meter_process"), counted("import_kwh", "meter_process")
+    hall.run(600)
+    active, fed_in, reactive = (counted(name) - old for name, old in zip(names, before, strict=True))
+    assert reactive == pytest.approx((active + fed_in) * 0.32868, rel=1e-3)  # cos φ 0.95
+    idle_kwh = 230.0 * 600 / 3600
+    parts = counted("pulses_count", "meter_process") - made
+    assert parts == pytest.approx(2.5 * (counted("import_kwh", "meter_process") - used - idle_kwh), abs=1.0)
+    assert parts > 10
+    assert counted("pulses_count") == 0.0  # nothing is wired to this one
+
+
+def test_a_state_kept_by_a_version_that_counted_no_parts_goes_on(hall: Hall, tmp_path: Path) -> None:
+    hall.run(5)
+    memory.save(tmp_path, hall.plant.state)
+    file = tmp_path / "plant.msgpack"
+    file.write_bytes(msgpack.packb(msgpack.unpackb(file.read_bytes())[:-1]))
+    assert memory.load(tmp_path, hall.plant.state) == hall.plant.state._replace(made=0.0)
