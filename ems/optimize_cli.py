@@ -74,7 +74,7 @@ def dispatch(  # noqa: PLR0913  each is an option of the command
     try:
         said = _answered(case, (gap_pct / 100.0, limit_s), _More(plot, report, why, hourly_after_h))
     except SolveError as error:
-        said = {"status": "refused", "reason": str(error)}
+        said = {"status": "refused", "reason": str(error), "reason_zh": str(error.context.get("zh", error))}
     if as_json:
         typer.echo(json.dumps(said, indent=1))
     else:
@@ -157,6 +157,7 @@ def _plant(
 ) -> dict[str, Any]:
     from optimizer.check import check  # noqa: PLC0415  the help needs none of it
     from optimizer.dispatch import plan_day  # noqa: PLC0415  as above
+    from optimizer.short_words import short_texts  # noqa: PLC0415  as above
     from optimizer.solve import Infeasible, Stopped  # noqa: PLC0415  as above
 
     kind = of[1]
@@ -164,7 +165,7 @@ def _plant(
     outcome = plan_day(problem, limit_s=how[1], gap_frac=how[0], grid=grid)
     said: dict[str, Any] = {"kind": kind, "status": type(outcome).__name__.lower()}
     if isinstance(outcome, Infeasible | Stopped):
-        return said | {"reason": outcome.reason}
+        return said | {"reason": outcome.reason, "reason_zh": outcome.words.zh}
     if more.plot is not None:
         from optimizer.plot import drawing  # noqa: PLC0415  as above
 
@@ -188,6 +189,7 @@ def _plant(
             f"{fault.machine}, step {fault.step}: {fault.limit} (off by {fault.amount:.4g})"
             for fault in check(problem, outcome.plan)
         ],
+        "short": [one.model_dump() for one in short_texts(problem, outcome.plan.shortages)],
         "plan": outcome.plan.to_dict(),
     }
     if more.report is not None:
@@ -208,20 +210,16 @@ def _show(said: dict[str, Any]) -> None:
         table.add_row("not kept", note)
     plan = said.get("plan")
     course = plan if isinstance(plan, dict) and "machines" in plan else None
-    for line in (*_notes(course), *told_of(said)):
+    for line in (*_notes(said, course), *told_of(said)):
         table.add_row(*line)
     console.print(table)
     if course is not None:
         console.print(_course(course))
 
 
-def _notes(plan: dict[str, Any] | None) -> list[tuple[str, str]]:
-    if plan is None:
-        return []
-    short = [
-        (f"short of {one['name']}", f"step {one['step']}: {one['amount']:.3f}") for one in plan["shortages"]
-    ]
-    return short + [("note", note) for note in plan["notes"]]
+def _notes(said: dict[str, Any], plan: dict[str, Any] | None) -> list[tuple[str, str]]:
+    short = [("short", text["en"]) for text in said.get("short", [])]
+    return short + [("note", note["en"]) for note in (plan or {}).get("notes", [])]
 
 
 def _course(plan: dict[str, Any]) -> Table:

@@ -79,7 +79,7 @@ def _told(what: Text, found: Other, decided: Decided, speech: Speech) -> Alterna
 def _short(one: Shortage, decided: Decided, speech: Speech) -> Text:
     clock = speech.clock(decided.plan.start_ns + round(one.step * decided.plan.step_s * _NS))
     parts = {
-        "what": slack_text(one.name),
+        "what": slack_text(one.name, speech),
         "amount": f"{one.amount:.1f} {slack_unit(one.name)}",
         "clock": clock,
     }

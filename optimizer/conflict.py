@@ -22,7 +22,7 @@ import numpy as np
 from optimizer.build import build
 from optimizer.carry import cut, may_be_cut
 from optimizer.components.balance import SCALARS, SERIES, SLACK_EUR
-from optimizer.limit_words import capacity, limit_text, need_text
+from optimizer.limit_words import LIMIT_OF, capacity, limit_text, need_text
 from optimizer.matrix import Matrix
 from optimizer.plan import SHORTAGE_TOLERANCE, Shortage
 from optimizer.problem import DispatchProblem
@@ -30,8 +30,10 @@ from optimizer.solve import Solved, SolveOptions, solve
 from optimizer.words import Speech, slack_name
 from protocols.config import Text
 
-_NO_LIMITS: Final = frozenset(
+NO_LIMITS: Final = frozenset(
     {
+        *("levies", "shed", "heat_recovery_frac", "heat_carrier", "low_heat", "low_carrier"),
+        *("move_eur", "own_bar_g"),
         *("name", "kind", "floats", "supply_c", "charges", "tiers", "marginal_kg_kwh"),
         *("on", "state_s", "run_h", "ages_s", "last", "warm_up_kw", "warm_up_fuel_kw", "run_on_kw"),
         *("start_eur", "stop_eur", "cold_start_eur", "cold_after_s", "wear_eur_kwh", "charge_wear_eur_kwh"),
@@ -39,11 +41,13 @@ _NO_LIMITS: Final = frozenset(
         *("end_value_eur_kwh", "end_value", "may_blow_off", "may_waste_cooling", "may_waste_heat"),
     }
 )
-"""Fields with a default that are a state, a price or a curve."""
+"""Fields with a default that are a state, a price, a curve, or what a machine is made of."""
 _NOT_LOOKED_AT: Final = frozenset(
-    {"start_ns", "step_s", "steps", "binary_steps", "forecasts", "prices", "carriers", "remarks", "begun"}
+    {
+        *("start_ns", "step_s", "steps", "binary_steps", "forecasts", "prices", "carriers"),
+        *("remarks", "begun", "speech"),
+    }
 )
-_ENDINGS: Final = ("_short", "_surplus", "_over")
 _ROOM: Final = 1e-3
 """What another shortage may be larger than in the plan: a share, and as much absolutely."""
 _PAIRS_UP_TO: Final = 10
@@ -102,13 +106,13 @@ def conflict_of(
         problem: The problem of the plan.
         shortages: All shortages of the plan; the others are taken as they are.
         target: The one to look at; None where the problem has no plan.
-        speech: How machines and times are called.
+        speech: How machines and times are called; None: as the problem says.
         budget_s: When it is over no more is asked, and what is left of the set is told. [s]
 
     Returns:
         The conflict; without limits where the shortage was chosen because all else costs more.
     """
-    speech = speech or Speech()
+    speech = speech or problem.speech
     asked = _Asked(problem, shortages, target, time.monotonic() + budget_s)
     limits = list(_declared(problem, asked, speech))
     text = need_text(problem, target, speech)
@@ -163,7 +167,7 @@ class _Asked:
     def contract(self) -> tuple[str, ...]:
         """Field of the limit that is exceeded where the shortage is an overshoot."""
         family = "" if self.target is None else slack_name(self.target.name)
-        return (f"{family.removesuffix('_over')}_kw",) if family.endswith("_over") else ()
+        return (LIMIT_OF[family],) if family in LIMIT_OF else ()
 
     @property
     def over(self) -> bool:
@@ -216,8 +220,7 @@ class _Asked:
 
 def is_slack(name: str) -> bool:
     """Whether a block of columns is a named shortage."""
-    family = slack_name(name)
-    return family in SLACK_EUR or family.endswith(_ENDINGS) or name.startswith((*SERIES, *SCALARS))
+    return slack_name(name) in SLACK_EUR or name.startswith((*SERIES, *SCALARS))
 
 
 def _is_free(problem: DispatchProblem, name: str) -> bool:
@@ -265,7 +268,7 @@ def _set_away(thing: Any) -> Iterator[tuple[tuple[str, ...], object]]:  # noqa: 
     """Paths of fields that are not at their default, and their values."""
     for one in fields(thing):
         default, value = _default(one), getattr(thing, one.name)
-        if default is MISSING or one.name in _NO_LIMITS:
+        if default is MISSING or one.name in NO_LIMITS:
             continue
         if is_dataclass(value) and type(value) is type(default):
             for path, inner in _set_away(value):

@@ -12,8 +12,9 @@ from optimizer.build import build, hint_from, whole_of
 from optimizer.coarse import Grid, coarsened, merged
 from optimizer.conflict import conflict_of
 from optimizer.ease import ease
-from optimizer.inputs import notes, refuse
+from optimizer.inputs import refuse
 from optimizer.matrix import Matrix
+from optimizer.notes import notes
 from optimizer.plan import Plan
 from optimizer.problem import DispatchProblem
 from optimizer.read import read_plan
@@ -30,6 +31,8 @@ from optimizer.solve import (
     Unsolved,
     solve,
 )
+from optimizer.words import said
+from protocols.config import Text
 
 _ROLLED_FROM: Final = 32
 """Longer windows of whole switches are rolled: at once they take minutes and end with a worse plan."""
@@ -84,19 +87,32 @@ def plan_day(
     if isinstance(result, Unsolved):
         if result.infeasible:
             conflict = conflict_of(problem, (), None, budget_s=min(_CONFLICT_S, limit_s))
-            between = "; ".join(one.en for one in conflict.limits) or result.detail
             return Infeasible(
-                reason=f"the limits of the machines contradict each other: {between}",
-                stats=result.stats,
-                limits=conflict.limits,
+                words=contradiction(conflict.limits), stats=result.stats, limits=conflict.limits
             )
-        return Stopped(
-            reason=f"no plan within {limit_s:.0f} s ({result.detail}); the last plan stays in force",
-            stats=result.stats,
+        words = said(
+            "no plan within {limit_s} s; the last plan stays in force",
+            "{limit_s} 秒内未得到计划;沿用上一份计划",
+            limit_s=f"{limit_s:.0f}",
         )
+        return Stopped(words=words, stats=result.stats, detail=result.detail)
     plan = replace(rotated(problem, read_plan(problem, matrix, columns, result.x)), notes=notes(problem))
     kind = Optimal if result.proven else Feasible
     return kind(plan=plan, objective=result.objective, bound=result.bound, gap=result.gap, stats=result.stats)
+
+
+def contradiction(limits: tuple[Text, ...]) -> Text:
+    """No plan at all: the limits of the machines contradict each other."""
+    if not limits:
+        return Text(
+            en="the limits of the machines contradict each other; which of them was not found in time",
+            zh="设备限值相互矛盾;未能及时找出是哪些限值",
+        )
+    return said(
+        "the limits of the machines contradict each other: {between}",
+        "设备限值相互矛盾:{between}",
+        between=Text(en="; ".join(one.en for one in limits), zh=";".join(one.zh for one in limits)),
+    )
 
 
 def _solved(

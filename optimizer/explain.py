@@ -104,12 +104,12 @@ def explain(problem: DispatchProblem, plan: Plan, at: tuple[str, int], speech: S
         problem: What was asked.
         plan: What was answered.
         at: Machine and step.
-        speech: How machines and times are called.
+        speech: How machines and times are called; None: as the problem says.
 
     Raises:
         SolveError: No such unit or step, or the plan does not belong to the problem.
     """
-    return why(Decided(problem, plan), at, speech or Speech())
+    return why(Decided(problem, plan), at, speech or problem.speech)
 
 
 def why(decided: Decided, at: tuple[str, int], speech: Speech) -> Why:

@@ -1,4 +1,7 @@
-"""Checks of a problem before anything is built; every message is in plant words and says what to do."""
+"""Checks of a problem before anything is built; every message is in plant words and says what to do.
+
+The message is English, `zh` in the error's context says the same in Chinese.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,21 @@ from dataclasses import fields
 import numpy as np
 
 from optimizer.begun import refuse_begun
-from optimizer.components.battery import clipped_soc_kwh
-from optimizer.components.store import clipped_content
 from optimizer.inputs_levels import refuse_levels
-from optimizer.inputs_network import capacity_of, refuse_loads, refuse_network
+from optimizer.inputs_network import refuse_loads, refuse_network
 from optimizer.inputs_supply import refuse_supply, refuse_switching
 from optimizer.problem import Battery, Boiler, Chiller, Chp, Compressor, DispatchProblem, FloatArray, Store
+from optimizer.words import SERIES
+from protocols.config import Text
 from protocols.errors import SolveError
 
 _MOST_EFFICIENT = 1.1
 """A condensing boiler by lower heating value. [-]"""
 _PRICES = ("import_eur_kwh", "export_eur_kwh", "grid_kg_kwh")
+_KEPT = {
+    "air_least_m3_min": Text(en="capacity kept for air", zh="压缩空气预留容量"),
+    "cooling_least_kw": Text(en="capacity kept for cooling", zh="制冷预留容量"),
+}
 
 
 def refuse(problem: DispatchProblem) -> None:
@@ -28,13 +35,18 @@ def refuse(problem: DispatchProblem) -> None:
         SolveError: A window, series or machine is not usable; the message names it.
     """
     if problem.steps < 1 or problem.step_s <= 0 or problem.binary_steps < 0:
-        raise SolveError("the planning window is empty; it needs at least one step of positive length")
-    for name, series in _series(problem):
-        _refuse_series(problem.steps, name, series)
+        raise SolveError(
+            "the planning window is empty; it needs at least one step of positive length",
+            zh="计划时段为空;至少需要一个长度为正的步长",
+        )
+    for what, series in _series(problem):
+        _refuse_series(problem, what, series)
     for name in ("electric_kw", "air_m3_min", "cooling_kw", "heat_kw", "pv_kw"):
         if getattr(problem.forecasts, name).min() < 0:
             raise SolveError(
-                f"the forecast {name} is negative; a need or a yield is never below zero", series=name
+                f"the {SERIES[name].en} is negative; a need or a yield is never below zero",
+                zh=f"{SERIES[name].zh}为负;需求或发电量不会小于零",
+                series=name,
             )
     _refuse_scalars(problem)
     _refuse_reserves(problem)
@@ -48,95 +60,54 @@ def refuse(problem: DispatchProblem) -> None:
     refuse_begun(problem)
 
 
-def notes(problem: DispatchProblem) -> tuple[str, ...]:
-    """What the planner had to correct or foresees, one sentence each."""
-    found: list[str] = list(problem.remarks)
-    for battery in problem.batteries:
-        clipped = battery.soc_kwh - clipped_soc_kwh(battery)
-        if abs(clipped) > 0:
-            found.append(
-                f"{battery.name} holds {battery.soc_kwh:.1f} kWh, {abs(clipped):.1f} kWh outside its range; "
-                "planned from the nearest limit"
-            )
-    for store in problem.stores:
-        clipped = store.content - clipped_content(store)
-        if abs(clipped) > 0:
-            found.append(
-                f"{store.name} holds {store.content:.1f}, {abs(clipped):.1f} outside its range; "
-                "planned from the nearest limit"
-            )
-    air = sum(max(c.full_flow_m3_min, float(c.flow_m3_min[-1])) for c in problem.compressors)
-    capacity = np.full(problem.steps, air) + capacity_of(problem, "air")
-    found.extend(_over("compressed air", "m³/min", problem.forecasts.air_m3_min, capacity))
-    cooling = capacity_of(problem, "cooling")
-    for chiller in problem.chillers:
-        cooling = cooling + chiller.load_kw[:, -1]
-    found.extend(_over("cooling", "kW", problem.forecasts.cooling_kw, cooling))
-    heat = sum(b.capacity_kw for b in problem.boilers) + sum(c.heat_max_kw for c in problem.chps)
-    heat += sum(
-        c.heat_recovery_frac * c.full_power_kw for c in problem.compressors if c.heat_carrier == "heat"
-    )
-    capacity = np.full(problem.steps, float(heat)) + capacity_of(problem, "heat")
-    found.extend(_over("heat", "kW", problem.forecasts.heat_kw, capacity))
-    return tuple(found)
-
-
-def _over(carrier: str, unit: str, need: FloatArray, capacity: FloatArray) -> Iterator[str]:
-    over = need - capacity
-    worst = int(over.argmax())
-    if over[worst] > 0:
-        yield (
-            f"the need for {carrier} exceeds all machines together in {int((over > 0).sum())} steps, most in "
-            f"step {worst}: {need[worst]:.1f} against {capacity[worst]:.1f} {unit}"
-        )
-
-
-def _series(problem: DispatchProblem) -> Iterator[tuple[str, FloatArray]]:
+def _series(problem: DispatchProblem) -> Iterator[tuple[Text, FloatArray]]:
     for field in fields(problem.forecasts):
-        yield f"forecast {field.name}", getattr(problem.forecasts, field.name)
+        yield SERIES[field.name], getattr(problem.forecasts, field.name)
     for name in _PRICES:
-        yield f"price {name}", getattr(problem.prices, name)
+        yield SERIES[name], getattr(problem.prices, name)
 
 
-def _refuse_series(steps: int, name: str, series: FloatArray) -> None:
-    if series.shape != (steps,):
+def _refuse_series(problem: DispatchProblem, what: Text, series: FloatArray) -> None:
+    if series.shape != (problem.steps,):
         raise SolveError(
-            f"the {name} has {series.size} values, the window has {steps} steps; both must agree", series=name
+            f"the {what.en} has {series.size} values, the window has {problem.steps} steps; both must agree",
+            zh=f"{what.zh}有 {series.size} 个值,计划时段有 {problem.steps} 步;两者须一致",
         )
     bad = np.flatnonzero(~np.isfinite(series))
     if len(bad):
+        first, clock = int(bad[0]), problem.clock(int(bad[0]))
         raise SolveError(
-            f"the {name} has no usable number in step {int(bad[0])} ({len(bad)} in all); fill it or "
+            f"the {what.en} has no usable number in step {first} at {clock} ({len(bad)} in all); fill it or "
             "shorten the window",
-            series=name,
+            zh=f"{what.zh}在第 {first} 步({clock})没有可用数值(共 {len(bad)} 处);请补齐或缩短计划时段",
         )
 
 
 def _refuse_scalars(problem: DispatchProblem) -> None:
     prices, limits = problem.prices, problem.limits
-    for name, value in (
-        ("fuel price", prices.gas_eur_kwh),
-        ("CO2 price", prices.co2_eur_t),
-        ("fuel emission factor", prices.gas_kg_kwh),
-        ("demand charge", prices.demand_charge_eur_kw * prices.peak_weight),
-        ("peak of the month", prices.month_peak_kw),
-        ("import limit", limits.import_kw),
-        ("export limit", limits.export_kw),
-        ("air reserve", limits.air_reserve_frac),
-        ("cooling reserve", limits.cooling_reserve_frac),
+    for en, zh, value in (
+        ("fuel price", "燃料价格", prices.gas_eur_kwh),
+        ("CO2 price", "碳价", prices.co2_eur_t),
+        ("fuel emission factor", "燃料排放因子", prices.gas_kg_kwh),
+        ("demand charge", "需量电费", prices.demand_charge_eur_kw * prices.peak_weight),
+        ("peak of the month", "当月最大需量", prices.month_peak_kw),
+        ("import limit", "购电上限", limits.import_kw),
+        ("export limit", "售电上限", limits.export_kw),
+        ("air reserve", "压缩空气备用比例", limits.air_reserve_frac),
+        ("cooling reserve", "制冷备用比例", limits.cooling_reserve_frac),
     ):
         if not (np.isfinite(value) and value >= 0):
-            raise SolveError(f"the {name} is {value}; it must be a number not below zero")
+            raise SolveError(
+                f"the {en} is {value}; it must be a number not below zero",
+                zh=f"{zh}为 {value};须为不小于零的数",
+            )
 
 
 def _refuse_reserves(problem: DispatchProblem) -> None:
-    limits = problem.limits
-    for name, least in (
-        ("capacity kept for air", limits.air_least_m3_min),
-        ("capacity kept for cooling", limits.cooling_least_kw),
-    ):
+    for name, what in _KEPT.items():
+        least = getattr(problem.limits, name)
         if least is not None:
-            _refuse_series(problem.steps, name, least)
+            _refuse_series(problem, what, least)
 
 
 def _refuse_twins(problem: DispatchProblem) -> None:
@@ -146,7 +117,11 @@ def _refuse_twins(problem: DispatchProblem) -> None:
     names += [store.name for store in problem.stores] + [load.name for load in problem.flexible.all]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise SolveError(f"two machines are called {twice[0]}; give each its own name", machine=twice[0])
+        raise SolveError(
+            f"two machines are called {twice[0]}; give each its own name",
+            zh=f"有两台设备名为 {twice[0]};名称须各不相同",
+            machine=twice[0],
+        )
 
 
 def _refuse_machines(problem: DispatchProblem) -> None:
@@ -170,13 +145,20 @@ def _refuse_curve(name: str, x: FloatArray, y: FloatArray) -> None:
     enough = x.shape == y.shape and x.shape[-1] > 1
     if not enough or not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise SolveError(
-            f"the curve of {name} needs at least two finite corners of load and power", machine=name
+            f"the curve of {name} needs at least two finite corners of load and power",
+            zh=f"{name} 的曲线至少需要两个有限的负荷与功率点",
+            machine=name,
         )
     if x.min() < 0 or y.min() < 0:
-        raise SolveError(f"the curve of {name} has a negative capacity or power", machine=name)
+        raise SolveError(
+            f"the curve of {name} has a negative capacity or power",
+            zh=f"{name} 的曲线含有负的容量或功率",
+            machine=name,
+        )
     if np.diff(x, axis=-1).min() <= 0:
         raise SolveError(
             f"the curve of {name} must have rising loads; its capacity may be zero or given twice",
+            zh=f"{name} 的曲线负荷须递增;其容量可能为零或重复给出",
             machine=name,
         )
 
@@ -184,46 +166,69 @@ def _refuse_curve(name: str, x: FloatArray, y: FloatArray) -> None:
 def _refuse_compressor(machine: Compressor) -> None:
     _refuse_curve(machine.name, machine.flow_m3_min, machine.power_kw)
     if not (machine.full_flow_m3_min > 0 and machine.full_power_kw > 0):
+        flow, power = f"{machine.full_flow_m3_min} m³/min", f"{machine.full_power_kw} kW"
         raise SolveError(
-            f"the full flow ({machine.full_flow_m3_min} m³/min) and power ({machine.full_power_kw} kW) of "
-            f"{machine.name} must be above zero",
+            f"the full flow ({flow}) and power ({power}) of {machine.name} must be above zero",
+            zh=f"{machine.name} 的满载流量({flow})和功率({power})须大于零",
             machine=machine.name,
         )
 
 
 def _refuse_chiller(problem: DispatchProblem, machine: Chiller) -> None:
     if machine.load_kw.ndim != 2 or len(machine.load_kw) != problem.steps:  # noqa: PLR2004  steps by corners
-        raise SolveError(f"the curve of {machine.name} must have one row per step", machine=machine.name)
+        raise SolveError(
+            f"the curve of {machine.name} must have one row per step",
+            zh=f"{machine.name} 的曲线每步须有一行",
+            machine=machine.name,
+        )
     _refuse_curve(machine.name, machine.load_kw, machine.power_kw)
 
 
 def _refuse_battery(problem: DispatchProblem, battery: Battery) -> None:
-    if not (0 <= battery.soc_min_kwh <= battery.soc_max_kwh and np.isfinite(battery.soc_kwh)):
-        raise SolveError(f"the range or content of {battery.name} is not usable", machine=battery.name)
-    if not (battery.charge_max_kw >= 0 and battery.discharge_max_kw >= 0):
-        raise SolveError(f"{battery.name} has a negative power limit", machine=battery.name)
-    if battery.taper_from_kwh is not None and not battery.taper_from_kwh < battery.soc_max_kwh:
-        raise SolveError(
-            f"the taper of {battery.name} must begin below its highest content", machine=battery.name
-        )
-    if not (0 < battery.charge_eff_frac <= 1 and 0 < battery.discharge_eff_frac <= 1):
-        raise SolveError(f"the efficiencies of {battery.name} must lie in (0, 1]", machine=battery.name)
-    if battery.fixed_kw is None:
-        return
-    free = np.isnan(battery.fixed_kw)
-    if battery.fixed_kw.shape != (problem.steps,) or np.any(free[:-1] & ~free[1:]):
-        raise SolveError(f"the power held by {battery.name} must begin with the window", machine=battery.name)
+    name = battery.name
+    ranged = 0 <= battery.soc_min_kwh <= battery.soc_max_kwh and np.isfinite(battery.soc_kwh)
+    strong = battery.charge_max_kw >= 0 and battery.discharge_max_kw >= 0
+    tapers = battery.taper_from_kwh is None or battery.taper_from_kwh < battery.soc_max_kwh
+    efficient = 0 < battery.charge_eff_frac <= 1 and 0 < battery.discharge_eff_frac <= 1
+    for usable, en, zh in (
+        (ranged, f"the range or content of {name} is not usable", f"{name} 的储量范围或当前储量不可用"),
+        (strong, f"{name} has a negative power limit", f"{name} 的功率限值为负"),
+        (
+            tapers,
+            f"the taper of {name} must begin below its highest content",
+            f"{name} 的降流起点须低于最高储量",
+        ),
+        (efficient, f"the efficiencies of {name} must lie in (0, 1]", f"{name} 的效率须大于 0 且不超过 1"),
+        (
+            _begins(battery.fixed_kw, problem.steps),
+            f"the power held by {name} must begin with the window",
+            f"{name} 被外部设定的功率须从计划时段开始",
+        ),
+    ):
+        if not usable:
+            raise SolveError(en, zh=zh, machine=name)
+
+
+def _begins(held: FloatArray | None, steps: int) -> bool:
+    """Whether a power that is held has a value or none per step, and none before one."""
+    if held is None:
+        return True
+    free = np.isnan(held)
+    return held.shape == (steps,) and not np.any(free[:-1] & ~free[1:])
 
 
 def _refuse_store(store: Store) -> None:
     ranged = 0 <= store.least <= store.most < np.inf and np.isfinite(store.content)
     if not (ranged and store.charge_max >= 0 and store.discharge_max >= 0):
         raise SolveError(
-            f"{store.name} needs a content, a range and limits of numbers not below zero", machine=store.name
+            f"{store.name} needs a content, a range and limits of numbers not below zero",
+            zh=f"{store.name} 的储量、范围和限值须为不小于零的数",
+            machine=store.name,
         )
     if not 0 <= store.loss_per_h_frac <= 1:
         raise SolveError(
             f"{store.name} loses {store.loss_per_h_frac} of its content per hour; give 0 to 1",
+            zh=f"{store.name} 每小时损失比例为 {store.loss_per_h_frac};须在 0 至 1 之间",
             machine=store.name,
         )
 
@@ -237,6 +242,7 @@ def _refuse_chp(chp: Chp) -> None:
     if not all(0 <= low <= high < np.inf for low, high in ranges):
         raise SolveError(
             f"power, fuel and heat of {chp.name} must rise from minimum to full load and not be negative",
+            zh=f"{chp.name} 的电功率、燃料和供热须从最小负荷到满负荷递增且不为负",
             machine=chp.name,
         )
 
@@ -246,6 +252,8 @@ def _refuse_boiler(boiler: Boiler) -> None:
         raise SolveError(
             f"{boiler.name} has a capacity of {boiler.capacity_kw} kW at efficiency "
             f"{boiler.efficiency_frac}; neither may be negative, nor the efficiency above 1.1",
+            zh=f"{boiler.name} 的容量为 {boiler.capacity_kw} kW,效率为 {boiler.efficiency_frac};"
+            "两者不得为负,效率不得高于 1.1",
             machine=boiler.name,
         )
 
@@ -255,10 +263,14 @@ def _refuse_locks(problem: DispatchProblem) -> None:
         lock = machine.commitment.lock
         if lock is not None and (lock.shape != (problem.steps,) or lock.min() < -1 or lock.max() > 1):
             raise SolveError(
-                f"the lock of {machine.name} must be free, off or on for each step", machine=machine.name
+                f"the lock of {machine.name} must be free, off or on for each step",
+                zh=f"{machine.name} 的锁定状态每步须为自由、停机或运行",
+                machine=machine.name,
             )
         start = machine.commitment.start_eur
         if not (np.isfinite(start) and start >= 0):
             raise SolveError(
-                f"the start cost of {machine.name} is {start}; it must not be below 0", machine=machine.name
+                f"the start cost of {machine.name} is {start}; it must not be below 0",
+                zh=f"{machine.name} 的启动成本为 {start};不得小于 0",
+                machine=machine.name,
             )

@@ -6,18 +6,44 @@ from typing import Final
 
 import numpy as np
 
+from optimizer.components.balance import SERIES
 from optimizer.plan import Shortage
-from optimizer.problem import OFF, ON, Commitment, DispatchProblem, effective_lock
-from optimizer.words import CARRIERS, UNITS, Speech, listed, minutes, said, slack_name
+from optimizer.problem import OFF, ON, Commitment, DispatchProblem, FloatArray, effective_lock
+from optimizer.words import (
+    CARRIERS,
+    UNITS,
+    Speech,
+    listed,
+    minutes,
+    part_text,
+    said,
+    slack_name,
+)
 from protocols.config import Text
 
 _NS: Final = 1e9
 _NEEDS: Final = {"air": "air_m3_min", "cooling": "cooling_kw", "heat": "heat_kw"}
-_CONTRACTS: Final = {
-    "import_over": (Text(en="import", zh="购电"), "import_kw"),
-    "export_over": (Text(en="export", zh="售电"), "export_kw"),
+LIMIT_OF: Final = {
+    "import_over": "import_kw",
+    "export_over": "export_kw",
+    "import_under": "import_least_kw",
+    "gas_over": "gas",
+    "window_over": "co2_cap_kg",
 }
-_SENTENCES: Final = {
+"""Field of the limit that a shortage oversteps, where it is one of a contract."""
+_ASKED: Final = {
+    "import_over": ("an import within {most} at {when}", "{when} 购电不超过 {most}"),
+    "export_over": ("an export within {most} at {when}", "{when} 售电不超过 {most}"),
+    "import_under": ("an import of at least {most} at {when}", "{when} 购电不低于 {most}"),
+    "gas_over": ("at most {most} of fuel in the clock hour of {when}", "{when} 所在小时用气不超过 {most}"),
+    "window_over": ("at most {most} of emissions in the whole window", "整个时段排放不超过 {most}"),
+    "end_short": ("the content of {of} wanted at the end", "{of} 期末所需储量"),
+    "missed": ("the energy that {of} wants", "{of} 所需能量"),
+    "reserve": ("the reserve of {of} at {when}", "{when} {of}备用"),
+    "spare": ("the need for {of} at {when} without the largest machine", "{when} 最大一台停机时的{of}需求"),
+}
+"""What is asked for where a shortage is, by the first word of its family or the family; else it is a need."""
+SENTENCES: Final = {
     "lock": ("{name} is held from outside: {value}", "{name} 被外部锁定({value})"),
     "min_up_s": ("{name} runs at least {minutes} min", "{name} 最短运行 {minutes} 分钟"),
     "min_down_s": ("{name} stands at least {minutes} min", "{name} 最短停机 {minutes} 分钟"),
@@ -51,6 +77,11 @@ _SENTENCES: Final = {
     "co2_cap_kg": ("the emissions of the window are at most {value} kg", "本时段排放上限为 {value} kg"),
     "gas": ("the gas contract is kept", "须遵守燃气合同"),
     "reactive": ("the power factor is kept", "须满足功率因数要求"),
+    "shift": ("the loads that can wait get their energy", "可平移负荷须得到所需能量"),
+    "batches": ("the batch runs are made", "批次运行须完成"),
+    "ev": ("the cars are charged by the time they leave", "车辆须在离开前充好电"),
+    "most_bar_g": ("the network pressure has an upper limit", "管网压力有上限"),
+    "set_by": ("not every compressor can be told a pressure", "并非每台空压机都可下达压力设定"),
 }
 """By field: how a limit is said; what is not here is said by its field."""
 _UNKNOWN: Final = ("{name}: {field} is {value}", "{name}: {field} = {value}")
@@ -61,7 +92,7 @@ def limit_text(
 ) -> Text:
     """A declared limit: whose, where it stands and what it is."""
     path, value = limit
-    en, zh = _SENTENCES.get(path[-1], _UNKNOWN)
+    en, zh = SENTENCES.get(path[-1], _UNKNOWN)
     shown = _held(problem, value, speech) if path[-1] == "lock" else _shown(value)
     length = minutes(float(value)) if isinstance(value, int | float) else ""
     name = speech.name(owner) if owner else Text(en="the site", zh="本站")
@@ -74,34 +105,56 @@ def need_text(problem: DispatchProblem, target: Shortage | None, speech: Speech)
         return Text(en="a plan that keeps the limits of every machine", zh="满足全部设备限值的计划")
     family = slack_name(target.name)
     when = speech.clock(problem.start_ns + round(max(target.step, 0) * problem.step_s * _NS))
-    if family in _CONTRACTS:
-        what, field = _CONTRACTS[family]
-        most = f"{getattr(problem.limits, field):g}"
-        sentence = ("an {what} within {most} kW at {when}", "{when} {what}不超过 {most} kW")
-        return said(*sentence, what=what, most=most, when=when)
-    if family == "end_short":
-        name = speech.name(target.name.partition(".")[2])
-        return said("the content of {name} wanted at the end", "{name} 期末所需储量", name=name)
-    return _carrier_text(problem, target, when)
+    sentence = _ASKED.get(family) or _ASKED.get(family.partition("_")[0])
+    if sentence is None:
+        return _carrier_text(problem, target, when, speech)
+    of = target.name.partition(".")[2]
+    carrier = CARRIERS.get(carrier_of(target.name))
+    return said(*sentence, most=_most(problem, family), when=when, of=carrier or part_text(of, speech))
 
 
-def _carrier_text(problem: DispatchProblem, target: Shortage, when: str) -> Text:
+def _most(problem: DispatchProblem, family: str) -> str:
+    """The limit that is overstepped, with its unit."""
+    gas, supply = problem.supply.gas, problem.supply
+    known = {
+        "import_over": (problem.limits.import_kw, "kW"),
+        "export_over": (problem.limits.export_kw, "kW"),
+        "import_under": (supply.import_least_kw, "kW"),
+        "gas_over": (None if gas is None else gas.hourly_kwh, "kWh"),
+        "window_over": (supply.co2_cap_kg, "kg"),
+    }
+    value, unit = known.get(family, (None, ""))
+    return "" if value is None else f"{value:g} {unit}"
+
+
+def _carrier_text(problem: DispatchProblem, target: Shortage, when: str, speech: Speech) -> Text:
     carrier = carrier_of(target.name)
-    what = CARRIERS.get(carrier, Text(en=carrier, zh=carrier))
-    need = getattr(problem.forecasts, _NEEDS.get(carrier, ""), None)
+    what = CARRIERS.get(carrier) or speech.name(carrier)
+    need = _need(problem, carrier)
     if target.step < 0 or need is None:
         return said("the need for {what}", "{what}需求", what=what)
-    amount = f"{float(need[target.step]):.1f} {UNITS[carrier]}"
-    return said("{amount} of {what} at {when}", "{when} {what} {amount}", amount=amount, what=what, when=when)
+    amount = f"{float(need[target.step]):.1f} {UNITS.get(carrier, 'kW')}"
+    return said(
+        "{amount} of {what} at {when}", "{when} {what}需求 {amount}", amount=amount, what=what, when=when
+    )
+
+
+def _need(problem: DispatchProblem, carrier: str) -> FloatArray | None:
+    if carrier in _NEEDS:
+        need: FloatArray = getattr(problem.forecasts, _NEEDS[carrier])
+        return need
+    return next((one.need for one in problem.carriers if one.name == carrier), None)
 
 
 def carrier_of(shortage: str) -> str:
     """Carrier that a named shortage is about.
 
     Example:
-        >>> carrier_of("reserve_air"), carrier_of("heat_short")
-        ('air', 'heat')
+        >>> carrier_of("reserve_air"), carrier_of("heat_short"), carrier_of("short.hydrogen")
+        ('air', 'heat', 'hydrogen')
     """
+    if shortage.startswith(SERIES):
+        return shortage.partition(".")[2]
     return (
         slack_name(shortage)
         .removeprefix("reserve_")

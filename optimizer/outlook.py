@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from optimizer.problem import FREE, LONG_S, FloatArray
+from optimizer.words import SERIES
 from plant.state import Loads, Plant, Weather
 from protocols.errors import SolveError
 
@@ -66,13 +67,17 @@ class Outlook:
             series: FloatArray = getattr(self, name)
             if len(series) != self.steps:
                 raise SolveError(
-                    f"the forecast {name} has {len(series)} values, others {self.steps}", series=name
+                    f"the {SERIES[name].en} has {len(series)} values, others {self.steps}",
+                    zh=f"{SERIES[name].zh}有 {len(series)} 个值,其他有 {self.steps} 个",
+                    series=name,
                 )
             bad = np.flatnonzero(~np.isfinite(series))
             if len(bad):
                 raise SolveError(
-                    f"the forecast {name} has no usable number in step {int(bad[0])} ({len(bad)} in "
-                    "all); fill it or shorten the window",
+                    f"the {SERIES[name].en} has no usable number in step {int(bad[0])} ({len(bad)} in all); "
+                    "fill it or shorten the window",
+                    zh=f"{SERIES[name].zh}在第 {int(bad[0])} 步没有可用数值(共 {len(bad)} 处);"
+                    "请补齐或缩短计划时段",
                     series=name,
                 )
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from optimizer.problem import BoolArray, FloatArray
+from protocols.config import Text
 
 Role = Literal["base", "trim", "standby", "on", "off"]
 """Compressors are base, trim or standby (not permitted to start); everything else is on or off."""
@@ -86,7 +87,7 @@ class Plan:
     """Money of the contracts beyond the price per kWh, by name; in the objective, not in `cost`."""
     setpoints: dict[str, FloatArray] = field(default_factory=dict)
     """Set-points that were chosen, such as chilled_water_c and air_bar_g, each (steps,)."""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
     """What was corrected or found in the input, in plant words."""
 
     @property
@@ -139,13 +140,18 @@ class Plan:
             shortages=tuple(Shortage(**shortage) for shortage in plain["shortages"]),
             charges={name: float(money) for name, money in plain.get("charges", {}).items()},
             setpoints=_arrays(plain.get("setpoints", {})),
-            notes=tuple(plain["notes"]),
+            notes=tuple(noted(note) for note in plain["notes"]),
             **arrays,
         )
 
     def _power_of(self, kind: Kind) -> FloatArray:
         powers = [machine.power_kw for machine in self.machines.values() if machine.kind == kind]
         return np.sum(powers, axis=0) if powers else np.zeros(self.steps)
+
+
+def noted(plain: str | dict[str, str]) -> Text:
+    """A note as it was kept; by an earlier version in English only."""
+    return Text(en=plain, zh=plain) if isinstance(plain, str) else Text.model_validate(plain)
 
 
 def _machine(plain: dict[str, Any]) -> MachinePlan:
@@ -165,8 +171,8 @@ def _arrays(plain: dict[str, Any]) -> dict[str, FloatArray]:
 
 
 def _listed(value: Any) -> Any:  # noqa: ANN401  walks any JSON value
-    if isinstance(value, np.ndarray):
-        return value.tolist()
+    if isinstance(value, np.ndarray | Text):
+        return value.tolist() if isinstance(value, np.ndarray) else value.model_dump()
     if isinstance(value, dict):
         return {key: _listed(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -12,6 +12,8 @@ from optimizer.flexible import Flexible
 from optimizer.levels import AirLevels, CoolingLevels
 from optimizer.network import Carrier, Cogen, Converter
 from optimizer.supply import Supply
+from optimizer.words import Speech
+from protocols.config import Text
 
 FloatArray = arrays.FloatArray
 IntArray = arrays.IntArray
@@ -267,12 +269,18 @@ class DispatchProblem:
     flexible: Flexible = field(default_factory=Flexible)
     cooling_levels: CoolingLevels | None = None
     """Water temperatures to choose from; None: they are as the chillers' curves say."""
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[Text, ...] = ()
     """What whoever made the problem found in its data; told with the plan."""
     air_levels: AirLevels | None = None
     """Network pressures to choose from; None: it is as the compressors' curves say."""
     begun: Begun | None = None
     """The first step, where it has begun already; None: the window begins with a whole step."""
+    speech: Speech = field(default_factory=Speech, compare=False)
+    """How its machines and times are called where it is told in words."""
+
+    def clock(self, step: int) -> str:
+        """When a step begins, in the zone of its words."""
+        return self.speech.clock(self.start_ns + round(step * self.step_s * 1e9))
 
     @property
     def switched(self) -> tuple[Compressor | Chiller | Chp | Converter | Cogen, ...]:

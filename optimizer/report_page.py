@@ -19,6 +19,8 @@ from optimizer.plot import Line, contents, panels_of, powers
 from optimizer.problem import DispatchProblem
 from optimizer.report_levels import level_rows
 from optimizer.report_words import KINDS, STATUS, STYLE, WORDS
+from optimizer.short_words import short_texts
+from optimizer.words import Speech
 from protocols.config import Text
 
 Lang = Literal["en", "zh"]
@@ -87,7 +89,7 @@ def report_page(
         f"<h1>{escape(about.title)}</h1>",
         f"<p>{_window(plan, where)}</p>",
         *_head(plan, about),
-        *_faults(plan, about),
+        *_faults((problem, plan), about, Speech(about.labels, where)),
         *_money(plan, about),
         *_section("courses", [_charts(problem, plan, where)]),
         *_section("when", [_bars(plan, about, where)]),
@@ -153,12 +155,13 @@ def _head(plan: Plan, about: About) -> list[str]:
     return [f"<dl>{shown}</dl>"]
 
 
-def _faults(plan: Plan, about: About) -> list[str]:
+def _faults(of: tuple[DispatchProblem, Plan], about: About, speech: Speech) -> list[str]:
     """What is not kept and what is short, before anything else; that nothing is, is said too."""
+    problem, plan = of
     if not about.not_kept and not plan.shortages:
         return [f'<p class="good">{_both(WORDS["all_kept"])}</p>']
     rows = [escape(text) for text in about.not_kept]
-    rows += [escape(f"{one.name}, {one.step}: {one.amount:,.4g}") for one in plan.shortages]
+    rows += [_both(text) for text in short_texts(problem, plan.shortages, speech)]
     body = ["<ul class='bad'>", *(f"<li>{row}</li>" for row in rows), "</ul>"]
     for one in about.conflicts:
         limits = [Text.model_validate(limit) for limit in one.get("limits", ())]
@@ -301,4 +304,4 @@ def _forward(about: About) -> list[str]:
 def _remarks(plan: Plan) -> list[str]:
     if not plan.notes:
         return []
-    return _section("notes", ["<ul>", *(f"<li>{escape(note)}</li>" for note in plan.notes), "</ul>"])
+    return _section("notes", ["<ul>", *(f"<li>{_both(note)}</li>" for note in plan.notes), "</ul>"])

@@ -159,18 +159,34 @@ class Feasible(_Found):
 class Infeasible:
     """No plan keeps the declared limits; as balances have slacks, machine limits contradict each other."""
 
-    reason: str
+    words: Text
+    """Why, in plant words."""
     stats: SolveStats
     limits: tuple[Text, ...] = ()
     """A set of limits that contradict each other, of which none can be left out; in both languages."""
+
+    @property
+    def reason(self) -> str:
+        """Why, in English."""
+        return self.words.en
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped:
     """The limit came before any plan; the last good plan stays in force."""
 
-    reason: str
+    words: Text
+    """Why, in plant words."""
     stats: SolveStats
+    detail: str = ""
+    """What the solver says of it."""
+    limits: tuple[Text, ...] = ()
+    """None: time was short, no limit."""
+
+    @property
+    def reason(self) -> str:
+        """Why, in English, with what the solver says."""
+        return f"{self.words.en} ({self.detail})" if self.detail else self.words.en
 
 
 Outcome = Optimal | Feasible | Infeasible | Stopped

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 from protocols.config import Text
+from protocols.errors import EmsError
 
 CARRIERS: Final = {
     "electric": Text(en="power", zh="电力"),
@@ -39,13 +40,42 @@ SLACKS: Final = {
     ),
     "import_under": Text(en="less is bought than must be", zh="购电低于最小值"),
     "gas_over": Text(en="more gas is taken than the contract gives", zh="用气超过合同"),
-    "short": Text(en="a carrier of the plant is short", zh="自有介质不足"),
-    "surplus": Text(en="too much of a carrier of the plant is made", zh="自有介质过剩"),
-    "window_over": Text(en="a limit of the whole window is exceeded", zh="超过整个时段的限值"),
-    "missed": Text(en="a load does not get what it wants", zh="可调负荷未得到所需能量"),
-    "end_short": Text(en="less is stored at the end than is wanted", zh="期末储量低于要求"),
+    "short": Text(en="{of} is short", zh="{of}不足"),
+    "surplus": Text(en="too much {of} is made", zh="{of}过剩"),
+    "window_over": Text(
+        en="the limit of {of} over the whole window is exceeded", zh="超过整个时段的{of}上限"
+    ),
+    "missed": Text(en="{of} does not get the energy it wants", zh="{of} 未得到所需能量"),
+    "end_short": Text(en="{of} holds less at the end than is wanted", zh="{of} 期末储量低于要求"),
 }
-"""What a named shortage means."""
+"""What a named shortage means, by its family; `of` is what stands behind the point of its name."""
+WINDOWS: Final = {"co2_kg": (Text(en="emissions", zh="排放"), "kg")}
+"""What a limit of the whole window is of, and its unit."""
+SERIES: Final = {
+    "electric_kw": Text(en="forecast of the electric load", zh="用电负荷预测"),
+    "process_kw": Text(en="forecast of the electric load", zh="用电负荷预测"),
+    "air_m3_min": Text(en="forecast of the need for compressed air", zh="压缩空气需求预测"),
+    "cooling_kw": Text(en="forecast of the need for cooling", zh="制冷需求预测"),
+    "heat_kw": Text(en="forecast of the need for heat", zh="供热需求预测"),
+    "pv_kw": Text(en="forecast of the PV generation", zh="光伏发电预测"),
+    "outdoor_c": Text(en="forecast of the outdoor temperature", zh="室外温度预测"),
+    "wet_bulb_c": Text(en="forecast of the wet-bulb temperature", zh="湿球温度预测"),
+    "irradiance_w_m2": Text(en="forecast of the irradiance", zh="辐照度预测"),
+    "import_eur_kwh": Text(en="price of bought power", zh="购电电价"),
+    "export_eur_kwh": Text(en="price of sold power", zh="售电电价"),
+    "grid_kg_kwh": Text(en="emission factor of bought power", zh="购电排放因子"),
+}
+"""Courses a plan is made on."""
+FORESEEN: Final = {
+    "process_kw": Text(en="the electric load", zh="用电负荷"),
+    "air_m3_min": Text(en="the need for compressed air", zh="压缩空气需求"),
+    "cooling_kw": Text(en="the need for cooling", zh="制冷需求"),
+    "heat_kw": Text(en="the need for heat", zh="供热需求"),
+    "outdoor_c": Text(en="the outdoor temperature", zh="室外温度"),
+    "wet_bulb_c": Text(en="the wet-bulb temperature", zh="湿球温度"),
+    "irradiance_w_m2": Text(en="the irradiance", zh="辐照度"),
+}
+"""What is foreseen for a plan."""
 _NS: Final = 1_000_000_000
 _MINUTE_S: Final = 60.0
 
@@ -84,6 +114,17 @@ def said(en: str, zh: str, **parts: object) -> Text:
     )
 
 
+def told(error: EmsError) -> Text:
+    """What an error says in both languages; in English only where it was said by nobody in Chinese.
+
+    Example:
+        >>> told(EmsError("no forecast", zh="没有预测")).zh
+        '没有预测'
+    """
+    en = str(error.args[0])
+    return Text(en=en, zh=str(error.context.get("zh", en)))
+
+
 def joined(parts: list[Text]) -> Text:
     """Clauses as one sentence.
 
@@ -99,21 +140,38 @@ def listed(parts: list[Text]) -> Text:
     return Text(en=", ".join(one.en for one in parts), zh="、".join(one.zh for one in parts))
 
 
-def slack_text(name: str) -> Text:
-    """What a named shortage means; what it is about is in brackets where it has a name of its own.
+def slack_text(name: str, speech: Speech | None = None) -> Text:
+    """What a named shortage means, with what it is about where it has a name of its own.
 
     Example:
-        >>> slack_text("short.hydrogen").en
-        'a carrier of the plant is short (hydrogen)'
+        >>> slack_text("short.hydrogen").en, slack_text("missed.yard.van").en
+        ('hydrogen is short', 'van of yard does not get the energy it wants')
     """
     family, _, of = name.partition(".")
     text = SLACKS.get(family, Text(en=family, zh=family))
-    return said("{text} ({of})", "{text}({of})", text=text, of=of) if of else text
+    return said(text.en, text.zh, of=part_text(of, speech or Speech()))
+
+
+def part_text(of: str, speech: Speech) -> Text:
+    """What stands behind the point of a shortage's name: a carrier, a limit, a machine, or a part of one."""
+    if of in WINDOWS:
+        return WINDOWS[of][0]
+    whole, _, part = of.partition(".")
+    if part:
+        return said("{part} of {whole}", "{whole} 的 {part}", part=part, whole=speech.name(whole))
+    return CARRIERS.get(of) or speech.name(of)
 
 
 def slack_unit(name: str) -> str:
-    """Unit of the amount of a named shortage."""
-    family = slack_name(name)
+    """Unit of the amount of a named shortage.
+
+    Example:
+        >>> slack_unit("window_over.co2_kg"), slack_unit("spare_air"), slack_unit("missed.yard.van")
+        ('kg', 'm³/min', 'kWh')
+    """
+    family, _, of = name.partition(".")
+    if of in WINDOWS:
+        return WINDOWS[of][1]
     if family in {"end_short", "missed"}:
         return "kWh"
     return "m³/min" if family.endswith("air") or family.startswith("air") else "kW"

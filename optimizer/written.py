@@ -22,6 +22,8 @@ from protocols.errors import ContractError
 _CLASS: Final = "is"
 _ARRAY: Final = "array"
 _MAP: Final = "map"
+_NOT_KEPT: Final = frozenset({"speech", "remarks"})
+"""Words of a problem: who asks says how machines are called, and remarks are notes of the plan."""
 _KINDS: Final = {"f": "float64", "i": "int64", "b": "bool"}
 _MOST_BYTES: Final = 50_000_000
 """A problem unpacks to no more; a year of quarter hours is a tenth of it."""
@@ -65,7 +67,8 @@ def _plain(value: Any) -> Any:  # noqa: ANN401  walks any part of a problem
 
 def _plain_part(value: Any) -> Any:  # noqa: ANN401  as above
     if is_dataclass(value) and not isinstance(value, type):
-        found = {one.name: _plain(getattr(value, one.name)) for one in fields(value) if one.init}
+        kept = (one.name for one in fields(value) if one.init and one.name not in _NOT_KEPT)
+        found = {name: _plain(getattr(value, name)) for name in kept}
         return {_CLASS: f"{type(value).__module__}:{type(value).__name__}", **found}
     return value.item() if isinstance(value, np.generic) else value
 

@@ -94,10 +94,12 @@ class EirCurve(Config):
 
     def remarks(self) -> tuple[str, ...]:
         """Factors that miss 1 at rating by 0.1 to 1 %: usable, but worth a word to whoever typed them."""
+        return tuple(f"{name} at rating is {value:.4f} instead of 1" for name, value in self.off_rating())
+
+    def off_rating(self) -> tuple[tuple[str, float], ...]:
+        """The same as name and value."""
         return tuple(
-            f"{name} at rating is {value:.4f} instead of 1"
-            for name, value in self._rating_values()
-            if abs(value - 1.0) > _REMARKED_BEYOND
+            (name, value) for name, value in self._rating_values() if abs(value - 1.0) > _REMARKED_BEYOND
         )
 
     def _clipped(self, supply_c: float, condenser_c: float) -> tuple[float, float]:

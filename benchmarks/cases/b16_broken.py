@@ -1,7 +1,12 @@
-"""Eight kinds of input that contradict themselves or the plant: a plan that is kept, or a reason in words."""
+"""Eight kinds of input that contradict themselves or the plant: a plan that is kept, or a reason in words.
+
+Nine inputs: a day with the clock change is one of 92 and one of 100 steps. What is said of each is a sentence
+about the plant, in both languages.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
@@ -13,10 +18,14 @@ from benchmarks.small_plant import battery, fixed_speed, problem, with_need
 from optimizer.check import check
 from optimizer.dispatch import plan_day
 from optimizer.problem import OFF, ON, Chiller, Commitment, Compressor, DispatchProblem, FloatArray, Limits
+from optimizer.short_words import short_texts
 from optimizer.solve import Infeasible, Stopped
+from optimizer.words import told
+from protocols.config import Text
 from protocols.errors import ContractError, SolveError
 
 _NIGHT_H: Final = 3.0
+_CHINESE: Final = re.compile("[\u4e00-\u9fff]")
 
 
 def plant(steps: int = 24) -> DispatchProblem:
@@ -97,18 +106,18 @@ def _peak_above_limit() -> DispatchProblem:
 BROKEN: Final[dict[str, tuple[Callable[[], DispatchProblem], tuple[str, ...]]]] = {
     "content_below_minimum": (_content_below_minimum, ("battery1", "15.0 kWh")),
     "need_over_capacity": (lambda: _with_air(np.full(24, 45.0)), ("compressed air", "45.0", "30.0")),
-    "outage_against_minimum_run": (_outage_against_minimum_run, ()),
-    "nan_price": (_nan_price, ("price import_eur_kwh", "step 7")),
-    "empty_forecast": (lambda: _with_air(np.array([])), ("air_m3_min", "0 values")),
+    "outage_against_minimum_run": (_outage_against_minimum_run, ("comp1", "shortest run is 120 min", "held")),
+    "nan_price": (_nan_price, ("price of bought power", "step 7")),
+    "empty_forecast": (lambda: _with_air(np.array([])), ("compressed air", "0 values")),
     "zero_machine": (_zero_machine, ("comp1",)),
     "day_of_92_steps": (lambda: plant(92), ()),
     "day_of_100_steps": (lambda: plant(100), ()),
-    "peak_above_limit": (_peak_above_limit, ("import_over",)),
+    "peak_above_limit": (_peak_above_limit, ("the contracted import is exceeded", "kW")),
 }
 """By name: the problem, and words that the plan's notes and shortages, or the reason, must hold."""
 
 
-def answer(problem: DispatchProblem) -> tuple[str, str]:
+def answer(problem: DispatchProblem) -> tuple[str, Text]:
     """What came of it and the words with it.
 
     Raises:
@@ -117,14 +126,14 @@ def answer(problem: DispatchProblem) -> tuple[str, str]:
     try:
         outcome = plan_day(problem, limit_s=20.0)
     except SolveError as error:
-        return "refused", str(error)
+        return "refused", told(error)
     if isinstance(outcome, Infeasible | Stopped):
-        return type(outcome).__name__.lower(), outcome.reason
+        return type(outcome).__name__.lower(), outcome.words
     faults = check(problem, outcome.plan)
     if faults:
         raise ContractError(f"{faults[0].machine} in step {faults[0].step}: {faults[0].limit}")
-    short = [f"{s.name} in step {s.step}: {s.amount:.3f}" for s in outcome.plan.shortages]
-    return "plan", "; ".join((*outcome.plan.notes, *short))
+    said = (*outcome.plan.notes, *short_texts(problem, outcome.plan.shortages))
+    return "plan", Text(en="; ".join(one.en for one in said), zh=";".join(one.zh for one in said))
 
 
 def run() -> Result:
@@ -136,9 +145,11 @@ def run() -> Result:
     results: dict[str, Any] = {}
     for name, (asked, words) in BROKEN.items():
         kind, said = answer(asked())
-        if not all(word in said for word in words) or (kind != "plan" and not said):
-            raise ContractError(f"{name} is answered by {kind}: {said or 'nothing'}")
-        results[name] = {"answer": kind, "said": said[:300]}
+        if not all(word in said.en for word in words) or (kind != "plan" and not said.en):
+            raise ContractError(f"{name} is answered by {kind}: {said.en or 'nothing'}")
+        if said.en and not _CHINESE.search(said.zh):
+            raise ContractError(f"{name} is not answered in Chinese: {said.zh}")
+        results[name] = {"answer": kind, "said": said.en[:300], "said_zh": said.zh[:300]}
     return Result({"cases": float(len(BROKEN)), "answered": float(len(results))}, results=results)
 
 

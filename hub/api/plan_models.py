@@ -255,8 +255,8 @@ class PlanReport(Config):
     reason: str
     """Why it was made."""
 
-    notes: list[str]
-    """What was clipped, degraded or foreseen."""
+    notes: list[Text]
+    """What was left out, assumed or foreseen, in plant words."""
 
     saving: PlanSaving | None
     """None for a plan of an earlier version."""

@@ -18,6 +18,7 @@ from hub.api.refusals import refused
 from hub.auth.tokens import Caller
 from hub.dispatch.asking import Question
 from hub.ledger.queries import plan_body
+from optimizer.plan import noted
 from protocols.config import IdPart
 from protocols.errors import SolveError
 from runtime.clock import iso_utc
@@ -49,7 +50,7 @@ async def report(site: SiteId, ident: str, deps: Deps) -> PlanReport:
         {
             "id": ident,
             "reason": body.get("reason", ""),
-            "notes": body.get("notes", []),
+            "notes": [noted(one) for one in body.get("notes", [])],
             "saving": body.get("saving") or None,
             "short": short,
             "forward": body.get("forward", []),

@@ -13,8 +13,10 @@ from typing import Final
 from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import Availability, Seen, machines_of
 from optimizer.power_limits import PowerLimits
+from optimizer.words import said
 from plant.units.compressor import ROLE_BASE, ROLE_STANDBY, ROLE_TRIM
 from plant.units.heat import Chp
+from protocols.config import Text
 
 _PERMIT: Final = "permit_set_code"
 _ROLE: Final = "role_set_code"
@@ -34,7 +36,7 @@ _TENTHS: Final = 10.0
 """Powers are told in tenths of a kilowatt, so limits are taken to the tenth inside them."""
 
 
-def unable(site: DispatchSite) -> dict[str, str]:
+def unable(site: DispatchSite) -> dict[str, Text]:
     """Machines that the site lets follow but that cannot be switched, each with why."""
     found = (
         (name, _why(site, name, kind))
@@ -56,29 +58,52 @@ def power_limits(site: DispatchSite, seen: Seen) -> PowerLimits:
     return found
 
 
-def _why(site: DispatchSite, machine: str, kind: str) -> str | None:
+def _why(site: DispatchSite, machine: str, kind: str) -> Text | None:
     """Why it cannot be switched, in plant words; None where it can."""
     sheet = site.plant.flowsheet
     bound = [role for role in _VALUES if sheet.binding(machine, role) is not None]
     for role in dict.fromkeys((*_NEEDED.get(kind, ()), *(bound if kind in _NEEDED else ()))):
         point = sheet.binding(machine, role)
         if point is None:
-            return f"{machine} has no {role} in the flowsheet"
+            return no_role(site, machine, role)
         why = _refused(site, point, _VALUES.get(role, ()))
         if why is not None:
             return why
     return _out_of_range(site, machine) if POWER in _NEEDED.get(kind, ()) else None
 
 
-def _refused(site: DispatchSite, point: str, values: tuple[float, ...]) -> str | None:
-    limits = site.limits.get(point)
-    if limits is None:
-        return f"{point} has no write limits"
+def no_role(site: DispatchSite, machine: str, role: str) -> Text:
+    """A set-point that the flowsheet names no point for."""
+    name = site.speech.name(machine)
+    return said("{name} has no {role} in the flowsheet", "{name} 在流程图中没有 {role}", name=name, role=role)
+
+
+def shut(site: DispatchSite, point: str) -> Text | None:
+    """Why a plan may not write a point; None where it may."""
+    if point not in site.limits:
+        return said("{point} has no write limits", "{point} 没有写入限值", point=point)
     if not site.may_tell(point):
-        return f"{point} is kept for other rungs than the plan by its write limits"
+        return said(
+            "{point} is kept for other rungs than the plan by its write limits",
+            "{point} 的写入限值不允许计划写入",
+            point=point,
+        )
+    return None
+
+
+def _refused(site: DispatchSite, point: str, values: tuple[float, ...]) -> Text | None:
+    why = shut(site, point)
+    if why is not None:
+        return why
+    limits = site.limits[point]
     left_out = [value for value in values if not limits.low <= value <= limits.high]
     if left_out:
-        return f"{point} may not be told {left_out[0]:g} by its write limits"
+        return said(
+            "{point} may not be told {value} by its write limits",
+            "{point} 的写入限值不允许下达 {value}",
+            point=point,
+            value=f"{left_out[0]:g}",
+        )
     return None
 
 
@@ -88,13 +113,21 @@ def _told_kw(site: DispatchSite, machine: str) -> tuple[float, float]:
     return math.ceil(limits.low * _TENTHS) / _TENTHS, math.floor(limits.high * _TENTHS) / _TENTHS
 
 
-def _out_of_range(site: DispatchSite, machine: str) -> str | None:
+def _out_of_range(site: DispatchSite, machine: str) -> Text | None:
     """Why its write limits leave no power to plan; None where they do."""
     unit, (low_kw, high_kw) = site.plant.flowsheet.units[machine], _told_kw(site, machine)
     if isinstance(unit, Chp):
         fits = max(unit.generation_min_kw, -high_kw) < min(unit.generation_max_kw, -low_kw)
-        needed = f"a range within {-unit.generation_max_kw:g} … {-unit.generation_min_kw:g} kW"
+        most = f"{-unit.generation_max_kw:g} … {-unit.generation_min_kw:g} kW"
+        needed = said("a range within {most}", "{most} 内的区间", most=most)
     else:
-        fits, needed = low_kw <= 0.0 <= high_kw, "0 kW"
-    point = site.plant.flowsheet.binding(machine, POWER)
-    return None if fits else f"the write limits of {point} leave out {needed}"
+        fits, needed = low_kw <= 0.0 <= high_kw, Text(en="0 kW", zh="0 kW")
+    point = site.plant.flowsheet.binding(machine, POWER) or ""
+    if fits:
+        return None
+    return said(
+        "the write limits of {point} leave out {needed}",
+        "{point} 的写入限值不含 {needed}",
+        point=point,
+        needed=needed,
+    )

@@ -12,7 +12,8 @@ from optimizer.conflict import Conflict, conflict_of, ranked
 from optimizer.explain import explain
 from optimizer.plan import Plan
 from optimizer.problem import DispatchProblem
-from optimizer.words import Speech, slack_text, slack_unit
+from optimizer.short_words import unit_of
+from optimizer.words import Speech, slack_text
 from optimizer.written import read
 from protocols.config import Text
 from protocols.errors import ContractError, SolveError
@@ -33,7 +34,7 @@ def answer(asked: dict[str, Any]) -> dict[str, Any]:
     labels = {name: Text.model_validate(text) for name, text in asked["labels"].items()}
     speech = Speech(labels, ZoneInfo(asked["zone"]))
     if asked["unit"] is None:
-        return {"short": [_told(one, problem) for one in _conflicts(problem, plan, speech)]}
+        return {"short": [_told(one, problem, speech) for one in _conflicts(problem, plan, speech)]}
     return explain(problem, plan, (asked["unit"], asked["step"]), speech).to_dict()
 
 
@@ -42,15 +43,15 @@ def _conflicts(problem: DispatchProblem, plan: Plan, speech: Speech) -> list[Con
     return [conflict_of(problem, plan.shortages, one, speech) for one in worst]
 
 
-def _told(found: Conflict, problem: DispatchProblem) -> dict[str, Any]:
+def _told(found: Conflict, problem: DispatchProblem, speech: Speech) -> dict[str, Any]:
     short = found.shortage
     assert short is not None  # noqa: S101  each was asked for by its shortage
     return {
         "name": short.name,
-        "label": slack_text(short.name).model_dump(),
+        "label": slack_text(short.name, speech).model_dump(),
         "at_ns": problem.start_ns + round(short.step * problem.step_s * 1e9),
         "amount": short.amount,
-        "unit": slack_unit(short.name),
+        "unit": unit_of(problem, short),
         "need": found.need.model_dump(),
         "limits": [one.model_dump() for one in found.limits],
         "smallest": found.smallest,

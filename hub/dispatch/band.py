@@ -20,6 +20,8 @@ from hub.forecast.similar import Window
 from optimizer.outlook import Outlook
 from optimizer.planning import Reserve
 from optimizer.reserve import InHand
+from optimizer.words import CARRIERS, said
+from protocols.config import Text
 
 _SUN: Final = "irradiance_w_m2"
 _SERIES: Final = {"air": "air_m3_min", "cooling": "cooling_kw"}
@@ -27,7 +29,7 @@ _SERIES: Final = {"air": "air_m3_min", "cooling": "cooling_kw"}
 
 def in_hand(
     outlook: Outlook, issue: Issue | None, of: tuple[Window, Collection[str]], reserve: Reserve
-) -> tuple[InHand, tuple[str, ...]]:
+) -> tuple[InHand, tuple[Text, ...]]:
     """What is kept ready, and what cannot be told of it.
 
     Args:
@@ -37,13 +39,19 @@ def in_hand(
         reserve: What the site asks for.
     """
     window, refused = of
-    notes: list[str] = []
+    notes: list[Text] = []
     high: dict[str, FloatArray] = {}
     for carrier in reserve.by_quantile:
         name = _SERIES[carrier]
         spread = None if issue is None or name in refused else spread_of(issue, name, window)
         if spread is None:
-            notes.append(f"{carrier} is kept ready by the usual share: its forecast has no band")
+            notes.append(
+                said(
+                    "capacity for {what} is kept ready by the usual share: its forecast has no band",
+                    "{what}按常规比例预留容量:其预测没有区间",
+                    what=CARRIERS[carrier],
+                )
+            )
             continue
         course: FloatArray = getattr(outlook, name)
         high[name] = np.maximum(course + spread[1], 0.0)

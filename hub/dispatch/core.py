@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from accounts.invoice import Courses
 from hub.dispatch import band, events
 from hub.dispatch.able import power_limits, unable
 from hub.dispatch.approved import course_of, ended_by, power_course_of
@@ -22,11 +23,13 @@ from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import Availability, MachineSeen, Seen, Snapshot, look
 from hub.dispatch.solving import EVENT_LIMIT_S, LIMIT_S, Accepted, Task
 from hub.dispatch.supplied import fuel_points, supply_of
+from hub.dispatch.switching import not_kept, switch_limits
 from hub.dispatch.targets import targets
 from hub.dispatch.trust import only_raised
 from hub.forecast.ceilings import most_needed
 from hub.forecast.gates import forecast
-from hub.forecast.quarters import QUARTERS_A_DAY, floor_quarter_ns
+from hub.forecast.issue import Issue
+from hub.forecast.quarters import QUARTER_NS, QUARTERS_A_DAY, floor_quarter_ns
 from hub.forecast.similar import Window
 from optimizer.contracted import slides
 from optimizer.outlook import MachineNow, PlantNow
@@ -34,7 +37,10 @@ from optimizer.peaks import Peaks
 from optimizer.problem import FREE, LONG_S, OFF, ON
 from optimizer.setpoints import eased, setpoints_at
 from optimizer.site_supply import SiteSupply
+from optimizer.switch_limits import ramp_of
+from optimizer.words import FORESEEN, said
 from plant.control.setpoints import Setpoints
+from protocols.config import Text
 from protocols.quality import is_good
 
 RETRY_S: Final = 30.0
@@ -45,6 +51,9 @@ _MOST_GONE_S: Final = 870.0
 _FIRST: Final = "first plan"
 _RULED: Final = "no plan can be had: machines run in the order of their efficiency"
 _QUARTER: Final = "a new quarter hour"
+_BY_SIMILAR: Final = ("{what} is foreseen by similar days: {why}", "{what}按相似日预测:{why}")
+_AS_YESTERDAY: Final = ("{what} is taken as yesterday: {why}", "{what}取昨日曲线:{why}")
+_AS_IT_STANDS: Final = ("{name} is planned as it stands: {why}", "{name} 按现状计划:{why}")
 _USUAL: Final = frozenset({_FIRST, _QUARTER})
 
 
@@ -74,7 +83,7 @@ class Memory:
         event: Event that was seen while a plan was under way.
         asked_for: Why the plan asked for last was wanted.
         owed: The same of one that could not be had.
-        issue_ns: Begin of the forecast looked at last.
+        issue: Forecast looked at last.
         supply_c: Chilled-water set-point each chiller was told last. [°C]
         approved: Machine in the mode `approve` to the plan that a person lets it follow.
         ruled: Quarter hour, and what is told in it by rule where no plan holds.
@@ -87,7 +96,7 @@ class Memory:
     event: str | None = None
     asked_for: str = ""
     owed: str | None = None
-    issue_ns: int | None = None
+    issue: Issue | None = None
     supply_c: dict[str, float] = field(default_factory=dict)
     approved: Mapping[str, Accepted] = field(default_factory=dict)
     ruled: tuple[int, Setpoints | None] = (0, None)
@@ -103,6 +112,10 @@ class Memory:
     """Whether the plan asked for last was refused as worse than the plant's own control."""
     hurry: bool = False
     """Whether the event that was seen does not wait."""
+    courses: Mapping[str, Courses] = field(default_factory=dict)
+    """Prices of the day when a plan was asked for last."""
+    news_ns: int = 0
+    """When a forecast or prices were others than those planned on last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,16 +143,18 @@ def step(site: DispatchSite, memory: Memory, snapshot: Snapshot, now_ns: int) ->
     memory = replace(memory, approved={m: one for m, one in memory.approved.items() if m not in ended})
     event = events.of_machines(memory.seen, seen.machines, memory.planned_on, now_ns) or memory.event
     drift = None
+    if event is None:
+        memory, event = _news(site, memory, snapshot)
     if event is None and _settled(memory, now_ns):
         event = drift = _drifted(site, memory, seen, snapshot)
-        memory = replace(memory, issue_ns=_issue_ns(snapshot))
     reason = None if site.modes.site == "off" else _reason(memory, event, now_ns)
     if reason is not None:
         answers = reason in _USUAL or reason == drift or memory.asked_ns is None
         memory = replace(
-            memory, asked_ns=now_ns, waiting=True, asked_for=reason, issue_ns=_issue_ns(snapshot),
+            memory, asked_ns=now_ns, waiting=True, asked_for=reason, issue=snapshot.issue,
             settled_ns=now_ns if answers else memory.settled_ns or memory.asked_ns,
             planned_on={name: one.on for name, one in seen.machines.items()}, hurry=False,
+            courses=snapshot.used.courses,
         )  # fmt: skip
         event = None
     memory = _with_rule(site, memory, seen, snapshot)
@@ -168,7 +183,7 @@ def task_of(site: DispatchSite, memory: Memory, decision: Decision, snapshot: Sn
     gated = forecast(snapshot.past, window, most_needed(site.plant.flowsheet), snapshot.issue)
     only_up = only_raised(site, seen, snapshot.recent, snapshot.now_ns, memory.supply_c)
     outlook, led = events.as_measured(gated.outlook, events.measured_now(memory.plan, snapshot), only_up)
-    gone_s = 0.0 if site.contract is not None and slides(site.contract) else _gone_s(snapshot)
+    gone_s = 0.0 if _wants_whole_steps(site) else _gone_s(snapshot)
     now = PlantNow(
         machines=_machines_now(site, memory, seen, snapshot.now_ns),
         soc_frac=seen.soc_frac,
@@ -180,13 +195,15 @@ def task_of(site: DispatchSite, memory: Memory, decision: Decision, snapshot: Sn
         before_kw=() if snapshot.metered is None else snapshot.metered.before_kw,
         late_s=0.0 if gone_s else (snapshot.now_ns - floor_quarter_ns(snapshot.now_ns)) / _NS,
     )
-    refused = (f"{name} is foreseen by similar days: {why}" for name, why in gated.refused.items())
-    degraded = (f"{name} is yesterday's: {why}" for name, why in gated.degraded.items())
+    refused = (said(*_BY_SIMILAR, what=FORESEEN[name], why=why) for name, why in gated.refused.items())
+    degraded = (said(*_AS_YESTERDAY, what=FORESEEN[name], why=why) for name, why in gated.degraded.items())
     choices, unreached = choices_of(site, _told(memory, seen, snapshot))
     beside = {name for gate in (gated.refused, gated.degraded) for name in gate}
     kept, unkept = band.in_hand(outlook, snapshot.issue, (window, beside), site.planning.reserve)
     beneath, unsupplied = _beneath(site, snapshot, gone_s)
-    kept_from = (f"{name} is planned as it stands: {reason}" for name, reason in unable(site).items())
+    kept_from = (
+        said(*_AS_IT_STANDS, name=site.speech.name(name), why=why) for name, why in unable(site).items()
+    )
     notes = (
         *site.notes,
         *seen.notes,
@@ -197,6 +214,7 @@ def task_of(site: DispatchSite, memory: Memory, decision: Decision, snapshot: Sn
         *unreached,
         *unkept,
         *unsupplied,
+        *not_kept(site),
     )
     why = decision.replan or ""
     limit_s = LIMIT_S if why in _USUAL or memory.owed is not None else EVENT_LIMIT_S
@@ -218,12 +236,21 @@ def task_of(site: DispatchSite, memory: Memory, decision: Decision, snapshot: Sn
         beside=beneath,
         courses=snapshot.used.courses,
         power_kw=power_limits(site, seen),
+        switching=switch_limits(site, seen, window.start_ns),
+        speech=site.speech,
     )
     issue = snapshot.issue if limit_s == LIMIT_S else None
     return task if issue is None else replace(task, band=band.around(outlook, issue, window, beside))
 
 
-def _beneath(site: DispatchSite, snapshot: Snapshot, gone_s: float) -> tuple[SiteSupply, tuple[str, ...]]:
+def _wants_whole_steps(site: DispatchSite) -> bool:
+    """Whether a plan has to begin with a whole quarter hour: something goes on by the minute from there."""
+    engine = site.plant.chp
+    slow = engine is not None and ramp_of(engine, QUARTER_NS / _NS) is not None
+    return slow or (site.contract is not None and slides(site.contract))
+
+
+def _beneath(site: DispatchSite, snapshot: Snapshot, gone_s: float) -> tuple[SiteSupply, tuple[Text, ...]]:
     """Contracts beside the prices; fuel of a begun quarter hour as it burns now."""
     shown = (snapshot.readings.get(point) for point in fuel_points(site))
     burning_kw = sum(max(one.value, 0.0) for one in shown if one is not None and is_good(one.quality))
@@ -296,16 +323,25 @@ def _settled(memory: Memory, now_ns: int) -> bool:
 def _drifted(site: DispatchSite, memory: Memory, seen: Seen, snapshot: Snapshot) -> str | None:
     if memory.plan is None:
         return None
-    newer = memory.issue_ns != _issue_ns(snapshot)
-    changed = events.of_forecast(site, memory.plan, snapshot) if newer else None
-    if changed is not None:
-        return changed
     only_up = only_raised(site, seen, snapshot.recent, snapshot.now_ns, memory.supply_c)
     return events.of_plant(site, memory.plan, seen, snapshot, only_up)
 
 
-def _issue_ns(snapshot: Snapshot) -> int | None:
-    return None if snapshot.issue is None else snapshot.issue.start_ns
+def _news(site: DispatchSite, memory: Memory, snapshot: Snapshot) -> tuple[Memory, str | None]:
+    """A forecast or prices that say something else than was planned on, as soon as they are there.
+
+    They hurry; those that are others again within minutes wait like any event.
+    """
+    if memory.plan is None:
+        return memory, None
+    newer = memory.issue is not snapshot.issue
+    changed = events.of_forecast(site, memory.plan, snapshot) if newer else None
+    changed = changed or events.of_prices(memory.courses, snapshot)
+    memory = replace(memory, issue=snapshot.issue)
+    if changed is None:
+        return memory, None
+    first = snapshot.now_ns - memory.news_ns >= events.AGAIN_S * _NS
+    return replace(memory, hurry=memory.hurry or first, news_ns=snapshot.now_ns), changed
 
 
 def _set_points(site: DispatchSite, memory: Memory, seen: Seen, now_ns: int) -> tuple[SetPoint, ...]:

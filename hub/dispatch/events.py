@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 
+from accounts.invoice import Courses
 from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import Availability, MachineSeen, Seen, Snapshot
 from hub.dispatch.solving import Accepted
@@ -20,6 +21,8 @@ from hub.forecast.issued import course_of
 from hub.forecast.quarters import FloatArray, floor_quarter_ns
 from hub.forecast.similar import Window
 from optimizer.outlook import Outlook
+from optimizer.words import FORESEEN, said
+from protocols.config import Text
 
 NEEDS: Final = {"process_kw": 50.0, "air_m3_min": 6.0, "cooling_kw": 80.0, "heat_kw": 80.0}
 """Series whose deviation counts, and what is never one. [kW, m³/min]"""
@@ -40,12 +43,8 @@ _NEAR_QUARTERS: Final = 16
 _CHANGED_FRAC: Final = 0.1
 _FADE_H: Final = 2.0
 _QUARTER_H: Final = 0.25
-_WORDS: Final = {
-    "process_kw": "the electric load",
-    "air_m3_min": "the need for compressed air",
-    "cooling_kw": "the need for cooling",
-    "heat_kw": "the need for heat",
-}
+_OTHER_PRICE_FRAC: Final = 0.02
+_NS: Final = 1_000_000_000
 _UNITS: Final = {"air_m3_min": "m³/min"}
 
 
@@ -100,7 +99,7 @@ def of_plant(
             continue
         if abs(measured - float(course[at])) > far_off(name, course):
             unit = _UNITS.get(name, "kW")
-            return f"{_WORDS[name]} is {measured:.0f} {unit}, planned were {course[at]:.0f} {unit}"
+            return f"{FORESEEN[name].en} is {measured:.0f} {unit}, planned were {course[at]:.0f} {unit}"
     return _of_battery(site, plan, seen, at)
 
 
@@ -123,7 +122,22 @@ def of_forecast(site: DispatchSite, plan: Accepted, snapshot: Snapshot) -> str |
         change = float((fresh - known).mean())
         if abs(change) > max(_CHANGED_FRAC * float(course.max()), NEEDS[name] / 2.0):
             unit = _UNITS.get(name, "kW")
-            return f"the forecast of {_WORDS[name][4:]} has changed by {change:+.0f} {unit}"
+            return f"the forecast of {FORESEEN[name].en} has changed by {change:+.0f} {unit}"
+    return None
+
+
+def of_prices(planned_by: Mapping[str, Courses], snapshot: Snapshot) -> str | None:
+    """Prices of the day that are others than those a plan was asked for by, over what both know."""
+    for name, fresh in snapshot.used.courses.items():
+        known = planned_by.get(name)
+        if known is None or known is fresh:
+            continue
+        at_ns = fresh.start_ns + np.arange(len(fresh.per_kwh), dtype=np.int64) * fresh.step_s * _NS
+        old, new = known.at(at_ns), fresh.per_kwh
+        inside = (at_ns < known.start_ns + len(known.per_kwh) * known.step_s * _NS) & np.isfinite(new)
+        far = np.abs(new - old) > _OTHER_PRICE_FRAC * np.nanmean(np.abs(new)) if inside.any() else inside
+        if bool((inside & (far | np.isnan(old))).any()):
+            return f"other prices of {name} are published"
     return None
 
 
@@ -162,7 +176,7 @@ def far_off(name: str, course: FloatArray) -> float:
 
 def as_measured(
     outlook: Outlook, recent: Mapping[str, float], only_up: Collection[str] = ()
-) -> tuple[Outlook, tuple[str, ...]]:
+) -> tuple[Outlook, tuple[Text, ...]]:
     """The outlook led over from what is measured, where that is far off, and what was done in words.
 
     Needs in `only_up` are never lowered (`trust`).
@@ -170,15 +184,21 @@ def as_measured(
     y(t) = forecast(t) + Δ · exp(-t/τ)      Δ = mean of the last minutes - forecast(0), τ = 2 h
     """
     changed: dict[str, FloatArray] = {}
-    notes: list[str] = []
+    notes: list[Text] = []
     for name in NEEDS:
         course: FloatArray = getattr(outlook, name)
         off = recent.get(name, float(course[0])) - float(course[0])
         if abs(off) > far_off(name, course) and not (off < 0 and name in only_up):
             fade: FloatArray = np.exp(-_QUARTER_H * np.arange(len(course)) / _FADE_H)
             changed[name] = np.maximum(course + off * fade, 0.0)
-            unit = _UNITS.get(name, "kW")
-            notes.append(f"{_WORDS[name]} is {off:+.0f} {unit} off its forecast; the plan begins as measured")
+            notes.append(
+                said(
+                    "{what} is {off} off its forecast; the plan begins as measured",
+                    "{what}偏离预测 {off};计划从实测值开始",
+                    what=FORESEEN[name],
+                    off=f"{off:+.0f} {_UNITS.get(name, 'kW')}",
+                )
+            )
     return replace(outlook, **changed), tuple(notes)  # type: ignore[arg-type]  # courses by their names
 
 

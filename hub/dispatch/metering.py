@@ -14,6 +14,8 @@ from hub.dispatch.site import DispatchSite
 from hub.dispatch.supplied import Used, foreseen, fuel_points
 from hub.forecast.quarters import QUARTER_NS, QUARTERS_A_DAY, FloatArray, floor_quarter_ns, main_meter
 from hub.store.port import StoreReader
+from optimizer.words import said
+from protocols.config import Text
 from protocols.point import local_point
 
 _NS: Final = 1_000_000_000
@@ -24,11 +26,13 @@ _LIVE: Final = 8
 
 
 class SupplyMeter:
-    """Of one site; reads once a quarter hour."""
+    """Of one site; reads once a quarter hour, and looks in between whether other prices are published."""
 
     def __init__(self, site: DispatchSite, reader: StoreReader) -> None:
         self._site = site
         self._reader = reader
+        self._start_ns = 0
+        self._ahead: dict[str, FloatArray] = {}
 
     def read(self, now_ns: int) -> Used:
         """What was used when the quarter hour of `now_ns` begins.
@@ -37,7 +41,7 @@ class SupplyMeter:
             StoreError: The store cannot be read.
         """
         start_ns = floor_quarter_ns(now_ns)
-        notes: list[str] = []
+        notes: list[Text] = []
         gas, reactive = self._site.planning.gas, self._site.planning.reactive
         hour_kwh = period_kwh = month_kwh = month_kvarh = 0.0
         need: FloatArray | None = None
@@ -62,6 +66,19 @@ class SupplyMeter:
             notes=tuple(notes),
         )
 
+    def published(self, now_ns: int) -> bool:
+        """Whether prices of the day are others than those read last, in the same quarter hour.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        if self._start_ns != floor_quarter_ns(now_ns):
+            return False
+        return any(
+            not np.array_equal(self._ahead[name], self._ahead_of(point), equal_nan=True)
+            for name, (point, _) in self._site.courses.items()
+        )
+
     def _energy(self, points: Iterable[str], from_ns: int, to_ns: int, *, both: bool = False) -> float:
         """Sum of what is known, export left out or both signs; what is not known counts as nothing. [kWh]."""
         total = 0.0
@@ -84,17 +101,29 @@ class SupplyMeter:
         found, _ = foreseen(ahead, QUARTERS_A_DAY)
         return found if np.isfinite(found).all() else None
 
-    def _courses(self, start_ns: int, notes: list[str]) -> Iterable[tuple[str, Courses]]:
+    def _courses(self, start_ns: int, notes: list[Text]) -> Iterable[tuple[str, Courses]]:
         """Each price over the window; none that no day before knows either."""
-        until_ns = start_ns + QUARTERS_A_DAY * QUARTER_NS
+        self._start_ns = start_ns
         for name, (point, per_kwh) in self._site.courses.items():
             before = self._means(point, start_ns - _BACK * QUARTER_NS, start_ns)
-            named = local_point(self._site.id, point)
-            ahead = self._reader.windows(named, start_ns, until_ns, QUARTER_NS // _NS).mean
+            ahead = self._ahead[name] = self._ahead_of(point)
             found, missing = foreseen(np.concatenate([before, ahead]) * per_kwh, QUARTERS_A_DAY)
             if missing and np.isfinite(found).all():
-                notes.append(f"{missing} prices of {name} are not known yet, foreseen by the days before")
+                notes.append(
+                    said(
+                        "{missing} prices of {name} are not known yet, foreseen by the days before",
+                        "{name} 有 {missing} 个价格尚未公布,按前几日预测",
+                        missing=missing,
+                        name=name,
+                    )
+                )
             yield name, Courses(start_ns, QUARTER_NS // _NS, found)
+
+    def _ahead_of(self, point: str) -> FloatArray:
+        """What is published of a price over the window, NaN where nothing is."""
+        until_ns = self._start_ns + QUARTERS_A_DAY * QUARTER_NS
+        named = local_point(self._site.id, point)
+        return self._reader.windows(named, self._start_ns, until_ns, QUARTER_NS // _NS).mean
 
     def _means(self, point: str, from_ns: int, to_ns: int) -> FloatArray:
         """Quarters, the newest from the samples themselves."""

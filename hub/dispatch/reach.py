@@ -11,12 +11,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from hub.dispatch.able import no_role, shut
 from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import Availability, MachineSeen
 from hub.dispatch.solving import Accepted
 from optimizer.choices import CHILLED_WATER, CONDENSER_WATER, NETWORK_PRESSURE, Choices, swing_bar
 from optimizer.stations import MOST_MACHINES
+from optimizer.words import said
 from plant.state import Plant
+from protocols.config import Text
 
 _ROLES: Final = {
     CHILLED_WATER: "supply_set_c",
@@ -24,10 +27,23 @@ _ROLES: Final = {
     NETWORK_PRESSURE: "pressure_set_bar_g",
 }
 _WORDS: Final = {
-    CHILLED_WATER: "chilled-water temperature",
-    CONDENSER_WATER: "condenser-water temperature",
-    NETWORK_PRESSURE: "network pressure",
+    CHILLED_WATER: Text(en="chilled-water temperature", zh="冷冻水温度"),
+    CONDENSER_WATER: Text(en="condenser-water temperature", zh="冷却水温度"),
+    NETWORK_PRESSURE: Text(en="network pressure", zh="管网压力"),
 }
+_AWAY: Final = {
+    Availability.LOCAL: Text(en="in local mode", zh="处于就地模式"),
+    Availability.DOWN: Text(en="out of reach", zh="无法连接"),
+    Availability.TRIPPED: Text(en="tripped", zh="故障停机"),
+    Availability.HELD: Text(en="held from outside", zh="被外部锁定"),
+}
+_NO_COMPRESSOR: Final = Text(en="no compressor can be told one now", zh="目前没有空压机可下达")
+_NO_LEVEL: Final = Text(en="no level lies within the write limits", zh="没有档位在写入限值之内")
+_DAMP: Final = (
+    "no level within the write limits is at most {most_c} °C for damp days",
+    "写入限值之内没有不高于 {most_c} °C 的档位供潮湿天使用",
+)
+_KEEPS_ITS_OWN: Final = ("{name} is {state} and keeps its own", "{name} {state},保持自身设定")
 _SAME: Final = 1e-6
 
 
@@ -50,9 +66,9 @@ class Told:
     start_ns: int
 
 
-def choices_of(site: DispatchSite, told: Told) -> tuple[Choices, tuple[str, ...]]:
+def choices_of(site: DispatchSite, told: Told) -> tuple[Choices, tuple[Text, ...]]:
     """What may be chosen, and why what the site would choose cannot be."""
-    planning, plant, notes = site.planning, site.plant, list[str]()
+    planning, plant, notes = site.planning, site.plant, list[Text]()
     reach = _Reach(site, told, notes)
     chilled, condenser, pressure = planning.chilled_water, planning.condenser_water, planning.pressure
     held: dict[str, tuple[float, ...]] = {}
@@ -88,10 +104,14 @@ def _towers(plant: Plant) -> tuple[str, ...]:
 class _Reach:
     """Which levels machines take; says in `notes` what stands against it."""
 
-    def __init__(self, site: DispatchSite, told: Told, notes: list[str]) -> None:
+    def __init__(self, site: DispatchSite, told: Told, notes: list[Text]) -> None:
         self._site = site
         self._told = told
         self._notes = notes
+
+    def _not_chosen(self, name: str, why: Text) -> None:
+        sentence = ("the {what} is not chosen: {why}", "不优选{what}:{why}")
+        self._notes.append(said(*sentence, what=_WORDS[name], why=why))
 
     def common(
         self,
@@ -110,7 +130,7 @@ class _Reach:
                 return (by_person,)
             why = self._refused(name, machine, seen)
             if why is not None:
-                self._notes.append(f"the {_WORDS[name]} is not chosen: {why}")
+                self._not_chosen(name, why)
                 return ()
             levels = self._within(name, machine, levels)
             course = self._waits(name, machine)
@@ -123,7 +143,8 @@ class _Reach:
     ) -> tuple[tuple[str, ...], tuple[float, ...]]:
         """Compressors that hold a chosen pressure when they trim, and the levels all of them take."""
         if len(plant.compressor_ids) > MOST_MACHINES:
-            self._notes.append(f"the network pressure is not chosen: more than {MOST_MACHINES} compressors")
+            many = said("more than {most} compressors", "空压机多于 {most} 台", most=MOST_MACHINES)
+            self._not_chosen(NETWORK_PRESSURE, many)
             return (), ()
         able: list[str] = []
         for machine in plant.compressor_ids:
@@ -137,18 +158,17 @@ class _Reach:
                 able.append(machine)
                 levels = fits
         if not able:
-            self._notes.append("the network pressure is not chosen: no compressor can be told one now")
+            self._not_chosen(NETWORK_PRESSURE, _NO_COMPRESSOR)
             return (), ()
         return tuple(able), self._of_some(NETWORK_PRESSURE, levels)
 
     def _of_some(self, name: str, levels: tuple[float, ...]) -> tuple[float, ...]:
         if not levels:
-            self._notes.append(f"the {_WORDS[name]} is not chosen: no level lies within the write limits")
+            self._not_chosen(name, _NO_LEVEL)
         chilled = self._site.planning.chilled_water
         humid = chilled.humid if chilled is not None and name == CHILLED_WATER else None
         if humid is not None and levels and levels[0] > humid.supply_most_c + _SAME:
-            why = f"no level within the write limits is at most {humid.supply_most_c:g} °C for damp days"
-            self._notes.append(f"the {_WORDS[name]} is not chosen: {why}")
+            self._not_chosen(name, said(*_DAMP, most_c=f"{humid.supply_most_c:g}"))
             return ()
         return levels
 
@@ -165,20 +185,17 @@ class _Reach:
     def _held_at(self, name: str, machine: str) -> float | None:
         return self._told.held.get(self._point(name, machine) or "")
 
-    def _refused(self, name: str, machine: str, seen: MachineSeen) -> str | None:
+    def _refused(self, name: str, machine: str, seen: MachineSeen) -> Text | None:
         """Why a machine cannot be told this set-point; None where it can."""
         point = self._point(name, machine)
-        why = None
         if point is None:
-            why = f"{machine} has no {_ROLES[name]} in the flowsheet"
-        elif point not in self._site.limits:
-            why = f"{point} has no write limits"
-        elif not self._site.may_tell(point):
-            why = f"{point} is kept for other rungs than the plan by its write limits"
-        elif seen.availability is not Availability.FREE:
-            why = f"{machine} is {seen.availability.value} and keeps its own"
-        elif point in self._told.held:
-            why = f"{point} is held by somebody else"
+            return no_role(self._site, machine, _ROLES[name])
+        why = shut(self._site, point)
+        if why is None and seen.availability is not Availability.FREE:
+            label = self._site.speech.name(machine)
+            why = said(*_KEEPS_ITS_OWN, name=label, state=_AWAY[seen.availability])
+        elif why is None and point in self._told.held:
+            why = said("{point} is held by somebody else", "{point} 已被他人占用", point=point)
         return why
 
     def _within(self, name: str, machine: str, levels: tuple[float, ...]) -> tuple[float, ...]:

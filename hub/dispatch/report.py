@@ -78,7 +78,7 @@ def _body(site: DispatchSite, accepted: Accepted) -> dict[str, Any]:
         "setpoints": list(_setpoints(site, plan)),
         "reason": accepted.reason,
         "currency": plan.currency,
-        "notes": list(accepted.notes),
+        "notes": [note.model_dump() for note in accepted.notes],
         "cost_band": None if accepted.cost_band is None else list(accepted.cost_band),
         "forward": list(_forward(site, accepted)),
         "made": accepted.made,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from accounts.contract import Contract
 from hub.accounts.book import AccountsFile, book_file
@@ -15,6 +16,7 @@ from hub.registry.site import Mode, Modes, load_registry, load_site_devices
 from optimizer.contracted import courses_asked
 from optimizer.planning import PlanningFile
 from optimizer.tariff import Emissions, Tariff
+from optimizer.words import Speech, said
 from plant.flowsheet import Flowsheet
 from plant.state import Plant
 from protocols.command import Level
@@ -59,9 +61,14 @@ class DispatchSite:
     labels: dict[str, Text] = field(default_factory=dict)
     silence_s: dict[str, float] = field(default_factory=dict)
     contract: Contract | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
     planning: PlanningFile = field(default_factory=PlanningFile)
     courses: dict[str, tuple[str, float]] = field(default_factory=dict)
+
+    @property
+    def speech(self) -> Speech:
+        """How its machines and times are called."""
+        return Speech(self.labels, ZoneInfo(self.time_zone))
 
     def may_tell(self, point: str) -> bool:
         """Whether a plan may write a point: it has limits, and they do not keep it for other rungs."""
@@ -124,7 +131,7 @@ def load_site(config: Path, site: str) -> DispatchSite:
 
 def _contract(
     config: Path, site: str
-) -> tuple[Contract | None, dict[str, tuple[str, float]], tuple[str, ...]]:
+) -> tuple[Contract | None, dict[str, tuple[str, float]], tuple[Text, ...]]:
     """The contract, where its prices that are made day by day stand in the store, and what plans have to say.
 
     Without a contract, or where nobody says where such prices stand, plans go by the tariff.
@@ -139,5 +146,11 @@ def _contract(
     missing = sorted(asked - courses.keys())
     if not missing:
         return contract, courses, ()
-    why = f"goes by the prices {', '.join(missing)}, for which accounts.yaml names no point"
-    return None, {}, (f"the contract {contract.id} {why}; planned by the tariff",)
+    note = said(
+        "the contract {contract} goes by the prices {prices}, for which accounts.yaml names no point; "
+        "planned by the tariff",
+        "合同 {contract} 采用价格 {prices},但 accounts.yaml 未给出其测点;按电价表计划",
+        contract=contract.id,
+        prices=", ".join(missing),
+    )
+    return None, {}, (note,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -13,15 +13,18 @@ from hub.dispatch.supplied import Used
 from hub.forecast.issue import Issue
 from hub.forecast.quarters import Quarters
 from optimizer.peaks import Peaks
+from optimizer.words import said
 from plant.flowsheet import Flowsheet
 from plant.units.compressor import FAULT, LOADED, UNLOADED
 from plant.units.cooling import RUNNING
+from protocols.config import Text
 from protocols.quality import Quality, is_good
 
 STALE_S: Final = 30.0
 """A reading older than this is not used, or than the longest silence of a point reported by exception. [s]"""
 _ON_THE_WAY_S: Final = 10.0
 _NS: Final = 1_000_000_000
+_DAY_NS: Final = 86_400 * _NS
 _ON_CODES: Final = {
     "compressor_fixed": frozenset({UNLOADED, LOADED}),
     "compressor_vsd": frozenset({UNLOADED, LOADED}),
@@ -34,6 +37,18 @@ _POWER_ROLE: Final = "power_set_kw"
 _HELD_ROLES: Final = (_PERMIT_ROLE, _POWER_ROLE, "role_set_code")
 """Who holds one of these decides whether, or how much, the machine runs."""
 _LOOP_RANGE_C: Final = (0.0, 40.0)
+_NO_CHARGE: Final = (
+    "the state of charge of {battery} is not known; planned as half full, with no power",
+    "{battery} 的荷电状态未知;按半满、功率为零计划",
+)
+_ODD_CHARGE: Final = (
+    "{battery} reports a state of charge of {soc}; clipped into 0 … 1",
+    "{battery} 上报的荷电状态为 {soc};按 0 … 1 截断",
+)
+_ODD_WATER: Final = (
+    "the chilled water reads {loop_c} °C; clipped into {low} … {high}",
+    "冷冻水读数为 {loop_c} °C;按 {low} … {high} 截断",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +119,10 @@ class MachineSeen:
     """Power it is held at, where that is told. [kW]"""
     run_h: float | None = None
     """Hours run in its life, where its counter is known. [h]"""
+    starts_ns: tuple[int, ...] = ()
+    """When it was seen to start in the last 24 h."""
+    output_kw: float | None = None
+    """Electric power an engine gives, where that is known. [kW]"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +142,7 @@ class Seen:
     soc_frac: float
     loop_c: float | None
     battery_kw: float
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[Text, ...] = field(default=())
     header_bar_g: float | None = None
 
 
@@ -139,19 +158,19 @@ def look(site: DispatchSite, snapshot: Snapshot, before: dict[str, MachineSeen])
     machines = {
         name: eye.machine(name, kind, before.get(name)) for name, kind in machines_of(site.plant.flowsheet)
     }
-    notes: list[str] = []
+    notes: list[Text] = []
     battery = next((name for name, kind in machines_of(site.plant.flowsheet) if kind == "battery"), "")
     soc = eye.value(battery, "soc_frac")
     if battery and soc is None:
-        notes.append(f"the state of charge of {battery} is not known; planned as half full, with no power")
+        notes.append(said(*_NO_CHARGE, battery=site.speech.name(battery)))
     if soc is not None and not 0.0 <= soc <= 1.0:
-        notes.append(f"{battery} reports a state of charge of {soc:.3f}; clipped into 0 … 1")
+        notes.append(said(*_ODD_CHARGE, battery=site.speech.name(battery), soc=f"{soc:.3f}"))
     temperatures = [eye.value(name, "supply_c") for name in site.plant.chiller_ids]
     known = [value for value in temperatures if value is not None]
     loop_c = sum(known) / len(known) if known else None
     low, high = _LOOP_RANGE_C
     if loop_c is not None and not low <= loop_c <= high:
-        notes.append(f"the chilled water reads {loop_c:.1f} °C; clipped into {low:.0f} … {high:.0f}")
+        notes.append(said(*_ODD_WATER, loop_c=f"{loop_c:.1f}", low=f"{low:.0f}", high=f"{high:.0f}"))
         loop_c = min(max(loop_c, low), high)
     if soc is None and battery:
         machines[battery] = MachineSeen(False, None, Availability.DOWN)  # noqa: FBT003  field of a value
@@ -201,11 +220,26 @@ class _Eye:
         since_ns = before.since_ns if before is not None and before.on == on else None
         if before is not None and before.on != on:
             since_ns = self._snapshot.now_ns
-        availability, run_h = self._availability(name, state), self._run_h(name)
-        if availability is not Availability.HELD:
-            return MachineSeen(on, since_ns, availability, run_h=run_h)
-        wanted_on, wanted_kw = self._wanted_on(name), self._held_at(name, _POWER_ROLE)
-        return MachineSeen(on, since_ns, availability, wanted_on, wanted_kw, run_h)
+        given_kw = self.value(name, "power_kw") if kind == "chp" else None
+        seen = MachineSeen(
+            on,
+            since_ns,
+            self._availability(name, state),
+            run_h=self._run_h(name),
+            starts_ns=self._starts_ns(before, on=on),
+            output_kw=None if given_kw is None else -given_kw,
+        )
+        if seen.availability is not Availability.HELD:
+            return seen
+        return replace(seen, wanted_on=self._wanted_on(name), wanted_kw=self._held_at(name, _POWER_ROLE))
+
+    def _starts_ns(self, before: MachineSeen | None, *, on: bool) -> tuple[int, ...]:
+        """Starts of the last day; one before the first look is not known, the edge counts it all the same."""
+        if before is None:
+            return ()
+        now_ns = self._snapshot.now_ns
+        kept = tuple(at_ns for at_ns in before.starts_ns if now_ns - at_ns < _DAY_NS)
+        return (*kept, now_ns) if on and not before.on else kept
 
     def _run_h(self, name: str) -> float | None:
         """Its counter of hours however old: counters are read slowly, a machine that is away keeps its."""

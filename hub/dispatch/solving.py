@@ -8,7 +8,7 @@ by a tenth.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, assert_never
 
 import numpy as np
@@ -34,7 +34,9 @@ from optimizer.saving import Run, contract_money, given_kvar, saving_of
 from optimizer.simulate import SimulatedDay, compare, simulate_plan
 from optimizer.site_supply import SiteSupply, with_contracts
 from optimizer.solve import Feasible, Infeasible, Optimal, Stopped
+from optimizer.switch_limits import SwitchLimits, with_switch_limits
 from optimizer.tariff import Emissions, Tariff
+from optimizer.words import CARRIERS, Speech, said, told
 from optimizer.written import written
 from plant.state import Plant
 from protocols.config import Text
@@ -65,7 +67,7 @@ class Task:
     supply: tuple[Tariff, Emissions]
     outlook: Outlook
     now: PlantNow
-    notes: tuple[str, ...]
+    notes: tuple[Text, ...]
     reason: str
     hint: Plan | None = None
     limit_s: float = LIMIT_S
@@ -84,6 +86,10 @@ class Task:
     """Prices the contract goes by that are made day by day, by their name."""
     power_kw: PowerLimits = field(default_factory=dict)
     """Machine to the powers it may be told, where the plan tells it one. [kW, kW]"""
+    switching: Mapping[str, SwitchLimits] = field(default_factory=dict)
+    """Machine to how often it may be switched."""
+    speech: Speech = field(default_factory=Speech)
+    """How its machines and times are called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +119,7 @@ class Accepted:
     solve_s: float
     simulated: SimulatedDay
     baseline: SimulatedDay
-    notes: tuple[str, ...]
+    notes: tuple[Text, ...]
     reason: str
     made: str = ""
     """What it was made from and became, packed, so that it can be explained later."""
@@ -147,16 +153,18 @@ def solve_task(task: Task) -> Accepted:
     """
     compiled = compile_problem(task.plant, task.outlook, task.now, task.supply)
     compiled = with_power_limits(compiled, task.power_kw)
+    compiled = with_switch_limits(compiled, task.switching, task.now.late_s)
     compiled, priced_notes = _priced(compiled, task)
     compiled = with_contracts(compiled, task.beside)
     compiled = with_reserve(compiled, task.plant, task.outlook, task.in_hand)
     compiled = with_choices(compiled, task.plant, task.outlook, task.choices)
+    compiled = replace(compiled, speech=task.speech)
     grid = far_by_the_hour(compiled.start_ns, compiled.step_s)
     problem = coarsened(compiled, grid)
     outcome = plan_day(problem, task.hint, task.limit_s, grid=grid)
     match outcome:
         case Infeasible() | Stopped():
-            raise SolveError(outcome.reason)
+            raise SolveError(outcome.reason, zh=outcome.words.zh, limits=outcome.limits)
         case Optimal():
             status = "optimal"
         case Feasible():
@@ -168,6 +176,7 @@ def solve_task(task: Task) -> Accepted:
         first = broken[0]
         raise SolveError(
             f"the plan breaks {len(broken)} limits, first {first.machine}, step {first.step}: {first.limit}",
+            zh=f"计划违反 {len(broken)} 项限值,首项为 {first.machine} 第 {first.step} 步:{first.limit}",
             amount=first.amount,
         )
     money, plan = (compiled.prices, task.supply[0].cny_rate), told_of(outcome.plan, task.choices)
@@ -189,7 +198,7 @@ def solve_task(task: Task) -> Accepted:
             *task.notes,
             *priced_notes,
             *plan.notes,
-            *(one.en for one in curve_notes(uses, plan.steps)),
+            *curve_notes(uses, plan.steps),
         ),
         reason=task.reason,
         made=written(problem, outcome.plan),
@@ -200,14 +209,14 @@ def solve_task(task: Task) -> Accepted:
     )
 
 
-def _priced(compiled: DispatchProblem, task: Task) -> tuple[DispatchProblem, tuple[str, ...]]:
+def _priced(compiled: DispatchProblem, task: Task) -> tuple[DispatchProblem, tuple[Text, ...]]:
     """By the contract where it has prices for the window; else by the tariff, which the plan then tells."""
     if task.contract is None:
         return compiled, ()
     try:
         return priced(compiled, *task.contract, task.courses), ()
     except SolveError as error:
-        return compiled, (f"{error}; planned by the tariff",)
+        return compiled, (said("{why}; planned by the tariff", "{why};按电价表计划", why=told(error)),)
 
 
 def _cost_band(task: Task, money: tuple[Prices, float], plan: Plan) -> tuple[float, float] | None:
@@ -251,9 +260,12 @@ def judge(
         ("cooling", "kWh", simulated.cooling_unmet_kwh, baseline.cooling_unmet_kwh, cooling_kwh),
     ):
         if planned > own + _UNMET_FRAC * need:
+            what = CARRIERS[carrier]
             raise WorseThanOwnControlError(
-                f"run forward, the plan leaves {planned:.0f} {unit} of {carrier} unmet, "
-                f"the plant's own control {own:.0f}; it is not used"
+                f"run forward, the plan leaves {planned:.0f} {unit} of {what.en} unmet, "
+                f"the plant's own control {own:.0f}; it is not used",
+                zh=f"前推结果:计划有 {planned:.0f} {unit} {what.zh}未满足,设备自主控制为 {own:.0f};"
+                "不采用该计划",
             )
     ours, theirs = (
         day.total + _over_gas(task, day) + contract_money(problem, run).total
@@ -261,7 +273,8 @@ def judge(
     )
     if ours > theirs + _DEARER_FRAC * abs(theirs):
         raise WorseThanOwnControlError(
-            f"run forward, the plan costs {ours:.0f}, the plant's own control {theirs:.0f}; it is not used"
+            f"run forward, the plan costs {ours:.0f}, the plant's own control {theirs:.0f}; it is not used",
+            zh=f"前推结果:计划费用 {ours:.0f},设备自主控制 {theirs:.0f};不采用该计划",
         )
 
 

@@ -20,12 +20,15 @@ from optimizer.periods import Span, begin_of, next_from, share_of_period
 from optimizer.planning import GasSupply
 from optimizer.site_supply import FactorTerms, SiteSupply, terms_of
 from optimizer.supply import GasContract
+from optimizer.words import said
 from plant.units.heat import Boiler, Chp
+from protocols.config import Text
 from protocols.errors import ConfigError
 
 _DAYS_BACK: Final = 7
 _MONTHS: Final = {"month": 1, "year": 12}
 _STEP_S: Final = 900
+_NOT_CHARGED: Final = Text(en="no contract charges for it", zh="没有合同对其计费")
 REACTIVE_SET: Final = "reactive_set_kvar"
 
 
@@ -49,7 +52,7 @@ class Used:
     month_kvarh: float = 0.0
     need_kvar: FloatArray | None = None
     courses: Mapping[str, Courses] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
 
 
 def foreseen(known: FloatArray, steps: int) -> tuple[FloatArray, int]:
@@ -85,7 +88,7 @@ def fuel_points(site: DispatchSite) -> list[str]:
 
 def supply_of(
     site: DispatchSite, used: Used, of: tuple[int, int], gone_kwh: float = 0.0
-) -> tuple[SiteSupply, tuple[str, ...]]:
+) -> tuple[SiteSupply, tuple[Text, ...]]:
     """Gas and reactive power for a window, and what has to be told of them.
 
     Args:
@@ -96,7 +99,7 @@ def supply_of(
     """
     start_ns, steps = of
     zone, span = ZoneInfo(site.time_zone), (start_ns, steps, float(_STEP_S))
-    notes: list[str] = []
+    notes: list[Text] = []
     gas, reactive = site.planning.gas, site.planning.reactive
     taken = None
     if gas is not None:
@@ -107,8 +110,9 @@ def supply_of(
         )
     terms = _terms(site, start_ns) if reactive is not None else None
     if reactive is not None and (terms is None or used.need_kvar is None):
-        why = "no contract charges for it" if terms is None else f"{reactive.point} is not known"
-        notes.append(f"the power factor is not planned: {why}")
+        unknown = said("{point} is not known", "{point} 未知", point=reactive.point)
+        why = _NOT_CHARGED if terms is None else unknown
+        notes.append(said("the power factor is not planned: {why}", "未计划功率因数:{why}", why=why))
     return SiteSupply(
         gas=taken,
         terms=terms,

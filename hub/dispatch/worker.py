@@ -74,15 +74,19 @@ async def _solved(task: Task, child: Process) -> Accepted:
             answer, _ = await child.communicate(pickle.dumps((task, time.monotonic())))
     except TimeoutError as error:
         raise SolveError(
-            f"the plan was not ready after {kill_s:.0f} s; the last plan stays in force"
+            f"the plan was not ready after {kill_s:.0f} s; the last plan stays in force",
+            zh=f"计划在 {kill_s:.0f} 秒内未完成;沿用上一份计划",
         ) from error
     if child.returncode != 0 or not answer:
-        raise SolveError(f"the process that makes plans ended with {child.returncode}; see its log above")
+        raise SolveError(
+            f"the process that makes plans ended with {child.returncode}; see its log above",
+            zh=f"计划进程以 {child.returncode} 结束;参见其日志",
+        )
     found = pickle.loads(answer)  # noqa: S301  from our own child over its own pipe
     if isinstance(found, SolveError):
         raise found
     if not isinstance(found, Accepted):
-        raise SolveError("the process that makes plans answered something else")
+        raise SolveError("the process that makes plans answered something else", zh="计划进程的应答无法识别")
     return found
 
 

@@ -20,6 +20,8 @@ from hub.forecast.issued import too_old as issue_too_old
 from hub.forecast.quarters import NAMES, QUARTER_NS, FloatArray, Quarters
 from hub.forecast.similar import Window, similar_days, yesterday
 from optimizer.outlook import Outlook
+from optimizer.words import FORESEEN, said
+from protocols.config import Text
 from protocols.errors import SolveError
 
 _OLDEST_H: Final = 2.0
@@ -31,6 +33,11 @@ _LEAST: Final = {
 }  # fmt: skip
 """Differences below this never count as out of range or as a jump, so that a quiet series passes."""
 _AIR_C: Final = (-50.0, 60.0)
+_NEVER_MEASURED: Final = Text(en="nothing was ever measured", zh="从未有测量值")
+_NO_FORECAST: Final = (
+    "no forecast of {what}: {reason}; yesterday cannot stand in: {worse}",
+    "没有{what}的预测:{reason};昨日曲线也不能替代:{worse}",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +51,8 @@ class Gated:
     """
 
     outlook: Outlook
-    degraded: dict[str, str]
-    refused: dict[str, str] = field(default_factory=dict)
+    degraded: dict[str, Text]
+    refused: dict[str, Text] = field(default_factory=dict)
 
 
 def forecast(
@@ -66,8 +73,8 @@ def forecast(
     possible = {name: _possible(values, (most or {}).get(name)) for name, values in past.values.items()}
     past = Quarters(past.start_ns, {name: _believable(name, values) for name, values in possible.items()})
     series: dict[str, FloatArray] = {}
-    degraded: dict[str, str] = {}
-    refused: dict[str, str] = {}
+    degraded: dict[str, Text] = {}
+    refused: dict[str, Text] = {}
     stale = None if issue is None else issue_too_old(issue, window)
     for name in NAMES:
         issued = None if issue is None else course_of(issue, past, name, window)
@@ -89,9 +96,8 @@ def forecast(
         if worse is not None and reason == too_old(past, name, window):
             second, worse = first, not_numbers(first) or out_of_range(past, name, first)
         if worse is not None:
-            raise SolveError(
-                f"no forecast of {name}: {reason}; yesterday cannot stand in: {worse}", series=name
-            )
+            words = said(*_NO_FORECAST, what=FORESEEN[name], reason=reason, worse=worse)
+            raise SolveError(words.en, zh=words.zh, series=name)
         series[name], degraded[name] = second, reason
     outlook = Outlook(
         start_ns=window.start_ns, process_kw=series["process_kw"], air_m3_min=series["air_m3_min"],
@@ -101,7 +107,7 @@ def forecast(
     return Gated(outlook, degraded, refused)
 
 
-def refusal(past: Quarters, name: str, window: Window, series: FloatArray) -> str | None:
+def refusal(past: Quarters, name: str, window: Window, series: FloatArray) -> Text | None:
     """Why a forecast is not to be used, None when it is."""
     return (
         not_numbers(series)
@@ -111,33 +117,42 @@ def refusal(past: Quarters, name: str, window: Window, series: FloatArray) -> st
     )
 
 
-def not_numbers(series: FloatArray) -> str | None:
+def not_numbers(series: FloatArray) -> Text | None:
     """Gaps and infinities."""
     bad = np.flatnonzero(~np.isfinite(series))
-    return f"{len(bad)} quarters without a number, the first is {int(bad[0])}" if len(bad) else None
+    if not len(bad):
+        return None
+    sentence = (
+        "{count} quarters without a number, the first is {first}",
+        "{count} 个时刻没有数值,首个为第 {first} 个",
+    )
+    return said(*sentence, count=len(bad), first=int(bad[0]))
 
 
-def too_old(past: Quarters, name: str, window: Window) -> str | None:
+def too_old(past: Quarters, name: str, window: Window) -> Text | None:
     """The newest measured quarter lies too far back."""
     known = np.flatnonzero(np.isfinite(past.values[name]))
     if not len(known):
-        return "nothing was ever measured"
+        return _NEVER_MEASURED
     age_h = (window.start_ns - past.start_ns - (int(known[-1]) + 1) * QUARTER_NS) / 3.6e12
-    return f"the newest measurement is {age_h:.1f} h old" if age_h > _OLDEST_H else None
+    if age_h <= _OLDEST_H:
+        return None
+    return said("the newest measurement is {age} h old", "最新测量值已有 {age} 小时", age=f"{age_h:.1f}")
 
 
-def out_of_range(past: Quarters, name: str, series: FloatArray) -> str | None:
+def out_of_range(past: Quarters, name: str, series: FloatArray) -> Text | None:
     """Values no past quarter comes near to."""
     low, high = _range(name, past.values[name])
     if not np.isfinite(high):
-        return "nothing was ever measured"
+        return _NEVER_MEASURED
     worst = float(series[np.argmax(np.abs(series - (low + high) / 2.0))])
     if low <= worst <= high:
         return None
-    return f"{worst:.1f} lies outside {low:.1f} … {high:.1f}"
+    sentence = ("{worst} lies outside {low} … {high}", "{worst} 超出 {low} … {high}")
+    return said(*sentence, worst=f"{worst:.1f}", low=f"{low:.1f}", high=f"{high:.1f}")
 
 
-def not_continuous(past: Quarters, name: str, window: Window, series: FloatArray) -> str | None:
+def not_continuous(past: Quarters, name: str, window: Window, series: FloatArray) -> Text | None:
     """A first value that cannot follow from the last measured one."""
     known = past.values[name]
     place = (window.start_ns - past.start_ns) // QUARTER_NS - 1
@@ -147,7 +162,11 @@ def not_continuous(past: Quarters, name: str, window: Window, series: FloatArray
     jumps = jumps[np.isfinite(jumps)]
     most = _JUMP_FACTOR * float(np.quantile(jumps, 0.995)) + _LEAST[name] if len(jumps) else np.inf
     jump = abs(float(series[0]) - float(known[place]))
-    return f"it begins {jump:.1f} away from the last measurement" if jump > most else None
+    if jump <= most:
+        return None
+    return said(
+        "it begins {jump} away from the last measurement", "其起点偏离最近测量值 {jump}", jump=f"{jump:.1f}"
+    )
 
 
 def _range(name: str, values: FloatArray) -> tuple[float, float]:

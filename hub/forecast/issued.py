@@ -12,6 +12,8 @@ import numpy as np
 from hub.forecast.issue import Issue
 from hub.forecast.quarters import QUARTER_NS, FloatArray, Quarters
 from hub.forecast.similar import Window
+from optimizer.words import said
+from protocols.config import Text
 
 OLDEST_H: Final = 2.0
 """An issue older than this is not planned on. [h]"""
@@ -59,21 +61,31 @@ def spread_of(issue: Issue, name: str, window: Window) -> tuple[FloatArray, Floa
     return (below, above) if np.isfinite(below).all() and np.isfinite(above).all() else None
 
 
-def too_old(issue: Issue, window: Window) -> str | None:
+def too_old(issue: Issue, window: Window) -> Text | None:
     """Why an issue is of another time than the window; None where it is not."""
     age_h = (window.start_ns - issue.start_ns) / 3.6e12
     if 0.0 <= age_h <= OLDEST_H:
         return None
     if age_h < 0.0:
-        return f"the forecast begins {-age_h:.1f} h from now"
-    return f"the forecast is {age_h:.1f} h old, {OLDEST_H:.0f} h are the most"
+        return said("the forecast begins {age} h from now", "预测从 {age} 小时后才开始", age=f"{-age_h:.1f}")
+    return said(
+        "the forecast is {age} h old, {most} h are the most",
+        "预测已有 {age} 小时,最多允许 {most} 小时",
+        age=f"{age_h:.1f}",
+        most=f"{OLDEST_H:.0f}",
+    )
 
 
-def too_much(course: FloatArray, most: float | None) -> str | None:
+def too_much(course: FloatArray, most: float | None) -> Text | None:
     """Why a course cannot be, by what the plant can take at most; None where nothing is known against it."""
     if most is None or not np.isfinite(course).all() or float(course.max()) <= most:
         return None
-    return f"{float(course.max()):.1f} is more than the plant can take, {most:.1f}"
+    return said(
+        "{highest} is more than the plant can take, {most}",
+        "{highest} 超过工厂可能的最大值 {most}",
+        highest=f"{float(course.max()):.1f}",
+        most=f"{most:.1f}",
+    )
 
 
 def _beside(issue: Issue, past: Quarters, name: str, late: int) -> float:

@@ -10,7 +10,9 @@ from optimizer.cases.plant_network import CaseEirChiller
 from optimizer.levels import AirLevels, CoolingLevels
 from optimizer.problem import BoolArray, Chiller, FloatArray
 from optimizer.water import corners_of
+from optimizer.words import said
 from plant.carriers import ATMOSPHERE_BAR_A
+from protocols.config import Text
 from protocols.errors import SolveError
 
 
@@ -25,21 +27,36 @@ def eir_corners(
     return np.array([load for load, _ in curves]), power
 
 
-def eir_remarks(one: CaseEirChiller, steps: int) -> tuple[str, ...]:
+def eir_remarks(one: CaseEirChiller, steps: int) -> tuple[Text, ...]:
     """What whoever wrote the file should know of a fit: factors off their rating, steps outside its range."""
     asked_c = spread(steps, f"condenser_c of {one.name}", one.condenser_c)
     warm_c = np.maximum(asked_c, one.chilled_c + one.lift_least_k)
     outside = [at for at, c in enumerate(warm_c.tolist()) if not one.eir.covers(one.chilled_c, c)]
-    if not outside:
-        return one.eir.remarks()
-    valid = one.eir.valid
-    beyond = (
-        f"{len(outside)} steps lie outside the range of its curve, first step {outside[0]} with "
-        f"{one.chilled_c:g} °C chilled and {warm_c[outside[0]]:g} °C condenser side; fitted were "
-        f"{valid.supply_low_c:g} to {valid.supply_high_c:g} and {valid.condenser_low_c:g} to "
-        f"{valid.condenser_high_c:g} °C, planned is with the nearest edge"
+    off_rating = tuple(
+        said(
+            "{name} at rating is {value} instead of 1",
+            "{name} 在额定工况下为 {value},应为 1",
+            name=name,
+            value=f"{value:.4f}",
+        )
+        for name, value in one.eir.off_rating()
     )
-    return (*one.eir.remarks(), beyond)
+    if not outside:
+        return off_rating
+    valid = one.eir.valid
+    beyond = said(
+        "{count} steps lie outside the range of its curve, first step {first} with {cold} °C chilled and "
+        "{warm} °C condenser side; fitted were {supply} and {condenser} °C, planned is with the nearest edge",
+        "{count} 个时段超出其曲线范围,首个为第 {first} 步:冷冻水 {cold} °C、冷却侧 {warm} °C;"
+        "拟合范围为 {supply} 和 {condenser} °C,按最近边界计划",
+        count=len(outside),
+        first=outside[0],
+        cold=f"{one.chilled_c:g}",
+        warm=f"{warm_c[outside[0]]:g}",
+        supply=f"{valid.supply_low_c:g} … {valid.supply_high_c:g}",
+        condenser=f"{valid.condenser_low_c:g} … {valid.condenser_high_c:g}",
+    )
+    return (*off_rating, beyond)
 
 
 def cooling_levels_of(

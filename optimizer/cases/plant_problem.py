@@ -50,6 +50,7 @@ from optimizer.problem import (
     Pv,
     Store,
 )
+from optimizer.words import Speech, said
 from protocols.errors import SolveError
 
 
@@ -114,8 +115,11 @@ def problem_of_plant(case: PlantCase) -> DispatchProblem:
         flexible=loads_of([one for one in machines if isinstance(one, CaseLoad)], steps),
         cooling_levels=cooling_levels_of(case.setpoints, chillers, eirs, steps),
         remarks=tuple(
-            f"{name}: {remark}" for name, one in eirs.items() for remark in eir_remarks(one, steps)
+            said("{name}: {remark}", "{name}:{remark}", name=name, remark=remark)
+            for name, one in eirs.items()
+            for remark in eir_remarks(one, steps)
         ),
+        speech=Speech(zone=case.start.tzinfo or dt.UTC),
         air_levels=air_levels_of(case.setpoints, steps),
     )
     if case.begun is None:

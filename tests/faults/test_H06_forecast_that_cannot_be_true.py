@@ -19,6 +19,7 @@ from hub.forecast.quarters import NAMES, QUARTERS_A_DAY, Quarters, floor_quarter
 from hub.forecast.similar import Window
 from optimizer.compile import compile_problem
 from optimizer.simulate import compare
+from optimizer.words import FORESEEN
 from protocols.errors import SolveError
 from tests.unit.hub_dispatch.dispatch_day import NOW_NS, START_NS, past, site, snapshot
 
@@ -76,5 +77,5 @@ def test_a_series_that_never_was_a_number_is_never_planned_on(name: str) -> None
     look = replace(snapshot(), past=Quarters(START_NS, gone))
     memory, decision = core.step(site(), core.Memory(), look, NOW_NS)
     assert decision.set_points == ()
-    with pytest.raises(SolveError, match=f"no forecast of {name}"):
+    with pytest.raises(SolveError, match=f"no forecast of {FORESEEN[name].en}"):
         core.task_of(site(), memory, decision, look)

@@ -48,7 +48,7 @@ def _row(ident: str, asked: DispatchProblem, *, kept: bool) -> PlanRow:
             for name in plan.machines
         ],
         "reason": "first plan",
-        "notes": list(plan.notes),
+        "notes": [note.model_dump() for note in plan.notes],
         "shortages": [{"name": s.name, "step": s.step, "amount": s.amount} for s in plan.shortages],
     }
     if kept:
@@ -120,7 +120,8 @@ async def test_a_plan_is_a_page_that_needs_nothing_beside_itself(api: Running) -
     assert answer.headers["content-type"].startswith("text/html")
     assert '<html lang="zh">' in answer.text
     assert api.deps.registry.devices["comp1"].device.label.zh in answer.text
-    assert "air_short" in answer.text
+    assert "compressed air is short" in answer.text
+    assert "压缩空气不足" in answer.text
     assert "<script" not in answer.text
     for ident, words in (("old", "nothing for a page"), ("p2", "there is no such plan")):
         refused = await api.get(f"/sites/demo/plans/{ident}/page", token)

@@ -67,7 +67,7 @@ def test_a_site_that_only_takes_advice_is_planned_freely_whatever_it_could_be_to
     assert all(one.lock == FREE and one.course == () for one in task.now.machines.values())
     assert task.now.battery_course_kw == ()
     assert task.now.battery_held_kw is None
-    assert not any("as it stands" in note for note in task.notes)
+    assert not any("as it stands" in note.en for note in task.notes)
 
 
 def test_water_of_a_chiller_that_only_advises_is_planned_as_it_is() -> None:
@@ -102,10 +102,11 @@ def test_a_machine_that_may_not_be_told_is_planned_as_it_stands(
         limits = _limits(point, low=1.0)
     task = _task(replace(site(), limits=limits))
     assert task.now.of(machine).lock == lock
-    notes = [note for note in task.notes if "as it stands" in note]
+    notes = [note for note in task.notes if "as it stands" in note.en]
     assert len(notes) == 1
-    assert notes[0].startswith(f"{machine} is planned as it stands")
-    assert why in notes[0]
+    label = site().speech.name(machine).en
+    assert notes[0].en.startswith(f"{label} is planned as it stands")
+    assert why in notes[0].en
 
 
 def test_a_battery_that_may_not_be_told_keeps_its_power() -> None:
@@ -210,7 +211,7 @@ def test_no_water_is_chosen_where_no_level_that_may_be_told_dries_the_air() -> N
     warm = _limits("chiller1/supply_set_c", low=8.5)
     task = _task(replace(site(), planning=planning, limits=warm))
     assert task.choices.supply_c == ()
-    assert any("no level within the write limits is at most 8 °C" in note for note in task.notes)
+    assert any("no level within the write limits is at most 8 °C" in note.en for note in task.notes)
     assert _task(replace(site(), planning=planning)).choices.supply_c == (7.0, 8.0, 9.0, 10.0)
 
 

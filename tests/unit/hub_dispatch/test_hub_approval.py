@@ -238,7 +238,9 @@ def test_a_site_with_a_contract_is_planned_by_it_and_by_the_tariff_where_it_has_
     if by_contract:
         assert set(np.unique(problem.prices.import_eur_kwh[:32])) == {0.3}
         assert [(one.name, one.so_far_kw) for one in problem.supply.charges] == [("demand", 900.0)]
-        assert not any("planned by the tariff" in note for note in made.notes)
+        assert not any("planned by the tariff" in note.en for note in made.notes)
     else:
         assert problem.supply.charges == ()
-        assert any("has no prices for" in note and "planned by the tariff" in note for note in made.notes)
+        assert any(
+            "has no prices for" in note.en and "planned by the tariff" in note.en for note in made.notes
+        )

@@ -170,7 +170,7 @@ def test_only_points_with_limits_and_levels_inside_them_are_chosen() -> None:
     none = {name: one for name, one in site.limits.items() if name != "chiller2/supply_set_c"}
     task = _task(replace(site, limits=none))
     assert task.choices.supply_c == ()
-    assert any("chiller2/supply_set_c has no write limits" in note for note in task.notes)
+    assert any("chiller2/supply_set_c has no write limits" in note.en for note in task.notes)
     narrow = site.limits["comp4/pressure_set_bar_g"]
     less = WriteLimits.model_validate(narrow.model_dump() | {"low": 6.5})
     task = _task(replace(site, limits={**site.limits, "comp4/pressure_set_bar_g": less}))
@@ -180,7 +180,7 @@ def test_only_points_with_limits_and_levels_inside_them_are_chosen() -> None:
 def test_a_point_that_is_kept_for_people_is_neither_chosen_nor_told() -> None:
     task = _task(_site(limits=demo().limits))
     assert task.choices.pressure_bar_g == ()
-    assert any("no compressor can be told one" in note for note in task.notes)
+    assert any("no compressor can be told one" in note.en for note in task.notes)
     memory = core.planned(core.Memory(), solve_task(_task(_site())))
     values = told(core.step(_site(limits=demo().limits), memory, snapshot(), NOW_NS)[1])
     assert "comp4/pressure_set_bar_g" not in values

@@ -112,7 +112,7 @@ def test_a_device_with_a_wrong_clock_is_used_and_one_in_doubt_is_not(
 def test_a_state_of_charge_out_of_range_is_clipped_and_reported() -> None:
     seen = look(site(), snapshot(values={"battery1/soc_frac": 1.08}), {})
     assert seen.soc_frac == 1.0
-    assert any("clipped" in note for note in seen.notes)
+    assert any("clipped" in note.en for note in seen.notes)
 
 
 @pytest.mark.parametrize("mode", ["off", "advice", "approve"])

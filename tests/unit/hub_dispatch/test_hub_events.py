@@ -139,7 +139,7 @@ def test_a_need_far_off_its_course_asks_for_a_plan_that_begins_with_it(age_s: fl
     task = core.task_of(site(), memory, decision, look)
     assert task.outlook.process_kw[0] == pytest.approx(800.0)
     assert 500.0 < task.outlook.process_kw[8] < 800.0
-    assert any("the plan begins as measured" in note for note in task.notes)
+    assert any("the plan begins as measured" in note.en for note in task.notes)
     before = accepted().outlook
     assert before is not None
     assert task.outlook.cooling_kw == pytest.approx(before.cooling_kw)
@@ -176,10 +176,10 @@ def test_a_forecast_that_says_something_else_asks_for_a_plan(factor: float, *, w
     memory, decision = core.step(site(), in_force(), look, SETTLED_NS)
     if not wanted:
         assert decision.replan is None
-        assert core.step(site(), memory, look, SETTLED_NS)[0].issue_ns == issue.start_ns
+        assert core.step(site(), memory, look, SETTLED_NS)[0].issue is issue
         return
     assert decision.replan is not None
-    assert decision.replan.startswith("the forecast of electric load has changed by +")
+    assert decision.replan.startswith("the forecast of the electric load has changed by +")
 
 
 def test_a_plan_that_an_event_asked_for_and_that_could_not_be_had_is_asked_for_again() -> None:

@@ -8,6 +8,7 @@ import pytest
 from hub.forecast.gates import forecast, refusal
 from hub.forecast.quarters import NAMES, QUARTER_NS, Quarters, collect, sources
 from hub.forecast.similar import Window, similar_days
+from optimizer.words import FORESEEN
 from plant.flowsheet import Flowsheet
 from protocols.errors import SolveError
 from runtime.yaml_config import load_config
@@ -72,7 +73,7 @@ def test_the_level_of_the_last_hour_leads_over_and_fades(past: Quarters) -> None
 def test_a_quarter_no_day_knows_is_no_forecast_and_says_which_series(past: Quarters, name: str) -> None:
     values = past.values[name].copy()
     values[np.arange(len(values)) % 96 == 40] = np.nan
-    with pytest.raises(SolveError, match=name):
+    with pytest.raises(SolveError, match=f"no forecast of {FORESEEN[name].en}"):
         forecast(Quarters(START_NS, past.values | {name: values}), window())
 
 
@@ -99,7 +100,7 @@ def test_a_plant_that_was_off_for_weeks_is_foreseen_from_the_days_known_and_says
 def test_measurements_that_ended_hours_ago_degrade_every_series(past: Quarters) -> None:
     gated = forecast(past, window(DAYS, 12))
     assert set(gated.degraded) == set(NAMES)
-    assert all("old" in reason for reason in gated.degraded.values())
+    assert all("old" in reason.en for reason in gated.degraded.values())
 
 
 def test_a_start_far_from_the_last_measurement_is_refused(past: Quarters) -> None:

@@ -21,6 +21,7 @@ from hub.ledger.queries import latest_plan
 from hub.registry.site import Modes
 from hub.store.engine import StorePlace, open_store
 from optimizer.planning import PlanningFile
+from protocols.config import Text
 from protocols.errors import StoreError
 from runtime.clock import VirtualClock
 from tests.unit.hub_dispatch.dispatch_day import NOW_NS, DayView, site, snapshot
@@ -194,7 +195,7 @@ async def test_a_plan_is_not_used_nor_approved_when_the_configuration_changed_wh
     hub: tuple[Pilot, DayView], sessions: Sessions
 ) -> None:
     pilot, view = hub
-    other = replace(waiting(), notes=("of another version",))
+    other = replace(waiting(), notes=(Text(en="of another version", zh="其他版本"),))
     await pilot.decide({})
     event.listen(engine_of(sessions).sync_engine, "commit", lambda _: pilot.take(other, view), once=True)
     await pilot.plan_when_asked()

@@ -91,7 +91,7 @@ def test_the_check_sees_capacity_that_is_not_kept() -> None:
 def test_without_a_band_the_usual_share_is_kept_and_the_plan_says_so() -> None:
     task = _task(_site(air="q90", cooling="q90"), snapshot())
     assert task.in_hand == InHand()
-    assert sum("has no band" in note for note in task.notes) == 2
+    assert sum("has no band" in note.en for note in task.notes) == 2
     outlook = accepted().outlook
     assert outlook is not None
     window = Window(floor_quarter_ns(NOW_NS), QUARTERS_A_DAY, demo().time_zone)

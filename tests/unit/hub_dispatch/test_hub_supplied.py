@@ -168,9 +168,9 @@ def test_inverters_give_nothing_where_it_changes_no_money_or_where_they_cannot_b
     task = _task(_reactive(told=False), used)
     assert task.beside.inverter_kva == 0.0
     unknown = _task(_reactive(), Used())
-    assert any("meter_main/reactive_kvar is not known" in note for note in unknown.notes)
+    assert any("meter_main/reactive_kvar is not known" in note.en for note in unknown.notes)
     nothing = _site({"reactive": {"point": "meter_main/reactive_kvar"}})
-    assert any("no contract charges for it" in note for note in _task(nothing, kept).notes)
+    assert any("no contract charges for it" in note.en for note in _task(nothing, kept).notes)
 
 
 def test_a_contract_says_what_reactive_energy_costs() -> None:
@@ -200,7 +200,9 @@ def test_prices_that_are_not_known_yet_are_those_of_the_days_before(tmp_path: Pa
     store.close()
     ahead = BEGIN_NS + QUARTER_NS * np.arange(96)
     assert used.courses["epex"].at(ahead) == pytest.approx(0.001 * course("", ahead))
-    assert used.notes == ("96 prices of epex are not known yet, foreseen by the days before",)
+    assert [one.en for one in used.notes] == [
+        "96 prices of epex are not known yet, foreseen by the days before"
+    ]
 
 
 def test_a_contract_of_spot_prices_moves_the_plan() -> None:
@@ -216,7 +218,7 @@ def test_a_contract_of_spot_prices_moves_the_plan() -> None:
     power = made.plan.battery_kw
     assert power[dear < 0.1].sum() > 0 > power[dear > 0.1].sum()
     without = _task(site, Used())
-    assert any("epex" in note for note in solve_task(without).notes)
+    assert any("epex" in note.en for note in solve_task(without).notes)
 
 
 def test_gaps_are_filled_by_the_newest_day_that_knows() -> None:

@@ -43,7 +43,7 @@ def test_a_plan_of_the_hub_is_held_against_the_curves_of_its_machines_step_by_st
     for one in uses.values():
         assert (one["version"], one["outside_steps"]) == (0, 0)
         assert one["curve_kwh"] == pytest.approx(one["planned_kwh"], rel=0.05, abs=2.0)
-    assert not any("curve was learnt" in note for note in body["notes"])
+    assert not any("curve was learnt" in note["en"] for note in body["notes"])
 
 
 @pytest.mark.timeout(60)

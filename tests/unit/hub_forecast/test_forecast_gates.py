@@ -64,20 +64,21 @@ def test_one_that_cannot_be_true_is_not_planned_on_and_the_plan_says_why(name: s
     task = core.task_of(site(), memory, decision, look)
     plain = core.task_of(site(), memory, decision, replace(look, issue=None))
     assert np.array_equal(task.outlook.air_m3_min, plain.outlook.air_m3_min)
-    assert any(note.startswith("air_m3_min is foreseen by similar days: ") for note in task.notes)
+    assert any(
+        note.en.startswith("the need for compressed air is foreseen by similar days: ") for note in task.notes
+    )
 
 
 def test_the_plan_says_how_old_the_forecast_is() -> None:
-    assert (
-        forecast(past(), WINDOW, None, issued(9)).refused["heat_kw"].startswith("the forecast is 2.2 h old")
-    )
+    why = forecast(past(), WINDOW, None, issued(9)).refused["heat_kw"]
+    assert why.en.startswith("the forecast is 2.2 h old")
 
 
 def test_more_than_the_plant_can_take_is_refused_though_the_past_would_allow_it() -> None:
     issue = issued()
     most = most_needed(site().plant.flowsheet)
     over = replace(issue, middle=issue.middle | {"cooling_kw": np.full(104, most["cooling_kw"] + 1.0)})
-    assert "more than the plant can take" in forecast(past(), WINDOW, most, over).refused["cooling_kw"]
+    assert "more than the plant can take" in forecast(past(), WINDOW, most, over).refused["cooling_kw"].en
 
 
 def test_the_last_hour_leads_over_and_fades() -> None:

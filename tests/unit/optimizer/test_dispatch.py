@@ -51,7 +51,7 @@ def test_stored_energy_is_not_dumped_at_the_end_of_the_window() -> None:
 def test_a_content_outside_its_range_is_clipped_and_said() -> None:
     asked = replace(cases.problem(4), batteries=(cases.battery(soc_kwh=12.5),))
     plan = solved(asked)
-    assert "7.5 kWh outside its range" in plan.notes[0]
+    assert "7.5 kWh outside its range" in plan.notes[0].en
 
 
 def test_one_compressor_follows_the_need_on_its_own_curve() -> None:
@@ -134,7 +134,7 @@ def test_need_above_capacity_is_a_named_shortage_with_step_and_amount() -> None:
     asked = cases.with_need(cases.problem(3), air_m3_min=np.array([5.0, 13.0, 5.0]))
     plan = solved(replace(asked, compressors=(cases.fixed_speed("comp_1"),)))
     assert [(s.name, s.step, round(s.amount, 3)) for s in plan.shortages] == [("air_short", 1, 3.0)]
-    assert "compressed air exceeds" in plan.notes[0]
+    assert "compressed air exceeds" in plan.notes[0].en
 
 
 def test_heat_is_given_up_before_air() -> None:
@@ -209,7 +209,7 @@ def test_an_unusable_forecast_is_refused_in_plant_words(change: dict[str, np.nda
 
 
 def test_a_nan_price_is_refused() -> None:
-    with pytest.raises(SolveError, match="price import_eur_kwh has no usable number"):
+    with pytest.raises(SolveError, match="price of bought power has no usable number"):
         plan_day(cases.problem(2, price=np.array([0.2, np.nan])))
 
 

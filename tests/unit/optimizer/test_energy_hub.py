@@ -185,7 +185,7 @@ def test_a_machine_keeps_its_least_lift_however_cold_the_tower_is(example: dict[
 def test_factors_that_miss_one_are_told_with_the_plan_or_refused(example: dict[str, Any]) -> None:
     near = EIR | {"eirfplr": [0.2, 0.35, 0.455]}
     plan = planned(problem_of_plant(_eir_case(example, eir=near)))
-    assert any("chiller1: EIRFPLR at rating is 1.0050" in note for note in plan.notes)
+    assert any("chiller1: EIRFPLR at rating is 1.0050" in note.en for note in plan.notes)
     with pytest.raises(ValidationError, match=r"EIRFPLR at rating is 1\.0500"):
         _eir_case(example, eir=EIR | {"eirfplr": [0.25, 0.35, 0.45]})
     with pytest.raises(SolveError, match="temperatures of chiller1 must be numbers"):

@@ -73,7 +73,8 @@ def test_a_number_that_is_none_is_refused_in_plant_words(tmp_path: Path) -> None
     prices = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))["prices"]
     said = _told(_changed(tmp_path, prices=prices | {"import_per_kwh": float("nan")}))
     assert said["exit"] == 2
-    assert "import_eur_kwh has no usable number in step 0" in str(said["reason"])
+    assert "price of bought power has no usable number in step 0" in str(said["reason"])
+    assert "购电电价在第 0 步" in str(said["reason_zh"])
 
 
 def test_an_unknown_field_is_refused_with_its_name(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import doctest
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from optimizer.matrix import Matrix
 from optimizer.solve import Solved, SolveOptions, solve
 from optimizer.underestimate import Curve, Under
 
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
 DOCS = Path(__file__).parents[3] / "docs" / "optimizer.md"
 
 
@@ -49,7 +51,9 @@ def test_broken_input_is_a_plan_that_is_kept_or_a_reason_in_plant_words(name: st
     problem, words = BROKEN[name]
     kind, said = answer(problem())
     assert kind in {"plan", "refused", "infeasible"}
-    assert all(word in said for word in words), said
+    assert all(word in said.en for word in words), said
+    assert "_" not in said.en, said
+    assert bool(CHINESE.search(said.zh)) == bool(said.en), said
 
 
 def test_the_examples_of_the_documentation_run() -> None:

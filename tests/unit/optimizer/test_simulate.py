@@ -191,7 +191,7 @@ def test_chilled_water_is_as_warm_as_the_supply_limit_allows() -> None:
 def test_a_gap_in_the_outlook_is_refused_in_plant_words() -> None:
     outlook = _outlook()
     holes = replace(outlook, cooling_kw=np.where(np.arange(96) == 7, np.nan, outlook.cooling_kw))
-    with pytest.raises(SolveError, match="cooling_kw has no usable number in step 7"):
+    with pytest.raises(SolveError, match="need for cooling has no usable number in step 7"):
         plan_day(compile_problem(_plant(), holes, NOW, _supply()))
 
 

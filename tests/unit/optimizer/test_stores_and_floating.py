@@ -76,7 +76,7 @@ def test_the_check_sees_a_store_that_gives_more_than_it_holds() -> None:
 def test_a_content_outside_the_range_is_clipped_and_said() -> None:
     asked = with_need(problem(4), cooling_kw=flat(4, 200.0))
     asked = replace(asked, chillers=(chiller(4),), stores=(cold_store(content=450.0),))
-    assert "ice holds 450.0, 50.0 outside its range" in planned(asked).notes[0]
+    assert "ice holds 450.0 kWh, 50.0 kWh outside its range" in planned(asked).notes[0].en
 
 
 def test_a_store_without_a_range_is_refused() -> None:

@@ -5131,9 +5131,9 @@ export interface components {
             reason: string;
             /**
              * Notes
-             * @description What was clipped, degraded or foreseen.
+             * @description What was left out, assumed or foreseen, in plant words.
              */
-            notes: string[];
+            notes: components["schemas"]["Text"][];
             /** @description None for a plan of an earlier version. */
             saving: components["schemas"]["PlanSaving"] | null;
             /**
