@@ -167,6 +167,7 @@ def test_both_forms_have_the_same_bound_on_a_day_of_ten_levels() -> None:
 def test_a_day_of_25_levels_is_within_half_a_percent_of_the_best_schedule_there_is() -> None:
     found = measure(11)
     assert -1e-6 <= found["excess_pct"] <= 0.5
+    assert found["best"] * 0.99 <= found["bound"] <= found["best"]
 
 
 def test_the_judge_of_the_day_refuses_what_no_plant_can_do() -> None:
