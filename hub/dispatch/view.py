@@ -42,6 +42,8 @@ _NS: Final = 1_000_000_000
 _EARLIER_MONTHS: Final = 24
 _RECENT_NS: Final = round(RECENT_S * _NS)
 _RECENT_EVERY_NS: Final = 30 * _NS
+_PRICES_EVERY_NS: Final = 5 * _NS
+"""So a plan by prices that were just published is under way in a few seconds."""
 _RECENT_FRAC: Final = 0.8
 """Share of the last minutes a need must be known for."""
 
@@ -73,6 +75,7 @@ class PlantView:
         self._recent_ns = 0
         self._supply = SupplyMeter(site, reader)
         self._used = Used()
+        self._prices_ns = 0
 
     def snapshot(
         self, now_ns: int, beats: Mapping[str, tuple[Heartbeat, float]], most_age_s: float
@@ -97,6 +100,8 @@ class PlantView:
             self._read_past(now_ns)
         if now_ns - self._recent_ns >= _RECENT_EVERY_NS:
             self._read_minutes(now_ns)
+        if now_ns - self._prices_ns >= _PRICES_EVERY_NS:
+            self._look_at_prices(now_ns)
         newest = self._newest.issue
         recent, month_kw, quarter_kw = dict(self._recent), self._peak_kw, self._quarter_kw
         seen = Snapshot(now_ns, readings, links, self._past, month_kw, newest)
@@ -118,6 +123,15 @@ class PlantView:
             _log.warning(
                 "the needs of the last minutes cannot be read, plans go by forecasts alone: %s", error
             )
+
+    def _look_at_prices(self, now_ns: int) -> None:
+        """Prices of the day anew where others are published; where they cannot be read, the last ones."""
+        self._prices_ns = now_ns
+        try:
+            if self._supply.published(now_ns):
+                self._used = self._supply.read(now_ns)
+        except StoreError as error:
+            _log.warning("prices of the day cannot be read, plans go by the last ones: %s", error)
 
     def _read_quarter(self, now_ns: int) -> float | None:
         """Mean import since the quarter hour began; None where little of it is known. [kW]."""
