@@ -13,6 +13,7 @@ from hub.alarms.config import AlarmsFile
 from hub.auth.provider import ProviderConfig
 from hub.forecast.config import ForecastFile
 from hub.outside.senders import SendersFile
+from hub.outside.way_out import OutsideFile
 from hub.registry.areas import AreasFile
 from hub.registry.calendars import CalendarFile
 from hub.registry.site import SiteFile
@@ -61,6 +62,11 @@ ROOTS: Final = (
         "senders.yaml of the hub's own folder",
         "mail servers and robots of alarms and reports",
         SendersFile,
+    ),
+    Root(
+        "outside.yaml of the hub's own folder",
+        "which hosts and networks of the plant the hub may connect to",
+        OutsideFile,
     ),
     Root("reports.yaml of the hub's own folder", "font and keeping of reports", ReportSettings),
     Root("provider.yaml of the hub's own folder", "sign-in with the company account", ProviderConfig),

@@ -14,6 +14,7 @@ from hub.auth.people_cli import app as person
 from hub.command.election import LEASE_S
 from hub.ledger.audit_cli import audit
 from hub.moving.cli import app as series_store
+from hub.outside_cli import outside
 from hub.registry.cli import app as configuration
 from hub.registry.config_cli import app as config_versions
 from hub.roles.options import ROLES, RoleOptions
@@ -31,6 +32,7 @@ app.add_typer(keys_, name="keys")
 app.add_typer(person, name="person")
 app.add_typer(series_store, name="store")
 app.command()(audit)
+app.command()(outside)
 
 ConfigOption = Annotated[
     Path, typer.Option(help="Folder with sites/, devices/, tariffs/, emissions/; taken at the first start.")

@@ -20,7 +20,7 @@ from hub.alarms.tables import AlarmLineRow, AlarmNoticeRow, AlarmStateRow
 from hub.alarms.watch import Watch
 from hub.database import Sessions
 from hub.outside.retry import MOST_TRIES, OVER_NS, Tried, failed, wait_ns
-from hub.outside.senders import Item, Message, Sender, load_senders, send
+from hub.outside.senders import Item, Message, Post, open_post
 from protocols.clock import Clock
 from protocols.errors import NotToldError
 
@@ -65,20 +65,18 @@ class Teller:
         due = await self._due()
         if not due:
             return
-        senders = await asyncio.to_thread(load_senders, self._state)
+        post = await asyncio.to_thread(open_post, self._state)
         joined: dict[str, dict[_Place, list[AlarmNoticeRow]]] = {}
         for row in due:
             joined.setdefault(row.sender, {}).setdefault((tuple(row.to), row.language), []).append(row)
         async with asyncio.TaskGroup() as group:  # no server waits for one that does not answer
             for name, places in joined.items():
-                group.create_task(self._send(senders, name, places))
+                group.create_task(self._send(post, name, places))
 
-    async def _send(
-        self, senders: Mapping[str, Sender], name: str, places: Mapping[_Place, list[AlarmNoticeRow]]
-    ) -> None:
+    async def _send(self, post: Post, name: str, places: Mapping[_Place, list[AlarmNoticeRow]]) -> None:
         for (to, language), rows in places.items():
             message = self._message(rows, to, language)
-            await self._note(rows, await self._try(senders, name, message))
+            await self._note(rows, await self._try(post, name, message))
 
     async def _due(self) -> list[AlarmNoticeRow]:
         """What is due; an escalation that is needless by now is ended, and so is what is too old."""
@@ -101,13 +99,10 @@ class Teller:
                     found.append(row)
         return found
 
-    async def _try(self, senders: Mapping[str, Sender], name: str, message: Message) -> Tried:
+    async def _try(self, post: Post, name: str, message: Message) -> Tried:
         """Send; what came of it."""
-        sender = senders.get(name)
-        if sender is None:
-            return Tried(f"there is no sender {name!r} in senders.yaml of the hub's folder", again=True)
         try:
-            await asyncio.to_thread(send, sender, message)
+            await asyncio.to_thread(post.send, name, message)
         except NotToldError as error:
             return failed(error, one_line(str(error.args[0])))
         return Tried()

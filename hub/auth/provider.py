@@ -19,8 +19,9 @@ import hmac
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode, urlsplit
@@ -32,9 +33,17 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import Field
 
 from hub.auth.roles import Role
+from hub.outside.http import async_client
+from hub.outside.way_out import WayOut, load_way_out
 from protocols.clock import Clock
 from protocols.config import Config, Text
-from protocols.errors import ConfigError, KeyFileError, NotSignedInError, ProviderError
+from protocols.errors import (
+    AddressRefusedError,
+    ConfigError,
+    KeyFileError,
+    NotSignedInError,
+    ProviderError,
+)
 from runtime.keys import read_private
 from runtime.yaml_config import load_config
 
@@ -125,8 +134,11 @@ class _Failure:
 class Provider:
     """One provider; asked for what it publishes when the first person comes, and once an hour."""
 
-    def __init__(self, config: ProviderConfig, key: bytes, clock: Clock) -> None:
+    def __init__(
+        self, config: ProviderConfig, key: bytes, clock: Clock, way_out: Callable[[], WayOut] = WayOut
+    ) -> None:
         self.config = config
+        self._way_out = way_out
         self._box = AESGCM(key)
         self._clock = clock
         self._known = _Known()
@@ -172,7 +184,7 @@ class Provider:
             "client_id": self.config.client_id, "code_verifier": verifier,
         }  # fmt: skip
         auth = (self.config.client_id, self.config.client_secret) if self.config.client_secret else None
-        status, body = await _ask("POST", address, form, auth)
+        status, body = await self._ask("POST", address, form, auth)
         if httpx.codes.BAD_REQUEST <= status < httpx.codes.INTERNAL_SERVER_ERROR:
             raise NotSignedInError("the provider of identities did not take the code; begin again")
         token = body.get("id_token")
@@ -242,17 +254,42 @@ class Provider:
 
     async def _asked(self) -> _Known:
         base = self.config.issuer.rstrip("/")
-        _, told = await _ask("GET", f"{base}/.well-known/openid-configuration")
+        _, told = await self._ask("GET", f"{base}/.well-known/openid-configuration")
         if told.get("issuer") != self.config.issuer:
             raise ProviderError("the provider of identities names itself otherwise than provider.yaml does")
         names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
         endpoints = {name: _safe(told.get(name)) for name in names}
-        _, published = await _ask("GET", endpoints["jwks_uri"])
+        _, published = await self._ask("GET", endpoints["jwks_uri"])
         try:
             keys = jwt.PyJWKSet.from_dict(published).keys
         except jwt.PyJWTError as error:
             raise ProviderError("the provider of identities publishes no key that can be used") from error
         return _Known(endpoints, keys, self._clock.mono_s())
+
+    async def _ask(
+        self,
+        method: str,
+        address: str,
+        form: Mapping[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+    ) -> tuple[int, dict[str, Any]]:
+        """One question; nothing is followed elsewhere, and no answer is longer than it may be."""
+        try:
+            way = await asyncio.to_thread(self._way_out)
+            async with (
+                async_client(way, WAIT_S) as client,
+                client.stream(method, address, data=form, auth=auth or httpx.USE_CLIENT_DEFAULT) as answer,
+            ):
+                told = json.loads(await _body(answer))
+        except (AddressRefusedError, ConfigError) as error:
+            raise ProviderError(f"the provider of identities: {error.args[0]}") from error
+        except (httpx.HTTPError, ValueError, RecursionError) as error:
+            raise ProviderError(
+                f"the provider of identities does not answer as it should: {error}"
+            ) from error
+        if not isinstance(told, dict):
+            raise ProviderError("the provider of identities does not answer as it should: no object")
+        return answer.status_code, told
 
     def _sealed(self, attempt: Mapping[str, Any]) -> str:
         nonce = secrets.token_bytes(_NONCE_BYTES)
@@ -292,6 +329,16 @@ def open_provider(state: Path, key: bytes, clock: Clock) -> Provider | None:
     Raises:
         ConfigError: Its file has faults, others can read it, or an address is not https.
     """
+    config = load_provider(state)
+    return None if config is None else Provider(config, key, clock, partial(load_way_out, state))
+
+
+def load_provider(state: Path) -> ProviderConfig | None:
+    """What a state folder says of a provider; None: none is set up.
+
+    Raises:
+        ConfigError: As `open_provider`.
+    """
     path = state / FILE
     if not path.exists():
         return None
@@ -304,7 +351,7 @@ def open_provider(state: Path, key: bytes, clock: Clock) -> Provider | None:
         _safe(config.issuer)
     except ProviderError as error:
         raise ConfigError(f"{path}: issuer: {error.args[0]}") from error
-    return Provider(config, key, clock)
+    return config
 
 
 def _safe(address: object) -> str:
@@ -314,23 +361,10 @@ def _safe(address: object) -> str:
     raise ProviderError("an address of the provider of identities is missing or not https")
 
 
-async def _ask(
-    method: str, address: str, form: Mapping[str, str] | None = None, auth: tuple[str, str] | None = None
-) -> tuple[int, dict[str, Any]]:
-    """One question to the provider; nothing is followed elsewhere, and no answer is longer than it may be."""
-    try:
-        async with (
-            httpx.AsyncClient(timeout=WAIT_S, follow_redirects=False, trust_env=False) as client,
-            client.stream(method, address, data=form, auth=auth or httpx.USE_CLIENT_DEFAULT) as answer,
-        ):
-            body = b""
-            async for part in answer.aiter_bytes():
-                body += part
-                if len(body) > _MOST_BYTES:
-                    raise ProviderError("an answer of the provider of identities is too long")
-            told = json.loads(body)
-    except (httpx.HTTPError, ValueError, RecursionError) as error:
-        raise ProviderError(f"the provider of identities does not answer as it should: {error}") from error
-    if not isinstance(told, dict):
-        raise ProviderError("the provider of identities does not answer as it should: no object")
-    return answer.status_code, told
+async def _body(answer: httpx.Response) -> bytes:
+    body = b""
+    async for part in answer.aiter_bytes():
+        body += part
+        if len(body) > _MOST_BYTES:
+            raise ProviderError("an answer of the provider of identities is too long")
+    return body

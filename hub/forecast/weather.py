@@ -26,7 +26,9 @@ import numpy.typing as npt
 from hub.forecast.config import WeatherFile, WeatherHttp
 from hub.forecast.job import GHI, STEPS
 from hub.forecast.quarters import QUARTER_NS, FloatArray
-from protocols.errors import ForecastError
+from hub.outside.http import async_client
+from hub.outside.way_out import load_way_out
+from protocols.errors import AddressRefusedError, ConfigError, ForecastError
 
 FOLDER: Final = "weather"
 """Below the hub's state: files that others write."""
@@ -64,12 +66,17 @@ async def fetch(source: WeatherFile | WeatherHttp, state: Path) -> Told:
     if isinstance(source, WeatherFile):
         return read_csv(state / FOLDER / source.name)
     try:
+        way = await asyncio.to_thread(load_way_out, state)
         async with (
             asyncio.timeout(_WHOLE_S),
-            httpx.AsyncClient(timeout=_ANSWER_S, follow_redirects=False) as client,
+            async_client(way, _ANSWER_S) as client,
             client.stream("GET", source.url) as answer,
         ):
             body = await _body(answer)
+    except AddressRefusedError as error:
+        raise ForecastError(str(error.args[0]), zh=error.context["zh"]) from error
+    except ConfigError as error:
+        raise ForecastError(str(error), zh=f"配置文件有误:{error}") from error
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
         said = f"{type(error).__name__}: {error}"
         raise ForecastError(

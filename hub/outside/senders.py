@@ -14,8 +14,10 @@ import base64
 import hashlib
 import hmac
 import smtplib
+import socket
 import ssl
 from collections.abc import Mapping
+from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import parseaddr
 from pathlib import Path
@@ -25,8 +27,10 @@ from urllib.parse import quote_plus
 import httpx
 from pydantic import Field
 
+from hub.outside.http import client
+from hub.outside.way_out import WayOut, load_way_out
 from protocols.config import Config, IdPart
-from protocols.errors import ConfigError, KeyFileError, NotToldError
+from protocols.errors import AddressRefusedError, ConfigError, KeyFileError, NotToldError
 from runtime.keys import read_private
 from runtime.yaml_config import load_config
 
@@ -138,6 +142,39 @@ class Message(NamedTuple):
     files: tuple[Attachment, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Post:
+    """All senders of a hub, and where they may send to.
+
+    Attributes:
+        senders: By the names that `notify` uses.
+        way: What may be connected to.
+    """
+
+    senders: Mapping[str, Sender]
+    way: WayOut
+
+    def send(self, name: str, message: Message) -> None:
+        """Send one message and wait until the server has taken it; call it from a thread.
+
+        Raises:
+            NotToldError: As `send`; or there is no such sender.
+        """
+        sender = self.senders.get(name)
+        if sender is None:
+            raise NotToldError(f"there is no sender {name!r} in {FILE} of the hub's folder", again=True)
+        send(sender, message, self.way)
+
+
+def open_post(state: Path) -> Post:
+    """Read what the hub's own folder says of senders and of where they may send to.
+
+    Raises:
+        ConfigError: One of the files has faults, or others can read the one with secrets.
+    """
+    return Post(load_senders(state), load_way_out(state))
+
+
 def load_senders(state: Path) -> Mapping[str, Sender]:
     """Read the file; none where it is not there.
 
@@ -154,25 +191,28 @@ def load_senders(state: Path) -> Mapping[str, Sender]:
     return load_config(path, SendersFile).senders
 
 
-def send(sender: Sender, message: Message) -> None:
+def send(sender: Sender, message: Message, way: WayOut) -> None:
     """Send one message and wait until the server has taken it; call it from a thread.
 
     Raises:
         NotToldError: It was not taken; `again` in the context says whether it may be later, and `left`, where
             it is there, who has not got it: all others have.
     """
-    if isinstance(sender, Mail):
-        _mail(sender, message)
-    else:
-        _post(sender, message)
+    try:
+        if isinstance(sender, Mail):
+            _mail(sender, message, way)
+        else:
+            _post(sender, message, way)
+    except AddressRefusedError as error:
+        raise NotToldError(str(error.args[0]), again=True) from error
 
 
-def _mail(sender: Mail, message: Message) -> None:
+def _mail(sender: Mail, message: Message, way: WayOut) -> None:
     if not message.to:
         raise NotToldError("a mail needs an address in `to`", again=False)
     mail = _written(sender, message)
     try:
-        with _server(sender) as server:
+        with _server(sender, way) as server:
             if sender.security == "starttls":
                 server.starttls(context=_trust(sender))
             if sender.user is not None:
@@ -212,20 +252,38 @@ def _written(sender: Mail, message: Message) -> EmailMessage:
     return mail
 
 
-def _server(sender: Mail) -> smtplib.SMTP:
-    if sender.security == "tls":
-        return smtplib.SMTP_SSL(sender.host, sender.port, timeout=WAIT_S, context=_trust(sender))
-    return smtplib.SMTP(sender.host, sender.port, timeout=WAIT_S)
+class _Server(smtplib.SMTP):
+    """A mail server, connected to at an address that was judged."""
+
+    def __init__(self, sender: Mail, way: WayOut) -> None:
+        self._way = way
+        super().__init__(sender.host, sender.port, timeout=WAIT_S)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        return self._way.connect(host, port, timeout)
+
+
+class _TlsServer(smtplib.SMTP_SSL, _Server):
+    """The same with TLS from the first byte; its socket is made by `_Server`, and wrapped."""
+
+    def __init__(self, sender: Mail, way: WayOut) -> None:
+        self._way = way
+        smtplib.SMTP_SSL.__init__(self, sender.host, sender.port, timeout=WAIT_S, context=_trust(sender))
+
+
+def _server(sender: Mail, way: WayOut) -> smtplib.SMTP:
+    return _TlsServer(sender, way) if sender.security == "tls" else _Server(sender, way)
 
 
 def _trust(sender: Mail) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=sender.ca)
 
 
-def _post(sender: Webhook | Robot, message: Message) -> None:
+def _post(sender: Webhook | Robot, message: Message, way: WayOut) -> None:
     url, headers, body = _request(sender, message)
     try:
-        answer = httpx.post(url, json=body, headers=headers, timeout=WAIT_S, follow_redirects=False)
+        with client(way, WAIT_S) as http:
+            answer = http.post(url, json=body, headers=headers)
     except httpx.HTTPError as error:
         host = httpx.URL(sender.url).host
         raise NotToldError(f"{host} was not reached: {type(error).__name__}", again=True) from error

@@ -16,7 +16,7 @@ from sqlalchemy import CursorResult, select, update
 from hub.accounts.periods import named
 from hub.database import Sessions
 from hub.outside.retry import MOST_TRIES, OVER_NS, Tried, failed, wait_ns
-from hub.outside.senders import WAIT_S, Attachment, Message, load_senders, send
+from hub.outside.senders import WAIT_S, Attachment, Message, open_post
 from hub.reports.content import MARKED_PCT, Language
 from hub.reports.making import MEDIA
 from hub.reports.phrases import title_of
@@ -112,13 +112,9 @@ class Postman:
 
     async def _try(self, parcel: _Parcel) -> Tried:
         """Send; what came of it."""
-        senders = await asyncio.to_thread(load_senders, self._state)
-        sender = senders.get(parcel.mail.sender)
-        if sender is None:
-            why = f"there is no sender {parcel.mail.sender!r} in senders.yaml of the hub's folder"
-            return Tried(why, again=True)
+        post = await asyncio.to_thread(open_post, self._state)
         try:
-            await asyncio.to_thread(send, sender, self._message(parcel))
+            await asyncio.to_thread(post.send, parcel.mail.sender, self._message(parcel))
         except NotToldError as error:
             return failed(error, " ".join(str(error.args[0]).split()))
         return Tried()

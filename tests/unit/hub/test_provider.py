@@ -25,6 +25,7 @@ from hub.auth.provider import FILE, Provider, ProviderConfig, as_name, open_prov
 from hub.database import FILE as DATABASE
 from hub.database import embedded_url
 from hub.ledger import audit
+from hub.outside.way_out import WayOut
 from protocols.errors import ConfigError, NotSignedInError, ProviderError
 from runtime.children import free_port
 from runtime.clock import SystemClock, VirtualClock
@@ -68,6 +69,10 @@ def _wait_for(address: str) -> None:
         else:
             return
     pytest.fail("the provider does not answer")
+
+
+def here() -> WayOut:
+    return WayOut(("127.0.0.1", "localhost"))
 
 
 def _config(issuer: str, client: str = "ems") -> ProviderConfig:
@@ -117,7 +122,7 @@ async def _consented(address: str, subject: str) -> str:
 async def hub(business_file: Path, tmp_path: Path, issuer: str) -> AsyncIterator[Hub]:
     shutil.copyfile(business_file, tmp_path / DATABASE)
     async with running_api(embedded_url(tmp_path), tmp_path) as running:
-        running.deps.provider = Provider(_config(issuer), KEY, SystemClock())
+        running.deps.provider = Provider(_config(issuer), KEY, SystemClock(), here)
         yield Hub(running, issuer)
 
 
@@ -220,7 +225,7 @@ def _by_secret(claims: dict[str, object], head: dict[str, object], secret: bytes
 
 
 async def test_no_token_but_one_of_the_provider_for_this_hub_and_this_attempt_is_taken(issuer: str) -> None:
-    ours, other = (Provider(_config(issuer, client), KEY, SystemClock()) for client in ("ems", "other"))
+    ours, other = (Provider(_config(issuer, client), KEY, SystemClock(), here) for client in ("ems", "other"))
     token, nonce = await _token(ours, "s-olga")
     assert (await ours._claims(token, nonce))["sub"] == "s-olga"
     claims, head = jwt.decode(token, options={"verify_signature": False}), jwt.get_unverified_header(token)
@@ -246,7 +251,7 @@ async def test_no_token_but_one_of_the_provider_for_this_hub_and_this_attempt_is
 
 
 async def test_a_provider_that_is_away_or_another_is_said_and_passwords_go_on(hub: Hub) -> None:
-    hub.api.deps.provider = Provider(_config(f"http://127.0.0.1:{free_port()}"), KEY, SystemClock())
+    hub.api.deps.provider = Provider(_config(f"http://127.0.0.1:{free_port()}"), KEY, SystemClock(), here)
     answer = await hub.api.client.get("/api/v1/auth/oidc")
     assert (answer.status_code, "password" in answer.json()["detail"]) == (503, True)
     assert (await hub.api.login()).status_code == 200
@@ -254,7 +259,7 @@ async def test_a_provider_that_is_away_or_another_is_said_and_passwords_go_on(hu
         update={"issuer": f"{hub.issuer}/"}
     )
     with pytest.raises(ProviderError):
-        await Provider(renamed, KEY, SystemClock()).start()
+        await Provider(renamed, KEY, SystemClock(), here).start()
 
 
 async def test_the_page_is_told_whether_there_is_a_provider(hub: Hub) -> None:
@@ -353,7 +358,7 @@ async def test_a_provider_that_fails_is_asked_by_one_at_a_time_and_not_again_for
     counting: Counting,
 ) -> None:
     clock = VirtualClock()
-    provider = Provider(_config(counting.address), KEY, clock)
+    provider = Provider(_config(counting.address), KEY, clock, here)
     assert (await _many(provider), counting.asked) == (0, 1)
     clock.advance(4.0)
     assert (await _many(provider), counting.asked) == (0, 1)
@@ -366,5 +371,5 @@ async def test_what_a_provider_publishes_is_asked_for_once_however_many_come(cou
     names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
     told = {name: f"{counting.address}/{name}" for name in names}
     counting.body = json.dumps({"issuer": counting.address, **told, "keys": [key]}).encode()
-    provider = Provider(_config(counting.address), KEY, VirtualClock())
+    provider = Provider(_config(counting.address), KEY, VirtualClock(), here)
     assert (await _many(provider), counting.asked) == (20, 2), "its own page, and its keys"

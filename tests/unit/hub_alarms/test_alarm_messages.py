@@ -128,6 +128,7 @@ def teller_of(place: Place, folder: Path, watch: Watch, text: str) -> Teller:
     file = folder / "senders.yaml"
     file.write_text(f"senders:\n{text}", encoding="utf-8")
     file.chmod(0o600)
+    (folder / "outside.yaml").write_text("allow: [127.0.0.1]\n", encoding="utf-8")
     return Teller(place.sessions, (folder, "demo"), watch, place.clock)
 
 

@@ -57,6 +57,11 @@ def reply(body: bytes, status: str = "200 OK") -> bytes:
     return head.encode() + body
 
 
+@pytest.fixture(autouse=True)
+def way_out(tmp_path: Path) -> None:
+    (tmp_path / "outside.yaml").write_text("allow: [127.0.0.1]\n", encoding="utf-8")
+
+
 async def test_a_provider_is_asked_and_its_hours_become_quarters(tmp_path: Path) -> None:
     async with serving(reply(answer())) as url:
         found = on_quarters(await fetch(http(url), tmp_path), START_NS, 21.0)

@@ -92,6 +92,7 @@ class ReportHub:
         kind = "kind: mail, host: 127.0.0.1, security: none, sender: ems@plant.example"
         file.write_text(f"senders:\n  mail: {{{kind}, port: {port}}}\n", encoding="utf-8")
         file.chmod(0o600)
+        (self.state / "outside.yaml").write_text("allow: [127.0.0.1]\n", encoding="utf-8")
         return Postman(self.sessions, (self.state, "demo"), self.clock)
 
     async def order(
