@@ -12,15 +12,30 @@ It knows the API alone and nothing of the hub's code; docs/client.md, and `ems_c
 
 from ems_client.client import HubClient
 from ems_client.models import Alarm, AlarmLine, Command, Device, Order, Plan, PlanSeries, Point, Site, Value
+from ems_client.room_models import (
+    AccountInvoice,
+    AccountStatement,
+    AuditCheck,
+    AuditEntry,
+    ClosedVersion,
+    GoalAnswer,
+    SiteReport,
+)
 from ems_client.series import Column, Sample, SeriesTable
 from ems_client.wire import Retries
 
 __all__ = [
+    "AccountInvoice",
+    "AccountStatement",
     "Alarm",
     "AlarmLine",
+    "AuditCheck",
+    "AuditEntry",
+    "ClosedVersion",
     "Column",
     "Command",
     "Device",
+    "GoalAnswer",
     "HubClient",
     "Order",
     "Plan",
@@ -30,5 +45,6 @@ __all__ = [
     "Sample",
     "SeriesTable",
     "Site",
+    "SiteReport",
     "Value",
 ]

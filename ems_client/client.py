@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, Self
 import httpx
 
 from ems_client.models import Alarm, AlarmLine, Command, Device, Order, Plan, Point, Site, Value
+from ems_client.rooms import Accounts, Audit, Reports
 from ems_client.series import Sample, SeriesTable, table_of
 from ems_client.wire import Person, Retries, Wire
 from protocols.errors import ConfigError
@@ -35,6 +36,11 @@ class HubClient:
         ca: File with the certificate the hub's own is checked by; None: those of the system.
         retries: How questions are tried again.
 
+    Attributes:
+        accounts: Energy, cost and carbon.
+        reports: Reports as files.
+        audit: Who did what.
+
     Raises:
         ConfigError: Neither a token nor a name, or both; or no address.
     """
@@ -50,6 +56,9 @@ class HubClient:
         trust = ssl.create_default_context(cafile=None if ca is None else str(ca))
         self._http = httpx.Client(base_url=url.rstrip("/"), timeout=TIMEOUT_S, verify=trust)
         self._wire = Wire(self._http, token or Person(username, password), retries or Retries())
+        self.accounts = Accounts(self._wire)
+        self.reports = Reports(self._wire)
+        self.audit = Audit(self._wire)
 
     def __enter__(self) -> Self:
         return self
@@ -128,16 +137,7 @@ class HubClient:
             how: `format="parquet"` or `"csv"`; `window_s=900` or `calendar="day"` for windows, else samples.
         """
         query = {"point": list(points), "from": _iso(span[0]), "to": _iso(span[1]), **how}
-        partial = path.with_name(f"{path.name}.part")
-        count = 0
-        try:
-            with self._wire.stream(f"/sites/{site}/download", query) as portions, partial.open("wb") as file:
-                for portion in portions:
-                    count += file.write(portion)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-        return count
+        return self._wire.save(f"/sites/{site}/download", query, path)
 
     def alarms(self, site: str, *, every: bool = False) -> list[Alarm]:
         """Alarms that are not normal, the most urgent first; `every`: those that are normal too."""

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -117,6 +118,25 @@ class Wire:
         except httpx.TransportError as error:
             raise HubAwayError(f"the file broke off, what came of it is no whole one: {error}") from error
 
+    def save(self, path: str, query: Mapping[str, Any], to: Path) -> int:
+        """Ask for a file and write it as it comes; one that breaks off leaves nothing. How many bytes.
+
+        Raises:
+            HubRefusedError: As `get`.
+            NotSignedInError: As `get`.
+            HubAwayError: As `stream`.
+        """
+        partial = to.with_name(f"{to.name}.part")
+        count = 0
+        try:
+            with self.stream(path, query) as portions, partial.open("wb") as file:
+                for portion in portions:
+                    count += file.write(portion)
+            partial.replace(to)
+        finally:
+            partial.unlink(missing_ok=True)
+        return count
+
     def _asked(self, method: str, path: str, query: _Query, told: _Told) -> httpx.Response:
         tries = 0
         while True:
@@ -167,23 +187,25 @@ def _judged(answer: httpx.Response) -> httpx.Response:
     """
     if answer.is_success:
         return answer
-    said, code = _sentence(answer)
+    said, more = _sentence(answer)
     if answer.status_code == _UNKNOWN:
         raise NotSignedInError(said)
     if answer.status_code in _LATER:
         raise HubAwayError(said, status=answer.status_code)
-    raise HubRefusedError(said, status=answer.status_code, code=code)
+    raise HubRefusedError(said, status=answer.status_code, **more)
 
 
-def _sentence(answer: httpx.Response) -> tuple[str, str]:
-    """What the hub says, and the code of the refusal; both also of what is no hub."""
+def _sentence(answer: httpx.Response) -> tuple[str, dict[str, str]]:
+    """What the hub says, with the code of the refusal and the same in Chinese; also of what is no hub."""
     try:
         body = answer.json()
     except ValueError:
-        return f"{answer.url.host} answers {answer.status_code}, and not as a hub does", ""
+        body = None
     if not isinstance(body, dict):
-        return f"{answer.url.host} answers {answer.status_code}, and not as a hub does", ""
-    return str(body.get("detail") or answer.reason_phrase), str(body.get("code") or "")
+        return f"{answer.url.host} answers {answer.status_code}, and not as a hub does", {"code": ""}
+    said, text = str(body.get("detail") or answer.reason_phrase), body.get("text")
+    in_chinese = {"zh": str(text["zh"])} if isinstance(text, dict) and "zh" in text else {}
+    return said, {"code": str(body.get("code") or ""), **in_chinese}
 
 
 def _told_wait_s(answer: httpx.Response, otherwise_s: float) -> float:

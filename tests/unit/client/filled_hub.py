@@ -10,6 +10,7 @@ import numpy as np
 from hub.alarms.tables import AlarmLineRow, AlarmStateRow
 from hub.database import create_engine, embedded_url, sessions_of
 from hub.ledger.tables import CommandRow, PlanRow
+from hub.reports.tables import ReportFileRow, ReportRow
 from hub.store.engine import StorePlace, open_store
 from hub.store.port import Received
 from protocols.clock import Instant
@@ -25,6 +26,9 @@ SAMPLES: Final = 12_000
 """One a second: more than one page has."""
 LINES: Final = 1_050
 """Of the journal of alarms: more than one page has."""
+DONE: Final = "0" * 16
+"""Id of a report that is done."""
+PDF: Final = b"%PDF-1.7 of a test"
 COMP: Final = Catalogue("demo", "comp1", ("power_kw", "flow_m3_min"), ("kW", "m³/min"), ("measurement",) * 2)
 
 
@@ -79,4 +83,14 @@ def _rows(now_ns: int) -> list[Any]:
         id="p1", site="demo", revision=1, created_ns=now_ns, status="optimal", gap=0.0, bound=1.0, cost=1.0,
         baseline_cost=2.0, co2_kg=3.0, solve_s=0.1, currency="EUR", steps=1, binary_steps=1, body=body,
     )  # fmt: skip
-    return [*lines, state, command, plan]
+    return [*lines, state, command, plan, *_report(now_ns)]
+
+
+def _report(now_ns: int) -> list[Any]:
+    done = ReportRow(
+        id=DONE, site="demo", kind="energy", period="2025", language="en", formats=["pdf"], asked_by="admin",
+        asked_ns=now_ns - S, schedule=None, state="done", step="", progress_frac=1.0, holder="",
+        held_until_ns=0, tries=1, completeness_pct=99.0, digest="0" * 64, error_en="", error_zh="",
+        done_ns=now_ns,
+    )  # fmt: skip
+    return [done, ReportFileRow(report=DONE, form="pdf", name="energy-2025.pdf", size=len(PDF), body=PDF)]

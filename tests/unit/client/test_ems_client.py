@@ -18,17 +18,19 @@ from typing_extensions import override
 
 from ems_client import HubClient, Retries
 from ems_client import models as answers
+from ems_client import room_models as room_answers
 from ems_client.wire import Person, Wire
 from hub.api.app import openapi_document
 from protocols.errors import ConfigError, HubAwayError, HubRefusedError, NotSignedInError
 from tests.hub_running import ROOT, HubProcess, running_hub
-from tests.unit.client.filled_hub import FLOW, LINES, POWER, SAMPLES, START, fill
+from tests.unit.client.filled_hub import DONE, FLOW, LINES, PDF, POWER, SAMPLES, START, fill
 
 pytestmark = [pytest.mark.net, pytest.mark.slow, pytest.mark.timeout(150)]
 
 NOBODYS = "nobodys"
 BEGIN = datetime.fromtimestamp(START, UTC)
 END = BEGIN + timedelta(seconds=SAMPLES)
+MONTH = f"{BEGIN:%Y-%m}"
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +129,58 @@ def test_a_no_is_an_error_with_the_words_of_the_hub(client: HubClient, hub: HubP
         client.series("demo", [POWER], datetime(2026, 1, 1), END, window_s=60)  # noqa: DTZ001  that is the slip
 
 
+def test_accounts_of_a_month_come_typed_and_what_cannot_be_made_is_refused_in_both_languages(
+    client: HubClient, tmp_path: Path
+) -> None:
+    made = client.accounts.statement("demo", MONTH, by=["area"])
+    assert (made.period.name, made.period.over, made.currency) == (MONTH, True, client.sites()[0].currency)
+    assert {row.carrier for row in made.accounts} >= {"electricity"}
+    assert all(0.0 <= row.complete_pct <= 100.0 for row in made.accounts)
+    size = client.accounts.download("demo", MONTH, tmp_path / "month.csv", language="zh")
+    assert size == (tmp_path / "month.csv").stat().st_size > 0
+    with pytest.raises(HubRefusedError) as refused:
+        client.accounts.statement("demo", "2026-13")
+    assert (refused.value.context["status"], refused.value.context["code"]) == (422, "period")
+    assert "不是有效的周期" in str(refused.value.context["zh"])
+    assert "zh" not in str(refused.value)
+
+
+def test_a_period_is_closed_once_and_stands_with_its_hash(client: HubClient) -> None:
+    day = f"{BEGIN:%Y-%m-%d}"
+    closed = client.accounts.close("demo", day, despite_gaps=True, without_invoice=True)
+    assert (closed.period, closed.version, closed.by) == (day, 1, "admin")
+    assert [one.hash for one in client.accounts.closed("demo")] == [closed.hash]
+    with pytest.raises(HubRefusedError, match="is closed since version 1"):
+        client.accounts.close("demo", day, despite_gaps=True, without_invoice=True)
+    with pytest.raises(HubRefusedError, match="nothing to restate"):
+        client.accounts.restate("demo", day, "a look", despite_gaps=True, without_invoice=True)
+
+
+def test_reports_are_ordered_waited_for_and_saved(client: HubClient, tmp_path: Path) -> None:
+    ordered = client.reports.order("demo", "carbon", MONTH, language="zh", formats=["pdf"])
+    assert (ordered.period, ordered.progress.state, ordered.files) == (MONTH, "waiting", [])
+    assert client.reports.one("demo", ordered.id) == ordered
+    listed = [one.id for one in client.reports.every("demo")]
+    assert (listed[0], listed[-1]) == (ordered.id, DONE)
+    with pytest.raises(HubAwayError, match="waiting after 0 s"):
+        client.reports.wait("demo", ordered.id, most_s=0.0)
+    done = client.reports.wait("demo", DONE)
+    assert (done.progress.state, done.files[0].size_bytes) == ("done", len(PDF))
+    assert client.reports.save("demo", DONE, "pdf", tmp_path / "year.pdf") == len(PDF)
+    assert (tmp_path / "year.pdf").read_bytes() == PDF
+    with pytest.raises(HubRefusedError, match="no such report"):
+        client.reports.save("demo", ordered.id, "pdf", tmp_path / "none.pdf")
+    assert [one.name for one in tmp_path.iterdir()] == ["year.pdf"]
+
+
+def test_the_audit_is_read_to_its_first_entry_and_verifies(client: HubClient) -> None:
+    entries = list(client.audit.entries("demo"))
+    assert [one.number for one in entries] == list(range(len(entries), 0, -1))
+    assert ("sign_in", "login", "admin") in {(one.category, one.type, one.actor) for one in entries}
+    check = client.audit.check("demo")
+    assert (check.whole, check.broken_at, check.entries >= len(entries)) == (True, None, True)
+
+
 def test_a_sign_in_that_ended_is_made_anew(client: HubClient) -> None:
     client._wire._token = NOBODYS
     assert client.sites()
@@ -149,6 +203,9 @@ def test_fields_of_the_client_are_those_of_the_api() -> None:
     ):
         known = set(getattr(answers, name).model_fields)
         assert known <= set(schemas[name]["properties"]), name
+    for name, model in vars(room_answers).items():
+        if isinstance(model, type) and issubclass(model, answers.Answer) and model is not answers.Answer:
+            assert set(model.model_fields) <= set(schemas[name]["properties"]), name
 
 
 @contextmanager
