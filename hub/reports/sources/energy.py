@@ -31,7 +31,12 @@ from protocols.config import Text
 _W: Final = {
     "overview": Text(en="Overview", zh="总览"),
     "used": Text(en="{0} used", zh="{0}用量"),
-    "cost": Text(en="Cost", zh="费用"),
+    "cost": Text(en="Energy cost", zh="能源费用"),
+    "cost_means": Text(
+        en="Energy cost: what was used at the price of its hours, an estimate of its part of the bill. "
+        "Demand, standing charges and what is paid for energy fed in stand on the invoice.",
+        zh="能源费用 = 用量 × 用能时段价格,为账单中相应部分的估算;需量电费、固定费用和上网电量收入见账单。",
+    ),
     "co2": Text(en="CO2", zh="二氧化碳排放"),
     "coal": Text(en="Standard coal (GB/T 2589)", zh="综合能耗(标准煤,GB/T 2589)"),
     "peak": Text(en="Highest demand, 15 min", zh="最大需量(15 分钟)"),
@@ -94,6 +99,7 @@ def _overview(around: Around, ledger: Ledger) -> Section:
         figures += _money(around, ledger)
     notes = [say(note.text) + (f" ({say(note.detail)})" if note.detail else "") for note in ledger.made.notes]
     notes += [] if ledger.has_book else [say(NO_BOOK)]
+    notes += [say(_W["cost_means"])] if any(one.cost is not None for one in made.accounts) else []
     notes += _gaps(around, ledger)
     if not ledger.made.period.over(around.now_ns, around.zone):
         notes.append(say(_W["ends"]).format(f"{around.at(ledger.made.until_ns):%Y-%m-%d %H:%M}"))

@@ -16,7 +16,7 @@ from protocols.config import Text
 from protocols.errors import ConfigError
 
 _W: Final = {
-    "invoice": Text(en="Cost as on the invoice", zh="电费账单明细"),
+    "invoice": Text(en="The invoice, line by line", zh="电费账单明细"),
     "line": Text(en="Line", zh="项目"),
     "band": Text(en="Band", zh="时段"),
     "within": Text(en="({0}, contained)", zh="({0},已含)"),
@@ -24,7 +24,9 @@ _W: Final = {
     "amount": Text(en="Amount", zh="金额"),
     "quantity": Text(en="Quantity", zh="数量"),
     "price": Text(en="Price", zh="单价"),
-    "total": Text(en="Total", zh="合计"),
+    "total": Text(en="To pay", zh="应付合计"),
+    "so_far": Text(en="So far, an estimate", zh="目前合计(估算)"),
+    "credit": Text(en="To be paid to the site", zh="应收合计"),
     "final": Text(en="The invoice is final: no reading is missing.", zh="账单为最终结果:读数完整。"),
     "provisional": Text(
         en="The invoice is provisional: readings are missing, or the period goes on.",
@@ -53,7 +55,8 @@ def invoice_sections(around: Around, ledger: Ledger) -> list[Section]:
     )  # fmt: skip
     rows = [_line(around, billed.invoice, line) for line in billed.invoice.lines]
     table = Table(say(_W["invoice"]), columns, rows)
-    total = Figure(say(_W["total"]), number(billed.invoice.total), currency, 2, 100.0 * billed.known_frac)
+    kind = "so_far" if not billed.final else "credit" if billed.invoice.total < 0 else "total"
+    total = Figure(say(_W[kind]), number(billed.invoice.total), currency, 2, 100.0 * billed.known_frac)
     return [
         Section(say(_W["invoice"]), (total,), (table,), (*_standing(around, billed), billed.invoice.source))
     ]

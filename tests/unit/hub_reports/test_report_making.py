@@ -88,7 +88,7 @@ async def test_a_month_of_energy_says_what_the_api_says(hub: ReportHub) -> None:
         reader.close()
     [electricity] = made.statement.accounts
     assert found["Electricity used"] == pytest.approx(float(electricity.amount))
-    assert found["Cost"] == pytest.approx(float(electricity.cost or 0))
+    assert found["Energy cost"] == pytest.approx(float(electricity.cost or 0))
     assert found["Highest demand, 15 min"] == pytest.approx(100.0)
     cells = cells_of((await hub.files(ident))["xlsx"])
     for line in billed.invoice.lines:
