@@ -22,6 +22,7 @@ from hub.api.edges import EdgeWatch
 from hub.api.models import Problem
 from hub.api.newest import NewestValues
 from hub.api.pace import PERSON, STRANGER, Pace
+from hub.api.plan_standing import PlanningBook
 from hub.api.refusals import refused
 from hub.auth.provider import Provider
 from hub.auth.sessions import Auth
@@ -59,6 +60,7 @@ class ApiDeps:
         metrics_token: Who shows it may read the figures from elsewhere; empty: nobody may.
         config_version: Configuration this process goes by; 0: a folder that was never accepted.
         roles: What the other roles tell of themselves.
+        planning: How planning stands, as the role that plans tells it.
         values: What the site declares about its values.
         places: Its areas and its calendar.
         alarms: What is an alarm here.
@@ -87,6 +89,7 @@ class ApiDeps:
     metrics_token: str = ""
     config_version: int = 0
     roles: RoleBook = field(init=False)
+    planning: PlanningBook = field(init=False)
     values: SiteValues = field(default_factory=SiteValues)
     places: Places = field(default_factory=Places)
     alarms: SiteAlarms = field(default_factory=SiteAlarms)
@@ -108,6 +111,7 @@ class ApiDeps:
         self.pace = Pace(self.clock, PERSON)
         self.open_pace = Pace(self.clock, STRANGER)
         self.roles = RoleBook(self.clock)
+        self.planning = PlanningBook(self.clock)
         self.newest = NewestValues(self.series)
         self.accounts_desk = AccountsDesk(self.series, self.clock)
         self._name_units()

@@ -138,6 +138,8 @@ class Feed:
             if self._live.followed:
                 self._tell_values(rows)
         elif kind in {"command", "plan", "order", "alarm"}:
+            if kind == "plan" and message.data:
+                self._deps.planning.hear(message.data)
             self._nudged.set()
 
     def _tell_values(self, rows: Iterable[tuple[str, LastValue]]) -> None:

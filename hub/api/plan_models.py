@@ -246,13 +246,58 @@ class PlanSetpoint(Config):
     """In the order of time; the first at the begin of the plan."""
 
 
+class PlanFailure(Config):
+    """Plans that could not be had, in a row; gone with the next plan."""
+
+    since: datetime
+    """When the first of them could not."""
+
+    at: datetime
+    """When the last could not; it is tried again every half minute."""
+
+    wanted: Text
+    """Why that one was wanted."""
+
+    why: Text
+    """Why it could not be had."""
+
+    limits: list[Text]
+    """Declared limits that contradict each other, where that is why; else empty."""
+
+
+class PlanState(Config):
+    """What the site is run by now, and why there is no newer plan."""
+
+    site: str
+    """Which site."""
+
+    going_by: Literal["waiting", "plan", "rule", "own_control", "off", "unknown"]
+    """The first plan is being made; a plan; the order by rule; each machine's own control; the site plans
+    nothing; the role that plans has told nothing lately."""
+
+    since: datetime | None
+    """Since when; None where that is unknown."""
+
+    sentence: Text
+    """The same in words, with why there is no newer plan."""
+
+    plan: str | None
+    """Id of the plan that is followed; None: none is."""
+
+    made: datetime | None
+    """When that was made."""
+
+    failure: PlanFailure | None
+    """Why there is no newer plan; None: there is no failure."""
+
+
 class PlanReport(Config):
     """What a plan saves and what it lacks."""
 
     id: str
     """Id of the plan."""
 
-    reason: str
+    reason: Text
     """Why it was made."""
 
     notes: list[Text]

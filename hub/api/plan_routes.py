@@ -12,11 +12,13 @@ from hub.api.deep_refusals import heard
 from hub.api.deps import ApiDeps, Deps, SiteId, problems
 from hub.api.once import OnceRoute
 from hub.api.plan_approval import approvals_of, keep_approval, until_ns
-from hub.api.plan_models import NewPlanApproval, PlanApproval, PlanReport, PlanWhy
+from hub.api.plan_models import NewPlanApproval, PlanApproval, PlanReport, PlanState, PlanWhy
+from hub.api.plan_standing import plan_state
 from hub.api.policy import Permitted, permitted
 from hub.api.refusals import refused
 from hub.auth.tokens import Caller
 from hub.dispatch.asking import Question
+from hub.dispatch.reasons import reason_text
 from hub.ledger.queries import plan_body
 from optimizer.plan import noted
 from protocols.config import IdPart
@@ -34,6 +36,12 @@ async def _who(caller: Permitted, request: Request) -> tuple[Caller, str]:
 Who = Annotated[tuple[Caller, str], Depends(_who)]
 
 
+@router.get("/sites/{site}/plan/state", operation_id="planState", responses=problems(401, 403, 404, 422))
+async def state(site: SiteId, deps: Deps) -> PlanState:
+    """What the site is run by now: a plan and its age, the order by rule, or each machine's own control."""
+    return plan_state(site, deps.planning.newest(), deps.clock.now().wall_ns, deps.registry.site.time_zone)
+
+
 @router.get(
     "/sites/{site}/plans/{ident}", operation_id="planReport", responses=problems(401, 403, 404, 422, 503)
 )
@@ -49,7 +57,7 @@ async def report(site: SiteId, ident: str, deps: Deps) -> PlanReport:
     return PlanReport.model_validate(
         {
             "id": ident,
-            "reason": body.get("reason", ""),
+            "reason": reason_text(body.get("reason", "")),
             "notes": [noted(one) for one in body.get("notes", [])],
             "saving": body.get("saving") or None,
             "short": short,

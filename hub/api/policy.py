@@ -30,6 +30,7 @@ POLICY: Final[dict[str, frozenset[str]]] = {
     "balances": _READ,
     "balance": _READ,
     "plan": _READ,
+    "planState": _READ,
     "planReport": _READ,
     "planWhy": _READ,
     "planPage": _READ,

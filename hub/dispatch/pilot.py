@@ -16,10 +16,12 @@ from hub.command.wishes import Wish
 from hub.dispatch import core
 from hub.dispatch.approved import Standing, over
 from hub.dispatch.kept import chooses_alike, without_choices
+from hub.dispatch.record import Record
 from hub.dispatch.report import row_of
 from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import Seen, Snapshot
 from hub.dispatch.solving import Accepted
+from hub.dispatch.standing import PlanStanding
 from hub.dispatch.view import PlantView, links_of
 from hub.dispatch.worker import solve_apart, spare
 from hub.ledger import book
@@ -38,6 +40,10 @@ NEW_PRICES: Final = "new prices"
 
 _FIRST_LOOK_S: Final = 10.0
 """How long the first plan waits for every machine to be seen. [s]"""
+
+_NOT_TAKEN: Final = SolveError(
+    "a plan was made, and the database did not take it", zh="计划已生成,但数据库未能保存"
+)
 
 Beats = Mapping[str, tuple[Heartbeat, float]]
 
@@ -66,6 +72,7 @@ class Pilot:
         self._solving: Process | None = None
         self._given_up = False
         self._term = 0
+        self._record = Record()
 
     def in_term(self, epoch: int) -> None:
         """Decide for this term of office; 0: none, another hub may lead.
@@ -77,7 +84,7 @@ class Pilot:
             return
         if self._term:
             self._site = replace(self._site)  # no plan that is being made is of this one
-            self._memory, self._seen = core.Memory(), None
+            self._memory, self._seen, self._record = core.Memory(), None, Record()
             self._plans, self._plan_id, self._of_person = {}, None, {}
             self._away = set()
             self._drop_search()
@@ -107,9 +114,10 @@ class Pilot:
         event = None if memory.asked_ns is None else why
         self._memory = replace(memory, waiting=False, event=event, hurry=event is not None)
         since_ns = self._clock.now().wall_ns + 1 if since_ns is None else since_ns
-        changed = (name for name in site.edges if site.modes.of(name) != self._site.modes.of(name))
+        changed = (name for name in site.commanded if site.modes.of(name) != self._site.modes.of(name))
         self._changed_ns |= dict.fromkeys(changed, since_ns)
         self._site, self._view = site, view
+        self._record.renewed()
         self._drop_search()
 
     def _drop_search(self) -> None:
@@ -121,6 +129,10 @@ class Pilot:
     def hear(self, above: Callable[[], Mapping[str, float | None]]) -> None:
         """Ask here which points are held by somebody above the plan, and at what value."""
         self._above = above
+
+    def standing(self) -> PlanStanding | None:
+        """How planning stands here; None before the plant was looked at in this term."""
+        return self._record.standing(self._site.id)
 
     def _held(self) -> dict[str, float | None]:
         """By point "device/point" of this site."""
@@ -148,6 +160,7 @@ class Pilot:
             return {}
         self._memory, decision = core.step(self._site, self._memory, snapshot, snapshot.now_ns)
         self._seen = decision.seen
+        self._record.look(self._site, self._memory, snapshot.now_ns)
         self._away |= decision.ended
         if decision.replan is not None:
             self._asked.put_nowait((decision, snapshot))
@@ -173,6 +186,7 @@ class Pilot:
             return {}
         self._memory = replace(self._memory, approved=self._approved())
         links, now_ns = links_of(beats, _BEAT_S), self._clock.now().wall_ns
+        self._record.look(self._site, self._memory, now_ns, blind=True)
         return self._wishes(core.unseen(self._site, self._memory, self._seen, links, now_ns))
 
     async def plan_when_asked(self) -> None:
@@ -226,6 +240,7 @@ class Pilot:
             if not self._wanted(site):  # the configuration or the term changed while its row was written
                 return
             kept, self._plan_id = accepted, row.id
+            self._record.planned(row.id, row.created_ns)
             self._remember(row.id, accepted)
             text = "plan (%s): cost %.0f, under own control %.0f, gap %.2f %%, solved in %.1f s"
             _log.info(text, reason, row.cost, row.baseline_cost, 100.0 * row.gap, row.solve_s)
@@ -233,6 +248,10 @@ class Pilot:
             own_control = isinstance(error, WorseThanOwnControlError)
             if self._wanted(site):
                 _log.warning("no new plan (%s): %s", reason, error)
+                self._record.failed(error, reason or "", self._clock.now().wall_ns)
+        except SQLAlchemyError:
+            self._record.failed(_NOT_TAKEN, reason or "", self._clock.now().wall_ns)
+            raise
         finally:
             if self._wanted(site):
                 self._memory = core.planned(self._memory, kept, own_control=own_control)
@@ -252,7 +271,7 @@ class Pilot:
         An approval is over with its plan, with the right of who gave it, with the mode of its machine, also
         when that comes back, and with an event of its station.
         """
-        waits = {name for name in self._site.edges if self._site.modes.of(name) == "approve"}
+        waits = {name for name in self._site.commanded if self._site.modes.of(name) == "approve"}
         if self._judged and not (waits or self._away or self._changed_ns):
             self._of_person = {}
             return

@@ -109,7 +109,7 @@ async def carry_out(
 
 def _learn_beside(role: DispatchLoops, renewal: PilotRenewal | None, curves: CurveLearner) -> None:
     if renewal is not None:  # else there is no planner that needs either
-        role.foresee, role.learn = renewal.foresee, curves.run
+        role.foresee, role.learn, role.standing = renewal.foresee, curves.run, renewal.standing
 
 
 async def _end(role: DispatchLoops, sessions: Sessions) -> None:

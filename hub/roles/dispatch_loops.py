@@ -22,6 +22,7 @@ from hub.command.leader import Leader
 from hub.command.order_service import OrderService
 from hub.command.receipts import ReceiptIntake
 from hub.command.wishes import Wish
+from hub.dispatch.standing import TELL_S, PlanStanding
 from hub.health.meter import Meter
 from hub.health.report import Reporter
 from protocols.errors import StoreError
@@ -80,6 +81,9 @@ class DispatchLoops:
     learn: Callable[[Callable[[], bool]], Awaitable[None]] | None = None
     """Has curves of machines learnt while this hub may speak, until cancelled; None: nothing is learnt."""
 
+    standing: Callable[[], PlanStanding | None] | None = None
+    """How planning stands; None: there is nobody who plans."""
+
     async def work(self) -> None:
         """Run all loops until cancelled."""
         backoff = Backoff(first_s=0.5, most_s=5.0)
@@ -96,6 +100,7 @@ class DispatchLoops:
                 self._decide,
                 self._act,
                 self._report,
+                self._tell,
             ):
                 name = f"dispatch:{loop.__name__.strip('_')}"
                 group.create_task(supervise(name, loop, backoff), name=name)
@@ -165,7 +170,17 @@ class DispatchLoops:
     async def _solve(self) -> None:
         while True:
             await self.planner.plan_when_asked()
-            await self.bus.publish(event(self.site, "plan"), b"")
+            await self._tell_standing()
+
+    async def _tell(self) -> None:
+        """Who begins to listen soon knows how planning stands; a hub that stands by says nothing."""
+        async for _ in self.clock.ticks(TELL_S):
+            if self.issuer.may_speak():
+                await self._tell_standing()
+
+    async def _tell_standing(self) -> None:
+        found = None if self.standing is None else self.standing()
+        await self.bus.publish(event(self.site, "plan"), b"" if found is None else found.encode())
 
     async def _decide(self) -> None:
         away = False

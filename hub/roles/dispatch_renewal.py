@@ -12,6 +12,7 @@ from hub.command.order_service import OrderService
 from hub.database import Sessions
 from hub.dispatch.pilot import Pilot
 from hub.dispatch.site import DispatchSite, load_site
+from hub.dispatch.standing import PlanStanding
 from hub.dispatch.view import PlantView
 from hub.forecast.issue import Newest
 from hub.forecast.service import Forecaster, ForecastSite, load_forecast_site
@@ -76,6 +77,10 @@ class PilotRenewal:
         """Make forecasts until cancelled."""
         if self._forecaster is not None:
             await self._forecaster.run(may_speak)
+
+    def standing(self) -> PlanStanding | None:
+        """How planning stands."""
+        return None if self._pilot is None else self._pilot.standing()
 
     def load(self, folder: Path, site: str) -> Plans:
         """Read what it needs.

@@ -17,6 +17,9 @@ from tests.web.person import WORDS, axe, enter, fits_a_phone, speak
 pytestmark = [pytest.mark.net, pytest.mark.slow, pytest.mark.timeout(300)]
 
 CJK = re.compile(r"[\u4e00-\u9fff]")
+STATE = "document.querySelector('[data-testid=plan-state]')"
+NOTES = "document.querySelector('[data-testid=plan-notes]')"
+REASON = "document.querySelector('[data-testid=plan-reason]')"
 SENTENCE = "document.querySelector('.plan-why .sentence')"
 
 
@@ -58,6 +61,18 @@ def test_a_click_on_a_machine_says_why_in_the_language_of_the_page(page: Page, d
     assert page.evaluate(
         "[...document.querySelectorAll('.gantt button')].every(one => one.offsetHeight >= 44)"
     )
+
+
+def test_what_the_site_is_run_by_and_why_the_plan_was_made_stand_over_it(page: Page, demo: Demo) -> None:
+    _planned(page, demo)
+    page.until(f"{STATE}?.dataset.goingBy === 'plan'", 60)
+    assert re.search(r"The plan in force was made \d+ min ago", str(page.evaluate(f"{STATE}.innerText")))
+    page.until(f"{REASON}?.innerText.startsWith('Made because of')", 20)
+    speak(page, "zh")
+    page.until(f"{STATE}?.innerText.includes('当前计划于') && {REASON}?.innerText.includes('生成原因')", 20)
+    assert axe(page) == []
+    page.size(390, 844)
+    fits_a_phone(page)
 
 
 def test_the_keyboard_asks_about_now_and_a_machine_at_rest_has_its_reason_too(page: Page, demo: Demo) -> None:
@@ -183,8 +198,10 @@ def _shown(page: Page) -> None:
     text = str(page.evaluate(f"{there}.innerText"))
     assert "°C" in text
     assert "network pressure" not in text, "the demo keeps the pressure for people"
+    page.until(f"{NOTES}?.innerText.includes('network pressure is not chosen')", 20)
     speak(page, "zh")
     page.until(f"{there}.innerText.includes('冷冻水')", 20)
+    page.until(f"{NOTES}?.innerText.includes('不优选管网压力')", 20)
     assert axe(page) == []
     page.size(390, 844)
     fits_a_phone(page)

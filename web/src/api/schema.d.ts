@@ -244,6 +244,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sites/{site}/plan/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * State
+         * @description What the site is run by now: a plan and its age, the order by rule, or each machine's own control.
+         */
+        get: operations["planState"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sites/{site}/plans/{ident}": {
         parameters: {
             query?: never;
@@ -5004,6 +5024,33 @@ export interface components {
             currency: string;
         };
         /**
+         * PlanFailure
+         * @description Plans that could not be had, in a row; gone with the next plan.
+         */
+        PlanFailure: {
+            /**
+             * Since
+             * Format: date-time
+             * @description When the first of them could not.
+             */
+            since: string;
+            /**
+             * At
+             * Format: date-time
+             * @description When the last could not; it is tried again every half minute.
+             */
+            at: string;
+            /** @description Why that one was wanted. */
+            wanted: components["schemas"]["Text"];
+            /** @description Why it could not be had. */
+            why: components["schemas"]["Text"];
+            /**
+             * Limits
+             * @description Declared limits that contradict each other, where that is why; else empty.
+             */
+            limits: components["schemas"]["Text"][];
+        };
+        /**
          * PlanFigure
          * @description A number of an explanation.
          */
@@ -5124,11 +5171,8 @@ export interface components {
              * @description Id of the plan.
              */
             id: string;
-            /**
-             * Reason
-             * @description Why it was made.
-             */
-            reason: string;
+            /** @description Why it was made. */
+            reason: components["schemas"]["Text"];
             /**
              * Notes
              * @description What was left out, assumed or foreseen, in plant words.
@@ -5301,6 +5345,43 @@ export interface components {
              * @description Whether no smaller set conflicts.
              */
             smallest: boolean;
+        };
+        /**
+         * PlanState
+         * @description What the site is run by now, and why there is no newer plan.
+         */
+        PlanState: {
+            /**
+             * Site
+             * @description Which site.
+             */
+            site: string;
+            /**
+             * Going By
+             * @description The first plan is being made; a plan; the order by rule; each machine's own control; the site plans
+             *     nothing; the role that plans has told nothing lately.
+             * @enum {string}
+             */
+            going_by: "waiting" | "plan" | "rule" | "own_control" | "off" | "unknown";
+            /**
+             * Since
+             * @description Since when; None where that is unknown.
+             */
+            since: string | null;
+            /** @description The same in words, with why there is no newer plan. */
+            sentence: components["schemas"]["Text"];
+            /**
+             * Plan
+             * @description Id of the plan that is followed; None: none is.
+             */
+            plan: string | null;
+            /**
+             * Made
+             * @description When that was made.
+             */
+            made: string | null;
+            /** @description Why there is no newer plan; None: there is no failure. */
+            failure: components["schemas"]["PlanFailure"] | null;
         };
         /**
          * PlanWhy
@@ -7281,6 +7362,71 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Command"][];
+                };
+            };
+            304: components["responses"]["Same"];
+            /** @description Problem */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Refused"];
+            503: components["responses"]["Refused"];
+        };
+    };
+    planState: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of what is known already: the same content is answered by 304 without it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanState"];
                 };
             };
             304: components["responses"]["Same"];
