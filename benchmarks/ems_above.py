@@ -20,6 +20,7 @@ from hub.dispatch.events import NEEDS, RECENT_S
 from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import Reading, Snapshot
 from hub.dispatch.solving import Accepted, Task, solve_task
+from hub.dispatch.wanted import SetPoint
 from hub.forecast.issue import Issue
 from hub.forecast.quarters import QUARTER_NS, Quarters, collect, floor_quarter_ns, sources
 from plant.control.setpoints import ChillerSetpoint, CompressorSetpoint, Setpoints, no_setpoints
@@ -160,7 +161,7 @@ class Ems:
         return collect(self._terms, lambda point: np.asarray(self._means[point]), start_ns, count)
 
 
-def setpoints_of(site: DispatchSite, wanted: tuple[core.SetPoint, ...]) -> Setpoints:
+def setpoints_of(site: DispatchSite, wanted: tuple[SetPoint, ...]) -> Setpoints:
     """What the machines are told, read back from points as the simulator's devices do."""
     of = {(point.point): point.value for point in wanted}
     sheet, plant = site.plant.flowsheet, site.plant

@@ -59,7 +59,7 @@ async def approvals_of(deps: ApiDeps, ident: str, body: dict[str, Any]) -> list[
         found.append(
             {
                 "device": machine,
-                "label": deps.registry.devices[machine].device.label,
+                "label": _label(deps, body, machine),
                 "approved": mine,
                 "person": said.person if mine and said is not None else None,
                 "at": from_ns(said.at_ns) if mine and said is not None else None,
@@ -115,6 +115,16 @@ async def keep_approval(
 
 
 def _waiting(deps: ApiDeps, body: dict[str, Any]) -> list[str]:
-    modes = deps.registry.site.modes
+    """Machines in the mode `approve`; a unit has that of the devices its set-points go to."""
+    modes, through = deps.registry.site.modes, body.get("through", {})
     names = [str(machine["device"]) for machine in body["machines"]]
-    return [name for name in names if name in deps.registry.devices and modes.of(name) == "approve"]
+    known = (name for name in names if name in deps.registry.devices or name in through)
+    return [name for name in known if modes.through(name, through.get(name, ())) == "approve"]
+
+
+def _label(deps: ApiDeps, body: dict[str, Any], machine: str) -> Text:
+    """What people call a device, or a unit that is none, as its plan has it."""
+    known = deps.registry.devices.get(machine)
+    if known is not None:
+        return known.device.label
+    return Text.model_validate(next(one["label"] for one in body["machines"] if one["device"] == machine))

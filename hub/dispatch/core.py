@@ -26,6 +26,7 @@ from hub.dispatch.supplied import fuel_points, supply_of
 from hub.dispatch.switching import not_kept, switch_limits
 from hub.dispatch.targets import targets
 from hub.dispatch.trust import only_raised
+from hub.dispatch.wanted import SetPoint, with_one_trim
 from hub.forecast.ceilings import most_needed
 from hub.forecast.gates import forecast
 from hub.forecast.issue import Issue
@@ -55,20 +56,6 @@ _BY_SIMILAR: Final = ("{what} is foreseen by similar days: {why}", "{what}按相
 _AS_YESTERDAY: Final = ("{what} is taken as yesterday: {why}", "{what}取昨日曲线:{why}")
 _AS_IT_STANDS: Final = ("{name} is planned as it stands: {why}", "{name} 按现状计划:{why}")
 _USUAL: Final = frozenset({_FIRST, _QUARTER})
-
-
-@dataclass(frozen=True, slots=True)
-class SetPoint:
-    """One wish: point "device/point", value in its unit, and why."""
-
-    point: str
-    value: float
-    unit: str
-    reason: str
-    machine: str = ""
-    """Whose set-point it is."""
-    of_plan: bool = True
-    """False: by rule, where no plan can be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,7 +341,16 @@ def _set_points(site: DispatchSite, memory: Memory, seen: Seen, now_ns: int) -> 
     for machine, accepted in memory.approved.items():
         if site.modes.of(machine) == "approve":
             wanted += _of_plan(site, memory, (accepted, machine.__eq__), seen, now_ns)
-    return tuple(wanted)
+    standing = {name: one for name, one in memory.approved.items() if site.modes.of(name) == "approve"}
+    return with_one_trim(site, wanted, standing, _regulates(memory.plan, now_ns))
+
+
+def _regulates(accepted: Accepted | None, now_ns: int) -> str | None:
+    """The compressor that regulates by a plan now."""
+    at = None if accepted is None else accepted.plan.step_at(now_ns)
+    if accepted is None or at is None:
+        return None
+    return next((name for name, one in accepted.plan.machines.items() if one.role[at] == "trim"), None)
 
 
 def _of_plan(

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from hub.dispatch.site import DispatchSite
+from hub.dispatch.site import DispatchSite, told_through
 from hub.dispatch.solving import Accepted
 from hub.forecast.quarters import FloatArray
 from hub.ledger.tables import PlanRow
@@ -82,6 +82,7 @@ def _body(site: DispatchSite, accepted: Accepted) -> dict[str, Any]:
         "cost_band": None if accepted.cost_band is None else list(accepted.cost_band),
         "forward": list(_forward(site, accepted)),
         "made": accepted.made,
+        "through": told_through(site.plant.flowsheet),
         "curves": list(accepted.curves),
         "saving": accepted.saving,
         "shortages": [{"name": s.name, "step": s.step, "amount": s.amount} for s in plan.shortages],

@@ -12,7 +12,7 @@ from hub.accounts.book import AccountsFile, book_file
 from hub.accounts.contracts import contract_file, load_contract
 from hub.registry.planning_file import load_planning
 from hub.registry.plant_file import load_plant
-from hub.registry.site import Mode, Modes, load_registry, load_site_devices
+from hub.registry.site import Modes, load_registry, load_site_devices
 from optimizer.contracted import courses_asked
 from optimizer.planning import PlanningFile
 from optimizer.tariff import Emissions, Tariff
@@ -25,7 +25,6 @@ from protocols.write_block import WriteLimits
 from runtime.site import load_write_blocks
 from runtime.yaml_config import load_config
 
-_STRICTEST_FIRST: Final[tuple[Mode, ...]] = ("off", "advice", "approve", "auto")
 _SET_POINT: Final = "_set_"
 """In the name of every role a plan may tell."""
 
@@ -70,6 +69,11 @@ class DispatchSite:
         """How its machines and times are called."""
         return Speech(self.labels, ZoneInfo(self.time_zone))
 
+    @property
+    def commanded(self) -> frozenset[str]:
+        """Devices, and units of the flowsheet: whatever has a mode."""
+        return frozenset((*self.edges, *self.plant.flowsheet.units))
+
     def may_tell(self, point: str) -> bool:
         """Whether a plan may write a point: it has limits, and they do not keep it for other rungs."""
         limits = self.limits.get(point)
@@ -83,13 +87,18 @@ def modes_of_units(modes: Modes, sheet: Flowsheet) -> Modes:
     may be told through several devices. The strictest mode wins.
     """
     machines = dict(modes.machines)
-    for name, unit in sheet.units.items():
-        devices = {ref.split("/")[0] for role, ref in unit.bindings.items() if _SET_POINT in role}
-        named = {name} & modes.machines.keys()
-        if devices - {name}:
-            found = (modes.of(one) for one in devices | named)
-            machines[name] = min(found, key=_STRICTEST_FIRST.index)
+    for name, devices in told_through(sheet).items():
+        machines[name] = modes.through(name, devices)
     return Modes(modes.site, machines)
+
+
+def told_through(sheet: Flowsheet) -> dict[str, list[str]]:
+    """Unit to the devices that take its set-points, where these are not the device of its own name."""
+    found = {
+        name: sorted({ref.split("/")[0] for role, ref in unit.bindings.items() if _SET_POINT in role})
+        for name, unit in sheet.units.items()
+    }
+    return {name: devices for name, devices in found.items() if set(devices) - {name}}
 
 
 def load_site(config: Path, site: str) -> DispatchSite:

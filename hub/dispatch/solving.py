@@ -50,7 +50,7 @@ _UNMET_FRAC: Final = 0.01
 """Share of a need that may be unmet in the forward run beyond what the own control leaves unmet."""
 _DEARER_FRAC: Final = 0.10
 _OWN_CONTROL: Final = Text(en="the plant's own control", zh="设备自主控制")
-_REASONS: Final = {
+REASONS: Final = {
     "base": "runs fully loaded, it carries the base of the air need",
     "trim": "follows the air need, it is the one that regulates",
     "standby": "stands by, the others carry the air need",
@@ -142,7 +142,7 @@ class Accepted:
             return (
                 "charges while power is cheap" if power_kw > 0 else "discharges or rests for the dear hours"
             )
-        return _REASONS[found.role[step]]
+        return REASONS[found.role[step]]
 
 
 def solve_task(task: Task) -> Accepted:

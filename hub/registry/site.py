@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zoneinfo
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -23,6 +23,7 @@ from runtime.yaml_config import load_config
 
 Mode = Literal["off", "advice", "approve", "auto"]
 """What the hub may do with a machine; only in auto it commands without a person."""
+_STRICTEST_FIRST: Final[tuple[Mode, ...]] = ("off", "advice", "approve", "auto")
 
 FRESH_S: Final = 45.0
 """A sample of a point that is always reported counts as present for this long, or three of its polls. [s]"""
@@ -43,13 +44,23 @@ class Modes:
         """Mode of a machine: its own, else the site's; a site that is off rules all."""
         return "off" if self.site == "off" else self.machines.get(machine, self.site)
 
+    def through(self, unit: str, devices: Collection[str]) -> Mode:
+        """Mode of a unit that is told through devices: the strictest of theirs and of its own, if any.
+
+        Example:
+            >>> Modes("auto", {"plc1": "approve"}).through("comp1", {"plc1", "plc2"})
+            'approve'
+        """
+        named = {*devices, *({unit} & self.machines.keys())} or {unit}
+        return min((self.of(one) for one in named), key=_STRICTEST_FIRST.index)
+
     def stays(self, machine: str) -> bool:
-        """Whether nobody counts on a machine to follow before a person acts; others of its site may.
+        """Whether nobody counts on a machine to follow before a person acts, while others of its site follow.
 
         Where the whole site takes advice, people follow all of a plan or nothing of it.
         """
         mode, others = self.of(machine), {self.site, *self.machines.values()}
-        return mode == "approve" or (mode == "advice" and "auto" in others)
+        return mode == "approve" or (mode == "advice" and not others.isdisjoint({"auto", "approve"}))
 
 
 class SiteFile(Config):

@@ -3,9 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.ems_above import setpoints_of
-from hub.dispatch.core import SetPoint
 from hub.dispatch.site import load_site
 from hub.dispatch.targets import targets
+from hub.dispatch.wanted import SetPoint
 from plant.control.setpoints import ChillerSetpoint, CompressorSetpoint, Setpoints, no_setpoints
 
 SITE = load_site(Path(__file__).parents[3] / "configs", "demo")

@@ -194,6 +194,22 @@ async def test_a_person_lets_a_machine_follow_a_plan_and_takes_it_back(api: Runn
     assert sorted(told) == [("approve", "comp1", "p1", "looks right"), ("withdraw", "comp1", "p1", "")]
 
 
+async def test_a_unit_that_is_no_device_waits_with_the_devices_that_take_its_set_points(api: Running) -> None:
+    row = _now("p1")
+    machines = [
+        one | {"device": "booster" if one["device"] == "comp2" else "comp1"} for one in row.body["machines"]
+    ]
+    row.body = row.body | {"machines": machines, "through": {"booster": ["comp3", "comp4"]}}
+    await book.save_plan(api.deps.sessions, row)
+    token = await api.token()
+    assert (await api.get("/sites/demo/plans/p1", token)).json()["approvals"] == []
+    _waiting(api, "comp3")
+    (waiting,) = (await api.get("/sites/demo/plans/p1", token)).json()["approvals"]
+    assert (waiting["device"], waiting["label"]) == ("booster", {"en": "comp2", "zh": "comp2"})
+    assert (await _say(api, token, "p1", machines=["booster"])).status_code == 200
+    assert set(await approvals(api.deps.sessions, "demo")) == {"booster"}
+
+
 async def test_what_waits_for_nobody_or_is_over_cannot_be_approved(api: Running) -> None:
     await book.save_plan(api.deps.sessions, _now("p1"))
     _waiting(api, "comp1")

@@ -54,6 +54,14 @@ def test_a_machine_that_only_advises_is_not_counted_on_where_others_follow() -> 
     assert values["chiller1/permit_set_code"] == 1.0
 
 
+def test_a_machine_that_only_advises_is_not_counted_on_beside_one_that_waits_for_a_person() -> None:
+    seen = snapshot(values={"chiller1/state_code": 2.0, "chiller2/state_code": 1.0})
+    mixed = replace(site(), modes=Modes("approve", {"chiller2": "advice"}))
+    assert _task(mixed, seen=seen).now.of("chiller2").course == (OFF,)
+    alone = replace(site(), modes=Modes("advice", {"chiller2": "off"}))
+    assert _task(alone, seen=seen).now.of("chiller1").course == ()
+
+
 def test_what_was_approved_once_does_not_count_for_a_machine_that_only_advises() -> None:
     memory = in_force()
     assert memory.plan is not None
@@ -161,9 +169,9 @@ def test_powers_are_planned_within_the_write_limits_so_that_each_is_told() -> No
     assert "battery1/power_set_kw" in values
 
 
-def _elsewhere(machine: str, device: str) -> Flowsheet:
-    """The demo's flowsheet with a machine whose set-points are another device's."""
-    sheet = site().plant.flowsheet
+def elsewhere(machine: str, device: str, of: Flowsheet | None = None) -> Flowsheet:
+    """The demo's flowsheet, or another, with a machine whose set-points are another device's."""
+    sheet = of or site().plant.flowsheet
     unit = sheet.units[machine]
     bindings = {
         role: ref.replace(f"{machine}/", f"{device}/") if "_set_" in role else ref
@@ -188,7 +196,7 @@ def _elsewhere(machine: str, device: str) -> Flowsheet:
 def test_a_unit_has_the_strictest_mode_of_the_devices_that_take_its_set_points(
     modes: Modes, mode: str
 ) -> None:
-    found = modes_of_units(modes, _elsewhere("comp1", "plc1"))
+    found = modes_of_units(modes, elsewhere("comp1", "plc1"))
     assert found.of("comp1") == mode
     assert found.of("comp2") == modes.of("comp2")
 
