@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,11 +11,15 @@ from pathlib import Path
 from typing import Final
 
 from hub.auth import api_tokens
+from hub.auth.provider import Provider, ProviderConfig
 from hub.auth.roles import ROLES
 from hub.auth.signed_in import Origin
 from hub.auth.tables import SiteRoleRow, UserRow
 from hub.database import embedded_url, upgrade
-from tests.unit.hub.api_running import NOW_S, Running, S, running_api
+from hub.outside.way_out import WayOut
+from hub.registry.view import load_view
+from protocols.clock import Clock
+from tests.unit.hub.api_running import CONFIGS, NOW_S, Running, S, running_api
 
 SITE: Final = "demo"
 ELSEWHERE: Final = "plant2"
@@ -43,7 +48,9 @@ async def running_access(folder: Path) -> AsyncIterator[Access]:
     """The API with everybody signed in; nobody has gone through a password, which takes long."""
     url = embedded_url(folder)
     await asyncio.to_thread(upgrade, url)
-    async with running_api(url, folder) as api:
+    view = await asyncio.to_thread(load_view, CONFIGS, SITE)
+    async with running_api(url, folder) as api, _provider(api.clock) as provider:
+        api.deps.accounts, api.deps.provider = view.accounts, provider
         access = Access(api)
         for role in ROLES:
             await _person(
@@ -52,6 +59,31 @@ async def running_access(folder: Path) -> AsyncIterator[Access]:
             there = UserRow(name=f"{role}_there", role="", password="", changed_ns=0)
             await _person(access, f"elsewhere {role}", there, ELSEWHERE)
         yield access
+
+
+@asynccontextmanager
+async def _provider(clock: Clock) -> AsyncIterator[Provider]:
+    """A provider of identities that publishes itself and knows nobody."""
+    issuer = ""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+        told = {"issuer": issuer, **{name: f"{issuer}/{name}" for name in names}}
+        key = {"kty": "oct", "k": "c2VjcmV0", "kid": "1"}
+        body = json.dumps({**told, "keys": [key]}).encode()
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    issuer = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    config = ProviderConfig(
+        issuer=issuer, client_id="ems", redirect_url=f"{issuer}/api/v1/auth/oidc/callback",
+        roles={"operators": "operator"},
+    )  # fmt: skip
+    async with server:
+        yield Provider(config, bytes(32), clock, lambda: WayOut(("127.0.0.1",)))
 
 
 async def _person(access: Access, caller: str, row: UserRow, site: str) -> None:

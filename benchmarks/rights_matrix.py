@@ -7,15 +7,21 @@ changes something is wrong until it stands here, and a new route to look at is f
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
+from types import MappingProxyType
 from typing import Any, Final
 
+import httpx
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from benchmarks.access_rig import ELSEWHERE, SITE, Access
+from benchmarks.foreign_things import MARK, Question, foreign_rows, foreign_things
 from hub.api.app import openapi_document
+from protocols.errors import ContractError
 
 _EVERYBODY: Final = frozenset({"viewer", "operator", "engineer", "manager", "admin"})
 _OPERATE: Final = frozenset({"operator", "engineer", "admin"})
@@ -73,6 +79,7 @@ class Cell:
         path: With its site.
         caller: Who asks; empty: nobody.
         foreign: Whether the path names a foreign site.
+        asked: What it asks for of another site by its id, on a path of this one; None: nothing of the kind.
     """
 
     operation: str
@@ -80,6 +87,7 @@ class Cell:
     path: str
     caller: str
     foreign: bool
+    asked: Question | None = None
 
 
 def may(access: Access, caller: str, operation: str, method: str) -> bool | None:
@@ -104,8 +112,28 @@ def cells(document: dict[str, Any], callers: list[str]) -> Iterator[Cell]:
                     yield Cell(route["operationId"], method, where, caller, foreign)
 
 
-def _filled(path: str, site: str) -> str:
-    values = {"site": site, "ident": "none", "version": "1", "name": "nobody"}
+def strange_cells(
+    document: dict[str, Any], callers: list[str], things: Mapping[str, Question]
+) -> Iterator[Cell]:
+    """Every route that takes an id, asked for that of a thing of another site.
+
+    Raises:
+        ContractError: There is a route with an id that nothing stands for.
+    """
+    for path, methods in document["paths"].items():
+        if not set(re.findall(r"{(\w+)}", path)) - {"site"}:
+            continue
+        for method, route in methods.items():
+            asked = things.get(route["operationId"])
+            if asked is None:
+                raise ContractError(f"{route['operationId']} takes an id; say in foreign_things.py of what")
+            for caller in ["", *callers]:
+                where = _filled(path, SITE, asked.parts)
+                yield Cell(route["operationId"], method, where, caller, foreign=False, asked=asked)
+
+
+def _filled(path: str, site: str, parts: Mapping[str, str] = MappingProxyType({})) -> str:
+    values = {"site": site, "ident": "none", "version": "1", "name": "nobody", "form": "pdf", **parts}
     for name, value in values.items():
         path = path.replace(f"{{{name}}}", value)
     return path
@@ -114,21 +142,43 @@ def _filled(path: str, site: str) -> str:
 async def wrong_cells(access: Access, callers: list[str]) -> tuple[int, list[str]]:
     """How many questions were asked, and those whose answer is not what it must be."""
     document, wrong, count = openapi_document(), [], 0
-    for cell in cells(document, callers):
+    things = await foreign_things(access)
+    before = await foreign_rows(access)
+    for cell in chain(strange_cells(document, callers, things), cells(document, callers)):
         count += 1
         fault = await _fault(access, cell)
         if fault:
             wrong.append(f"{cell.method} {cell.path} by {cell.caller or 'nobody'}: {fault}")
+    after = await foreign_rows(access)
+    wrong += [
+        f"rows of {ELSEWHERE} in {name} are others now" for name in before if before[name] != after[name]
+    ]
     return count, wrong
 
 
 async def _fault(access: Access, cell: Cell) -> str:
-    headers = {"Authorization": f"Bearer {access.tokens[cell.caller]}"} if cell.caller else {}
-    answer = await access.api.client.request(cell.method, cell.path, headers=headers)
-    access.api.client.cookies.clear()
+    answer = await _answer(access, cell)
     status = answer.status_code
     if status >= _SERVER:
         return f"the server failed ({status})"
+    if MARK in answer.text or MARK in str(answer.headers):
+        return f"something of another site is in the answer ({status})"
+    return _right(access, cell, status)
+
+
+async def _answer(access: Access, cell: Cell) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {access.tokens[cell.caller]}"} if cell.caller else {}
+    asked = cell.asked or Question({})
+    if cell.asked is not None:
+        headers["If-Match"] = '"1"'
+    answer = await access.api.client.request(
+        cell.method, cell.path, headers=headers, json=asked.body, params=asked.query
+    )
+    access.api.client.cookies.clear()
+    return answer
+
+
+def _right(access: Access, cell: Cell, status: int) -> str:
     if cell.operation in OPEN:
         return ""
     if not cell.caller:
@@ -144,7 +194,8 @@ def _judged(access: Access, cell: Cell, status: int) -> str:
         return "" if status == 403 else f"not refused ({status})"  # noqa: PLR2004  Forbidden
     if status in _SHUT:
         return f"refused ({status})"
-    return f"a foreign site is there ({status})" if cell.foreign and status != _FOREIGN else ""
+    strange = cell.foreign or cell.asked is not None
+    return f"something of another site is there ({status})" if strange and status != _FOREIGN else ""
 
 
 async def wrong_sockets(access: Access, url: str, callers: list[str]) -> tuple[int, list[str]]:

@@ -201,7 +201,11 @@ async def let_in(name: str, admin: Asking) -> Response:
 @router.get("/{name}/sessions", operation_id="personSessions", responses=_READ)
 async def sessions(name: str, admin: Asking) -> list[SignedInFrom]:
     """Somebody's sign-ins that go on."""
-    user = await admin.somebody(name, await admin.act())
+    act = await admin.act()
+    user = await admin.somebody(name, act)
+    async with admin.deps.sessions() as session:
+        if name != admin.caller.name and await people.elsewhere(session, user, act):
+            raise refused("person_elsewhere", name=name)
     return await sessions_of_person(admin.deps, user.id, admin.caller.session)
 
 

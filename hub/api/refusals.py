@@ -126,6 +126,10 @@ REFUSALS: Final[dict[str, Refusal]] = {
     # people and their sign-ins
     "person_here": _no(404, "there is no person {name!r} at this site", "本站点没有人员 {name!r}"),
     "person": _no(404, "there is no person {name!r}", "没有人员 {name!r}"),
+    "person_elsewhere": _no(
+        403, "{name!r} belongs to other sites too; an admin of all sites sees where they are signed in",
+        "{name!r} 同时属于其他站点;其登录情况只有全部站点的管理员可以查看",
+    ),
     "yourself": _no(409, "this is you; somebody else has to do it", "这是您本人,须由他人操作"),
     "new_password": _no(
         422, "new: this is the old one or your name; choose another", "新密码与旧密码或您的用户名相同,请另选"

@@ -236,6 +236,14 @@ async def reachable(session: AsyncSession, row: UserRow, act: Act, site: str | N
         )
 
 
+async def elsewhere(session: AsyncSession, row: UserRow, act: Act) -> bool:
+    """Whether a person has a role at another site than that of an admin who does not administer all."""
+    if act.everywhere:
+        return False
+    posts = (await session.execute(select(SiteRoleRow).where(SiteRoleRow.user_id == row.id))).scalars()
+    return any(post.site != act.site and post.role != NONE for post in posts)
+
+
 async def give_role(session: AsyncSession, row: UserRow, post: Post) -> None:
     """Write a role down."""
     if post.site is None:

@@ -27,10 +27,13 @@ async def access(tmp_path: Path) -> AsyncIterator[Access]:
         yield running
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 async def test_every_route_answers_every_role_as_it_must(
-    access: Access, record_property: Callable[[str, object], None]
+    # every route that takes an id is asked for a real thing of another site, too, which nobody gets
+    access: Access,
+    record_property: Callable[[str, object], None],
 ) -> None:
+    """Routes that take an id are asked for a real thing of another site, too: nobody gets or changes it."""
     count, wrong = await wrong_cells(access, list(QUICK))
     async with served(access.api.deps) as address:
         sockets, shut = await wrong_sockets(access, f"ws://{address}", list(QUICK))
@@ -96,5 +99,9 @@ async def test_an_admin_of_one_site_neither_sees_nor_changes_who_belongs_to_anot
         await client.get(f"{where}/viewer_there/sessions", headers=headers),
     ]
     assert [one.status_code for one in asked] == [404] * 4
+    invited = await client.put(f"{where}/viewer_there/role", headers=headers, json={"role": "viewer"})
+    seen = await client.get(f"{where}/viewer_there/sessions", headers=headers)
+    assert (invited.status_code, seen.status_code, seen.json()["code"]) == (204, 403, "person_elsewhere")
+    assert (await client.post(f"{where}/viewer_there/password", headers=headers)).status_code == 409
     everywhere = await client.post(f"{where}/admin/password", headers=headers)
     assert (everywhere.status_code, "all sites" in everywhere.json()["detail"]) == (409, True)
