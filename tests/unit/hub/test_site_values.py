@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from hub.accounts.book import AccountsFile, book_file, columns_of
 from hub.registry.site import load_registry
 from hub.values.load import known_points, load_values, values_file
 from hub.values.site import Known, SiteValues
 from protocols.errors import ConfigError
 from protocols.point import PointId, PointKind
+from runtime.yaml_config import load_config
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 MEASURED = PointKind.MEASUREMENT
@@ -38,6 +40,23 @@ def test_the_demo_site_declares_virtual_points_over_measured_ones_alone() -> Non
     ]  # fmt: skip
     assert set(values.virtual).isdisjoint(registry.points)
     assert {one.power for one in values.counters.values()} >= {"plant/import_kw", "plant/pv_kw"}
+
+
+def test_each_counter_that_accounts_of_the_demo_go_by_says_what_is_no_consumption() -> None:
+    registry = load_registry(CONFIGS, "demo")
+    counters = load_values(CONFIGS, "demo", known_points(registry)).counters
+    book = load_config(book_file(CONFIGS, "demo"), AccountsFile)
+    assert book.supply is not None
+    read = {*columns_of(book).values(), book.supply.export_point, book.supply.kvarh_point}
+    counted = {
+        point
+        for point, spec in registry.points.items()
+        if spec.kind is PointKind.COUNTER and point.local in read
+    }
+    assert len(counted) == 8
+    assert {
+        point for point in counted if point not in counters or counters[point].most_per_h is None
+    } == set()
 
 
 def test_a_site_without_the_file_declares_nothing(tmp_path: Path) -> None:
