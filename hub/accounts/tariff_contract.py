@@ -7,7 +7,7 @@ know (taxes, standing charges, reactive energy) is not on the invoice.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final, Literal
 
@@ -25,6 +25,11 @@ _FIRST: Final = dt.date(1990, 1, 1)
 _LAST: Final = dt.date(2200, 12, 31)
 _MINUTE: Final = 60
 _DAY_MIN: Final = 1440
+_BANDS_ZH: Final[Mapping[str, str]] = {
+    "sharp": "尖", "peak": "峰", "shoulder": "平", "flat": "平", "standard": "平", "valley": "谷",
+    "off_peak": "谷", "deep": "深谷", "deep_valley": "深谷", "night": "夜间", "day": "日间",
+}  # fmt: skip
+"""Bands of tariffs that have no names of their own, as they are called in China."""
 _BLOCKS: Final[dict[int, Literal[900, 1800, 3600]]] = {900: 900, 1800: 1800, 3600: 3600}
 
 
@@ -63,12 +68,17 @@ def contract_of_tariff(tariff: Tariff, *, exports: bool) -> Contract:
         currency=tariff.currency,
         time_zone=tariff.time_zone,
         calendar=TouCalendar(
-            bands=tuple(TariffBand(id=band, label=Text(en=band, zh=band)) for band in tariff.bands_per_kwh),
+            bands=tuple(TariffBand(id=band, label=_name(band)) for band in tariff.bands_per_kwh),
             windows=tuple(_windows(tariff)),
         ),
         metering=Metering(window_s=_BLOCKS[tariff.metering_s]),
         sheets=(Sheet(first=_FIRST, last=_LAST, source=f"tariffs/{tariff.name}.yaml", parts=tuple(parts)),),
     )
+
+
+def _name(band: str) -> Text:
+    """What people call a band; one of another name is called by it."""
+    return Text(en=band, zh=_BANDS_ZH.get(band, band))
 
 
 def _money(price: float) -> Decimal:

@@ -69,8 +69,8 @@ def of_device(device: str, label: Text) -> Words:
                 zh=f"{device} 的所有数据无值;不接受设定值。",
             ),
             Text(
-                en="Look at the device and its cable; `ems edge read` at the box says what it answers.",
-                zh="检查设备及其线缆;在网关上用 `ems edge read` 查看其应答。",
+                en="Look at the device and its cable; ems edge read at the box says what it answers.",
+                zh="检查设备及其线缆;在网关上用 ems edge read 查看其应答。",
             ),
         ),
         PRIORITY_DEVICE,

@@ -147,7 +147,7 @@ describe('the audit as a table', () => {
     expect(lines).toHaveLength(4)
     expect(lines[0]).toMatch(/^number,time,actor/)
     expect(lines[1]).toContain('"say ""no"", please"')
-    expect(lines[1]).toContain(',-6.6 kW,')
+    expect(lines[1]).toContain(",'-6.6 kW,")
     expect(lines[2]).toMatch(/^2,.*,'=1\+1,/)
   })
 
