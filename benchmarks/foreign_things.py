@@ -17,7 +17,8 @@ from benchmarks.access_rig import ELSEWHERE, SITE, Access
 from hub.accounts.closed_periods import Closer, close_period
 from hub.alarms.tables import AlarmActRow
 from hub.auth import api_tokens
-from hub.auth.tables import SignInRow, UserRow
+from hub.auth.signed_in import Origin
+from hub.auth.tables import SignInRow, SiteRoleRow, UserRow
 from hub.database import Base
 from hub.ledger import orders
 from hub.ledger.tables import PlanRow
@@ -28,7 +29,7 @@ from protocols.command import CommandKind
 from tests.unit.hub.api_running import NOW_S, S
 
 MARK: Final = "of-another-site"
-THERE: Final = "viewer_there"
+THERE: Final = "somebody_there"
 NOW_NS: Final = NOW_S * S
 
 
@@ -77,8 +78,9 @@ async def foreign_rows(access: Access) -> dict[str, list[str]]:
 
 
 async def _rows(access: Access) -> dict[str, str]:
+    owner = await _person(access)
+    await access.api.deps.auth.admit(owner, Origin("::1", MARK))
     async with access.api.deps.sessions.begin() as session:
-        owner = (await session.execute(select(UserRow.id).where(UserRow.name == THERE))).scalar_one()
         family = (
             await session.execute(select(SignInRow.family).where(SignInRow.user_id == owner))
         ).scalar_one()
@@ -91,6 +93,16 @@ async def _rows(access: Access) -> dict[str, str]:
         session.add(ReportFileRow(report=report.id, form="pdf", name=f"{MARK}.pdf", size=15, body=body))
         session.add_all([_plan(), _act(), _schedule()])
     return {"report": report.id, "token": made[0].id, "family": family}
+
+
+async def _person(access: Access) -> int:
+    """Somebody who asks for nothing here."""
+    async with access.api.deps.sessions.begin() as session:
+        row = UserRow(name=THERE, role="", password="", changed_ns=0)
+        session.add(row)
+        await session.flush()
+        session.add(SiteRoleRow(user_id=row.id, site=ELSEWHERE, role="viewer"))
+        return row.id
 
 
 def _plan() -> PlanRow:

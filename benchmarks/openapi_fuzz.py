@@ -217,6 +217,8 @@ class Fuzzer:
             "comp1",
             "123 456",
             "long enough words",
+            "2025-05",
+            "2025",
         )
         least, most = schema.get("minLength", 0), schema.get("maxLength", 100)
         return self._dice.choice(known).ljust(least, "x")[:most]
