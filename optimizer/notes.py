@@ -101,7 +101,7 @@ def _over(problem: DispatchProblem, carrier: str, need: FloatArray, most: FloatA
         yield said(
             "the need for {what} exceeds all machines together in {count} steps, most at {at}: {need} "
             "against {most} {unit}",
-            "{what}需求在 {count} 个时段超过全部设备之和,最大在 {at}:{need} 对 {most} {unit}",
+            "{what}需求在 {count} 个时段超过全部设备之和,最大在 {at},需求 {need},设备最多 {most} {unit}",
             what=CARRIERS[carrier],
             count=int((over > 0).sum()),
             at=problem.clock(worst),

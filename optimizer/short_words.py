@@ -29,7 +29,7 @@ def short_text(problem: DispatchProblem, one: Shortage, speech: Speech | None = 
     if one.name.startswith(SCALARS):
         return said("{what}, by {amount}", "{what},相差 {amount}", **parts)
     at = speech.clock(problem.start_ns + round(one.step * problem.step_s * _NS))
-    return said("{at}: {what}, by {amount}", "{at}:{what},相差 {amount}", at=at, **parts)
+    return said("{at}: {what}, by {amount}", "{at} {what},相差 {amount}", at=at, **parts)
 
 
 def short_texts(

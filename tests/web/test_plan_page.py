@@ -194,14 +194,14 @@ def test_set_points_that_are_chosen_stand_under_the_plan_with_their_times(page: 
 
 def _shown(page: Page) -> None:
     there = "document.querySelector('[data-testid=plan-setpoints]')"
-    page.until(f"{there}?.innerText.includes('chilled water')", 120)
+    page.until(f"{there}?.innerText.includes('chilled water')", 180)
     text = str(page.evaluate(f"{there}.innerText"))
     assert "°C" in text
     assert "network pressure" not in text, "the demo keeps the pressure for people"
-    page.until(f"{NOTES}?.innerText.includes('network pressure is not chosen')", 20)
+    page.until(f"{NOTES}?.innerText.includes('network pressure is not chosen')", 60)
     speak(page, "zh")
     page.until(f"{there}.innerText.includes('冷冻水')", 20)
-    page.until(f"{NOTES}?.innerText.includes('不优选管网压力')", 20)
+    page.until(f"{NOTES}?.innerText.includes('不优选管网压力')", 60)
     assert axe(page) == []
     page.size(390, 844)
     fits_a_phone(page)
