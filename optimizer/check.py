@@ -227,7 +227,9 @@ def _heaters(problem: DispatchProblem, plan: Plan) -> Iterator[Violation]:
         yield from where(over, POWER_KW, boiler.name, "heat within capacity [kW]")
     if problem.pv is not None:
         power, available = plan.machines[problem.pv.name].level, problem.forecasts.pv_kw
-        off = power - available if problem.pv.can_curtail else np.abs(power - available)
+        least = np.minimum(available, problem.pv.least_kw)
+        bent = np.maximum(power - available, least - power)
+        off = bent if problem.pv.can_curtail else np.abs(power - available)
         yield from where(off, POWER_KW, problem.pv.name, "power within what the sky gives [kW]")
 
 

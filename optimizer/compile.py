@@ -71,7 +71,7 @@ def compile_problem(
     tariff, emissions = supply
     steps, rate = outlook.steps, tariff.cny_rate
     window = (outlook.start_ns, steps, outlook.step_s)
-    forecasts = _forecasts(plant, outlook)
+    forecasts = _forecasts(plant, outlook, now)
     bought, contracts = metered(
         tariff, prices(tariff, emissions, window, now.month_peak_kw), window, now.before_kw
     )
@@ -98,7 +98,7 @@ def compile_problem(
             )
             for name, unit in _named(plant, plant.boiler)
         ),
-        pv=next((Pv(name=name) for name, _ in _named(plant, plant.pv)), None),
+        pv=_pv(plant, now),
     )
     return begun_since(whole, outlook.gone_s, now.begun_kw) if outlook.gone_s > 0 else whole
 
@@ -109,7 +109,13 @@ def _named(plant: Plant, unit: _U | None) -> tuple[tuple[str, _U], ...]:
     )
 
 
-def _forecasts(plant: Plant, outlook: Outlook) -> Forecasts:
+def _pv(plant: Plant, now: PlantNow) -> Pv | None:
+    for name, unit in _named(plant, plant.pv):
+        return Pv(name=name, can_curtail=now.pv.follows, least_kw=now.pv.least_frac * unit.inverter_kw)
+    return None
+
+
+def _forecasts(plant: Plant, outlook: Outlook, now: PlantNow) -> Forecasts:
     header_bar_g = planned_header_bar_g(plant)
     steps = range(outlook.steps)
     loads = [outlook.loads(plant, step) for step in steps]
@@ -124,6 +130,8 @@ def _forecasts(plant: Plant, outlook: Outlook) -> Forecasts:
         sum(drawn(plant.receiver, header_bar_g, load.air_m3_min)) if plant.receiver else 0.0 for load in loads
     ]
     pv = [plant.pv.generation_kw(w.irradiance_w_m2, w.outdoor_c) if plant.pv else 0.0 for w in weather]
+    if plant.pv is not None and now.pv.limit_frac is not None:
+        pv = [min(given, now.pv.limit_frac * plant.pv.inverter_kw) for given in pv]
     return Forecasts(
         electric_kw=_positive(outlook.process_kw + always_kw + np.array(fans_kw)),
         air_m3_min=_positive(np.array(air)),

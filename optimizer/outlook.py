@@ -113,6 +113,18 @@ class MachineNow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PvNow:
+    """What a plan may do with the PV."""
+
+    follows: bool = True
+    """Whether it may be curtailed."""
+    limit_frac: float | None = None
+    """Share of its inverters at which somebody else holds it; None: nobody does."""
+    least_frac: float = 0.0
+    """Lowest share of its inverters it may be curtailed to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlantNow:
     """The plant as it is seen when the window begins; machines not named stand still and are free."""
 
@@ -122,6 +134,8 @@ class PlantNow:
     """Power of the battery while it is in local mode, charging positive; None when it follows. [kW]"""
     battery_course_kw: tuple[float, ...] = ()
     """The same per step for the first steps, where something else decides it. [kW]"""
+    pv: PvNow = PvNow()
+    """The PV."""
     loop_c: float | None = None
     """Chilled-water supply; None takes the chillers' own set-point. [°C]"""
     month_peak_kw: float = 0.0

@@ -198,6 +198,8 @@ class Pv:
 
     name: str = "pv"
     can_curtail: bool = True
+    least_kw: float = 0.0
+    """It is curtailed to no less than this, where the sky gives so much. [kW]"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,6 +99,8 @@ def simulate_plan(
     told = no_setpoints(plant)
     for step in range(outlook.steps):
         planned = _told(rules, plan, step)
+        if now.pv.limit_frac is not None:  # whoever holds it stands above a plan and the own control
+            planned = planned._replace(pv_limit_frac=now.pv.limit_frac)
         outside = (outlook.weather(step), outlook.loads(plant, step))
         seen.append([])
         left_s = 3600.0 * float(outlook.hours[step])

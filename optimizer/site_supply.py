@@ -15,6 +15,7 @@ from optimizer.contracted import contract_day
 from optimizer.problem import DispatchProblem
 from optimizer.supply import GasContract, Reactive
 
+_FILLED_FRAC: Final = 0.998
 _STEP_COST: Final = 0.5
 """The Chinese table adds half a percent for each hundredth below the standard, its first twenty steps."""
 
@@ -64,7 +65,7 @@ def with_contracts(problem: DispatchProblem, of: SiteSupply) -> DispatchProblem:
         price = float(np.mean(problem.prices.import_eur_kwh))
         reactive = Reactive(
             need_kvar=of.need_kvar,
-            inverter_kva=of.inverter_kva,
+            inverter_kva=_room_kva(problem, of),
             factor_least=of.terms.least,
             eur_kvarh=of.terms.per_kvarh + of.terms.of_price * max(price, 0.0),
             month_kwh=of.month_kwh,
@@ -72,6 +73,13 @@ def with_contracts(problem: DispatchProblem, of: SiteSupply) -> DispatchProblem:
             next_from=of.next_from,
         )
     return replace(problem, supply=replace(problem.supply, gas=of.gas, reactive=reactive))
+
+
+def _room_kva(problem: DispatchProblem, of: SiteSupply) -> float:
+    """Apparent power of the inverters; nothing to choose where a sun that may not be curtailed fills them."""
+    fixed = problem.pv is not None and not problem.pv.can_curtail
+    filled = float(problem.forecasts.pv_kw.max(initial=0.0)) > _FILLED_FRAC * of.inverter_kva
+    return 0.0 if fixed and filled else of.inverter_kva
 
 
 def terms_of(contract: Contract, start_ns: int) -> FactorTerms | None:

@@ -22,6 +22,7 @@ from hub.dispatch.reach import Told, choices_of
 from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import Availability, MachineSeen, Seen, Snapshot, look
 from hub.dispatch.solving import EVENT_LIMIT_S, LIMIT_S, Accepted, Task
+from hub.dispatch.sun import pv_now, with_inverters
 from hub.dispatch.supplied import fuel_points, supply_of
 from hub.dispatch.switching import not_kept, switch_limits
 from hub.dispatch.targets import targets
@@ -171,11 +172,13 @@ def task_of(site: DispatchSite, memory: Memory, decision: Decision, snapshot: Sn
     only_up = only_raised(site, seen, snapshot.recent, snapshot.now_ns, memory.supply_c)
     outlook, led = events.as_measured(gated.outlook, events.measured_now(memory.plan, snapshot), only_up)
     gone_s = 0.0 if _wants_whole_steps(site) else _gone_s(snapshot)
+    pv, sunny = pv_now(site, seen)
     now = PlantNow(
         machines=_machines_now(site, memory, seen, snapshot.now_ns),
         soc_frac=seen.soc_frac,
         battery_held_kw=_battery_held_kw(site, seen),
         battery_course_kw=_battery_course_kw(site, memory, seen, snapshot.now_ns),
+        pv=pv,
         loop_c=seen.loop_c,
         month_peak_kw=snapshot.month_peak_kw,
         begun_kw=snapshot.quarter_kw or 0.0,
@@ -187,7 +190,7 @@ def task_of(site: DispatchSite, memory: Memory, decision: Decision, snapshot: Sn
     choices, unreached = choices_of(site, _told(memory, seen, snapshot))
     beside = {name for gate in (gated.refused, gated.degraded) for name in gate}
     kept, unkept = band.in_hand(outlook, snapshot.issue, (window, beside), site.planning.reserve)
-    beneath, unsupplied = _beneath(site, snapshot, gone_s)
+    beneath, unsupplied = _beneath(site, seen, snapshot, gone_s)
     kept_from = (
         said(*_AS_IT_STANDS, name=site.speech.name(name), why=why) for name, why in unable(site).items()
     )
@@ -202,6 +205,7 @@ def task_of(site: DispatchSite, memory: Memory, decision: Decision, snapshot: Sn
         *unkept,
         *unsupplied,
         *not_kept(site),
+        *sunny,
     )
     why = decision.replan or ""
     limit_s = LIMIT_S if why in _USUAL or memory.owed is not None else EVENT_LIMIT_S
@@ -237,13 +241,16 @@ def _wants_whole_steps(site: DispatchSite) -> bool:
     return slow or (site.contract is not None and slides(site.contract))
 
 
-def _beneath(site: DispatchSite, snapshot: Snapshot, gone_s: float) -> tuple[SiteSupply, tuple[Text, ...]]:
+def _beneath(
+    site: DispatchSite, seen: Seen, snapshot: Snapshot, gone_s: float
+) -> tuple[SiteSupply, tuple[Text, ...]]:
     """Contracts beside the prices; fuel of a begun quarter hour as it burns now."""
     shown = (snapshot.readings.get(point) for point in fuel_points(site))
     burning_kw = sum(max(one.value, 0.0) for one in shown if one is not None and is_good(one.quality))
     window = (floor_quarter_ns(snapshot.now_ns), QUARTERS_A_DAY)
     supply, notes = supply_of(site, snapshot.used, window, burning_kw * gone_s / 3600.0)
-    return supply, (*snapshot.used.notes, *notes)
+    supply, held = with_inverters(site, seen, supply)
+    return supply, (*snapshot.used.notes, *notes, *held)
 
 
 def _told(memory: Memory, seen: Seen, snapshot: Snapshot) -> Told:

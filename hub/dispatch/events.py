@@ -69,12 +69,22 @@ def of_machines(
         if was.availability != machine.availability:
             return f"{name} was {was.availability.value}, is {machine.availability.value}"
         taken = machine.availability is not Availability.FREE
-        if taken and (was.wanted_on, was.wanted_kw) != (machine.wanted_on, machine.wanted_kw):
+        if (taken and _wanted(was) != _wanted(machine)) or _kvar(was) != _kvar(machine):
             return f"{name} is held at something else"
         steady = machine.since_ns is not None and now_ns - machine.since_ns >= STEADY_S * 1e9
         if taken and steady and planned_on.get(name, machine.on) != machine.on:
             return f"{name} takes no orders and has {'started' if machine.on else 'stopped'}"
     return None
+
+
+def _wanted(machine: MachineSeen) -> tuple[object, ...]:
+    """What it is held at."""
+    return machine.wanted_on, machine.wanted_kw, machine.wanted_frac
+
+
+def _kvar(machine: MachineSeen) -> tuple[object, ...]:
+    """The same of its inverters, which may be held alone."""
+    return machine.kvar_held, machine.wanted_kvar
 
 
 def taken_away(before: Mapping[str, MachineSeen], now: Mapping[str, MachineSeen]) -> frozenset[str]:

@@ -34,7 +34,9 @@ _ON_CODES: Final = {
 """State codes of a running machine; FAULT is the same for all kinds."""
 _PERMIT_ROLE: Final = "permit_set_code"
 _POWER_ROLE: Final = "power_set_kw"
-_HELD_ROLES: Final = (_PERMIT_ROLE, _POWER_ROLE, "role_set_code")
+_LIMIT_ROLE: Final = "limit_set_frac"
+_KVAR_ROLE: Final = "reactive_set_kvar"
+_HELD_ROLES: Final = (_PERMIT_ROLE, _POWER_ROLE, "role_set_code", _LIMIT_ROLE)
 """Who holds one of these decides whether, or how much, the machine runs."""
 _LOOP_RANGE_C: Final = (0.0, 40.0)
 _NO_CHARGE: Final = (
@@ -123,6 +125,14 @@ class MachineSeen:
     """When it was seen to start in the last 24 h."""
     output_kw: float | None = None
     """Electric power an engine gives, where that is known. [kW]"""
+    wanted_frac: float | None = None
+    """Share of its inverters PV is held at, where that is told. [-]"""
+    kvar_held: bool = False
+    """Whether somebody has the reactive power of its inverters."""
+    wanted_kvar: float | None = None
+    """What they are held at, where that is told. [kvar]"""
+    given_kvar: float | None = None
+    """What they give, where that is known. [kvar]"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,9 +239,20 @@ class _Eye:
             starts_ns=self._starts_ns(before, on=on),
             output_kw=None if given_kw is None else -given_kw,
         )
+        seen = self._sunny(seen, name) if kind == "pv" else seen
         if seen.availability is not Availability.HELD:
             return seen
         return replace(seen, wanted_on=self._wanted_on(name), wanted_kw=self._held_at(name, _POWER_ROLE))
+
+    def _sunny(self, seen: MachineSeen, name: str) -> MachineSeen:
+        """What is seen of PV alone."""
+        return replace(
+            seen,
+            wanted_frac=self._held_at(name, _LIMIT_ROLE),
+            kvar_held=self._flowsheet.binding(name, _KVAR_ROLE) in self._snapshot.held,
+            wanted_kvar=self._held_at(name, _KVAR_ROLE),
+            given_kvar=self.value(name, "reactive_kvar"),
+        )
 
     def _starts_ns(self, before: MachineSeen | None, *, on: bool) -> tuple[int, ...]:
         """Starts of the last day; one before the first look is not known, the edge counts it all the same."""

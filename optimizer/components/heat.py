@@ -77,7 +77,7 @@ def add_pv(builder: MatrixBuilder, problem: DispatchProblem, rows: Balances) -> 
     if problem.pv is None:
         return None
     available = problem.forecasts.pv_kw
-    least = np.zeros(problem.steps) if problem.pv.can_curtail else available
+    least = np.minimum(available, problem.pv.least_kw) if problem.pv.can_curtail else available
     power = builder.columns(f"{problem.pv.name}.power", problem.steps, (least, available))
     builder.add(rows.electric, power, 1.0)
     return power
