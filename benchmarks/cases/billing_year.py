@@ -4,6 +4,7 @@ Each contract (those of `configs/contracts`, or of the folder in `EMS_BENCH_CASE
 month by month, or as a year where its prices go by the year's hours of use. Where prices are published for
 one month alone, that sheet is also laid over a whole year, so that every month, holiday and clock change is
 met. Accounts by area, device, product and shift of the same year are added up a second time in whole numbers.
+One year also goes the hub's own way: counters are written to the embedded store and billed by its service.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accounts.contract import Contract, contract_faults
-from accounts.invoice import Beside, Courses, bill
+from accounts.invoice import Beside, Courses, Invoice, bill
 from accounts.ledger import Dimension, Flow, Intervals, Rates, accounts_of
 from accounts.pricing import price_series
 from accounts.readings import FloatArray, Readings
 from accounts.used import Before, Period
+from benchmarks.hub_year import HubYear, countable, kept_year
 from benchmarks.invoice_cases import Load, contracts, load_of
 from benchmarks.judge_invoice import Judge
 from benchmarks.registry import Case, Figures, Result
@@ -55,6 +57,19 @@ class _Sum:
     engine_s: float = 0.0
     wrong: list[str] = field(default_factory=list)
 
+    def judge(self, name: str, invoice: Invoice, rows: list[Any]) -> bool:
+        """Hold an invoice against the rows of the judge; whether its lines are theirs."""
+        if [(line.part, line.band) for line in invoice.lines] != [row[:2] for row in rows]:
+            self.wrong.append(f"{name}: other lines than the second working out")
+            return False
+        for line, row in zip(invoice.lines, rows, strict=True):
+            self.money_error = max(self.money_error, abs(Fraction(line.amount) - row[3]))
+            self.lines += 1
+        due = sum((row[3] for row in rows if row[4]), Fraction(0))
+        self.total_error = max(self.total_error, abs(Fraction(invoice.total) - due))
+        self.invoices += 1
+        return True
+
 
 def run() -> Result:
     """Bill a year by each contract and add its accounts up, twice each."""
@@ -67,7 +82,7 @@ def run() -> Result:
     if found.wrong:
         raise ConfigError("; ".join(found.wrong[:5]))
     energy_pct, cost_pct, count = _accounts(seed)
-    figures: Figures = {
+    figures: Figures = _through_the_hub(seed) | {
         "money_error": float(found.money_error),
         "total_error": float(found.total_error),
         "energy_error_pct": energy_pct,
@@ -109,21 +124,59 @@ def _billed(name: str, plain: dict[str, Any], seed: int, found: _Sum) -> list[st
         invoice = bill(contract, _readings(contract, load), period, _beside(contract, load, peaks, year_kwh))
         found.engine_s += perf_counter() - begun
         judge = Judge(plain, load, period.first, period.after, year_kwh, tuple(peaks))
-        rows = judge.work()
-        if [(line.part, line.band) for line in invoice.lines] != [row[:2] for row in rows]:
-            found.wrong.append(f"{name} {period.first}: other lines than the second working out")
+        if not found.judge(f"{name} {period.first}", invoice, judge.work()):
             continue
-        for line, row in zip(invoice.lines, rows, strict=True):
-            found.money_error = max(found.money_error, abs(Fraction(line.amount) - row[3]))
-            found.lines += 1
-        due = sum((row[3] for row in rows if row[4]), Fraction(0))
-        found.total_error = max(found.total_error, abs(Fraction(invoice.total) - due))
-        found.invoices += 1
         totals.append(f"{period.first} {invoice.total} {invoice.currency}")
         peaks.append(judge.peak(()))
         year_kwh += sum((Fraction(kwh) for kwh in load.kwh), Fraction(0))
         year_kwh = Fraction(round(year_kwh * 1000), 1000)
     return totals
+
+
+def _through_the_hub(seed: int) -> Figures:
+    """A year of quarter hours and a month of minutes: counters in a store, invoices by the hub.
+
+    Each by the first contract it fits; without such a one it is left out.
+    """
+    found, made = _Sum(), list[HubYear]()
+    for slides, most in ((False, _MOST_MONTHS), (True, 1)):
+        fits = [(path, one) for path, one in contracts().items() if _by_counters(one, slides=slides)]
+        for path, short in fits[:1]:
+            _, plain = _laid(Path(path).stem, short)[-1]
+            made.append(_kept(plain, most, seed, found))
+    if found.wrong:
+        raise ConfigError("; ".join(found.wrong[:5]))
+    return {
+        "hub_money_error": float(found.money_error),
+        "hub_total_error": float(found.total_error),
+        "hub_energy_error_pct": 100 * float(max((one.energy_error for one in made), default=Fraction(0))),
+        "hub_invoices": float(found.invoices),
+        "hub_samples": float(sum(one.samples for one in made)),
+        "hub_fill_s": sum(one.fill_s for one in made),
+        "hub_s_per_invoice": max((one.invoice_s for one in made), default=0.0),
+    }
+
+
+def _kept(plain: dict[str, Any], most: int, seed: int, found: _Sum) -> HubYear:
+    contract = Contract.model_validate(plain)
+    step_s = _MINUTE_S if contract.metering.slide else _QUARTER_S
+    loads = [
+        (period, countable(load_of(_case(contract, period, (step_s, seed)), contract.time_zone)))
+        for period in _periods(contract)[:most]
+    ]
+    year = kept_year(plain, loads)
+    for invoice, (period, load) in zip(year.invoices, loads, strict=True):
+        rows = Judge(plain, load, period.first, period.after, Fraction(0), ()).work()
+        found.judge(f"{contract.id} of the hub, {period.first}", invoice, rows)
+    return year
+
+
+def _by_counters(plain: dict[str, Any], *, slides: bool) -> bool:
+    """Whether months of it can be billed from two counters alone, whatever was before them."""
+    parts = [part for sheet in plain["sheets"] for part in sheet["parts"]]
+    beside = {part["kind"] for part in parts} & {"course", "feed_in", "tier", "demand"}
+    hourly = any(part.get("hours_of_use") for part in parts)
+    return not beside and not hourly and bool(plain.get("metering", {}).get("slide")) is slides
 
 
 def _periods(contract: Contract) -> list[Period]:
