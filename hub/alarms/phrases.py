@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from hub.health.phrases import ILL
 from hub.ledger.queries import CODE_TEXTS
 from protocols.config import Text
 from protocols.phrases import Phrase, both, in_chinese
@@ -40,7 +41,7 @@ LIST: Final = Phrase("{first} | {rest}", "{first} | {rest}")
 FOUND: Final = (
     SILENT, NO_BUS, NOT_REACHED, PER_MIN, IN_MIN, REACHED, WANTED, *TROUBLE_PHRASES, LIST, STOPPED,
     OVERRIDDEN, *ENDED_WHY.values(), *ENDED.values(), *_RUNGS,
-    *(Phrase(one.en, one.zh) for one in CODE_TEXTS.values()),
+    *(Phrase(one.en, one.zh) for one in CODE_TEXTS.values()), *ILL,
 )  # fmt: skip
 """All of them; a list before its parts."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from hub.health.meter import Family, joined
+from hub.health.phrases import DISK, NEVER_HEARD, OF_PROCESS, SILENT
 from hub.health.report import EVERY_S, Report, decode_report
 from hub.health.sealing import behind, damaged
 from protocols.clock import Clock
@@ -60,7 +61,10 @@ class RoleBook:
         for heard in self._heard.values():
             if now_s - heard.at_s <= SILENT_S:
                 report = heard.report
-                found += [Ill(name, f"{report.instance}: {why}") for name, why in report.failures.items()]
+                found += [
+                    Ill(name, OF_PROCESS.say(instance=report.instance, why=why))
+                    for name, why in report.failures.items()
+                ]
                 found += [*_disk(report), *_sealing(report)]
         return found
 
@@ -93,7 +97,9 @@ class RoleBook:
 
     def _silence(self, role: str, now_s: float) -> str:
         newest_s = max((one.at_s for (name, _), one in self._heard.items() if name == role), default=None)
-        return f"{role}: never heard" if newest_s is None else f"{role}: silent for {now_s - newest_s:.0f} s"
+        if newest_s is None:
+            return NEVER_HEARD.say(role=role)
+        return SILENT.say(role=role, seconds=f"{now_s - newest_s:.0f}")
 
     def _forget(self, now_s: float) -> None:
         self._heard = {key: one for key, one in self._heard.items() if now_s - one.at_s < FORGOTTEN_S}
@@ -101,7 +107,11 @@ class RoleBook:
 
 def _sealing(report: Report) -> list[Ill]:
     told = {"store:sealing": behind(report.families), "store:damaged": damaged(report.families)}
-    return [Ill(code, f"{report.instance}: {words}") for code, words in told.items() if words is not None]
+    return [
+        Ill(code, OF_PROCESS.say(instance=report.instance, why=words))
+        for code, words in told.items()
+        if words is not None
+    ]
 
 
 def _disk(report: Report) -> list[Ill]:
@@ -111,4 +121,5 @@ def _disk(report: Report) -> list[Ill]:
     free, size = figures.get("disk_free_bytes"), figures.get("disk_bytes")
     if free is None or not size or free / size >= _DISK_FULL:
         return []
-    return [Ill("disk", f"{report.instance}: {free / 1e9:.1f} GB of {size / 1e9:.0f} GB are free")]
+    left = DISK.say(free=f"{free / 1e9:.1f}", size=f"{size / 1e9:.0f}")
+    return [Ill("disk", OF_PROCESS.say(instance=report.instance, why=left))]

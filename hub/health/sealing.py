@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from hub.health.meter import Family, Meter
+from hub.health.phrases import BEHIND
+from hub.health.phrases import DAMAGED as DAMAGED_FILES
 from hub.store.port import Keeping
 from protocols.clock import Clock
 
@@ -63,13 +65,13 @@ def behind(families: Iterable[Family]) -> str | None:
     age_s, still_s = figures.get(AGE, 0.0), figures.get(STILL, 0.0)
     if age_s < OLD_S or still_s < STILL_S:
         return None
-    return f"the oldest sample waits for {age_s / 3600:.1f} h, the same one for {still_s / 60:.0f} min"
+    return BEHIND.say(hours=f"{age_s / 3600:.1f}", minutes=f"{still_s / 60:.0f}")
 
 
 def damaged(families: Iterable[Family]) -> str | None:
     """Words for damaged files, by the figures of a process; None where there is none."""
     count = _figures(families).get(DAMAGED, 0.0)
-    return f"{count:.0f} sealed files are damaged and kept aside" if count else None
+    return DAMAGED_FILES.say(count=f"{count:.0f}") if count else None
 
 
 def _figures(families: Iterable[Family]) -> dict[str, float]:

@@ -51,7 +51,7 @@ describe('groups of alarms', () => {
   it('stand behind the first of them, whatever came after is more urgent', () => {
     const list = [inGroup(at('late', 9), 'air'), at('other', 5), inGroup(at('first', 3), 'air', true)]
     expect(grouped(list, false).map(({ first, rest }) => [first.id, rest.map((one) => one.id)])).toEqual([['first', ['late']], ['other', []]])
-    expect(byPriority([alarm({}, 3), alarm({}, 1), alarm({}, 3)])).toEqual([[1, 1], [3, 2]])
+    expect(byPriority([alarm({}, 3), alarm({ state: 'ack' }, 1), alarm({}, 3)])).toEqual([{ priority: 1, count: 1, waits: false }, { priority: 3, count: 2, waits: true }])
   })
 
   it('stand by the oldest where none is marked any more', () => {

@@ -19,6 +19,7 @@ from typing_extensions import override
 
 from hub.alarms.config import Notify
 from hub.alarms.notices import notices_of
+from hub.alarms.phrases import found_in
 from hub.alarms.states import Happened
 from hub.alarms.tables import AlarmLineRow, AlarmNoticeRow
 from hub.alarms.teller import Teller
@@ -346,6 +347,20 @@ async def test_a_webhook_has_each_alarm_in_parts(place: Place, tmp_path: Path) -
     assert body["alarms"] == [
         {"alarm": "low", "occurrence": 1, "kind": "raised", "text": "P1 w: 5 → w"},
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "zh"),
+    [
+        ("dispatch: never heard", "计划与指令:从未收到消息"),
+        ("ingest: silent for 21 s", "接收与保存:已 21 秒无消息"),
+        ("box-7: 0.4 GB of 20 GB are free", "box-7: 共 20 GB,可用 0.4 GB"),
+        ("box-7: 2 sealed files are damaged and kept aside", "box-7: 2 个归档文件已损坏,已另行保留"),
+        ("box-7: disk I/O error", "box-7: disk I/O error"),
+    ],
+)
+def test_what_is_ill_at_the_hub_is_told_in_chinese(said: str, zh: str) -> None:
+    assert found_in(said, "zh") == zh
 
 
 def test_a_message_in_chinese_has_its_finding_in_chinese() -> None:

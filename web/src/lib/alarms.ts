@@ -60,11 +60,11 @@ export function inState(alarms: readonly Alarm[], state: Alarm['state']): Alarm[
   return state === 'shelved' ? found.sort((a, b) => (a.hold?.until ?? '').localeCompare(b.hold?.until ?? '')) : found
 }
 
-/** How many of each priority, the most urgent first. */
-export function byPriority(alarms: readonly Alarm[]): [priority: number, count: number][] {
-  return PRIORITIES.flatMap((n) => {
-    const count = alarms.filter((alarm) => alarm.about.priority === n).length
-    return count === 0 ? [] : [[n, count] as [number, number]]
+/** How many of each priority, the most urgent first, and whether one of them waits for somebody. */
+export function byPriority(alarms: readonly Alarm[]): { priority: number; count: number; waits: boolean }[] {
+  return PRIORITIES.flatMap((priority) => {
+    const of = alarms.filter((alarm) => alarm.about.priority === priority)
+    return of.length === 0 ? [] : [{ priority, count: of.length, waits: of.some((alarm) => URGENCY[alarm.state] < URGENCY.ack) }]
   })
 }
 
