@@ -9,7 +9,8 @@ the highest demand alone (types 4 and 5). Source: Circular 3/2020 of the CNMC, a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Annotated, Final, Literal
 
@@ -17,7 +18,8 @@ from pydantic import Field
 
 from accounts.money import ZERO, Price, rounded, settled
 from accounts.parts import Part
-from accounts.power_parts import Power
+from accounts.power_parts import ContractedPart, Power
+from accounts.readings import knows_peak
 from accounts.used import Line, Used
 from protocols.config import IdPart
 from protocols.errors import ConfigError
@@ -69,3 +71,23 @@ class ExcessPart(Part):
     def one_more(self, _band: str) -> Decimal:
         """Nothing; the excess of the month is not known before its end."""
         return ZERO
+
+
+def with_unpriced(parts: Sequence[Part], used: Used, lines: Sequence[Line]) -> list[Line]:
+    """The lines; contracted power says where more was drawn and the contract has no price for that."""
+    own = {part.id: part for part in parts if isinstance(part, ContractedPart)}
+    priced = any(isinstance(part, ExcessPart) for part in parts)
+    if priced or not own or not knows_peak(used.readings.step_s, used.metering):
+        return list(lines)
+    return [_marked(line, used, own[line.part].contracted_kw) if line.part in own else line for line in lines]
+
+
+def _marked(line: Line, used: Used, contracted_kw: Mapping[str, Decimal]) -> Line:
+    contracted = float(contracted_kw[line.band])
+    above = [kw for kw in used.demands([line.band]) if kw > contracted]
+    if not above:
+        return line
+    kw = settled(max(above), used.places[1])
+    return replace(
+        line, note=f"drawn up to {kw} kW; the contract has no price for what is above the contracted power"
+    )

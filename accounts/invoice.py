@@ -13,6 +13,7 @@ import numpy as np
 
 from accounts.bands import IntArray, TariffBand
 from accounts.contract import AnyPart, Contract
+from accounts.excess import with_unpriced
 from accounts.readings import FloatArray, Readings, bands_of, knows_peak
 from accounts.used import Before, Line, Period, Used, sum_of
 from protocols.errors import ConfigError
@@ -164,4 +165,4 @@ def _lines(parts: Sequence[AnyPart], used: Used) -> tuple[Line, ...]:
     for part in parts:
         if part.hours_of_use is None or part.hours_of_use.holds(used):
             lines += part.lines(used, lines)
-    return tuple(lines)
+    return tuple(with_unpriced(parts, used, lines))

@@ -15,6 +15,10 @@ _LINES: Final = (
     Phrase("mean of the course", "分时价格平均"),
     Phrase("added", "附加"),
     Phrase("share of an earlier demand", "按以往需量的比例"),
+    Phrase(
+        "drawn up to {kw} kW; the contract has no price for what is above the contracted power",
+        "最高用到 {kw} kW;合同没有超出合同功率部分的价格,未计入",
+    ),
     Phrase("capacity", "变压器容量"),
     Phrase("measured demand", "实测需量"),
     Phrase("contract demand", "合同需量"),

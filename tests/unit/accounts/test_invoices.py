@@ -17,6 +17,7 @@ from accounts.used import Period
 from benchmarks.invoice_cases import Load, load_of
 from benchmarks.judge_invoice import Judge
 from hub.accounts.contracts import load_contract
+from hub.accounts.phrases import account_text
 
 TREE = Path(__file__).parents[3]
 CASES = sorted((TREE / "tests/cases/invoices").glob("*.yaml"))
@@ -75,3 +76,17 @@ def test_an_invoice_by_a_published_tariff_comes_out_line_by_line(path: Path) -> 
     written = [(line.part, line.band, str(line.quantity), str(line.amount)) for line in invoice.lines]
     assert written == [tuple(map(str, row)) for row in case["lines"]]
     assert str(invoice.total) == case["total"]
+
+
+def test_power_above_the_contract_that_has_no_price_is_told_on_its_line() -> None:
+    case = yaml.safe_load((TREE / "tests/cases/invoices/es_2024_03.yaml").read_text(encoding="utf-8"))
+    plain, _ = billed(case)
+    assert {line.note for line in plain.lines if line.part == "power"} == {""}
+    more, load = billed(case | {"workday_kw": [2 * kw for kw in case["workday_kw"]], "jitter": 0})
+    told = {line.band: line.note for line in more.lines if line.part == "power" and line.note}
+    assert told.keys() == {"p2", "p3"}
+    assert f"up to {max(load.kwh) * 4:.3f} kW" in told["p2"]
+    assert account_text(told["p2"]).zh.startswith(f"最高用到 {max(load.kwh) * 4:.3f} kW")
+    assert [line.amount for line in more.lines if line.part == "power"] == [
+        line.amount for line in plain.lines if line.part == "power"
+    ]
