@@ -60,6 +60,7 @@ SENTENCES: Final = {
     "charge_max": ("{name} takes at most {value}", "{name} 最大充入 {value}"),
     "discharge_max": ("{name} gives at most {value}", "{name} 最大放出 {value}"),
     "can_curtail": ("{name} may not be curtailed", "{name} 不允许限发"),
+    "least_kw": ("{name} is not curtailed below {value} kW", "{name} 限发不低于 {value} kW"),
     "import_kw": ("the contracted import is {value} kW", "合同购电功率为 {value} kW"),
     "export_kw": ("the permitted export is {value} kW", "允许售电功率为 {value} kW"),
     "import_least_kw": ("the import stays above {value} kW", "购电功率须高于 {value} kW"),

@@ -1,7 +1,7 @@
-"""PV and its inverters in a plan: what somebody holds is planned as held, what no plan may tell is left alone. Pure.
+"""PV and its inverters in a plan: as somebody holds them, and left alone where no plan may tell them. Pure.
 
-A limit or a reactive power that a person holds stands above the plan, as for any other machine. PV that cannot
-be told gives what the sky gives; inverters that cannot be told give the reactive power they give now.
+A limit or a reactive power that a person holds stands above the plan, as for any other machine. PV that
+cannot be told gives what the sky gives; inverters that cannot give the reactive power they give now.
 """
 
 from __future__ import annotations
