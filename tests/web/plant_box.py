@@ -39,7 +39,7 @@ from simulator.service import SimulatorSettings, load_plant
 
 SITE: Final = "demo"
 EDGE: Final = "edge1"
-IN_TURN: Final = 3
+IN_TURN: Final = 5
 """Seconds that each of the numbers in turn is told. [s]"""
 
 Told = float | list[float] | None

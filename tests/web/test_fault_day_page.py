@@ -27,7 +27,7 @@ from tests.hub_running import ROOT, HubProcess, need_the_page, running_hub
 from tests.web.browser import Page, browser
 from tests.web.person import WORDS, axe, fits_a_phone, sign_in
 
-pytestmark = [pytest.mark.net, pytest.mark.slow, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.net, pytest.mark.slow, pytest.mark.timeout(900)]
 
 ZH: dict[str, Any] = WORDS["zh"]["alarms"]
 RULES = yaml.safe_load((ROOT / "configs/sites/demo/alarms.yaml").read_text(encoding="utf-8"))["alarms"]
@@ -37,7 +37,7 @@ HIDDEN = "[data-testid=alarms-hidden]"
 JOURNAL = "[data-testid=alarm-journal]"
 EDGE = "edge:edge1"
 MISMATCH, PRESSURE, WARM = "comp1_not_as_asked", "air_pressure_low", "cooling_supply_warm"
-LONG_S = 90.0
+LONG_S = 120.0
 """So long a busy machine may take for what takes seconds. [s]"""
 
 
@@ -136,7 +136,7 @@ def test_an_operator_lives_through_a_day_of_faults(chromium: str, day: Day, tmp_
         page.open(f"{day.hub.address}/sites/demo")
         page.until("document.activeElement?.id === 'username'", LONG_S)
         sign_in(page, day.password, "olga")
-        page.until(there(".plant [data-q=good]"), LONG_S)
+        page.until(there(".plant [data-q=good]"), 2 * LONG_S)
         _sees_it_on_the_overview(page, day.box)
         _reads_what_to_do_and_acknowledges(page)
         _shelves_for_an_hour(page)
