@@ -7,7 +7,6 @@ was (`news.py`); one that reads nothing for 10 s is closed.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections import Counter
 from typing import Annotated, Any, Final, Literal
@@ -18,7 +17,7 @@ from pydantic import Field, ValidationError
 from hub.api.alarm_models import Alarm
 from hub.api.alarm_views import is_up
 from hub.api.deps import ApiDeps
-from hub.api.mailbox import KINDS, MOST_POINTS, Kind, Mailbox, Things, Wish
+from hub.api.mailbox import KINDS, MOST_POINTS, Kind, Mailbox, Things, Wish, encoded, said
 from hub.api.models import Command, Value, from_ns
 from hub.api.news import News
 from hub.api.order_models import HeldPoint, Order
@@ -38,7 +37,8 @@ _SEND_WAIT_S: Final = 10.0
 _RECHECK_S: Final = 3.0
 """So often it is looked whether a token is still good, once for all sockets that came with it. [s]"""
 _EVERY_S: Final = 1.0
-_LOOKS: Final = 5
+_GATHER_S: Final = 0.1
+"""What comes so shortly after something urgent goes with it. [s]"""
 _MOST_OF_ONE: Final = 5
 _MOST_WAITING: Final = 200
 """Sockets that have not signed in yet; who comes beyond them is not let in at all."""
@@ -141,8 +141,9 @@ class LiveHub:
 
     def _tell(self, kind: Kind, things: Things) -> None:
         self._news.note(kind, things)
+        told = said(things)
         for box in self._boxes:
-            box.put(kind, things)
+            box.put(kind, told)
 
     async def serve(self, socket: WebSocket) -> None:
         """Serve one client until it leaves, its token ends, or it no longer reads."""
@@ -182,7 +183,7 @@ class LiveHub:
             box.say_first({"type": "resumed", "whole": whole})
             for kind in KINDS if whole else ():
                 # values whole: the page may have wanted none of them when it was here
-                box.put(kind, self._newest(kind, 0 if kind == "values" else resume.seq))
+                box.put(kind, said(self._newest(kind, 0 if kind == "values" else resume.seq)))
         return box
 
     def _newest(self, kind: Kind, seq: int = 0) -> Things:
@@ -206,7 +207,7 @@ class LiveHub:
         except ValidationError:
             return False
         for kind in box.want(asked):
-            box.put(kind, self._newest(kind))
+            box.put(kind, said(self._newest(kind)))
         return True
 
     async def _hello(self, socket: WebSocket) -> tuple[str, _Hello] | None:
@@ -225,6 +226,7 @@ class LiveHub:
         """Speak and listen side by side; the first to end ends both."""
         async with asyncio.TaskGroup() as group:
             listening = group.create_task(self._listen(socket, box))
+            listening.add_done_callback(lambda _: box.ring.set())
             try:
                 code = await self._speak(socket, token, box, listening)
             finally:
@@ -241,8 +243,8 @@ class LiveHub:
                 return BAD_TOKEN
             try:
                 async with asyncio.timeout(_SEND_WAIT_S):
-                    for message in [*box.take(), self._status()]:
-                        await socket.send_text(json.dumps(message, ensure_ascii=False, allow_nan=False))
+                    for message in [*box.take(), encoded(self._status())]:
+                        await socket.send_text(message)
             except TimeoutError:
                 return TRY_AGAIN_LATER
             except (WebSocketDisconnect, RuntimeError):
@@ -302,8 +304,11 @@ class LiveHub:
 
 
 async def _pause(listening: asyncio.Task[int | None], box: Mailbox) -> None:
-    """Wait a second; less when an order or an alarm moved on, for which somebody waits."""
-    for _ in range(_LOOKS):
-        await asyncio.wait({listening}, timeout=_EVERY_S / _LOOKS)
-        if listening.done() or box.urgent:
-            return
+    """Wait a second; less when an order or an alarm moved on, for which somebody waits, or it left."""
+    try:
+        async with asyncio.timeout(_EVERY_S):
+            await box.ring.wait()
+    except TimeoutError:
+        return
+    if not listening.done():
+        await asyncio.sleep(_GATHER_S)

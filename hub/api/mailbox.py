@@ -1,11 +1,13 @@
 """What one client of the live socket has still to be told, and what it wants to be told at all.
 
 What waits for a slow reader is bounded by itself: of each point, each command and each kind only the newest
-is kept, so old news is dropped for new.
+is kept, so old news is dropped for new. A thing is made text once, for all who are told of it.
 """
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Literal
 
@@ -34,15 +36,47 @@ class Wish(Config):
     """Kinds of news; None: all."""
 
 
+class Said:
+    """A thing that is told to many, as text; it is made when the first of them is told, for all."""
+
+    __slots__ = ("_text", "thing")
+
+    def __init__(self, thing: BaseModel | str | int) -> None:
+        self.thing = thing
+        self._text = ""
+
+    @property
+    def text(self) -> str:
+        """As JSON."""
+        if not self._text:
+            plain = self.thing.model_dump(mode="json") if isinstance(self.thing, BaseModel) else self.thing
+            self._text = encoded(plain)
+        return self._text
+
+
+def encoded(plain: Any) -> str:  # noqa: ANN401  any JSON
+    """The text of a message or a part of one."""
+    return json.dumps(plain, ensure_ascii=False, allow_nan=False)
+
+
+def said(things: Things) -> dict[str, Said]:
+    """Things to be told to many."""
+    return {ident: Said(thing) for ident, thing in things.items()}
+
+
 class Mailbox:
-    """Of one client; newest wins."""
+    """Of one client; newest wins.
+
+    Attributes:
+        ring: Set when something waits that a person waits for, or the client is gone.
+    """
 
     def __init__(self, wish: Wish) -> None:
-        self._waiting: dict[Kind, dict[str, Any]] = {}
-        self._first: list[dict[str, Any]] = []
+        self.ring = asyncio.Event()
+        self._waiting: dict[Kind, dict[str, Said]] = {}
+        self._first: list[str] = []
         self._points: frozenset[str] | None = None
         self._kinds: frozenset[Kind] = frozenset()
-        self._hurry = False
         self.want(wish)
 
     def want(self, wish: Wish) -> list[Kind]:
@@ -54,19 +88,14 @@ class Mailbox:
             if kind not in self._kinds:
                 self._waiting.pop(kind, None)
         wider = points is not None and (self._points is None or not self._points <= points)
-        self._hurry = True
+        self.ring.set()
         return [kind for kind in KINDS if kind in self._kinds - had or (kind == "values" and wider)]
-
-    @property
-    def urgent(self) -> bool:
-        """Whether something waits that a person waits for."""
-        return self._hurry or bool(self._waiting.get("order") or self._waiting.get("alarms"))
 
     def say_first(self, message: dict[str, Any]) -> None:
         """Send this before all else."""
-        self._first.append(message)
+        self._first.append(encoded(message))
 
-    def put(self, kind: Kind, things: Things) -> None:
+    def put(self, kind: Kind, things: Mapping[str, Said]) -> None:
         """Take news; what this client does not want is dropped."""
         if kind not in self._kinds:
             return
@@ -74,38 +103,41 @@ class Mailbox:
             things = {point: things[point] for point in self._points & things.keys()}
         if things:
             self._waiting.setdefault(kind, {}).update(things)
+            if kind in _URGENT:
+                self.ring.set()
 
-    def take(self) -> list[dict[str, Any]]:
-        """Messages to send now; the box is empty after it."""
-        messages, self._first, self._hurry = self._first, [], False
+    def take(self) -> list[str]:
+        """Messages to send now, as JSON; the box is empty after it."""
+        messages, self._first = self._first, []
+        self.ring.clear()
         for kind in KINDS:
             if waiting := self._waiting.pop(kind, None):
                 messages += _MESSAGES[kind](waiting)
         return messages
 
 
-def _all_at_once(kind: Kind) -> Callable[[Things], list[dict[str, Any]]]:
-    return lambda things: [{"type": kind, kind: [_plain(one) for one in things.values()]}]
+_Written = Callable[[Mapping[str, Said]], list[str]]
 
 
-def _one_by_one(kind: Kind) -> Callable[[Things], list[dict[str, Any]]]:
-    return lambda things: [{"type": kind, kind: _plain(one)} for one in things.values()]
+def _all_at_once(kind: Kind) -> _Written:
+    def written(things: Mapping[str, Said]) -> list[str]:
+        whole = ", ".join([one.text for one in things.values()])
+        return [f'{{"type": "{kind}", "{kind}": [{whole}]}}']
+
+    return written
 
 
-def _named(kind: Kind, name: str) -> Callable[[Things], list[dict[str, Any]]]:
-    return lambda things: [{"type": kind, name: one} for one in things.values()]
+def _one_by_one(kind: Kind, name: str = "") -> _Written:
+    return lambda things: [f'{{"type": "{kind}", "{name or kind}": {one.text}}}' for one in things.values()]
 
 
-def _plain(model: BaseModel) -> dict[str, Any]:
-    return model.model_dump(mode="json")
-
-
-_MESSAGES: Final[dict[Kind, Callable[[Things], list[dict[str, Any]]]]] = {
+_URGENT: Final[frozenset[Kind]] = frozenset({"order", "alarms"})
+_MESSAGES: Final[dict[Kind, _Written]] = {
     "values": _all_at_once("values"),
     "command": _one_by_one("command"),
     "order": _one_by_one("order"),
     "holders": _all_at_once("holders"),
     "alarms": _all_at_once("alarms"),
-    "plan": _named("plan", "id"),
-    "configuration": _named("configuration", "version"),
+    "plan": _one_by_one("plan", "id"),
+    "configuration": _one_by_one("configuration", "version"),
 }

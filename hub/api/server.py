@@ -52,6 +52,7 @@ def server_config(
     return uvicorn.Config(
         app, host=place[0], port=place[1], log_config=None, access_log=False, server_header=False,
         proxy_headers=bool(proxies), forwarded_allow_ips=list(proxies), ws_max_size=MOST_MESSAGE_BYTES,
+        ws_per_message_deflate=False,  # a page is told little a second; packing it for each socket costs more
         timeout_graceful_shutdown=grace_s, timeout_keep_alive=KEEP_ALIVE_S, lifespan="off",
         ssl_certfile=tls and tls[0], ssl_keyfile=tls and tls[1],
     )  # fmt: skip

@@ -15,7 +15,8 @@ from nats.aio.msg import Msg
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from hub.api.mailbox import Mailbox, Wish
+from hub.api.mailbox import Mailbox, Wish, said
+from hub.api.models import Value, from_ns
 from hub.api.news import MOST, News
 from hub.auth.admin import ensure_admin
 from hub.auth.tokens import open_tokens
@@ -331,17 +332,61 @@ async def test_a_page_whose_link_was_lost_goes_on_where_it_was(hub: Hub) -> None
 def test_what_waits_for_a_slow_reader_is_bounded_and_the_newest_wins() -> None:
     box = Mailbox(Wish(points=("demo/a/b", "demo/a/c")))
     for at in range(1000):
-        box.put("plan", {"": f"p{at}"})
-        box.put("configuration", {"": at})
-    assert box.take() == [
+        box.put("plan", said({"": f"p{at}"}))
+        box.put("configuration", said({"": at}))
+    assert [json.loads(one) for one in box.take()] == [
         {"type": "plan", "id": "p999"}, {"type": "configuration", "version": 999},
     ]  # fmt: skip
     assert box.take() == []
     assert box.want(Wish(points=("demo/a/b",))) == []
     assert box.want(Wish(points=("demo/a/b", "demo/a/d"))) == ["values"]
-    box.put("plan", {"": "p1"})
+    box.put("plan", said({"": "p1"}))
     assert box.want(Wish(kinds=("values",))) == ["values"]
     assert box.take() == []
+
+
+def test_what_many_are_told_is_made_text_once_and_only_where_somebody_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[str] = []
+    real = Value.model_dump
+
+    def counted(self: Value, **how: Any) -> dict[str, Any]:  # noqa: ANN401  as it came
+        made.append(self.point)
+        return real(self, **how)
+
+    monkeypatch.setattr(Value, "model_dump", counted)
+    boxes = [Mailbox(Wish(points=("demo/a/b", "demo/a/c"))) for _ in range(100)]
+    points = ("demo/a/b", "demo/a/c", "demo/a/nobody")
+    values = {
+        point: Value(
+            point=point, value=1.5, quality=0, quality_class="good", time=from_ns(1), age_s=0.0,
+            source_time=None,
+        )
+        for point in points
+    }  # fmt: skip
+    told = said(values)
+    for box in boxes:
+        box.put("values", told)
+    heard = {text for box in boxes for text in box.take()}
+    assert sorted(made) == ["demo/a/b", "demo/a/c"]
+    for text in heard:  # in which order a box has its points is not said
+        message = json.loads(text)
+        assert message["type"] == "values"
+        shown = {one["point"]: one for one in message["values"]}
+        assert shown == {point: json.loads(values[point].model_dump_json()) for point in points[:2]}
+
+
+async def test_what_a_person_waits_for_rings_at_once_and_values_do_not() -> None:
+    box = Mailbox(Wish())
+    box.take()
+    box.put("values", said({}))
+    box.put("plan", said({"": "p1"}))
+    assert not box.ring.is_set()
+    box.put("alarms", said({"a": "b"}))
+    assert box.ring.is_set()
+    box.take()
+    assert not box.ring.is_set()
 
 
 def test_a_place_that_lies_too_far_back_is_not_gone_on_from() -> None:
