@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 
-import { firstLang } from '@/i18n'
+import { Problem } from '@/api/problem'
+import { firstLang, lang, whyNot } from '@/i18n'
 import en from '@/i18n/en.json'
 import zh from '@/i18n/zh.json'
 
@@ -32,5 +33,25 @@ describe('the first language', () => {
     expect(firstLang('zh', 'en-US')).toBe('zh')
     expect(firstLang(null, 'zh-TW')).toBe('zh')
     expect(firstLang('fr', 'de-DE')).toBe('en')
+  })
+})
+
+describe('a refusal of the hub', () => {
+  afterEach(() => {
+    lang.value = 'en'
+  })
+  const body = { detail: 'there is no such plan', text: { en: 'there is no such plan', zh: '没有该计划' }, code: 'plan' }
+
+  it('is said in the present language', () => {
+    const problem = Problem.from(404, body)
+    expect([whyNot(problem), problem.code]).toEqual(['there is no such plan', 'plan'])
+    lang.value = 'zh'
+    expect(whyNot(problem)).toBe('没有该计划')
+    expect(whyNot(Problem.away('Failed to fetch'))).toBe('中心端无响应。')
+  })
+
+  it('is said as it came where something between says it', () => {
+    lang.value = 'zh'
+    expect(whyNot(Problem.from(502, '<html>bad gateway</html>'))).toBe('HTTP 502')
   })
 })
