@@ -51,15 +51,24 @@ def refuse_begun(problem: DispatchProblem) -> None:
     if not 0.0 < begun.gone_frac < 1.0 or not begun.import_kw >= 0.0:
         raise SolveError(
             f"of the first step {begun.gone_frac} is said to be over with an import of {begun.import_kw} kW; "
-            "the share must lie between 0 and 1, the import not below 0"
+            "the share must lie between 0 and 1, the import not below 0",
+            zh=f"首步已过 {begun.gone_frac},期间购电 {begun.import_kw} kW;"
+            "该比例须在 0 与 1 之间,购电不得小于 0",
         )
     own = [machine.commitment for machine in problem.switched]
-    for what, there in (
-        ("a ramp", any(one.ramp is not None for one in own)),
-        ("a run-on", any(one.starting.run_on_s > 0 for one in own)),
-        ("machines counted by class", any(machine.floats for machine in problem.compressors)),
-        ("a batch", bool(problem.flexible.batches)),
-        ("a sliding demand window", any(charge.sliding for charge in problem.supply.charges)),
+    for what, zh, there in (
+        ("a ramp", "爬坡限制", any(one.ramp is not None for one in own)),
+        ("a run-on", "停机后空转", any(one.starting.run_on_s > 0 for one in own)),
+        (
+            "machines counted by class",
+            "按类计数的机组",
+            any(machine.floats for machine in problem.compressors),
+        ),
+        ("a batch", "批次负荷", bool(problem.flexible.batches)),
+        ("a sliding demand window", "滑动需量窗口", any(charge.sliding for charge in problem.supply.charges)),
     ):
         if there:
-            raise SolveError(f"with {what} the window must begin with a whole step; begin it at the next one")
+            raise SolveError(
+                f"with {what} the window must begin with a whole step; begin it at the next one",
+                zh=f"有{zh}时计划须从完整的步开始;请从下一步开始",
+            )

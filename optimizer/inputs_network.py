@@ -40,12 +40,17 @@ def refuse_network(problem: DispatchProblem) -> None:
     names += [one.name for one in problem.converters]
     for name in (*names, *(load.name for load in problem.flexible.all)):
         if name in _RESERVED:
-            raise SolveError(f"no machine may be called {name}; the plan needs that word", machine=name)
+            raise SolveError(
+                f"no machine may be called {name}; the plan needs that word",
+                zh=f"设备不得命名为 {name};该词为计划所用",
+                machine=name,
+            )
     carriers = {*KNOWN, *(one.name for one in problem.carriers)}
     for machine in problem.compressors:
         if not 0 <= machine.heat_recovery_frac < 1:
             raise SolveError(
                 f"{machine.name} recovers {machine.heat_recovery_frac} of its power; give 0 to below 1",
+                zh=f"{machine.name} 回收其功率的 {machine.heat_recovery_frac};须为 0 至小于 1",
                 machine=machine.name,
             )
         _refuse_unknown(machine.name, machine.heat_carrier, carriers)
@@ -60,64 +65,107 @@ def refuse_network(problem: DispatchProblem) -> None:
 def _refuse_carriers(problem: DispatchProblem) -> None:
     for one in problem.carriers:
         if one.name in KNOWN or [other.name for other in problem.carriers].count(one.name) > 1:
-            raise SolveError(f"the carrier {one.name} exists already; give it another name", series=one.name)
+            raise SolveError(
+                f"the carrier {one.name} exists already; give it another name",
+                zh=f"介质 {one.name} 已存在;请另取名称",
+                series=one.name,
+            )
         if one.need.shape != (problem.steps,) or not (np.isfinite(one.need).all() and one.need.min() >= 0):
             raise SolveError(
                 f"the need for {one.name} must be a number not below zero in each of the {problem.steps} "
                 f"steps; {one.need.size} values were given",
+                zh=f"{one.name} 的需求在 {problem.steps} 步中每步须为不小于零的数;"
+                f"给出了 {one.need.size} 个值",
                 series=one.name,
             )
         if not (one.short_eur >= 0 and one.surplus_eur >= 0):
-            raise SolveError(f"the prices of {one.name} missing or left over are negative", series=one.name)
+            raise SolveError(
+                f"the prices of {one.name} missing or left over are negative",
+                zh=f"{one.name} 短缺或剩余的价格为负",
+                series=one.name,
+            )
 
 
 def _refuse_unknown(name: str, carrier: str, known: set[str]) -> None:
     if carrier not in known:
+        known_names = ", ".join(sorted(known))
         raise SolveError(
-            f"{name} names the carrier {carrier}; known here are {', '.join(sorted(known))}", machine=name
+            f"{name} names the carrier {carrier}; known here are {known_names}",
+            zh=f"{name} 所列介质 {carrier} 未知;已知的有 {known_names}",
+            machine=name,
         )
 
 
 def _refuse_converter(problem: DispatchProblem, one: Converter, carriers: set[str]) -> None:
     shape = one.level.shape
     if len(shape) != _ENDS or shape[0] != problem.steps or shape[1] < _ENDS:
-        raise SolveError(f"{one.name} needs two or more corners of its level in each step", machine=one.name)
+        raise SolveError(
+            f"{one.name} needs two or more corners of its level in each step",
+            zh=f"{one.name} 每步需要两个或更多的负荷点",
+            machine=one.name,
+        )
     if not np.isfinite(one.level).all() or one.level.min() < 0 or np.diff(one.level, axis=1).min() <= 0:
         raise SolveError(
-            f"the level of {one.name} must rise from corner to corner and not be negative", machine=one.name
+            f"the level of {one.name} must rise from corner to corner and not be negative",
+            zh=f"{one.name} 的负荷点须递增且不为负",
+            machine=one.name,
         )
     named = [flow.carrier for flow in one.flows]
     if not named or len(set(named)) < len(named):
-        raise SolveError(f"{one.name} needs flows, each of another carrier", machine=one.name)
+        raise SolveError(
+            f"{one.name} needs flows, each of another carrier",
+            zh=f"{one.name} 需要流量,且各为不同介质",
+            machine=one.name,
+        )
     for flow in one.flows:
         _refuse_unknown(one.name, flow.carrier, carriers)
         if flow.at.shape != shape or not np.isfinite(flow.at).all():
             raise SolveError(
                 f"the {flow.carrier} of {one.name} needs a number at each corner of its level",
+                zh=f"{one.name} 的 {flow.carrier} 在每个负荷点都须有数值",
                 machine=one.name,
             )
         if flow.carrier == "gas" and flow.at.min() < 0:
-            raise SolveError(f"{one.name} gives gas; gas can only be taken", machine=one.name)
+            raise SolveError(
+                f"{one.name} gives gas; gas can only be taken",
+                zh=f"{one.name} 输出燃气;燃气只能被消耗",
+                machine=one.name,
+            )
 
 
 def _refuse_cogen(one: Cogen, carriers: set[str]) -> None:
     numbers = np.array([*(value for corner in one.corners for value in corner), *np.ravel(one.fuel_planes)])
     if not np.isfinite(numbers).all() or not one.fuel_planes:
-        raise SolveError(f"polygon and fuel of {one.name} must be numbers", machine=one.name)
+        raise SolveError(
+            f"polygon and fuel of {one.name} must be numbers",
+            zh=f"{one.name} 的多边形和燃料须为数值",
+            machine=one.name,
+        )
     if min(min(corner) for corner in one.corners) < 0:
-        raise SolveError(f"the polygon of {one.name} has a negative power or heat", machine=one.name)
+        raise SolveError(
+            f"the polygon of {one.name} has a negative power or heat",
+            zh=f"{one.name} 的多边形含有负的功率或热量",
+            machine=one.name,
+        )
     if _crosses_itself(one.corners):
         raise SolveError(
-            f"the polygon of {one.name} crosses itself; give its corners in order around it", machine=one.name
+            f"the polygon of {one.name} crosses itself; give its corners in order around it",
+            zh=f"{one.name} 的多边形自相交;请按顺序给出各顶点",
+            machine=one.name,
         )
     try:
         convex_parts(one.corners)
     except ValueError as error:
-        raise SolveError(f"the polygon of {one.name} is none: {error}", machine=one.name) from error
+        raise SolveError(
+            f"the polygon of {one.name} is none: {error}",
+            zh=f"{one.name} 的多边形无效:{error}",
+            machine=one.name,
+        ) from error
     for power, heat in one.corners:
         if max(a + b * power + c * heat for a, b, c in one.fuel_planes) < power + heat - 1e-6:
             raise SolveError(
                 f"{one.name} gives more than its fuel at {power:g} kW and {heat:g} kW of heat",
+                zh=f"{one.name} 在 {power:g} kW 和供热 {heat:g} kW 时的输出超过其燃料",
                 machine=one.name,
             )
     _refuse_unknown(one.name, one.heat_carrier, carriers - {"electric", "gas"})
@@ -156,6 +204,7 @@ def refuse_loads(problem: DispatchProblem) -> None:
         if not sized or shed.most_kw.min() < 0 or not (shed.eur_kwh >= 0 and shed.most_kwh >= 0):
             raise SolveError(
                 f"{shed.name} needs numbers not below zero of what may be left off, in every step",
+                zh=f"{shed.name} 每步可切除的量须为不小于零的数",
                 machine=shed.name,
             )
     for group in problem.flexible.ev:
@@ -164,7 +213,11 @@ def refuse_loads(problem: DispatchProblem) -> None:
             or not group.most_kw >= 0
             or len({car.name for car in group.cars}) < len(group.cars)
         ):
-            raise SolveError(f"{group.name} needs cars with names of their own", machine=group.name)
+            raise SolveError(
+                f"{group.name} needs cars with names of their own",
+                zh=f"{group.name} 需要各有名称的车辆",
+                machine=group.name,
+            )
         for car in group.cars:
             _refuse_times(problem, f"{group.name}.{car.name}", (car.arrives, car.leaves))
             _refuse_car(group.name, car)
@@ -175,6 +228,7 @@ def _refuse_times(problem: DispatchProblem, name: str, times: tuple[int, int]) -
         raise SolveError(
             f"{name} is to run from step {times[0]} to before step {times[1]}; the window has steps 0 to "
             f"{problem.steps - 1}",
+            zh=f"{name} 须在第 {times[0]} 步至第 {times[1]} 步之前运行;时段为第 0 至 {problem.steps - 1} 步",
             machine=name,
         )
 
@@ -183,6 +237,7 @@ def _refuse_shift(load: ShiftLoad) -> None:
     if not (0 <= load.least_kw <= load.most_kw < np.inf and 0 <= load.energy_kwh < np.inf):
         raise SolveError(
             f"{load.name} needs an energy, and a least power not above its most, none of them negative",
+            zh=f"{load.name} 需要电量,以及不大于最大功率的最小功率,均不为负",
             machine=load.name,
         )
 
@@ -190,14 +245,23 @@ def _refuse_shift(load: ShiftLoad) -> None:
 def _refuse_batch(batch: Batch) -> None:
     course = np.array(batch.course_kw, dtype=np.float64)
     if not course.size or not np.isfinite(course).all() or course.min() < 0 or course.max() <= 0:
-        raise SolveError(f"{batch.name} needs a course of powers not below zero", machine=batch.name)
+        raise SolveError(
+            f"{batch.name} needs a course of powers not below zero",
+            zh=f"{batch.name} 需要不小于零的功率曲线",
+            machine=batch.name,
+        )
     if batch.until - batch.first < len(course):
         raise SolveError(
             f"{batch.name} takes {len(course)} steps, but has {batch.until - batch.first}; give it longer",
+            zh=f"{batch.name} 需要 {len(course)} 步,但只有 {batch.until - batch.first} 步;请放宽时间",
             machine=batch.name,
         )
 
 
 def _refuse_car(group: str, car: Car) -> None:
     if not (0 <= car.energy_kwh < np.inf and 0 <= car.most_kw < np.inf):
-        raise SolveError(f"{car.name} of {group} needs an energy and a power not below zero", machine=group)
+        raise SolveError(
+            f"{car.name} of {group} needs an energy and a power not below zero",
+            zh=f"{group} 的 {car.name} 需要不小于零的电量和功率",
+            machine=group,
+        )

@@ -14,6 +14,8 @@ from protocols.errors import SolveError
 
 _TAKEN: Final = ("tiers", "power_factor", "gas_not_taken")
 """Names of what contracts cost that have none of their own."""
+_SERIES_ZH: Final = {"marginal emission factor": "边际排放因子", "reactive power": "无功功率"}
+_PERIODS: Final = {"gas": "燃气合同", "power factor": "功率因数合同"}
 
 
 def refuse_supply(problem: DispatchProblem) -> None:
@@ -28,9 +30,15 @@ def refuse_supply(problem: DispatchProblem) -> None:
         _refuse_charge(problem, charge)
     for tier in supply.tiers:
         if not (tier.room_kwh >= 0 and np.isfinite(tier.eur_kwh)):
-            raise SolveError("an energy tier needs room not below zero and a price")
+            raise SolveError(
+                "an energy tier needs room not below zero and a price",
+                zh="阶梯电量的余量须不小于零,且须有价格",
+            )
     if supply.tiers and np.isfinite(supply.tiers[-1].room_kwh):
-        raise SolveError("the last energy tier must have no end, or what is bought above it has no price")
+        raise SolveError(
+            "the last energy tier must have no end, or what is bought above it has no price",
+            zh="最后一个阶梯须没有上限,否则超出部分没有价格",
+        )
     if supply.reactive is not None:
         _refuse_reactive(problem, supply.reactive)
     if supply.gas is not None:
@@ -43,28 +51,40 @@ def _refuse_names(problem: DispatchProblem) -> None:
     names = [one.name for one in supply.charges] + [one.name for one in supply.levies]
     names += [shed.name for shed in problem.flexible.shed]
     if len({*names, *_TAKEN}) < len(names) + len(_TAKEN):
-        raise SolveError("two charges or levies have the same name, or that of a contract; give each its own")
+        raise SolveError(
+            "two charges or levies have the same name, or that of a contract; give each its own",
+            zh="有两项收费或附加费同名,或与合同同名;名称须各不相同",
+        )
     for levy in supply.levies:
         _refuse_series(problem, f"levy {levy.name}", levy.eur_kwh)
 
 
 def _refuse_numbers(problem: DispatchProblem, supply: Supply) -> None:
     if supply.co2_cap_kg is not None and not 0 <= supply.co2_cap_kg < np.inf:
-        raise SolveError(f"the cap on emissions is {supply.co2_cap_kg} kg; it must not be below 0")
+        raise SolveError(
+            f"the cap on emissions is {supply.co2_cap_kg} kg; it must not be below 0",
+            zh=f"排放上限为 {supply.co2_cap_kg} kg;不得小于 0",
+        )
     least = supply.import_least_kw
     if least is not None and not 0 <= least <= problem.limits.import_kw:
         raise SolveError(
             f"the least import is {least} kW; it must lie between 0 and the contract of "
-            f"{problem.limits.import_kw} kW"
+            f"{problem.limits.import_kw} kW",
+            zh=f"最小购电为 {least} kW;须在 0 与合同的 {problem.limits.import_kw} kW 之间",
         )
     if supply.marginal_kg_kwh is not None:
         _refuse_series(problem, "marginal emission factor", supply.marginal_kg_kwh)
+
+
+def _in_chinese(series: str) -> str:
+    return _SERIES_ZH.get(series, series.replace("levy ", "附加费 "))
 
 
 def _refuse_series(problem: DispatchProblem, name: str, series: FloatArray) -> None:
     if series.shape != (problem.steps,) or not np.isfinite(series).all():
         raise SolveError(
             f"the {name} has {series.size} values; it needs a number in each of the {problem.steps} steps",
+            zh=f"{_in_chinese(name)}有 {series.size} 个值;{problem.steps} 步每步都须有数值",
             series=name,
         )
 
@@ -72,47 +92,67 @@ def _refuse_series(problem: DispatchProblem, name: str, series: FloatArray) -> N
 def _refuse_charge(problem: DispatchProblem, charge: DemandCharge) -> None:
     amounts = (charge.eur_kw, charge.so_far_kw, charge.over_eur_kw, charge.weight_frac, *charge.before_kw)
     if not (np.isfinite(amounts).all() and min(amounts) >= 0 and charge.over_from_kw >= 0):
-        raise SolveError(f"the demand charge {charge.name} needs numbers not below zero")
+        raise SolveError(
+            f"the demand charge {charge.name} needs numbers not below zero",
+            zh=f"需量电费 {charge.name} 的各数值须不小于零",
+        )
     length_s = charge.window_s
     if length_s is not None and not (length_s >= 60.0 and length_s % 60.0 == 0):  # noqa: PLR2004  a minute
         raise SolveError(
             f"the demand window of {charge.name} is {length_s} s; it must be whole minutes",
+            zh=f"{charge.name} 的需量窗口为 {length_s} 秒;须为整分钟",
             charge=charge.name,
         )
     if length_s is not None and problem.step_s % 60.0:
-        raise SolveError(f"the demand window of {charge.name} needs steps of whole minutes")
+        raise SolveError(
+            f"the demand window of {charge.name} needs steps of whole minutes",
+            zh=f"{charge.name} 的需量窗口要求步长为整分钟",
+        )
     if charge.apparent and problem.supply.reactive is None:
-        raise SolveError(f"the charge {charge.name} is by kVA; give the plant's reactive power with it")
+        raise SolveError(
+            f"the charge {charge.name} is by kVA; give the plant's reactive power with it",
+            zh=f"收费 {charge.name} 按 kVA 计;须同时给出工厂的无功功率",
+        )
     if charge.counts is not None and charge.counts.shape != (problem.steps,):
-        raise SolveError(f"the steps in which {charge.name} counts must be told for each step")
+        raise SolveError(
+            f"the steps in which {charge.name} counts must be told for each step",
+            zh=f"{charge.name} 计费的时段每步都须给出",
+        )
 
 
 def _refuse_reactive(problem: DispatchProblem, reactive: Reactive) -> None:
     _refuse_series(problem, "reactive power", reactive.need_kvar)
     amounts = (reactive.inverter_kva, reactive.eur_kvarh, reactive.month_kwh, reactive.month_kvarh)
     if not (np.isfinite(amounts).all() and min(amounts) >= 0):
-        raise SolveError("the reactive power's amounts and price must not be below 0")
+        raise SolveError(
+            "the reactive power's amounts and price must not be below 0", zh="无功功率的数量和价格不得小于 0"
+        )
     _refuse_next(problem, "power factor", reactive.next_from)
     if reactive.factor_least is not None and not 0 < reactive.factor_least <= 1:
-        raise SolveError(f"a power factor of {reactive.factor_least} is none; give a number up to 1")
+        raise SolveError(
+            f"a power factor of {reactive.factor_least} is none; give a number up to 1",
+            zh=f"功率因数 {reactive.factor_least} 无效;须为不大于 1 的数",
+        )
     pv = problem.forecasts.pv_kw
     fixed = problem.pv is not None and not problem.pv.can_curtail
     # the sides of the inverter's circle lie a little inside it
     if fixed and reactive.inverter_kva > 0 and pv.max() > 0.998 * reactive.inverter_kva:
         raise SolveError(
             f"the PV gives up to {pv.max():.1f} kW and may not be curtailed; its inverters have "
-            f"{reactive.inverter_kva:.1f} kVA"
+            f"{reactive.inverter_kva:.1f} kVA",
+            zh=f"光伏最大 {pv.max():.1f} kW 且不允许限发;其逆变器为 {reactive.inverter_kva:.1f} kVA",
         )
 
 
 def _refuse_gas(problem: DispatchProblem, gas: GasContract) -> None:
     amounts = (gas.this_hour_kwh, gas.take_kwh, gas.next_take_kwh)
     if not (gas.hourly_kwh >= 0 and np.isfinite(amounts).all() and min(amounts) >= 0):
-        raise SolveError("the gas contract has a negative amount")
+        raise SolveError("the gas contract has a negative amount", zh="燃气合同含有负的数量")
     _refuse_next(problem, "gas", gas.next_from)
     if gas.next_from is None and gas.next_take_kwh > 0:
         raise SolveError(
-            "the gas contract has an amount of its next period, but no step that period begins with"
+            "the gas contract has an amount of its next period, but no step that period begins with",
+            zh="燃气合同给出了下一周期的数量,但未给出该周期的起始步",
         )
 
 
@@ -120,7 +160,9 @@ def _refuse_next(problem: DispatchProblem, contract: str, first: int | None) -> 
     if first is not None and not 0 < first < problem.steps:
         raise SolveError(
             f"the next period of the {contract} is said to begin with step {first}; it must be one of the "
-            f"steps 1 to {problem.steps - 1}, or none"
+            f"steps 1 to {problem.steps - 1}, or none",
+            zh=f"{_PERIODS[contract]}的下一周期从第 {first} 步开始;"
+            f"须为第 1 至 {problem.steps - 1} 步之一,或不给出",
         )
 
 
@@ -138,12 +180,14 @@ def refuse_switching(problem: DispatchProblem) -> None:
         if own.ramp is not None or own.starting.warm_up_s > 0:
             raise SolveError(
                 f"{compressor.name} is a compressor; it warms up and moves within seconds, give neither",
+                zh=f"{compressor.name} 是空压机;其升温和变载只需数秒,两者都不要给出",
                 machine=compressor.name,
             )
         bare = replace(own.starting, most_per_h=None, most_per_day=None, ages_s=(), stop_eur=0.0)
         if compressor.floats and (bare != Starting() or compressor.heat_recovery_frac > 0):
             raise SolveError(
                 f"{compressor.name} floats beside others; running on and heat recovery cannot be told for it",
+                zh=f"{compressor.name} 与其他机组浮动运行;不能为其给出停机后空转和热回收",
                 machine=compressor.name,
             )
 
@@ -156,11 +200,16 @@ def _refuse_starting(problem: DispatchProblem, name: str, own: Commitment) -> No
         *(age_s + problem.step_s for age_s in start.ages_s),  # one of the step that has begun is below zero
     )  # fmt: skip
     if not (np.isfinite(amounts).all() and min(amounts) >= 0):
-        raise SolveError(f"{name} has a negative time, power, cost or count of starts", machine=name)
+        raise SolveError(
+            f"{name} has a negative time, power, cost or count of starts",
+            zh=f"{name} 含有负的时间、功率、费用或启动次数",
+            machine=name,
+        )
     if start.run_on_s > max(own.min_down_s, problem.step_s):
         raise SolveError(
             f"{name} runs on for {start.run_on_s:.0f} s after a stop; its shortest stop of "
             f"{own.min_down_s:.0f} s must be as long",
+            zh=f"{name} 停机后空转 {start.run_on_s:.0f} 秒;其最短停机 {own.min_down_s:.0f} 秒须不短于此",
             machine=name,
         )
 
@@ -173,5 +222,7 @@ def _refuse_ramp(name: str, own: Commitment) -> None:
     usable = ramp.up_per_min > 0 and ramp.down_per_min > 0 and 0 <= ramp.last < np.inf
     if not usable or not all(limit >= 0 for limit in limits):
         raise SolveError(
-            f"the ramp of {name} must be above zero, its output before the window not below", machine=name
+            f"the ramp of {name} must be above zero, its output before the window not below",
+            zh=f"{name} 的爬坡速率须大于零,时段之前的出力不得为负",
+            machine=name,
         )

@@ -43,7 +43,10 @@ def levels_of(chillers: Mapping[str, EirCurve], waters: Sequence[Water]) -> Cool
         SolveError: There is no pair, or no chiller.
     """
     if not waters or not chillers:
-        raise SolveError("water temperatures to choose from need at least one pair and one chiller")
+        raise SolveError(
+            "water temperatures to choose from need at least one pair and one chiller",
+            zh="可选水温至少需要一对水温和一台冷水机组",
+        )
     steps = len(waters[0].extra_kw)
     loads: dict[str, FloatArray] = {}
     powers: dict[str, FloatArray] = {}

@@ -13,7 +13,7 @@ from optimizer.explain import explain
 from optimizer.plan import Plan
 from optimizer.problem import DispatchProblem
 from optimizer.short_words import unit_of
-from optimizer.words import Speech, slack_text
+from optimizer.words import Speech, slack_text, told
 from optimizer.written import read
 from protocols.config import Text
 from protocols.errors import ContractError, SolveError
@@ -67,7 +67,7 @@ def _main() -> None:
     try:
         said = answer(asked)
     except (SolveError, ContractError) as error:
-        said = {"refused": str(error)}
+        said = {"refused": str(error), "refused_zh": told(error).zh}
     with os.fdopen(out, "w", encoding="utf-8") as pipe:
         json.dump(said, pipe)
 

@@ -67,7 +67,10 @@ class Asker:
             SolveError: There is no answer; the message says why.
         """
         if self._waiting >= _MOST_WAITING:
-            raise SolveError(f"{self._waiting} questions about plans are waiting already; ask again")
+            raise SolveError(
+                f"{self._waiting} questions about plans are waiting already; ask again",
+                zh=f"已有 {self._waiting} 个关于计划的问题在等待;请稍后再问",
+            )
         self._waiting += 1
         try:
             async with self._one:
@@ -93,14 +96,19 @@ async def _answered(question: Question, limit_s: float) -> dict[str, Any]:
         async with asyncio.timeout(limit_s):
             answer, _ = await child.communicate(question.written())
     except TimeoutError as error:
-        raise SolveError(f"no explanation within {limit_s:.0f} s; ask again") from error
+        raise SolveError(
+            f"no explanation within {limit_s:.0f} s; ask again", zh=f"{limit_s:.0f} 秒内没有得到解释;请再试"
+        ) from error
     finally:
         if child.returncode is None:
             child.kill()
             await child.wait()
     if child.returncode != 0 or not answer:
-        raise SolveError(f"the process that explains plans ended with {child.returncode}; see its log")
+        raise SolveError(
+            f"the process that explains plans ended with {child.returncode}; see its log",
+            zh=f"解释计划的进程以 {child.returncode} 结束;参见其日志",
+        )
     said: dict[str, Any] = json.loads(answer)
     if "refused" in said:
-        raise SolveError(said["refused"])
+        raise SolveError(said["refused"], zh=said["refused_zh"])
     return said

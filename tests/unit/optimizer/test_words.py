@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from dataclasses import MISSING, fields, is_dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -165,3 +167,20 @@ def test_an_error_says_itself_in_both_languages_and_its_text_is_english() -> Non
     error = SolveError("no forecast", zh="没有预测", series="air")
     assert (str(error), told(error)) == ("no forecast [series=air]", Text(en="no forecast", zh="没有预测"))
     assert told(SolveError("as it came")) == Text(en="as it came", zh="as it came")
+
+
+def _refusals(module: Path) -> Iterator[ast.Call]:
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        name = node.func if isinstance(node, ast.Call) else None
+        if isinstance(node, ast.Call) and isinstance(name, ast.Name) and name.id.endswith("SolveError"):
+            yield node
+
+
+def test_every_refusal_that_a_hub_can_meet_is_said_in_chinese_too() -> None:
+    top = Path(__file__).parents[3]
+    modules = [*(top / "optimizer").glob("inputs*.py"), *(top / "hub" / "dispatch").glob("*.py")]
+    modules += [top / "optimizer" / name for name in ("begun.py", "contracted.py", "outlook.py", "water.py")]
+    found = [(module.name, call) for module in modules for call in _refusals(module)]
+    assert len(found) > 80
+    silent = [(name, call.lineno) for name, call in found if "zh" not in {one.arg for one in call.keywords}]
+    assert silent == []
