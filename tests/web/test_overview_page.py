@@ -19,7 +19,7 @@ CJK = re.compile(r"[\u3000-\u9fff\uff00-\uffef]+")
 # Latin words that stand in a Chinese page too: units, protocols, names of the trade.
 LATIN = {
     "Ai", "Energy", "EMS", "English", "admin", "UTC", "EUR", "CO", "COP", "LHV", "PV", "CHP", "SOC", "Bad",
-    "kW", "kWh", "kvar", "bar", "min", "kg", "Hz", "rpm", "RT", "modbus", "bacnet", "opcua", "mqtt",
+    "kW", "kWh", "kvar", "kvarh", "bar", "min", "kg", "Hz", "rpm", "RT", "modbus", "bacnet", "opcua", "mqtt",
 }  # fmt: skip
 
 
