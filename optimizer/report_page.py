@@ -49,6 +49,7 @@ class About:
         curves: `CurveUse.to_dict()` of each machine.
         forward: Machine by the plan and run forward: device, planned_kwh, simulated_kwh.
         labels: Machine to what people call it.
+        notes: What was left out, assumed or foreseen; empty: as the plan itself has it.
     """
 
     title: str
@@ -64,6 +65,7 @@ class About:
     curves: Sequence[dict[str, Any]] = ()
     forward: Sequence[dict[str, Any]] = ()
     labels: dict[str, Text] = field(default_factory=dict)
+    notes: Sequence[Text] = ()
 
 
 def report_page(
@@ -97,7 +99,7 @@ def report_page(
         *_levels(plan, where),
         *_curves(about),
         *_forward(about),
-        *_remarks(plan),
+        *_remarks(about.notes or plan.notes),
         "</main></body></html>",
     ]
     return "\n".join(parts) + "\n"
@@ -301,7 +303,7 @@ def _forward(about: About) -> list[str]:
     return _section("forward", [_table(("machine", "planned_kwh", "simulated_kwh", "difference"), rows)])
 
 
-def _remarks(plan: Plan) -> list[str]:
-    if not plan.notes:
+def _remarks(notes: Sequence[Text]) -> list[str]:
+    if not notes:
         return []
-    return _section("notes", ["<ul>", *(f"<li>{_both(note)}</li>" for note in plan.notes), "</ul>"])
+    return _section("notes", ["<ul>", *(f"<li>{_both(note)}</li>" for note in notes), "</ul>"])

@@ -13,6 +13,7 @@ from hub.api.deps import Deps, SiteId, problems
 from hub.api.policy import permitted
 from hub.api.refusals import refused
 from hub.ledger.queries import plan_body
+from optimizer.plan import noted
 from optimizer.report_page import About, report_page
 from optimizer.written import read
 from protocols.config import Text
@@ -66,5 +67,6 @@ def _made(
         curves=tuple(body.get("curves", ())),
         forward=tuple(body.get("forward", ())),
         labels=labels,
+        notes=tuple(noted(one) for one in body.get("notes", ())),
     )
     return report_page(problem, plan, about, zone, lang)

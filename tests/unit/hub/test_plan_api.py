@@ -26,6 +26,9 @@ async def api(clean_business_url: str, tmp_path: Path) -> AsyncIterator[Running]
         yield running
 
 
+NOTE = {"en": "comp1 is planned as it stands", "zh": "comp1 按现状计划"}
+
+
 def _asked() -> DispatchProblem:
     """Two compressors of the demo, too small together in the last step."""
     need = cases.flat(4, 12.0)
@@ -48,7 +51,7 @@ def _row(ident: str, asked: DispatchProblem, *, kept: bool) -> PlanRow:
             for name in plan.machines
         ],
         "reason": "first plan",
-        "notes": [note.model_dump() for note in plan.notes],
+        "notes": [*(note.model_dump() for note in plan.notes), NOTE, "of an earlier version"],
         "shortages": [{"name": s.name, "step": s.step, "amount": s.amount} for s in plan.shortages],
     }
     if kept:
@@ -122,6 +125,10 @@ async def test_a_plan_is_a_page_that_needs_nothing_beside_itself(api: Running) -
     assert api.deps.registry.devices["comp1"].device.label.zh in answer.text
     assert "compressed air is short" in answer.text
     assert "压缩空气不足" in answer.text
+    assert all(note in answer.text for note in (NOTE["en"], NOTE["zh"], "of an earlier version"))
+    report = (await api.get("/sites/demo/plans/p1", token)).json()
+    assert report["notes"][-2:] == [NOTE, {"en": "of an earlier version", "zh": "of an earlier version"}]
+    assert report["reason"] == {"en": "first plan", "zh": "首份计划"}
     assert "<script" not in answer.text
     for ident, words in (("old", "nothing for a page"), ("p2", "there is no such plan")):
         refused = await api.get(f"/sites/demo/plans/{ident}/page", token)
