@@ -86,9 +86,9 @@ LOST = slice(20_000, 20_008)
 
 
 def fill(into: Filling) -> None:
-    for device, name, begin in (("meter_main", "main", 429_000_000.0), ("meter_process", "process", 0.0)):
+    for device, name, begin in (("meter_main", "main", 9_800_000.0), ("meter_process", "process", 0.0)):
         counted = begin + np.concatenate([[0.0], np.cumsum(LOADS[name])])
-        into.put(device, START, {"import_kwh": counted % 429_496_729.6})
+        into.put(device, START, {"import_kwh": counted % 10_000_000.0})
     counted = np.concatenate([[0.0], np.cumsum(LOADS["air"])])
     counted[LOST] = np.nan
     into.put("meter_air", START, {"import_kwh": counted})

@@ -37,9 +37,7 @@ def contract() -> Contract:
 
 async def test_a_day_of_25_hours_is_billed_from_what_its_counter_counted(tmp_path: Path) -> None:
     async with asker_of(tmp_path) as ask:
-        counted = [
-            (429_496_000.0 + 1.9 * at) % 429_496_729.6 for at in range(26 * 60)
-        ]  # it rolls over at 6:23
+        counted = [(9_999_270.4 + 1.9 * at) % 10_000_000.0 for at in range(26 * 60)]  # it rolls over at 6:23
         ask.put("meter_main", {"import_kwh": counted})
         span = {"from": iso_utc(START), "to": iso_utc(START + 25 * HOUR)}
         answer = await ask.get("consumption", point="demo/meter_main/import_kwh", window_s=900, **span)

@@ -99,7 +99,7 @@ async def test_years_without_samples_are_pages_too(ask: Asker) -> None:
 
 
 async def test_a_counter_is_held_against_the_integral_of_its_power(ask: Asker) -> None:
-    counted = [(429_496_700.0 + 1.9 * at) % 429_496_729.6 for at in range(181)]
+    counted = [(9_999_970.4 + 1.9 * at) % 10_000_000.0 for at in range(181)]
     ask.put("meter_air", {"power_kw": [120.0] * 181, "import_kwh": counted})
     found = await ask.get(
         "consumption", point="demo/meter_air/import_kwh", calendar="hour", **span(START, START + 3 * HOUR)
