@@ -7,9 +7,11 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Final
 
+from hub.accounts.site import SiteAccounts
 from hub.auth import api_tokens
 from hub.auth.provider import Provider, ProviderConfig
 from hub.auth.roles import ROLES
@@ -48,9 +50,9 @@ async def running_access(folder: Path) -> AsyncIterator[Access]:
     """The API with everybody signed in; nobody has gone through a password, which takes long."""
     url = embedded_url(folder)
     await asyncio.to_thread(upgrade, url)
-    view = await asyncio.to_thread(load_view, CONFIGS, SITE)
+    accounts = await asyncio.to_thread(_accounts)
     async with running_api(url, folder) as api, _provider(api.clock) as provider:
-        api.deps.accounts, api.deps.provider = view.accounts, provider
+        api.deps.accounts, api.deps.provider = accounts, provider
         access = Access(api)
         for role in ROLES:
             await _person(
@@ -59,6 +61,12 @@ async def running_access(folder: Path) -> AsyncIterator[Access]:
             there = UserRow(name=f"{role}_there", role="", password="", changed_ns=0)
             await _person(access, f"elsewhere {role}", there, ELSEWHERE)
         yield access
+
+
+@cache
+def _accounts() -> SiteAccounts | None:
+    """By the book of the demo, which takes a moment to read."""
+    return load_view(CONFIGS, SITE).accounts
 
 
 @asynccontextmanager

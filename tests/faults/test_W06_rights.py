@@ -17,7 +17,7 @@ from hub.ledger import audit, orders
 from protocols.command import CommandKind
 from tests.unit.hub.api_running import NOW_S, S
 
-pytestmark = pytest.mark.net
+pytestmark = [pytest.mark.net, pytest.mark.timeout(90)]
 QUICK = ("viewer", "operator", "engineer", "manager", "admin", "elsewhere admin", "program operator of admin")
 
 
@@ -27,7 +27,7 @@ async def access(tmp_path: Path) -> AsyncIterator[Access]:
         yield running
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_every_route_answers_every_role_as_it_must(
     # every route that takes an id is asked for a real thing of another site, too, which nobody gets
     access: Access,
