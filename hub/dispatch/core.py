@@ -16,7 +16,8 @@ from typing import Final
 from accounts.invoice import Courses
 from hub.dispatch import band, events
 from hub.dispatch.able import power_limits, unable
-from hub.dispatch.approved import course_of, ended_by, power_course_of
+from hub.dispatch.approved import ended_by
+from hub.dispatch.machines_now import battery_course_kw, battery_held_kw, machines_now
 from hub.dispatch.order import by_rule, left_to
 from hub.dispatch.reach import Told, choices_of
 from hub.dispatch.site import DispatchSite
@@ -34,9 +35,9 @@ from hub.forecast.issue import Issue
 from hub.forecast.quarters import QUARTER_NS, QUARTERS_A_DAY, floor_quarter_ns
 from hub.forecast.similar import Window
 from optimizer.contracted import slides
-from optimizer.outlook import MachineNow, PlantNow
+from optimizer.outlook import PlantNow
 from optimizer.peaks import Peaks
-from optimizer.problem import FREE, LONG_S, OFF, ON
+from optimizer.problem import LONG_S
 from optimizer.setpoints import eased, setpoints_at
 from optimizer.site_supply import SiteSupply
 from optimizer.switch_limits import ramp_of
@@ -174,10 +175,10 @@ def task_of(site: DispatchSite, memory: Memory, decision: Decision, snapshot: Sn
     gone_s = 0.0 if _wants_whole_steps(site) else _gone_s(snapshot)
     pv, sunny = pv_now(site, seen)
     now = PlantNow(
-        machines=_machines_now(site, memory, seen, snapshot.now_ns),
+        machines=machines_now(site, memory.approved, seen, snapshot.now_ns),
         soc_frac=seen.soc_frac,
-        battery_held_kw=_battery_held_kw(site, seen),
-        battery_course_kw=_battery_course_kw(site, memory, seen, snapshot.now_ns),
+        battery_held_kw=battery_held_kw(site, seen),
+        battery_course_kw=battery_course_kw(site, memory.approved, seen, snapshot.now_ns),
         pv=pv,
         loop_c=seen.loop_c,
         month_peak_kw=snapshot.month_peak_kw,
@@ -426,64 +427,3 @@ def _allowed(
             continue
         if limits.low <= value <= limits.high:
             yield machine, point, value, limits.unit
-
-
-def _machines_now(site: DispatchSite, memory: Memory, seen: Seen, now_ns: int) -> dict[str, MachineNow]:
-    """All machines; one whose counter of hours is not known counts as the one that has run longest."""
-    begin_ns, kept = floor_quarter_ns(now_ns), unable(site)
-    takes = (name for name, one in seen.machines.items() if one.availability is Availability.FREE)
-    free = frozenset(name for name in takes if name not in kept)
-    waits = {
-        name: course_of(_approved(site, memory, name), name, begin_ns, on=machine.on)
-        for name, machine in seen.machines.items()
-        if name in free and site.modes.stays(name)
-    }
-    known = {name: machine.run_h for name, machine in seen.machines.items() if machine.run_h is not None}
-    found = {
-        name: _machine_now(machine, now_ns, free=name in free) for name, machine in seen.machines.items()
-    }
-    most_h = max(known.values(), default=0.0)
-    return {
-        name: replace(one, run_h=known.get(name, most_h), course=waits.get(name, ()))
-        for name, one in found.items()
-    }
-
-
-def _approved(site: DispatchSite, memory: Memory, name: str) -> Accepted | None:
-    """What a person approved for a machine that may follow approvals."""
-    return memory.approved.get(name) if site.modes.of(name) == "approve" else None
-
-
-def _machine_now(machine: MachineSeen, now_ns: int, *, free: bool) -> MachineNow:
-    state_s = LONG_S if machine.since_ns is None else (now_ns - machine.since_ns) / _NS
-    tripped = machine.availability is Availability.TRIPPED
-    runs = machine.on if machine.wanted_on is None else machine.wanted_on
-    held = ON if runs and not tripped else OFF
-    return MachineNow(machine.on, state_s, FREE if free else held)
-
-
-def _battery_name(site: DispatchSite) -> str | None:
-    units = site.plant.flowsheet.units.items()
-    return next((name for name, unit in units if unit is site.plant.battery), None)
-
-
-def _battery_held_kw(site: DispatchSite, seen: Seen) -> float | None:
-    name, battery = _battery_name(site), site.plant.battery
-    if name is None or battery is None:
-        return None
-    machine = seen.machines[name]
-    if machine.wanted_kw is not None:
-        return machine.wanted_kw
-    free = machine.availability is Availability.FREE and name not in unable(site)
-    return None if free else seen.battery_kw - battery.standby_kw
-
-
-def _battery_course_kw(site: DispatchSite, memory: Memory, seen: Seen, now_ns: int) -> tuple[float, ...]:
-    """What a battery that waits for a person does first: nothing is counted on that nobody approved."""
-    name, battery = _battery_name(site), site.plant.battery
-    if name is None or battery is None or not site.modes.stays(name):
-        return ()
-    if seen.machines[name].availability is not Availability.FREE or name in unable(site):
-        return ()
-    now_kw = seen.battery_kw - battery.standby_kw
-    return power_course_of(_approved(site, memory, name), name, floor_quarter_ns(now_ns), now_kw=now_kw)
