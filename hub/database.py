@@ -208,7 +208,7 @@ def upgrade(url: str, to: str = "head") -> None:
     from alembic.config import Config as AlembicConfig  # noqa: PLC0415  as above
     from alembic.util import CommandError  # noqa: PLC0415  as above
 
-    _refuse_other_encodings(url)
+    refuse_other_encodings(url)
     config = AlembicConfig()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
@@ -224,8 +224,13 @@ def upgrade(url: str, to: str = "head") -> None:
         ) from error
 
 
-def _refuse_other_encodings(url: str) -> None:
-    """Labels and reasons are in any language: a database of another encoding would fail at the first one."""
+def refuse_other_encodings(url: str) -> None:
+    """Labels and reasons are in any language: a database of another encoding would fail at the first one.
+
+    Raises:
+        StoreError: The database cannot be asked.
+        StoreDeniedError: It keeps text in an encoding that has not every character.
+    """
     if not url.startswith("postgresql"):
         return
     import psycopg  # noqa: PLC0415  only who has such a server

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from hub.auth.admin import ensure_admin
-from hub.database import FILE, checked_url, embedded_url, remember, upgrade
+from hub.database import FILE, checked_url, embedded_url, refuse_other_encodings, remember, upgrade
 from hub.registry.accepted import accepted_folder, has_version
 from hub.registry.documents import Documents, read_documents
 from hub.registry.whole import check_documents
@@ -24,12 +24,14 @@ def first_configuration(options: RoleOptions) -> Documents | None:
 
     Raises:
         ConfigError: The folder that was given has faults, or no such site.
-        StoreError: The address of the business database is none.
+        StoreError: The address of the business database is none, or it cannot be asked.
+        StoreDeniedError: The business database has not every character.
     """
     if options.db is None:
         url = options.business_url
     else:
         url = checked_url(options.db) or embedded_url(options.state)
+    refuse_other_encodings(url)
     there = url != embedded_url(options.state) or (options.state / FILE).exists()
     if there and asyncio.run(has_version(url, options.site)):
         return None

@@ -16,6 +16,7 @@ from optimizer.outlook import Outlook
 from optimizer.plan import MachinePlan, Plan
 from optimizer.planned import planned_header_bar_g
 from optimizer.problem import BoolArray, DispatchProblem, FloatArray
+from optimizer.words import QUANTITIES, Speech
 from plant.learnt import AnyLearnt
 from plant.state import Plant, Weather
 from plant.units.compressor import Compressor, cycle_power_frac
@@ -23,6 +24,7 @@ from plant.units.cooling import Chiller
 from protocols.config import Text
 
 _GRID: Final = 61
+_PLAIN: Final = Speech()
 _TOLD_FRAC: Final = 0.03
 """A planned point this far beside the curve is worth a word. [share of full power]"""
 _STANDS: Final = 1e-6
@@ -69,18 +71,20 @@ def curve_uses(plant: Plant, outlook: Outlook, problem: DispatchProblem, plan: P
     return (*_compressors(plant, outlook, problem, plan), *_chillers(plant, outlook, problem, plan))
 
 
-def curve_notes(uses: tuple[CurveUse, ...], steps: int) -> tuple[Text, ...]:
-    """What of it a person should know, one sentence each."""
+def curve_notes(uses: tuple[CurveUse, ...], steps: int, speech: Speech = _PLAIN) -> tuple[Text, ...]:
+    """What of it a person should know, one sentence each, machines as `speech` calls them."""
     found: list[Text] = []
     for use in uses:
+        name = speech.name(use.machine)
         if use.outside_steps:
-            what = ", ".join(use.outside)
+            told = [QUANTITIES.get(one, Text(en=one, zh=one)) for one in use.outside]
+            what_en, what_zh = ", ".join(one.en for one in told), "、".join(one.zh for one in told)
             found.append(
                 Text(
-                    en=f"{use.machine} works outside the range its curve was learnt in ({what}) in "
+                    en=f"{name.en} works outside the range its curve was learnt in ({what_en}) in "
                     f"{use.outside_steps} of {steps} steps; there its power is the nominal shape at the "
                     "learnt level",
-                    zh=f"{use.machine} 有 {use.outside_steps}/{steps} 个时段超出其曲线的学习范围({what});"
+                    zh=f"{name.zh} 有 {use.outside_steps}/{steps} 个时段超出其曲线的学习范围({what_zh});"
                     "此时功率按额定曲线形状、学习所得水平计算",
                 )
             )
@@ -88,9 +92,8 @@ def curve_notes(uses: tuple[CurveUse, ...], steps: int) -> tuple[Text, ...]:
             share = 100.0 * use.worst_frac
             found.append(
                 Text(
-                    en=f"planned points of {use.machine} lie up to {share:.1f} % of full power "
-                    "beside its curve",
-                    zh=f"{use.machine} 的计划点与其曲线最多相差满载功率的 {share:.1f} %",
+                    en=f"planned points of {name.en} lie up to {share:.1f} % of full power beside its curve",
+                    zh=f"{name.zh} 的计划点与其曲线最多相差满载功率的 {share:.1f} %",
                 )
             )
     return tuple(found)

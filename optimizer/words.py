@@ -76,6 +76,14 @@ FORESEEN: Final = {
     "irradiance_w_m2": Text(en="the irradiance", zh="辐照度"),
 }
 """What is foreseen for a plan."""
+QUANTITIES: Final = {
+    "pressure_bar_g": Text(en="pressure", zh="压力"),
+    "inlet_c": Text(en="inlet temperature", zh="进气温度"),
+    "supply_c": Text(en="supply temperature", zh="供水温度"),
+    "condenser_c": Text(en="condenser temperature", zh="冷凝温度"),
+}
+"""Quantities that a learnt curve depends on."""
+
 _NS: Final = 1_000_000_000
 _MINUTE_S: Final = 60.0
 

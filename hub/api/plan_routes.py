@@ -21,7 +21,7 @@ from hub.dispatch.asking import Question
 from hub.dispatch.reasons import reason_text
 from hub.ledger.queries import plan_body
 from optimizer.plan import noted
-from protocols.config import IdPart
+from protocols.config import IdPart, Text
 from protocols.errors import SolveError
 from runtime.clock import iso_utc
 
@@ -39,7 +39,8 @@ Who = Annotated[tuple[Caller, str], Depends(_who)]
 @router.get("/sites/{site}/plan/state", operation_id="planState", responses=problems(401, 403, 404, 422))
 async def state(site: SiteId, deps: Deps) -> PlanState:
     """What the site is run by now: a plan and its age, the order by rule, or each machine's own control."""
-    return plan_state(site, deps.planning.newest(), deps.clock.now().wall_ns, deps.registry.site.time_zone)
+    zone = deps.registry.site.time_zone
+    return plan_state(site, deps.planning.newest(), deps.clock.now().wall_ns, zone, _labels(deps))
 
 
 @router.get(
@@ -57,7 +58,7 @@ async def report(site: SiteId, ident: str, deps: Deps) -> PlanReport:
     return PlanReport.model_validate(
         {
             "id": ident,
-            "reason": reason_text(body.get("reason", "")),
+            "reason": reason_text(body.get("reason", ""), _labels(deps)),
             "notes": [noted(one) for one in body.get("notes", [])],
             "saving": body.get("saving") or None,
             "short": short,
@@ -132,7 +133,7 @@ def _step(body: dict[str, Any], at: datetime) -> int:
     return step
 
 
-def _labels(deps: ApiDeps) -> dict[str, Any]:
+def _labels(deps: ApiDeps) -> dict[str, Text]:
     return {name: known.device.label for name, known in deps.registry.devices.items()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -66,7 +67,9 @@ class PlanningBook:
         return self._heard[1]
 
 
-def plan_state(site: str, known: PlanStanding | None, now_ns: int, zone: str) -> PlanState:
+def plan_state(
+    site: str, known: PlanStanding | None, now_ns: int, zone: str, names: Mapping[str, Text]
+) -> PlanState:
     """A word as an answer.
 
     Args:
@@ -74,6 +77,7 @@ def plan_state(site: str, known: PlanStanding | None, now_ns: int, zone: str) ->
         known: The word; None: there is none of now.
         now_ns: Wall clock.
         zone: IANA name of the zone its times are told in.
+        names: Machine to what people call it.
     """
     if known is None or known.site != site:
         return PlanState(
@@ -86,7 +90,7 @@ def plan_state(site: str, known: PlanStanding | None, now_ns: int, zone: str) ->
         sentence=_sentence(known, now_ns, ZoneInfo(zone)),
         plan=known.plan_id,
         made=None if known.plan_ns is None else from_ns(known.plan_ns),
-        failure=None if known.failed is None else _failure(known.failed),
+        failure=None if known.failed is None else _failure(known.failed, names),
     )
 
 
@@ -106,11 +110,11 @@ def _clock(at_ns: int, zone: ZoneInfo) -> str:
     return f"{datetime.fromtimestamp(at_ns / _NS, zone):%Y-%m-%d %H:%M}"
 
 
-def _failure(failed: Failed) -> PlanFailure:
+def _failure(failed: Failed, names: Mapping[str, Text]) -> PlanFailure:
     return PlanFailure(
         since=from_ns(failed.since_ns),
         at=from_ns(failed.at_ns),
-        wanted=reason_text(failed.wanted),
+        wanted=reason_text(failed.wanted, names),
         why=failed.why,
         limits=list(failed.limits),
     )

@@ -6,6 +6,8 @@ English sentence, and whoever shows them looks here for the phrase.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from optimizer.words import FORESEEN
@@ -48,11 +50,22 @@ PHRASES: Final = (
 """More special ones first."""
 
 
-def reason_text(said: str) -> Text:
+def reason_text(said: str, names: Mapping[str, Text] = MappingProxyType({})) -> Text:
     """A reason in both languages; one of another version as it came.
+
+    Args:
+        said: The English sentence.
+        names: Machine to what people call it; one that is not in it is called by its id.
 
     Example:
         >>> reason_text("comp1 was free, is tripped").zh
         'comp1 由可用变为故障停机'
+        >>> reason_text("comp1 was free, is tripped", {"comp1": Text(en="Screw 1", zh="螺杆机1")}).zh
+        '螺杆机1 由可用变为故障停机'
     """
-    return both(said, PHRASES)
+    parts = next((found for one in PHRASES if (found := one.parts(said)) is not None), {})
+    name = parts.get("name", "")
+    text = both(said, PHRASES)
+    if name not in names:
+        return text
+    return Text(en=text.en.replace(name, names[name].en, 1), zh=text.zh.replace(name, names[name].zh, 1))

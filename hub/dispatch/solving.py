@@ -198,7 +198,7 @@ def solve_task(task: Task) -> Accepted:
             *task.notes,
             *priced_notes,
             *plan.notes,
-            *curve_notes(uses, plan.steps),
+            *curve_notes(uses, plan.steps, task.speech),
         ),
         reason=task.reason,
         made=written(problem, outcome.plan),

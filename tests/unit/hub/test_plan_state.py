@@ -37,7 +37,9 @@ async def test_a_plan_in_force_is_told_with_its_age_and_why_there_is_no_newer_on
     failure = told["failure"]
     assert failure["why"] == WHY.model_dump()
     assert failure["limits"] == [one.model_dump() for one in LIMITS]
-    assert failure["wanted"] == {"en": FAILED.wanted, "zh": "comp1 由可用变为故障停机"}
+    assert failure["wanted"] == {
+        "en": "Compressor 1 was free, is tripped", "zh": "1 号空压机 由可用变为故障停机",
+    }  # fmt: skip
 
 
 async def test_when_the_rules_took_over_is_told_and_a_reason_is_gone_with_the_next_plan(api: Running) -> None:

@@ -148,4 +148,10 @@ def test_every_reason_of_a_plan_is_said_in_chinese_too() -> None:
     assert reason_text("comp1 was free, is tripped").zh == "comp1 由可用变为故障停机"
     assert reason_text("the need for heat is 80 kW, planned were 20 kW").zh == "供热需求为 80 kW,计划为 20 kW"
     assert reason_text("of another version").zh == "of another version"
+
+
+def test_a_reason_names_a_machine_as_people_do() -> None:
+    names = {"pv1": Text(en="PV roof", zh="屋顶光伏"), "is": Text(en="another", zh="另一个")}
+    text = reason_text("pv1 is held at something else", names)
+    assert text == Text(en="PV roof is held at something else", zh="屋顶光伏 的外部设定已改变")
     assert len({phrase.en for phrase in PHRASES}) == len(PHRASES)

@@ -111,7 +111,7 @@ def test_a_plan_beyond_what_was_learnt_says_so_for_machine_quantity_and_steps() 
     assert used.outside == ("condenser_c",)
     said = next(text for text in curve_notes(uses, plan.steps) if "chiller1" in text.en)
     assert f"{used.outside_steps} of {STEPS} steps" in said.en
-    assert "condenser_c" in said.zh
+    assert "冷凝温度" in said.zh
     inside = compile_plant(flowsheet, {"chiller1": dearer(chiller, 0.9, condenser_c=(5.0, 45.0))})
     assert _uses(inside)["chiller1"].outside_steps == 0
 
