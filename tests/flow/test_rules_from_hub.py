@@ -42,9 +42,7 @@ def files(port: int, delivered: bytes) -> dict[str, bytes]:
             "address": {"kind": "modbus", "address": 1}}  # fmt: skip
     profile["points"].append(pump)
     for one in profile["points"]:
-        one["every_s"] = (
-            0.5  # a law's process starts in the trial: on a full machine that costs tenths of a second
-        )
+        one["every_s"] = 1.0  # a law's process starts in the trial: on a full machine that costs a second
     return {
         road.DEVICES: road.devices(port), road.PROFILE: json.dumps(profile).encode(), RULES: delivered,
     }  # fmt: skip

@@ -131,6 +131,7 @@ def test_a_role_that_dies_comes_back_and_sigterm_ends_all(
     os.kill(first, signal.SIGKILL)
     _deadline(lambda: len(_pids(log)) == 3)
     _deadline(lambda: log.read_text().count("waiting for it") >= 2)
+    _deadline((options.state / "api_token.key").exists)  # the role of the API makes it
     process.send_signal(signal.SIGTERM)
     assert process.wait(15) == 0
     assert _gone(_pids(log))
