@@ -66,6 +66,7 @@ class Table:
         rows: Its cells, one a column.
         charts: Pictures of it.
         printed: Whether PDF has its rows too, and not its charts alone.
+        remarks: What is to be said of a row, one a row, empty where nothing is; empty: no row has any.
     """
 
     title: str
@@ -73,6 +74,12 @@ class Table:
     rows: Sequence[Sequence[Cell]]
     charts: tuple[Chart, ...] = ()
     printed: bool = True
+    remarks: Sequence[str] = ()
+
+    @property
+    def footnotes(self) -> tuple[str, ...]:
+        """What is remarked, each once, in the order of the rows."""
+        return tuple(dict.fromkeys(one for one in self.remarks if one))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +163,7 @@ class Report:
                 yield [table.title, [[column.label, column.unit] for column in table.columns]]
                 for row in table.rows:
                     yield [known(cell) for cell in row]
+                yield from ([list(table.remarks)] if table.remarks else ())
 
     def texts(self) -> Iterator[str]:
         """Every text in it, also those that come from names people gave."""
@@ -168,6 +176,7 @@ class Report:
                 yield table.title
                 yield from (chart.title for chart in table.charts)
                 yield from (f"{column.label}{column.unit}" for column in table.columns)
+                yield from table.footnotes
                 yield from (cell for row in table.rows for cell in row if isinstance(cell, str))
 
 

@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Final
 
 import xlsxwriter
@@ -113,7 +114,7 @@ class _Sheet:
                 self.row += 1
             self.row += 1
         for table in section.tables:
-            self._table(table)
+            self._table(table, said(HEAD["notes"], report.language))
         for note in section.notes:
             self.sheet.write_string(self.row, 0, note, self.formats.soft)
             self.row += 1
@@ -144,16 +145,18 @@ class _Sheet:
             self.sheet.write_string(self.row, at, column.label + unit, self.formats.head)
         self.row += 1
 
-    def _table(self, table: Table) -> None:
+    def _table(self, table: Table, notes: str) -> None:
         self.sheet.write_string(self.row, 0, table.title, self.formats.title)
         self.row += 1
-        self._heads(table.columns)
-        first = self.row
+        self._heads((*table.columns, *([Column(notes, form="text")] if table.remarks else [])))
+        first, last = self.row, len(table.columns)
         writers = [self._writer(column) for column in table.columns]
-        for row in table.rows[:MOST_ROWS]:
+        for row, remark in zip_longest(table.rows[:MOST_ROWS], table.remarks[:MOST_ROWS], fillvalue=""):
             for at, cell in enumerate(row):
                 if cell is not None and cell == cell:  # noqa: PLR0124  NaN is not itself, and 300,000 cells are asked
                     writers[at](self.row, at, cell)
+            if remark:
+                self.sheet.write_string(self.row, last, remark)
             self.row += 1
         for number, chart in enumerate(table.charts if self.row > first else ()):
             self._chart(chart, table, (first, self.row - 1), number)
@@ -180,15 +183,17 @@ class _Sheet:
         self.sheet.insert_chart(place, len(table.columns) + 1, drawn)
 
     def _writer(self, column: Column) -> Callable[[int, int, Any], object]:
-        """What writes a known cell of a column; a text is written as a text whatever it begins with."""
+        """What writes a known cell of a column; a text, also one among numbers, stays a text."""
         write_number, write_time = self.sheet.write_number, self.sheet.write_datetime
         number, time = self.formats.number(column.places), self.formats.time
+        write_text: Callable[[int, int, str], object] = self.sheet.write_string
         if column.form == "text":
-            write_text: Callable[[int, int, str], object] = self.sheet.write_string
             return write_text
         if column.form == "time":
             return lambda row, at, cell: write_time(row, at, cell.replace(tzinfo=None), time)
-        return lambda row, at, cell: write_number(row, at, cell, number)
+        return lambda row, at, cell: (
+            write_text(row, at, cell) if isinstance(cell, str) else write_number(row, at, cell, number)
+        )
 
     def _cell(self, at: int, cell: Cell, column: Column) -> None:
         value = known(cell)

@@ -103,6 +103,7 @@ class _Shown:
 
     def _table(self, table: Table) -> dict[str, Any]:
         charts = table.charts if table.rows else ()
+        numbers = {words: at for at, words in enumerate(table.footnotes, 1)}
         return {
             "title": self._say(table.title),
             "columns": [{"label": self._label(one), "text": one.form == "text"} for one in table.columns],
@@ -114,6 +115,8 @@ class _Shown:
                 [self._cell(cell, column) for cell, column in zip(row, table.columns, strict=True)]
                 for row in (table.rows if table.printed else ())
             ],
+            "marks": [numbers.get(remark, 0) for remark in (table.remarks if table.printed else ())],
+            "footnotes": [self._say(one) for one in (table.footnotes if table.printed else ())],
         }
 
     def _label(self, column: Column) -> str:

@@ -32,6 +32,7 @@ _W: Final = {
         en="The invoice is provisional: readings are missing, or the period goes on.",
         zh="账单为暂估:读数不完整或周期尚未结束。",
     ),
+    "revenue": Text(en="paid to the site", zh="收入"),
     "no_invoice": Text(en="No invoice: {0}", zh="无法生成账单:{0}"),
 }  # fmt: skip
 
@@ -54,7 +55,8 @@ def invoice_sections(around: Around, ledger: Ledger) -> list[Section]:
         Column(say(_W["price"]), places=6), Column(say(_W["amount"]), currency, places=2),
     )  # fmt: skip
     rows = [_line(around, billed.invoice, line) for line in billed.invoice.lines]
-    table = Table(say(_W["invoice"]), columns, rows)
+    remarks = [_remark(around, line) for line in billed.invoice.lines]
+    table = Table(say(_W["invoice"]), columns, rows, remarks=remarks if any(remarks) else ())
     kind = "so_far" if not billed.final else "credit" if billed.invoice.total < 0 else "total"
     total = Figure(say(_W[kind]), number(billed.invoice.total), currency, 2, 100.0 * billed.known_frac)
     return [
@@ -76,3 +78,10 @@ def _line(around: Around, invoice: Invoice, line: Line) -> tuple[Cell, ...]:
     if not line.counted:
         amount = around.say(_W["within"]).format(f"{line.amount:,.2f}")
     return around.say(line.label), band, number(line.quantity), line.unit, number(line.price), amount
+
+
+def _remark(around: Around, line: Line) -> str:
+    """Why its quantity is what it is, as the page says it; that feeding in is paid to the site."""
+    revenue = around.say(_W["revenue"]) if line.group == "feed_in" else ""
+    note = around.say(account_text(line.note)) if line.note else ""
+    return " · ".join(one for one in (revenue, note) if one)

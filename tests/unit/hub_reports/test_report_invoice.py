@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from openpyxl import load_workbook
+from pypdf import PdfReader
 from sqlalchemy.orm import Session
 
 from hub.accounts.periods import named
 from hub.registry.view import load_view
 from hub.reports.around import Around
-from hub.reports.content import Language
+from hub.reports.content import Head, Language, Report
+from hub.reports.excel import workbook
+from hub.reports.fonts import open_font
+from hub.reports.pdf import pdf
 from hub.reports.sources.invoice import invoice_sections
 from hub.reports.sources.ledger import ledger_of
 from hub.reports.sources.names import carrier_name, meter_name
@@ -44,6 +50,8 @@ sheets:
       - {id: energy, kind: energy, group: energy, label: {en: Energy, zh: 电量}, by_band: {d: 0.9, n: 0.3}}
       - {id: demand, kind: demand, group: basic, label: {en: Demand, zh: 需量}, per_kw: 9,
          ratchet: {share: 0.8, months: 1}}
+      - {id: basic, kind: basic, group: basic, label: {en: Basic charge, zh: 基本电费}, mode: contract,
+         capacity_kva: 200, contract_kw: 60, per_kva: 22, per_kw: 38}
       - {id: tax, kind: tax, group: tax, label: {en: VAT, zh: 增值税}, percent: 13, within: true}
 """
 
@@ -81,6 +89,36 @@ def test_what_is_contained_does_not_add_and_bands_have_their_label(
     assert f"{sum(numbers) * 13 / 113:,.2f}" in tax
     assert within in tax
     assert earlier in section.notes[0]  # nothing is known of January, whose demand counts
+
+
+@pytest.mark.timeout(60)  # as above
+@pytest.mark.parametrize(
+    ("language", "notes"),
+    [
+        ("en", ("40 % of the capacity", "over 105 % of it, twice")),
+        ("zh", ("变压器容量的 40 %", "超过其 105 % 的部分")),
+    ],
+)
+def test_why_a_line_is_what_it_is_stands_in_both_files(
+    store: Filling, tmp_path: Path, language: Language, notes: tuple[str, str]
+) -> None:
+    made = around(store, tmp_path, language)
+    start, end = (made.at(at_ns) for at_ns in made.span_ns)
+    head = Head("title", "site", start, end, made.zone.key, 100.0, "anna", end)
+    report = Report(language, head, tuple(invoice_sections(made, ledger_of(made))))
+    (table,) = report.sections[0].tables
+
+    (sheet,) = load_workbook(io.BytesIO(workbook(report))).worksheets
+    written = {row[6]: row for row in sheet.iter_rows(max_col=7, values_only=True) if row[6]}
+    shown = "".join(PdfReader(io.BytesIO(pdf(report, open_font()))).pages[0].extract_text().split())
+    for number, note in enumerate(notes, 1):
+        (row,) = [row for told, row in written.items() if note in str(told)]
+        (line,) = [line for line, told in zip(table.rows, table.remarks, strict=True) if note in told]
+        assert row[2] == pytest.approx(line[2])
+        mark = f"{line[0]}{number})"
+        assert "".join(mark.split()) in shown
+        assert "".join(f"{number}){note}".split()) in shown
+    assert len(written) == 1 + len(notes), "a heading, and nothing beside lines that are plain"
 
 
 @pytest.mark.timeout(60)  # as above
