@@ -80,7 +80,7 @@ def restate(  # noqa: PLR0913  as above
         title = f"{made['period']}, version {made['version']}: {made['reason']}"
         table = Table("figure", "old", "new", "difference", title=title)
         for change in made["changes"]:
-            table.add_row(change["figure"], *(change[side] or "-" for side in ("old", "new", "difference")))
+            table.add_row(_called(change), *(change[side] or "-" for side in ("old", "new", "difference")))
         Console().print(table)
         return 0
 
@@ -112,12 +112,18 @@ def closed(  # noqa: PLR0913  as above
             return 0
         table = Table("period", "version", "by", "at", "reason", "figures changed")
         for row in rows:
-            changed = ", ".join(f"{one['figure']} {one['old']} → {one['new']}" for one in row["changes"])
+            changed = ", ".join(f"{_called(one)} {one['old']} → {one['new']}" for one in row["changes"])
             table.add_row(row["period"], str(row["version"]), row["by"], row["time"], row["reason"], changed)
         Console().print(table)
         return 0
 
     _run((hub, user, ca), site, work)
+
+
+def _called(one: dict[str, Any]) -> str:
+    """What people call a figure, with its unit."""
+    unit = f" [{one['unit']}]" if one["unit"] else ""
+    return f"{one['label']['en']}{unit}"
 
 
 def _verdict(rows: list[dict[str, Any]], audit: dict[str, Any]) -> int:

@@ -198,7 +198,13 @@ class ClosedFigure(Answer):
     """One figure of a closed period, to the last digit."""
 
     figure: str
-    """Its name."""
+    """Its code, which never changes."""
+
+    label: Text | None = None
+    """What people call it; None: an older hub does not say."""
+
+    unit: str = ""
+    """Its unit; empty: it has none, or an older hub does not say."""
 
     value: str
     """As it was reported."""
@@ -208,7 +214,13 @@ class ClosedChange(Answer):
     """One figure that became another."""
 
     figure: str
-    """Its name."""
+    """Its code, which never changes."""
+
+    label: Text | None = None
+    """What people call it; None: an older hub does not say."""
+
+    unit: str = ""
+    """Its unit; empty: it has none, or an older hub does not say."""
 
     old: str | None
     """As it was reported last; None: it was not."""

@@ -28,6 +28,10 @@ CARRIERS: Final[Mapping[str, Text]] = {
     "raw_coal": Text(en="Coal", zh="原煤"),
     "coke": Text(en="Coke", zh="焦炭"),
     "fuel_oil": Text(en="Fuel oil", zh="燃料油"),
+    "crude_oil": Text(en="Crude oil", zh="原油"),
+    "kerosene": Text(en="Kerosene", zh="煤油"),
+    "oil_field_gas": Text(en="Oil field gas", zh="油田天然气"),
+    "gas_field_gas": Text(en="Gas field gas", zh="气田天然气"),
 }
 
 

@@ -249,7 +249,13 @@ class ClosedFigure(Config):
     """One figure of a closed period, to the last digit."""
 
     figure: str
-    """Its name."""
+    """Its code, which never changes."""
+
+    label: Text
+    """What people call it."""
+
+    unit: str
+    """Its unit; empty: it has none."""
 
     value: str
     """As it was reported."""
@@ -259,7 +265,13 @@ class ClosedChange(Config):
     """One figure that became another."""
 
     figure: str
-    """Its name."""
+    """Its code, which never changes."""
+
+    label: Text
+    """What people call it."""
+
+    unit: str
+    """Its unit; empty: it has none."""
 
     old: str | None
     """As it was reported last; None: it was not."""

@@ -10,6 +10,7 @@ from accounts.goals import Standing
 from accounts.invoice import Invoice
 from accounts.used import Line
 from hub.accounts.billing import Billed, contract_of
+from hub.accounts.figure_words import Naming
 from hub.accounts.outlook import BasicAdvice, FactorOutlook
 from hub.accounts.periods import NamedPeriod
 from hub.accounts.phrases import account_text
@@ -113,8 +114,13 @@ def charge_answer(found: BasicAdvice) -> ChargeAdvice:
     )  # fmt: skip
 
 
-def closed_answers(records: Sequence[Closed]) -> list[ClosedVersion]:
-    """All versions of all periods, the newest first, each with what became of the one before."""
+def closed_answers(records: Sequence[Closed], name: Naming) -> list[ClosedVersion]:
+    """All versions of all periods, the newest first, each with what became of the one before.
+
+    Args:
+        records: All, as they were made.
+        name: What people call a figure, by its code.
+    """
     before: dict[str, Closed] = {}
     found: list[ClosedVersion] = []
     for one in records:
@@ -123,11 +129,14 @@ def closed_answers(records: Sequence[Closed]) -> list[ClosedVersion]:
         found.append(
             ClosedVersion(
                 period=one.period, version=one.version,
-                figures=[ClosedFigure(figure=name, value=value) for name, value in one.figures],
+                figures=[
+                    ClosedFigure(figure=code, value=value, **name(code)._asdict())
+                    for code, value in one.figures
+                ],
                 changes=[
                     ClosedChange(
                         figure=change.figure, old=_text(change.old), new=_text(change.new),
-                        difference=_text(change.difference),
+                        difference=_text(change.difference), **name(change.figure)._asdict(),
                     )
                     for change in differences
                 ],
@@ -138,10 +147,10 @@ def closed_answers(records: Sequence[Closed]) -> list[ClosedVersion]:
     return found[::-1]
 
 
-def closed_answer(records: Sequence[Closed], made: Closed) -> ClosedVersion:
+def closed_answer(records: Sequence[Closed], made: Closed, name: Naming) -> ClosedVersion:
     """One version among all; others may have been added since it was."""
     mine = (made.period, made.version)
-    return next(one for one in closed_answers(records) if (one.period, one.version) == mine)
+    return next(one for one in closed_answers(records, name) if (one.period, one.version) == mine)
 
 
 def _text(value: Decimal | None) -> str | None:

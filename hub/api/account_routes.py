@@ -20,6 +20,7 @@ from hub.accounts.closed_periods import (
     records_of,
     restate_period,
 )
+from hub.accounts.figure_words import naming
 from hub.accounts.making import PeriodStatement, goals_of, statement_of
 from hub.accounts.outlook import basic_advice, factor_outlook
 from hub.accounts.periods import NamedPeriod, named
@@ -210,7 +211,9 @@ async def outlook(asked: AskedOfSite) -> AccountOutlook:
 async def closed(site: SiteId, deps: Deps) -> list[ClosedVersion]:
     """Periods as they were reported, the newest first; they are held against hashes and audit before."""
     async with _untampered():
-        return closed_answers(await records_of(deps.sessions, site))
+        return closed_answers(
+            await records_of(deps.sessions, site), naming(deps.accounts, deps.registry.site.currency)
+        )
 
 
 @router.post("/closed", operation_id="closePeriod", status_code=201, responses=_WRITE)
@@ -241,7 +244,11 @@ async def _closing(asked: Asked, body: ClosePeriod | RestatePeriod, who: Closer)
         who = replace(who, no_invoice=whole.no_invoice)
         async with _untampered():
             made = await act(deps.sessions, asked.site.site, (period.name, figures), who, now_ns)
-            return closed_answer(await records_of(deps.sessions, asked.site.site), made)
+            return closed_answer(
+                await records_of(deps.sessions, asked.site.site),
+                made,
+                naming(deps.accounts, deps.registry.site.currency),
+            )
     except ConfigError as error:
         raise _refused(409, "closing", error, "无法结账:{why}") from error
 

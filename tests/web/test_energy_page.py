@@ -137,6 +137,11 @@ def test_a_manager_closes_a_day_despite_its_gaps_and_cannot_close_it_twice(
         page.until("document.querySelector('dialog [data-testid=done]')", 20)
         page.click("dialog .finish")
         page.until("document.querySelector('[data-testid=mark]')", 20)
+        closed = "document.querySelector('[data-part=closed]')?.textContent"
+        page.until(f"{closed}.includes('Electricity, amount [kWh]')", 20)
+        speak(page, "zh")
+        page.until(f"{closed}.includes('电力·用量 [kWh]')", 20)
+        assert "electricity.electricity" not in page.evaluate(closed)
         assert page.faults == []
     listed = json.loads(ems(hub, "closed", "--json").stdout)
     assert [(one["period"], one["version"], one["by"]) for one in listed] == [(DAY, 1, "admin")]

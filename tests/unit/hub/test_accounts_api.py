@@ -17,12 +17,14 @@ from sqlalchemy import delete, update
 
 from accounts.closing import close
 from hub.accounts.closed_periods import ClosedPeriodRow
+from hub.accounts.figure_words import FigureName
 from hub.api.account_money_views import closed_answer
 from hub.api.deps import require_caller
 from hub.auth.tokens import Caller
 from hub.database import embedded_url, upgrade
 from hub.ledger import audit
 from hub.registry.view import load_view
+from protocols.config import Text
 from tests.unit.accounts.site_series import accounts_with
 from tests.unit.hub.series_asking import START, Asker, S, asker_of
 
@@ -203,7 +205,7 @@ async def test_a_day_is_closed_stays_and_is_restated_with_old_new_and_difference
     said = "another meter was read; without an invoice (不含账单): a charge by the month needs"
     assert restated.json()["reason"].startswith(said)
     change = next(one for one in restated.json()["changes"] if one["figure"] == "electricity.electricity.kWh")
-    assert change["old"] == "2500.000000"
+    assert (change["old"], change["label"]["zh"]) == ("2500.000000", "电力·用量")
     assert float(change["difference"]) == float(change["new"]) - 2500.0
     listed = await ask.get("accounts/closed")
     assert [(one["period"], one["version"], one["by"]) for one in listed] == [
@@ -215,6 +217,17 @@ async def test_a_day_is_closed_stays_and_is_restated_with_old_new_and_difference
         ("accounts", "close", "2026-10-25"),
         ("accounts", "restate", "2026-10-25"),
     ]
+
+
+async def test_closed_figures_are_called_by_words_with_their_unit(ask: Asker) -> None:
+    fill(ask)
+    as_manager(ask)
+    made = await post(ask, "closed", period="2026-10-25", without_invoice=True)
+    figures = {one["figure"]: one for one in made.json()["figures"]}
+    amount, carbon = figures["electricity.electricity.kWh"], figures["scope_2_location.co2_kg"]
+    assert (amount["label"], amount["unit"]) == ({"en": "Electricity, amount", "zh": "电力·用量"}, "kWh")
+    assert (carbon["label"]["zh"], carbon["unit"]) == ("二氧化碳排放·范围二·基于位置", "kg")
+    assert not any(code in one["label"].values() for code, one in figures.items())
 
 
 async def test_a_period_with_gaps_or_one_that_goes_on_is_not_closed_by_accident(ask: Asker) -> None:
@@ -260,7 +273,7 @@ async def test_a_site_without_a_contract_closes_its_figures_as_they_are(ask: Ask
 def test_of_two_that_close_at_once_each_is_told_of_its_own() -> None:
     mine = close([], "2026-10-25", {"main.kWh": Decimal(1)}, "mia", 1)
     theirs = close([mine], "2026-10-24", {"main.kWh": Decimal(2)}, "tom", 2)
-    told = closed_answer([mine, theirs], mine)
+    told = closed_answer([mine, theirs], mine, lambda code: FigureName(Text(en=code, zh=code), ""))
     assert (told.period, told.version, told.by, told.hash) == ("2026-10-25", 1, "mia", mine.hash)
 
 

@@ -2266,6 +2266,8 @@ export interface components {
              * @description Why, in the person's words.
              */
             reason: string;
+            /** @description The same in both languages, where it is no person's. */
+            reason_text: components["schemas"]["Text"];
             /**
              * Result
              * @description How it went.
@@ -2552,9 +2554,16 @@ export interface components {
         ClosedChange: {
             /**
              * Figure
-             * @description Its name.
+             * @description Its code, which never changes.
              */
             figure: string;
+            /** @description What people call it. */
+            label: components["schemas"]["Text"];
+            /**
+             * Unit
+             * @description Its unit; empty: it has none.
+             */
+            unit: string;
             /**
              * Old
              * @description As it was reported last; None: it was not.
@@ -2578,9 +2587,16 @@ export interface components {
         ClosedFigure: {
             /**
              * Figure
-             * @description Its name.
+             * @description Its code, which never changes.
              */
             figure: string;
+            /** @description What people call it. */
+            label: components["schemas"]["Text"];
+            /**
+             * Unit
+             * @description Its unit; empty: it has none.
+             */
+            unit: string;
             /**
              * Value
              * @description As it was reported.
@@ -2701,6 +2717,8 @@ export interface components {
             code: string | null;
             /** @description The same as a sentence. */
             text: components["schemas"]["Text"];
+            /** @description Why it was wanted, in both languages; a person's words as they wrote them. */
+            reason: components["schemas"]["Text"];
             /**
              * Level
              * @description Rung.
@@ -3951,9 +3969,11 @@ export interface components {
             actor: string;
             /**
              * Why
-             * @description Reason in words.
+             * @description Reason in words, as the edge told it.
              */
             why: string;
+            /** @description The same in both languages; without what the rung says already. */
+            why_text: components["schemas"]["Text"];
             /**
              * Age S
              * @description How long ago the edge said or repeated it. [s]
@@ -3993,9 +4013,11 @@ export interface components {
             actor: string;
             /**
              * Why
-             * @description Reason in words.
+             * @description Reason in words, as the edge told it.
              */
             why: string;
+            /** @description The same in both languages; without what the rung says already. */
+            why_text: components["schemas"]["Text"];
             /**
              * Age S
              * @description How long ago the edge said or repeated it. [s]
