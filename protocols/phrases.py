@@ -7,7 +7,7 @@ looks for the phrase it was said with; a sentence of no known phrase is shown as
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from string import Formatter
 from typing import Final
@@ -65,3 +65,31 @@ def in_chinese(said: str, phrases: Iterable[Phrase]) -> str:
 def both(said: str, phrases: Iterable[Phrase]) -> Text:
     """A sentence in both languages, for an answer."""
     return Text(en=said, zh=in_chinese(said, phrases))
+
+
+def called(said: str, phrases: Iterable[Phrase], name_of: Callable[[str, str], Text | None]) -> Text:
+    """The same, with machines and points in it called what people call them.
+
+    Args:
+        said: The English sentence.
+        phrases: Those it may have been said with.
+        name_of: What people call a part, by its name in the phrase and by what stands there; None: it stays,
+            or is a sentence itself.
+
+    Example:
+        >>> stopped = Phrase("{name} has stopped", "{name} 已停机")
+        >>> called("c1 has stopped", [stopped], lambda _, ident: Text(en=ident.upper(), zh="一号机")).zh
+        '一号机 已停机'
+    """
+    known = tuple(phrases)
+    for phrase in known if len(said) <= _MOST_CHARACTERS else ():
+        parts = phrase.parts(said)
+        if parts is not None:
+            texts = {
+                name: name_of(name, part) or called(part, known, name_of) for name, part in parts.items()
+            }
+            return Text(
+                en=phrase.en.format(**{name: text.en for name, text in texts.items()}),
+                zh=phrase.zh.format(**{name: text.zh for name, text in texts.items()}),
+            )
+    return Text(en=said, zh=said)

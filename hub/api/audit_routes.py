@@ -10,6 +10,7 @@ from hub.api.deps import Deps, SiteId, problems
 from hub.api.models import from_ns
 from hub.api.order_models import AuditCheck, AuditEntry
 from hub.api.policy import permitted
+from hub.api.why_words import WhyWords, of_person
 from hub.ledger import audit as chain
 
 MOST_ENTRIES: Final = 1000
@@ -29,7 +30,7 @@ async def audit(
     """Entries, newest first; `before` is the number of the last one already seen."""
     async with deps.sessions() as session:
         found = await chain.page(session, site, before, limit)
-    return [_entry(one) for one in found]
+    return [_entry(one, deps.why) for one in found]
 
 
 @router.get(
@@ -43,11 +44,12 @@ async def check(site: SiteId, deps: Deps) -> AuditCheck:
     return AuditCheck(whole=broken_at is None, broken_at=broken_at, entries=newest[0].number if newest else 0)
 
 
-def _entry(one: chain.Numbered) -> AuditEntry:
+def _entry(one: chain.Numbered, why: WhyWords) -> AuditEntry:
     entry = one.entry
+    said = of_person(entry.reason) if entry.role else why.of_hub(entry.reason)
     return AuditEntry(
         number=one.number, time=from_ns(entry.time_ns), actor=entry.actor, role=entry.role,
         source=entry.source, category=entry.category, type=entry.type, target=entry.target, old=entry.old,
-        new=entry.new, reason=entry.reason, result=entry.result, order=entry.order, command=entry.command,
-        token=entry.token,
+        new=entry.new, reason=entry.reason, reason_text=said, result=entry.result, order=entry.order,
+        command=entry.command, token=entry.token,
     )  # fmt: skip

@@ -24,6 +24,7 @@ from hub.api.newest import NewestValues
 from hub.api.pace import PERSON, STRANGER, Pace
 from hub.api.plan_standing import PlanningBook
 from hub.api.refusals import refused
+from hub.api.why_words import WhyWords
 from hub.auth.provider import Provider
 from hub.auth.sessions import Auth
 from hub.auth.throttle import network_of
@@ -69,6 +70,7 @@ class ApiDeps:
         checking: Held while a proposed configuration is checked: one at a time.
         edge_digests: A version of the configuration, and what the files of each edge are called in it.
         units: Unit of every point, measured and virtual.
+        why: Reasons in both languages.
         newest: Newest values, also while the store cannot be read; only ever asked in a thread.
         asker: Explains plans, in a child process.
         pace: How fast a signed-in caller may ask.
@@ -98,6 +100,7 @@ class ApiDeps:
     checking: asyncio.Lock = field(default_factory=asyncio.Lock)
     edge_digests: tuple[int, Mapping[str, str]] = (0, MappingProxyType({}))
     units: dict[PointId, str] = field(init=False)
+    why: WhyWords = field(init=False)
     newest: NewestValues = field(init=False)
     asker: Asker = field(init=False)
     pace: Pace = field(init=False)
@@ -114,7 +117,7 @@ class ApiDeps:
         self.planning = PlanningBook(self.clock)
         self.newest = NewestValues(self.series)
         self.accounts_desk = AccountsDesk(self.series, self.clock)
-        self._name_units()
+        self._name_parts()
 
     def take(self, view: SiteView, version: int) -> None:
         """Show the site by another version of its configuration from now on."""
@@ -122,11 +125,13 @@ class ApiDeps:
         self.config_version, self.alarms, self.curves = version, view.alarms, view.curves
         self.accounts = view.accounts
         self.accounts_desk.forget()
-        self._name_units()
         self.edges.follow(view.registry.site.edges)
         self.control.take(view.writables)
+        self._name_parts()
 
-    def _name_units(self) -> None:
+    def _name_parts(self) -> None:
+        self.why = WhyWords(self.registry)
+        self.control.holders.speak(self.why)
         self.units = {point: spec.unit for point, spec in self.registry.points.items()}
         self.units |= {point: one.declared.unit for point, one in self.values.virtual.items()}
 

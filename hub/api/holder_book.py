@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from hub.api.edges import EdgeWatch
 from hub.api.order_models import Held, HeldPoint
+from hub.api.why_words import WhyWords
 from hub.ledger.order_tables import OrderRow
 from hub.registry.writable import Writables
 from protocols.clock import Clock
 from protocols.command import CommandKind, Level
+from protocols.config import Text
 from protocols.holder import Holder
 
 OLD_S: Final = 25.0
@@ -25,6 +27,7 @@ _RENEWED: Final = frozenset({Level.SCHEDULE.value, Level.OPTIMISER.value, Level.
 class _Told:
     holder: Holder
     at_s: float
+    why: Text
 
 
 class HolderBook:
@@ -36,6 +39,12 @@ class HolderBook:
         self._clock = clock
         self._told: dict[str, _Told] = {}
         self._ends_ns: dict[str, int] = {}
+        self._words: WhyWords | None = None
+
+    def speak(self, words: WhyWords) -> None:
+        """Say reasons by these words from now on."""
+        self._words = words
+        self._told = {point: replace(told, why=self._why(told.holder)) for point, told in self._told.items()}
 
     def take(self, writables: Writables) -> None:
         """Go by other limits from now on; holders of points that are gone are forgotten."""
@@ -54,7 +63,7 @@ class HolderBook:
         """Take what an edge says of its own points now; gives them as answers."""
         now_s = self._clock.mono_s()
         mine = [one for one in holders if self._is_of(edge, one.point)]
-        self._told.update((one.point, _Told(one, now_s)) for one in mine)
+        self._told.update((one.point, _Told(one, now_s, self._why(one))) for one in mine)
         return [self._shown(one.point, self._told[one.point]) for one in mine]
 
     def held(self, point: str) -> HeldPoint | None:
@@ -70,6 +79,9 @@ class HolderBook:
         known = self._writables.get(point)
         return known is not None and known.edge == edge
 
+    def _why(self, one: Holder) -> Text:
+        return Text(en=one.why, zh=one.why) if self._words is None else self._words.of_holder(one)
+
     def _shown(self, point: str, told: _Told) -> HeldPoint:
         one, age_s = told.holder, self._clock.mono_s() - told.at_s
         silent = self._edges.edge_link(self._writables[point].edge) == "down"
@@ -80,6 +92,7 @@ class HolderBook:
             until_s=self._left_s(one, age_s),
             actor=one.actor,
             why=one.why,
+            why_text=told.why,
             age_s=age_s,
             old=silent or age_s > OLD_S,
         )

@@ -319,6 +319,9 @@ class Command(Config):
     text: Text
     """The same as a sentence."""
 
+    reason: Text
+    """Why it was wanted, in both languages; a person's words as they wrote them."""
+
     level: str
     """Rung."""
 

@@ -49,7 +49,10 @@ class Held(Config):
     """Person or job; empty where there is none."""
 
     why: str
-    """Reason in words."""
+    """Reason in words, as the edge told it."""
+
+    why_text: Text
+    """The same in both languages; without what the rung says already."""
 
     age_s: Number
     """How long ago the edge said or repeated it. [s]"""
@@ -262,6 +265,9 @@ class AuditEntry(Config):
 
     reason: str
     """Why, in the person's words."""
+
+    reason_text: Text
+    """The same in both languages, where it is no person's."""
 
     result: str
     """How it went."""

@@ -142,5 +142,9 @@ async def commands_of(deps: ApiDeps, site: str, limit: int, before: str | None =
     async with deps.sessions() as session:
         rows = await recent_commands(session, site, limit, before)
     return [
-        Command.model_validate(fit(Command, row)) for row in rows if row.get("kind", "set") == CommandKind.SET
+        Command.model_validate(
+            fit(Command, row | {"reason": deps.why.of_command(row["level"], row["reason"])})
+        )
+        for row in rows
+        if row.get("kind", "set") == CommandKind.SET
     ]

@@ -12,7 +12,7 @@ from typing import Final
 
 from optimizer.words import FORESEEN
 from protocols.config import Text
-from protocols.phrases import Phrase, both
+from protocols.phrases import Phrase, called
 
 PHRASES: Final = (
     Phrase("first plan", "首份计划"),
@@ -63,9 +63,4 @@ def reason_text(said: str, names: Mapping[str, Text] = MappingProxyType({})) -> 
         >>> reason_text("comp1 was free, is tripped", {"comp1": Text(en="Screw 1", zh="螺杆机1")}).zh
         '螺杆机1 由可用变为故障停机'
     """
-    parts = next((found for one in PHRASES if (found := one.parts(said)) is not None), {})
-    name = parts.get("name", "")
-    text = both(said, PHRASES)
-    if name not in names:
-        return text
-    return Text(en=text.en.replace(name, names[name].en, 1), zh=text.zh.replace(name, names[name].zh, 1))
+    return called(said, PHRASES, lambda part, ident: names.get(ident) if part == "name" else None)

@@ -212,7 +212,7 @@ describe('the table of set-points', () => {
     const control = useControl()
     control.setpoints = [setpoint(), setpoint({ id: 'demo/pv1/limit_set_frac', device: 'pv1', settable: false, why_not: { en: 'The edge is silent.', zh: '网关无应答。' } })]
     control.known = true
-    control.takeHolders([{ ...held({ rung: 'operator', actor: 'J. Doe', why: 'test of the header', value: 6.6 }), point: 'demo/comp4/pressure_set_bar_g' }, { ...held({ rung: 'locked_out', actor: 'J. Doe', why: 'out of service: new inverter (J. Doe)', age_s: 90 }), point: 'demo/pv1/limit_set_frac' }])
+    control.takeHolders([{ ...held({ rung: 'operator', actor: 'J. Doe', why: 'test of the header', value: 6.6 }), point: 'demo/comp4/pressure_set_bar_g' }, { ...held({ rung: 'locked_out', actor: 'J. Doe', why: 'out of service: new inverter (J. Doe)', why_text: { en: 'new inverter', zh: 'new inverter' }, age_s: 90 }), point: 'demo/pv1/limit_set_frac' }])
   }
 
   it('names holder, person, reason, limits, and why a point cannot be set', async () => {
@@ -232,6 +232,16 @@ describe('the table of set-points', () => {
     expect(table.findAll('tr[data-point]')).toHaveLength(1)
     await setLang('zh')
     expect(table.text()).toContain('已由 J. Doe 停用：new inverter。这不是隔离。')
+  })
+
+  it("says a plan's reason in the reader's language", async () => {
+    fill()
+    const why_text = { en: 'Screw 1 was free, is tripped', zh: '螺杆机1 由可用变为故障停机' }
+    useControl().takeHolders([{ ...held({ rung: 'optimiser', actor: 'dispatch', why: 'comp1 was free, is tripped', why_text }), point: 'demo/comp4/pressure_set_bar_g' }])
+    const holder = show(SetpointTable).find("tr[data-point='demo/comp4/pressure_set_bar_g'] .by")
+    expect(holder.text()).toContain(why_text.en)
+    await setLang('zh')
+    expect(holder.text()).toContain(why_text.zh)
   })
 
   it('offers nothing to who may only look', () => {
@@ -264,7 +274,7 @@ describe('the banner of a stop', () => {
     const banner = show(StopBanner)
     expect(banner.find('.stopped').exists()).toBe(false)
     useControl().takeOrder(order({ kind: 'stop', target: 'demo/comp4', reason: 'smoke', state: 'verified' }))
-    useControl().takeHolders([{ ...held({ rung: 'stopped', actor: 'admin', why: 'automatic control is stopped: smoke (admin)' }), point: 'demo/comp4/pressure_set_bar_g' }])
+    useControl().takeHolders([{ ...held({ rung: 'stopped', actor: 'admin', why: 'automatic control is stopped: smoke (admin)', why_text: { en: 'smoke', zh: 'smoke' } }), point: 'demo/comp4/pressure_set_bar_g' }])
     await flushPromises()
     expect(banner.find('.stopped').text()).toContain('Automatic control is stopped: comp4. By admin: smoke.Since 2026-01-05 08:00:00.')
     await click(banner, '.resume')

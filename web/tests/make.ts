@@ -16,7 +16,7 @@ export function point(device: string, name: string, unit: string, kind = 'measur
 export function command(over: Partial<Command> = {}): Command {
   return {
     id: 'c1', time: '2026-01-05T08:00:00Z', point: 'demo/battery1/power_set_kw', value: 50, unit: 'kW', state: 'verified', code: null,
-    text: { en: '', zh: '' }, level: 'optimiser', lease_until: '2026-01-05T08:00:10Z', readback: 50, readback_time: '2026-01-05T08:00:01Z', ...over,
+    text: { en: '', zh: '' }, reason: { en: '', zh: '' }, level: 'optimiser', lease_until: '2026-01-05T08:00:10Z', readback: 50, readback_time: '2026-01-05T08:00:01Z', ...over,
   }
 }
 
@@ -37,7 +37,8 @@ export function setpoint(over: Partial<Setpoint> = {}): Setpoint {
 }
 
 export function held(over: Partial<Held> = {}): Held {
-  return { rung: 'fallback', value: 7, until_s: null, actor: '', why: 'no lease lives', age_s: 0, old: false, ...over }
+  const why = over.why ?? 'no lease lives'
+  return { rung: 'fallback', value: 7, until_s: null, actor: '', why, why_text: { en: why, zh: why }, age_s: 0, old: false, ...over }
 }
 
 export function order(over: Partial<Order> = {}): Order {
@@ -50,6 +51,6 @@ export function order(over: Partial<Order> = {}): Order {
 export function entry(over: Partial<AuditEntry> = {}): AuditEntry {
   return {
     number: 1, time: '2026-01-05T08:00:00Z', actor: 'admin', role: 'admin', source: '127.0.0.1', category: 'command', type: 'set', target: 'demo/comp4/pressure_set_bar_g',
-    old: '7 bar(g)', new: '6.6 bar(g)', reason: 'test', result: 'asked', order: 'o1', command: '', token: '', ...over,
+    old: '7 bar(g)', new: '6.6 bar(g)', reason: 'test', reason_text: { en: 'test', zh: 'test' }, result: 'asked', order: 'o1', command: '', token: '', ...over,
   }
 }

@@ -2,10 +2,9 @@ import { describe, expect, it } from 'vitest'
 
 import { auditCsv, hasWords } from '@/lib/auditCsv'
 import { endOfMs, newestValue, wantedOf } from '@/lib/facts'
-import { boundedOf, latchOf, sayingOf, stops } from '@/lib/holding'
+import { latchOf, stops } from '@/lib/holding'
 import { accepted, covers, isSettled, overridesIn, reached, scopesOf, stagesOf, succeeded, typedNumber, typedValue, valueFault } from '@/lib/orders'
 import { NOTHING } from '@/lib/reading'
-import en from '@/i18n/en.json'
 
 import { command, entry, held, order, setpoint } from './make'
 
@@ -86,8 +85,8 @@ describe('the stops that stand', () => {
 
   it('are shown by the word of the edge where no order tells of them', () => {
     expect(stops(points, () => stopped, [])[0]).toMatchObject({ scope: null, since: null })
-    const safety = held({ rung: 'stopped', actor: 'hardwired', why: 'automatic control is stopped: the safety of comp4 acts (hardwired)' })
-    expect(stops(points.slice(0, 1), () => safety, [])[0]).toMatchObject({ scope: 'demo/comp4', hardwired: true, why: 'the safety of comp4 acts' })
+    const safety = held({ rung: 'stopped', actor: 'hardwired', why: 'automatic control is stopped: the safety of comp4 acts (hardwired)', why_text: { en: 'the safety of Screw 4 acts', zh: '螺杆机4 的安全装置动作' } })
+    expect(stops(points.slice(0, 1), () => safety, [])[0]).toMatchObject({ scope: 'demo/comp4', hardwired: true, why: 'the safety of comp4 acts', text: { zh: '螺杆机4 的安全装置动作' } })
   })
 
   it('do not vanish behind a lock-out, and are gone after both steps of the release', () => {
@@ -104,17 +103,6 @@ describe('the reason of a holder', () => {
   it('of a latch is the reason and the name of the person', () => {
     expect(latchOf(held({ rung: 'locked_out', why: 'out of service: new belt (J. Doe)' }))).toEqual({ why: 'new belt', who: 'J. Doe' })
     expect(latchOf(held({ rung: 'operator', actor: 'admin', why: 'test' }))).toEqual({ why: 'test', who: 'admin' })
-  })
-
-  it('of our own parts has a text in both languages, of a person none', () => {
-    const ours = [
-      'no lease lives', 'no lease lives; on its way to the fallback', 'somebody else set the point; left alone', 'a hardwired safety acts, or was not read yet',
-      'the machine is in local mode, or its switch was not read yet', 'interlock: comp1/flow_m3_min cannot be read', 'interlock: a/b is 3, at least 4 is needed',
-      'interlock: a/b is 3, at most 2 is allowed', 'stands by, the others carry the air need', 'charges while power is cheap', 'a new quarter hour', 'comp1 was free, is local', 'the safety of comp4 acts',
-    ]
-    for (const why of ours) expect(Object.keys(en.said)).toContain(sayingOf(why)?.key)
-    expect(sayingOf('the customer asked for it')).toBeNull()
-    expect(boundedOf('test (within the grid limit)')).toEqual({ why: 'test', bounded: true })
   })
 })
 

@@ -3,8 +3,8 @@ import { useI18n } from 'vue-i18n'
 
 import type { AuditEntry } from '@/api/types'
 import { useWords } from '@/components/useWords'
+import { label } from '@/i18n'
 import { formatDateTime } from '@/lib/format'
-import { sayingOf } from '@/lib/holding'
 import { usePlant } from '@/stores/plant'
 
 export interface AuditRow {
@@ -50,12 +50,6 @@ export function useAuditWords(): { rowOf: (entry: AuditEntry) => AuditRow } {
     return entry.token === '' ? source : [source, t('audit.byToken', { token: entry.token })].filter(Boolean).join(' · ')
   }
 
-  function reasonWords(reason: string): string {
-    if (reason === 'check first') return t('set.check')
-    const said = sayingOf(reason)
-    return said === null ? reason : t(`said.${said.key}`, said.named)
-  }
-
   function rowOf(entry: AuditEntry): AuditRow {
     const target = targetWords(entry)
     const role = entry.role === '' ? '' : known(`right.${entry.role}`, entry.role)
@@ -70,7 +64,7 @@ export function useAuditWords(): { rowOf: (entry: AuditEntry) => AuditRow } {
       id: target === entry.target ? '' : entry.target,
       old: entry.old,
       new: entry.new,
-      reason: reasonWords(entry.reason),
+      reason: label(entry.reason_text),
       result: resultWords(entry.result),
       bad: BAD.test(entry.result),
     }

@@ -61,7 +61,7 @@ export function useSetpoints(): { rows: ComputedRef<Row[]>; machines: (rows: rea
   const control = useControl()
   const tick = useTick()
   const { readingOf } = useReadings()
-  const { nameOf, deviceName, valueWords, whyWords } = useWords()
+  const { nameOf, deviceName, valueWords } = useWords()
 
   function row(setpoint: Setpoint, command: Command | undefined, nowMs: number): Row {
     const at = control.holders.get(setpoint.id)
@@ -82,7 +82,7 @@ export function useSetpoints(): { rows: ComputedRef<Row[]>; machines: (rows: rea
   }
 
   function holder(held: Held | undefined): Pick<Row, 'rung' | 'who' | 'why'> {
-    return held === undefined ? { rung: '', who: '', why: '' } : { rung: held.rung, who: whoOf(held), why: whyWords(held) }
+    return held === undefined ? { rung: '', who: '', why: '' } : { rung: held.rung, who: whoOf(held), why: label(held.why_text) }
   }
 
   function isOld(at: HeldAt | undefined): boolean {
@@ -117,7 +117,7 @@ export function useSetpoints(): { rows: ComputedRef<Row[]>; machines: (rows: rea
       const machine = found.get(device) ?? { device, name: deviceName(device), rows: [], lockedBy: null }
       machine.rows.push(one)
       const held = control.holders.get(one.setpoint.id)?.held
-      if (held?.rung === 'locked_out') machine.lockedBy = { who: latchOf(held).who, why: whyWords(held) }
+      if (held?.rung === 'locked_out') machine.lockedBy = { who: latchOf(held).who, why: label(held.why_text) }
       found.set(device, machine)
     }
     return [...found.values()]

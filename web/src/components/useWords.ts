@@ -1,12 +1,11 @@
-/** Values, scopes and reasons of set-points in words of the present language. */
+/** Values, scopes and limits of set-points in words of the present language. */
 import { useI18n } from 'vue-i18n'
 
-import type { Held, Setpoint } from '@/api/types'
+import type { Setpoint } from '@/api/types'
 import type { Problem } from '@/api/problem'
 import { label, numberLocale } from '@/i18n'
 import { bareLabel, codeWords } from '@/lib/bind'
 import { DASH, formatNumber, formatUnit } from '@/lib/format'
-import { boundedOf, latchOf, sayingOf } from '@/lib/holding'
 import { usePlant } from '@/stores/plant'
 
 /** The hub's word for an order that it could not write down, so that nothing was done. */
@@ -20,8 +19,6 @@ export interface Words {
   deviceName: (device: string) => string
   /** Scope of an act: everything, a zone, a machine. */
   scopeWords: (scope: string) => string
-  /** Why somebody holds a point. */
-  whyWords: (held: Held) => string
   /** Why an order was not taken. */
   problemWords: (problem: Problem) => string
   limitWords: (setpoint: Setpoint) => string
@@ -29,7 +26,7 @@ export interface Words {
 
 /** For the setup of a component. */
 export function useWords(): Words {
-  const { t, te } = useI18n()
+  const { t } = useI18n()
   const plant = usePlant()
 
   function deviceName(device: string): string {
@@ -58,29 +55,6 @@ export function useWords(): Words {
     return point === undefined ? deviceName(device ?? scope) : `${deviceName(device ?? '')} · ${nameOf(scope).point}`
   }
 
-  /** The words of our own parts in the present language; those of a person as they are. */
-  function said(why: string): string {
-    const found = sayingOf(why)
-    if (found === null) return why
-    const { device, input, was, is } = found.named
-    return t(`said.${found.key}`, {
-      ...found.named,
-      ...(device === undefined ? {} : { device: deviceName(device) }),
-      ...(input === undefined ? {} : { input: Object.values(nameOf(`${plant.siteId}/${input}`)).join(' · ') }),
-      ...(was === undefined ? {} : { was: stateWord(was) }),
-      ...(is === undefined ? {} : { is: stateWord(is) }),
-    })
-  }
-
-  function stateWord(word: string): string {
-    return te(`availability.${word}`) ? t(`availability.${word}`) : word
-  }
-
-  function whyWords(held: Held): string {
-    const { why, bounded } = boundedOf(latchOf(held).why)
-    return bounded ? t('said.bounded', { why: said(why) }) : said(why)
-  }
-
   function problemWords(problem: Problem): string {
     const uncertain = problem.status === 0 || (problem.status >= 500 && problem.code !== NOT_NOTED)
     if (uncertain) return t('order.away')
@@ -94,5 +68,5 @@ export function useWords(): Words {
     return `${number(setpoint.low)} … ${number(setpoint.high)} ${unit}`.trim()
   }
 
-  return { valueWords, nameOf, deviceName, scopeWords, whyWords, problemWords, limitWords }
+  return { valueWords, nameOf, deviceName, scopeWords, problemWords, limitWords }
 }

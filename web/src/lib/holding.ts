@@ -1,5 +1,5 @@
 /** Who holds a point, and what keeps automatic control away from it. Pure. */
-import type { Held, Order, Setpoint } from '@/api/types'
+import type { Held, Order, Setpoint, Text } from '@/api/types'
 import { covers } from '@/lib/orders'
 
 /** Rungs that stand above every lease: no value of a plan or a person is written. */
@@ -22,6 +22,8 @@ export function latchOf(held: Held): Latch {
 
 /** One stop of automatic control that is latched. */
 export interface Stop extends Latch {
+  /** Why, in both languages. */
+  text: Text
   /** Scope it was asked for, as `resume` needs it; null where no order tells. */
   scope: string | null
   /** When it was asked for, ISO 8601; null where no order tells. */
@@ -39,7 +41,7 @@ export function stops(points: readonly Setpoint[], heldOf: (point: string) => He
   for (const point of points) {
     const held = heldOf(point.id)
     if (held?.rung !== 'stopped') continue
-    const one = stopOf(point, latchOf(held), newest)
+    const one = stopOf(point, held, newest)
     const key = `${one.scope ?? ''} ${one.who} ${one.why}`
     const stop = found.get(key) ?? one
     stop.points.push(point)
@@ -50,11 +52,12 @@ export function stops(points: readonly Setpoint[], heldOf: (point: string) => He
 }
 
 /** The stop that holds a point, with the scope and the time of the order that asked for it. */
-function stopOf(point: Setpoint, latch: Latch, newest: readonly Order[]): Stop {
+function stopOf(point: Setpoint, held: Held, newest: readonly Order[]): Stop {
+  const latch = latchOf(held)
   const order = newest.find((one) => one.kind === 'stop' && one.actor === latch.who && one.reason === latch.why && covers(one.target, point))
   const hardwired = latch.who === HARDWIRED
   const zone = point.zone === null ? deviceOf(point) : `zone:${point.zone}`
-  return { ...latch, scope: order?.target ?? (hardwired ? zone : null), since: order?.asked ?? null, hardwired, points: [] }
+  return { ...latch, text: held.why_text, scope: order?.target ?? (hardwired ? zone : null), since: order?.asked ?? null, hardwired, points: [] }
 }
 
 /** Stops whose every point is held by a rung above, so that no holder tells of them; by the orders of people. */
@@ -67,57 +70,10 @@ function hidden(points: readonly Setpoint[], heldOf: (point: string) => Held | u
     const covered = inside.length > 0 && inside.every((point) => ABOVE.has(heldOf(point.id)?.rung ?? ''))
     // A release takes two steps; both are orders of their own.
     const steps = newest.slice(0, at).filter((one) => one.kind === 'resume' && one.target === scope && one.state === 'verified').length
-    return order === undefined || !covered || steps >= 2 ? [] : [{ why: order.reason, who: order.actor, scope, since: order.asked, hardwired: false, points: inside }]
+    return order === undefined || !covered || steps >= 2 ? [] : [{ why: order.reason, text: { en: order.reason, zh: order.reason }, who: order.actor, scope, since: order.asked, hardwired: false, points: inside }]
   })
 }
 
 function deviceOf(point: Setpoint): string {
   return point.id.split('/').slice(0, 2).join('/')
-}
-
-/** A sentence that the plant's own parts say, as a key of the page's texts with its words. */
-export interface Said {
-  key: string
-  named: Record<string, string>
-}
-
-const SAYINGS: readonly (readonly [RegExp, string])[] = [
-  [/^no lease lives; on its way to the fallback$/, 'falling'],
-  [/^no lease lives$/, 'noLease'],
-  [/^somebody else set the point; left alone$/, 'foreign'],
-  [/^a hardwired safety acts, or was not read yet$/, 'safety'],
-  [/^the safety of (?<device>\w+) acts$/, 'safetyOf'],
-  [/^the machine is in local mode, or its switch was not read yet$/, 'local'],
-  [/^interlock: (?<input>\S+) cannot be read$/, 'interlockUnread'],
-  [/^interlock: (?<input>\S+) is (?<value>\S+), at least (?<limit>\S+) is needed$/, 'interlockLow'],
-  [/^interlock: (?<input>\S+) is (?<value>\S+), at most (?<limit>\S+) is allowed$/, 'interlockHigh'],
-  [/^runs fully loaded, it carries the base of the air need$/, 'base'],
-  [/^follows the air need, it is the one that regulates$/, 'trim'],
-  [/^stands by, the others carry the air need$/, 'standby'],
-  [/^runs, that is the cheapest way to meet the need$/, 'on'],
-  [/^stands still, the others meet the need for less$/, 'off'],
-  [/^charges while power is cheap$/, 'charge'],
-  [/^discharges or rests for the dear hours$/, 'discharge'],
-  [/^first plan$/, 'firstPlan'],
-  [/^a new quarter hour$/, 'quarter'],
-  [/^(?<device>\w+) was (?<was>\w+), is (?<is>\w+)$/, 'event'],
-  [/^no plan can be had: machines run in the order of their efficiency$/, 'byRule'],
-  [/^new prices$/, 'newPrices'],
-  [/^a new configuration$/, 'newConfiguration'],
-]
-
-/** Recognise what gate, controllers and dispatch say; null for the words of a person, which stay as they are. */
-export function sayingOf(why: string): Said | null {
-  for (const [pattern, key] of SAYINGS) {
-    const found = pattern.exec(why)
-    if (found !== null) return { key, named: { ...found.groups } }
-  }
-  return null
-}
-
-const BOUNDED = ' (within the grid limit)'
-
-/** The reason without the remark that a grid limit moved the value, and whether there was one. */
-export function boundedOf(why: string): { why: string; bounded: boolean } {
-  return why.endsWith(BOUNDED) ? { why: why.slice(0, -BOUNDED.length), bounded: true } : { why, bounded: false }
 }
