@@ -132,7 +132,8 @@ class Feed:
         elif kind == "heartbeat":
             self._deps.edges.hear(message.data)
         elif kind == "values":
-            decode = partial(decode_values, wanted=self._shown)  # of others no page has a place
+            wanted = self._shown if self._live.followed else self._virtual.heard
+            decode = partial(decode_values, wanted=wanted)  # nobody has a place for the others
             rows = self._virtual.judge(guarded_decode(decode, message.data, "values") or [])
             rows += self._virtual.hear(rows)
             if self._live.followed:

@@ -374,20 +374,15 @@ def quality_class(quality: int) -> QualityClass:
 
 def value_of(point: str, last: LastValue, now_ns: int) -> Value:
     """Newest sample as an answer."""
-    return Value(**value_fields(point, last, now_ns))
-
-
-def value_fields(point: str, last: LastValue, now_ns: int) -> dict[str, Any]:
-    """Fields of a `Value`, for thousands at once: they are only our own numbers, which need no check."""
-    return {
-        "point": point,
-        "value": None if is_bad(last.quality) else number(last.value),
-        "quality": last.quality,
-        "quality_class": quality_class(last.quality),
-        "time": from_ns(last.time_ns),
-        "age_s": max(now_ns - last.time_ns, 0) / 1e9,
-        "source_time": told_time(last.source_ns),
-    }
+    return Value(
+        point=point,
+        value=None if is_bad(last.quality) else number(last.value),
+        quality=last.quality,
+        quality_class=quality_class(last.quality),
+        time=from_ns(last.time_ns),
+        age_s=max(now_ns - last.time_ns, 0) / 1e9,
+        source_time=told_time(last.source_ns),
+    )
 
 
 def told_time(source_ns: int) -> datetime | None:

@@ -7,7 +7,6 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
-from pydantic_core import to_json
 
 from hub.api.deps import ApiDeps, Deps, SiteId, problems
 from hub.api.models import (
@@ -18,10 +17,10 @@ from hub.api.models import (
     Site,
     Value,
     fit,
-    value_fields,
 )
 from hub.api.policy import permitted
 from hub.api.refusals import refused
+from hub.api.value_answers import values_json
 from hub.ledger.queries import latest_plan, recent_commands
 from hub.registry.site import Registry
 from hub.values.reading import newest
@@ -94,7 +93,7 @@ async def values(site: SiteId, deps: Deps) -> Response:  # noqa: ARG001  checked
         found = deps.newest.judged(known.cleaning, registered)
         now_ns = deps.clock.now().wall_ns
         shown = {point: found[point] for point in registered if point in found} | newest(known, found)
-        return to_json([value_fields(str(point), last, now_ns) for point, last in shown.items()])
+        return values_json(shown, now_ns)
 
     return Response(await asyncio.to_thread(read), media_type="application/json")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import ColumnElement, Select, String, and_, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.auth.tables import SignInRow, SiteRoleRow, UserRow
@@ -46,7 +46,7 @@ def rights_of(role: str) -> list[str]:
     return [right for right, roles in RIGHTS.items() if role in roles]
 
 
-def _here(site: str) -> Select[str, str]:
+def _here(site: str | ColumnElement[str]) -> Select[str, str]:
     mine = and_(SiteRoleRow.user_id == UserRow.id, SiteRoleRow.site == site)
     role = func.coalesce(SiteRoleRow.role, UserRow.role)
     return select(UserRow.name, role).outerjoin(SiteRoleRow, mine)
@@ -65,14 +65,24 @@ class Standing(NamedTuple):
     role: str
 
 
+def _standing() -> Select[str, str, int]:
+    """The question each request asks, made once: to make it costs more than to answer it."""
+    of_sign_in = SignInRow.family == bindparam("family")
+    theirs = and_(SignInRow.user_id == UserRow.id, of_sign_in, SignInRow.ended_ns.is_(None))
+    here = _here(bindparam("site", type_=String())).add_columns(UserRow.changed_ns)
+    return here.join(SignInRow, theirs).where(UserRow.name == bindparam("name"))
+
+
+_STANDING: Final = _standing()
+
+
 async def standing_at(session: AsyncSession, site: str, name: str, family: str) -> Standing | None:
     """How a person stands at a site, in one question.
 
     None: there is no such person, or the sign-in is none of theirs, or it has ended.
     """
-    theirs = and_(SignInRow.user_id == UserRow.id, SignInRow.family == family, SignInRow.ended_ns.is_(None))
-    wanted = _here(site).add_columns(UserRow.changed_ns).join(SignInRow, theirs).where(UserRow.name == name)
-    row = (await session.execute(wanted)).one_or_none()
+    told = {"site": site, "name": name, "family": family}
+    row = (await session.execute(_STANDING, told)).one_or_none()
     return None if row is None else Standing(int(row[2]), str(row[1]))
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from functools import partial
+from typing import Final
 
 from hub.api.app import create_app
 from hub.api.control import control_of
@@ -25,6 +27,12 @@ from hub.store.engine import open_reader
 from hub.values.cleaning import RuleMarker
 from runtime.clock import SystemClock
 from runtime.supervise import Backoff, supervise
+
+_TURN_S: Final = 0.0005
+"""So long a thread reckons before another may. [s]
+
+Each step of an answer passes from the loop to a thread and back; with the usual 5 ms a short answer waits for
+a chart at every one of its steps."""
 
 
 async def run(options: RoleOptions) -> None:
@@ -76,6 +84,7 @@ class _Server(Server):
 
     async def serve_until_cancelled(self) -> None:
         """Serve; on cancellation close what is open within the grace time."""
+        sys.setswitchinterval(_TURN_S)
         try:
             await self.serve()
         except asyncio.CancelledError:

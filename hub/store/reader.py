@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -41,10 +42,12 @@ from protocols.errors import StoreError
 from protocols.frame import Catalogue, decode_catalogue
 from protocols.gap import Gap, decode_gap
 from protocols.point import PointId
-from protocols.quality import is_bad
+from protocols.quality import bad_mask
 
 _QUARTER_NS: Final = QUARTER_S * 1_000_000_000
 _TRIES: Final = 5
+_LAST: Final = "SELECT c.id, l.body FROM last AS l JOIN catalogue AS c ON c.id = l.catalogue"
+_OF_DEVICES: Final = " WHERE c.site || '/' || c.device IN (SELECT value FROM json_each(?))"
 _T = TypeVar("_T")
 
 
@@ -73,17 +76,15 @@ class EmbeddedReader(StoreReader):
 
     @override
     def last(self, points: Sequence[PointId] | None = None) -> dict[PointId, LastValue]:
+        question, told = "", list[str]()
+        if points is not None:  # of a device all its points: they are kept together
+            question, told = _OF_DEVICES, [json.dumps(sorted({f"{one.site}/{one.device}" for one in points}))]
         with self._reading() as connection:
-            rows = connection.execute(
-                "SELECT c.id, l.body FROM last AS l JOIN catalogue AS c ON c.id = l.catalogue ORDER BY c.id"
-            ).fetchall()
+            rows = connection.execute(f"{_LAST}{question} ORDER BY c.id", told).fetchall()
             known = [(key, self._series.catalogues.one(connection, key), body) for key, body in rows]
         wanted = None if points is None else set(points)
-        devices = {(point.site, point.device) for point in points or ()}
         found: dict[PointId, LastValue] = {}
         for key, catalogue, body in known:
-            if wanted is not None and (catalogue.site, catalogue.device) not in devices:
-                continue
             for point, value in self._newest_of(key, catalogue, body).items():
                 before = found.get(point)
                 fresh = before is None or before.time_ns <= value.time_ns
@@ -95,7 +96,9 @@ class EmbeddedReader(StoreReader):
         """Newest values of a catalogue; decoded once as long as none of them is newer."""
         known = self._newest.get(key)
         if known is None or known[0] != body:
-            known = self._newest[key] = (body, dict(_last_of(catalogue, body)))
+            ids = tuple(known[1]) if known is not None and len(known[1]) == len(catalogue.points) else ()
+            found = _last_of(ids or _ids_of(catalogue), body)
+            known = self._newest[key] = (body, found)
         return known[1]
 
     @override
@@ -250,19 +253,19 @@ def span_row(span: Span) -> tuple[str, str, int, int]:
     return span.edge, span.journal, span.first_seq, span.last_seq
 
 
-def _last_of(catalogue: Catalogue, body: bytes) -> Iterator[tuple[PointId, LastValue]]:
-    columns = LastColumns.decode(body, len(catalogue.points))
-    for name, time_ns, value, quality, source_ns in zip(
-        catalogue.points,
-        columns.times_ns.tolist(),
-        columns.values.tolist(),
+def _ids_of(catalogue: Catalogue) -> tuple[PointId, ...]:
+    return tuple(PointId(catalogue.site, catalogue.device, name) for name in catalogue.points)
+
+
+def _last_of(ids: Sequence[PointId], body: bytes) -> dict[PointId, LastValue]:
+    """Newest values by point; one that was never read is left out."""
+    columns = LastColumns.decode(body, len(ids))
+    shown = np.where(bad_mask(columns.qualities), np.nan, columns.values)
+    each = map(
+        LastValue,
+        shown.tolist(),
         columns.qualities.tolist(),
+        columns.times_ns.tolist(),
         columns.source_ns.tolist(),
-        strict=True,
-    ):
-        if time_ns:
-            shown = float("nan") if is_bad(quality) else value
-            yield (
-                PointId(catalogue.site, catalogue.device, name),
-                LastValue(shown, quality, time_ns, source_ns),
-            )
+    )
+    return {point: last for point, last in zip(ids, each, strict=True) if last.time_ns}

@@ -12,7 +12,11 @@ from protocols.point import PointId
 
 
 class LiveVirtual:
-    """Keeps the newest value of every input of a virtual point, and of nothing else."""
+    """Keeps the newest value of every input of a virtual point, and of nothing else.
+
+    Attributes:
+        heard: Names of the points that have to be heard, whoever listens: inputs, and those with rules.
+    """
 
     def __init__(self, values: SiteValues) -> None:
         self._recent = Recent(values.cleaning)
@@ -24,6 +28,7 @@ class LiveVirtual:
             for point in one.inputs:
                 self._names[str(point)] = point
                 self._users.setdefault(str(point), []).append(one)
+        self.heard = frozenset(self._ruled) | frozenset(self._names)
 
     def known(self) -> list[tuple[str, LastValue]]:
         """What the inputs said last, for one that takes its place."""
