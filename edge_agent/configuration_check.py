@@ -3,8 +3,9 @@
 A signed write block names devices and points. Who could move such a point to another register, or such a
 device to another address, could write anywhere within its limits. So all of that stays as it is at the box:
 the connection of a device with a write block, its watchdog, its set-points and the points its block names. A
-controller that acts can be taken away from far, not changed, and none begins to act. A
-password or certificate of this box is never sent to an address it was not meant for.
+controller that acts can be taken away from far, not changed, and none begins to act. The list of networks
+that devices may be in can be made narrower from far, not wider than at the box. A password or certificate
+of this box is never sent to an address it was not meant for.
 """
 
 from __future__ import annotations
@@ -19,14 +20,15 @@ from edge_agent.gate.book import block_file
 from edge_agent.settings import Accepted, Place, load_accepted
 from plant.control.controllers import ControllerBook
 from protocols.configuration import Configuration, Why
-from protocols.device import Device
-from protocols.errors import EmsError
+from protocols.device import Device, EdgeDevices
+from protocols.errors import ConfigError, EmsError
+from protocols.networks import DeviceNetworks
 from protocols.outlet import Outlet
 from protocols.point import PointKind
 from protocols.profile import PointSpec, Profile
 from protocols.write_block import WriteBlock
 from runtime.fitting import load_if_there
-from runtime.site import controllers_file
+from runtime.site import controllers_file, devices_file
 from runtime.yaml_config import load_config
 
 MOST_POINTS: Final = 100_000
@@ -102,10 +104,25 @@ def _objections(configuration: Configuration, now: Accepted, wanted: Accepted) -
     idle = sorted({path for path in configuration.files if path.startswith("devices/")} - named)
     if idle:
         yield Refused(Why.FILES, f"no device uses {', '.join(idle)}")
+    if wider := wanted.site.edge.networks.beyond(_own_networks(now)):
+        own = devices_file(now.place.config, now.place.site, now.place.edge).name
+        yield Refused(
+            Why.NOT_VALID,
+            f"device_networks: {', '.join(wider)} lies outside the list of this box; widen it there in {own}",
+        )
     if touched := "; ".join((*_touched(now, wanted), *_acting(now, wanted))):
         yield Refused(Why.WRITE_BLOCK, touched)
     if moved := "; ".join(_moved_secrets(now, wanted)):
         yield Refused(Why.SECRET, moved)
+
+
+def _own_networks(now: Accepted) -> DeviceNetworks:
+    """What the file of the box allows; where that was spoiled since, what is in force."""
+    path = devices_file(now.place.config, now.place.site, now.place.edge)
+    try:
+        return load_config(path, EdgeDevices).networks
+    except ConfigError:
+        return now.site.edge.networks
 
 
 def _touched(now: Accepted, wanted: Accepted) -> Iterator[str]:

@@ -96,7 +96,9 @@ async def check_outlet(accepted: Accepted, *, running: bool) -> list[Finding]:
     else:
         from edge_agent.outlet.session import Account, greet  # noqa: PLC0415  loads the package for MQTT only then
 
-        why = await greet(outlet, Account(f"ems_{accepted.place.site}_{accepted.place.edge}_try", state))
+        edge = accepted.site.edge
+        name = f"ems_{edge.site}_{edge.edge}_try"
+        why = await greet(outlet, Account(name, state, networks=edge.networks))
     where = f"{outlet.host}:{outlet.port}"
     if not why:
         return [Finding("outlet", "ok", f"{where} takes us")]

@@ -12,6 +12,7 @@ from edge_agent.passwords import read_secret
 from protocols.device import Device, protocol_of
 from protocols.driver import Driver, Surroundings
 from protocols.errors import ConfigError
+from protocols.networks import ANYWHERE, DeviceNetworks
 from protocols.profile import Profile
 from runtime.clock import SystemClock
 from runtime.site import SiteDevices
@@ -31,6 +32,9 @@ DRIVERS: Final[dict[str, str]] = {
 _WITH_SURROUNDINGS: Final = frozenset({"opcua", "mqtt"})
 """Protocols with certificates and passwords; their functions take `Surroundings` too."""
 
+_OVER_A_NETWORK: Final = frozenset({"modbus", "bacnet"})
+"""Protocols whose functions take the networks of devices alone."""
+
 
 def make_drivers(site: SiteDevices, state: Path = Path("var/edge")) -> dict[str, Driver]:
     """A driver a device, by device id; certificates, trust lists and password files stand below `state`.
@@ -45,17 +49,17 @@ def make_drivers(site: SiteDevices, state: Path = Path("var/edge")) -> dict[str,
         by_kind.setdefault(protocol_of(device.connection), {})[device.id] = entry
     made: dict[str, Driver] = {}
     for kind, devices in by_kind.items():
-        made |= _maker(kind, state)(devices)
+        made |= _maker(kind, surroundings(state, site.edge.networks))(devices)
     return {device.id: made[device.id] for device in site.edge.devices}
 
 
-def surroundings(state: Path) -> Surroundings:
+def surroundings(state: Path, networks: DeviceNetworks = ANYWHERE) -> Surroundings:
     """What this process hands to drivers with certificates and passwords."""
     clock = SystemClock()
-    return Surroundings(state, lambda: clock.now().wall_ns, partial(read_secret, state))
+    return Surroundings(state, lambda: clock.now().wall_ns, partial(read_secret, state), networks)
 
 
-def _maker(kind: str, state: Path) -> MakeDrivers:
+def _maker(kind: str, around: Surroundings) -> MakeDrivers:
     module, name = DRIVERS[kind].split(":")
     try:
         maker = getattr(import_module(module), name)
@@ -64,5 +68,7 @@ def _maker(kind: str, state: Path) -> MakeDrivers:
             f"the driver for {kind} needs {error.name}; install the extra 'edge' of this package"
         ) from error
     if kind in _WITH_SURROUNDINGS:
-        maker = partial(maker, around=surroundings(state))
+        maker = partial(maker, around=around)
+    elif kind in _OVER_A_NETWORK:
+        maker = partial(maker, networks=around.networks)
     return cast("MakeDrivers", maker)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from protocols.access import Availability, KeyPair, Login, OpcUaSecurity, Sparkplug, Tls
 from protocols.config import Config, IdPart, Text, once, twice
+from protocols.networks import DeviceNetworks, network_of, numbered
 from protocols.outlet import Outlet
 from protocols.report import Report
 from protocols.units import Seconds
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Unit = Annotated[int, Field(ge=0, le=255)]
+_Network = Annotated[str, AfterValidator(lambda text: str(network_of(text)))]
 
 
 class ModbusTcp(Config):
@@ -252,6 +256,12 @@ class EdgeDevices(Config):
     outlet: Outlet | None = None
     """A broker that is told the samples too; None: only the hub is."""
 
+    device_networks: Annotated[tuple[_Network, ...], Field(min_length=1, max_length=100)] | None = None
+    """Networks, or single addresses, this edge connects to for its devices and, beside the public internet,
+    for its outlet; 127.0.0.1 only where it is named. None: any address but those that no device has (of one
+    link, of a group, where clouds keep secrets). Where the file at the box has such a list, one from the hub
+    may only be narrower."""
+
     @model_validator(mode="after")
     def _once_each(self) -> Self:
         faults = [twice("device id", name) for name in _twice([d.id for d in self.devices])]
@@ -264,9 +274,15 @@ class EdgeDevices(Config):
             for d in self.devices
             if isinstance(d.connection, ControllerLink)
         ]
+        faults += _not_connected_to(self)
         if faults:
             raise ValueError("; ".join(faults))
         return self
+
+    @property
+    def networks(self) -> DeviceNetworks:
+        """What this edge may connect to."""
+        return DeviceNetworks.of(self.device_networks)
 
 
 def _twice(names: list[str]) -> list[str]:
@@ -289,6 +305,28 @@ def _unlike_on_one_line(devices: tuple[Device, ...]) -> list[str]:
         if known != settings:
             faults.append(f"devices {first!r} and {device.id!r} share {line} but say {known} and {settings}")
     return faults
+
+
+def host_of(at: Connection | Outlet) -> str | None:
+    """Host that is connected to, as it is written; None where there is none.
+
+    Example:
+        >>> host_of(OpcUa(url="opc.tcp://plc1.plant.lan:4840/x")), host_of(ModbusSerial(port="/dev/ttyUSB0"))
+        ('plc1.plant.lan', None)
+    """
+    if isinstance(at, ModbusSerial | ControllerLink):
+        return None
+    return urlsplit(at.url).hostname if isinstance(at, OpcUa) else at.host
+
+
+def _not_connected_to(edge: EdgeDevices) -> Iterator[str]:
+    """Addresses that the edge would not connect to; what a name stands for is looked up there alone."""
+    places = [(f"device {one.id!r}", one.connection, False) for one in edge.devices]
+    for what, at, outside in [*places, ("the outlet", edge.outlet, True)]:
+        host = None if at is None else host_of(at)
+        why = edge.networks.why_not(host, host, outside=outside) if host and numbered(host) else ""
+        if why:
+            yield f"{what}: {why}"
 
 
 def place_of(device: Device) -> str:

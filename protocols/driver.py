@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from protocols.access import Secret
 from protocols.frame import Qualities, Values
+from protocols.networks import ANYWHERE, DeviceNetworks
 from protocols.profile import PointSpec
 
 
@@ -44,11 +45,13 @@ class Surroundings:
         state: Folder of the process's own state; certificates and trust lists stand below it.
         wall_ns: The wall clock, to tell whether a device's time can be right; nothing is decided by it.
         secret: Reads a password; raises `KeyFileError` when it is missing or readable by others.
+        networks: Where its devices may be.
     """
 
     state: Path
     wall_ns: Callable[[], int]
     secret: Callable[[Secret], str]
+    networks: DeviceNetworks = ANYWHERE
 
 
 class GiveWay(Protocol):

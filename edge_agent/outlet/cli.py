@@ -15,6 +15,7 @@ from edge_agent.outlet.stage import made_teller
 from edge_agent.outlet.teller import DeviceTeller, Message, PointTeller, Teller
 from edge_agent.poll import poll_groups
 from protocols.errors import ConfigError, DeviceUnreachableError
+from protocols.networks import DeviceNetworks
 from protocols.outlet import Outlet
 from runtime.clock import SystemClock
 from runtime.site import SiteDevices, devices_file, load_devices
@@ -53,7 +54,8 @@ def outlet(  # noqa: PLR0913  one option each
         typer.echo(f"{told.host}:{told.port}, {sum(map(len, topics.values()))} points")
         _show(topics)
     if connect:
-        _sign_in(told, f"{told.client_id or f'ems_{site}_{edge}'}_try", state)
+        name = f"{told.client_id or f'ems_{site}_{edge}'}_try"
+        _sign_in(told, name, state, known.edge.networks)
 
 
 def _topics(site: SiteDevices, told: Outlet) -> Iterator[tuple[str, list[str]]]:
@@ -81,10 +83,10 @@ def _show(topics: Mapping[str, list[str]]) -> None:
         typer.echo(f"  … and {len(topics) - _MOST} more (--json shows all)")
 
 
-def _sign_in(told: Outlet, identifier: str, state: Path) -> None:
+def _sign_in(told: Outlet, identifier: str, state: Path, networks: DeviceNetworks) -> None:
     from edge_agent.outlet.session import Account, greet  # noqa: PLC0415  `ems edge run` may need no MQTT
 
-    why = asyncio.run(greet(told, Account(identifier, state)))
+    why = asyncio.run(greet(told, Account(identifier, state, networks=networks)))
     if why:
         raise DeviceUnreachableError(
             f"{told.host}:{told.port} does not take us: {why}; check address, port, user, password and "

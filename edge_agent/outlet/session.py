@@ -24,9 +24,11 @@ from edge_agent.outlet.meter import OutletMeter
 from edge_agent.outlet.newest import Newest, Told
 from edge_agent.outlet.teller import Message, Teller
 from edge_agent.passwords import read_secret
-from protocols.drivers.mqtt.broker import is_lost, tls_context
-from protocols.errors import KeyFileError
+from protocols.drivers.mqtt.broker import entered, is_lost, tls_context
+from protocols.errors import KeyFileError, NoLinkError
 from protocols.frame import Frame
+from protocols.links.resolve import addresses_of
+from protocols.networks import ANYWHERE, DeviceNetworks
 from protocols.outlet import Outlet
 from runtime.supervise import Backoff
 
@@ -40,7 +42,7 @@ _AT_ONCE: Final = 20
 """Messages of one poll that may be on their way together."""
 
 _SESSIONS: Final = 256
-_FAULTS: Final = (aiomqtt.MqttError, OSError, TimeoutError, KeyFileError)
+_FAULTS: Final = (aiomqtt.MqttError, OSError, TimeoutError, KeyFileError, NoLinkError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,13 @@ class Account:
         identifier: MQTT client id.
         state: The agent's own folder, below which password and certificates stand.
         backoff: How long to wait before the next attempt; a part of it by chance.
+        networks: Where the broker may be, beside the public internet.
     """
 
     identifier: str
     state: Path
     backoff: Backoff = field(default_factory=Backoff)
+    networks: DeviceNetworks = ANYWHERE
 
 
 class OutletSession:
@@ -102,13 +106,12 @@ class OutletSession:
 
     async def _session(self) -> None:
         number = await asyncio.to_thread(_next_session, self._account.state / "outlet_session")
-        client = await made_client(self._outlet, self._account, self._teller.will(number))
-        try:
-            async with client:
-                await self._begin(client)
-                await self._serve(client)
-        finally:
-            is_lost(client)  # its error is known by now
+        async with contextlib.AsyncExitStack() as stack:
+            client = await signed_in(self._outlet, self._account, self._teller.will(number))
+            stack.callback(is_lost, client)  # its error is known by then
+            stack.push_async_exit(client)
+            await self._begin(client)
+            await self._serve(client)
 
     async def _begin(self, client: aiomqtt.Client) -> None:
         for topic in self._teller.commands:
@@ -199,38 +202,44 @@ class OutletSession:
 async def greet(outlet: Outlet, account: Account) -> str:
     """Sign in and leave again; nothing is published. Gives why it did not work, empty when it did."""
     try:
-        client = await made_client(outlet, account, None)
+        client = await signed_in(outlet, account, None)
         try:
-            async with client:
-                return ""
+            await client.__aexit__(None, None, None)
         finally:
             is_lost(client)  # its error is known by now
     except _FAULTS as error:
         return str(error) or "no answer"
+    return ""
 
 
-async def made_client(outlet: Outlet, account: Account, will: Message | None) -> aiomqtt.Client:
-    """A client that is not connected yet.
+async def signed_in(outlet: Outlet, account: Account, will: Message | None) -> aiomqtt.Client:
+    """A client that the broker takes; who has it ends it.
 
     Raises:
         KeyFileError: The password is not where the configuration says.
-        OSError: A certificate cannot be read or used.
+        NoLinkError: The broker is where this edge does not connect to.
+        MqttError: The broker does not take us; or OSError: it, or a certificate, is not there.
     """
-    password = None
+    password, tls = None, None
     if outlet.login is not None and outlet.login.password is not None:
         password = await asyncio.to_thread(read_secret, account.state, outlet.login.password)
-    tls = await asyncio.to_thread(tls_context, account.state, outlet.tls) if outlet.tls else None
-    return aiomqtt.Client(
-        outlet.host,
-        outlet.port,
-        username=None if outlet.login is None else outlet.login.user,
-        password=password,
-        tls_context=tls,
-        identifier=account.identifier,
-        will=None if will is None else aiomqtt.Will(will.topic, will.body, will.qos, will.retain),
-        timeout=_TIMEOUT_S,
-        keepalive=_KEEPALIVE_S,
-        max_queued_incoming_messages=_AT_ONCE,
+    if outlet.tls is not None:
+        tls = await asyncio.to_thread(tls_context, account.state, outlet.tls, outlet.host)
+    addresses = await addresses_of(outlet.host, outlet.port, account.networks, outside=True)
+    return await entered(
+        lambda address: aiomqtt.Client(
+            address,
+            outlet.port,
+            username=None if outlet.login is None else outlet.login.user,
+            password=password,
+            tls_context=tls,
+            identifier=account.identifier,
+            will=None if will is None else aiomqtt.Will(will.topic, will.body, will.qos, will.retain),
+            timeout=_TIMEOUT_S,
+            keepalive=_KEEPALIVE_S,
+            max_queued_incoming_messages=_AT_ONCE,
+        ),
+        addresses,
     )
 
 

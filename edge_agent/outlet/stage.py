@@ -68,7 +68,7 @@ def made_session(
         raise ConfigError(
             f"an outlet needs {error.name}; install the extra 'edge' of this package"
         ) from error
-    account = Account(outlet.client_id or f"ems_{edge.site}_{edge.edge}", state)
+    account = Account(outlet.client_id or f"ems_{edge.site}_{edge.edge}", state, networks=edge.networks)
     return OutletSession(outlet, newest, made_teller(edge, outlet, newest, clock), account)
 
 

@@ -17,7 +17,7 @@ import os
 import re
 import socket
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -25,6 +25,7 @@ from pydantic import AfterValidator, Field
 
 from protocols.config import Config
 from protocols.errors import AddressRefusedError, ConfigError
+from protocols.networks import METADATA, Address, is_public, plain_address
 from runtime.yaml_config import load_config
 
 FILE: Final = "outside.yaml"
@@ -33,20 +34,6 @@ VARIABLE: Final = "EMS_OUTSIDE_ALLOW"
 MOST_ADDRESSES: Final = 4
 """Addresses of a name that are tried, one after the other. [-]"""
 
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
-
-METADATA: Final = frozenset(
-    map(
-        ip_address,
-        (
-            "169.254.169.254", "169.254.170.2", "169.254.170.23", "100.100.100.200", "168.63.129.16",
-            "192.0.0.192", "fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254",
-        ),
-    )
-)  # fmt: skip
-"""Where machines of clouds get their own secrets; no entry allows these."""
-_NAT64: Final = IPv6Network("64:ff9b::/96")
 _HOST: Final = 253
 
 
@@ -122,7 +109,7 @@ class WayOut:
         address = plain_address(text)
         if address in METADATA or address.is_multicast or address.is_unspecified:
             raise _refused(host, address, "")
-        if _is_public(address) or any(address in network for network in self._networks):
+        if is_public(address) or any(address in network for network in self._networks):
             return
         named = _same_name(host) in self._hosts
         if not named or address.is_link_local:
@@ -141,28 +128,6 @@ def load_way_out(state: Path) -> WayOut:
         return WayOut((*allow, *os.environ.get(VARIABLE, "").split()))
     except ValueError as error:
         raise ConfigError(f"{VARIABLE}: {error}") from error
-
-
-def plain_address(text: str) -> Address:
-    """An address without the ways of writing an older one into a newer one.
-
-    Example:
-        >>> [str(plain_address(one)) for one in ("::ffff:127.0.0.1", "64:ff9b::a00:1", "fe80::1%lo")]
-        ['127.0.0.1', '10.0.0.1', 'fe80::1']
-    """
-    address = ip_address(text.partition("%")[0])
-    if isinstance(address, IPv4Address):
-        return address
-    if address in _NAT64:
-        return IPv4Address(int(address) & 0xFFFF_FFFF)
-    teredo = address.teredo
-    return address.ipv4_mapped or address.sixtofour or (teredo[1] if teredo else None) or address
-
-
-def _is_public(address: Address) -> bool:
-    """Whether anybody may have this address, and not one of a few reserved kinds."""
-    site_local = isinstance(address, IPv6Address) and address.is_site_local
-    return address.is_global and not (address.is_reserved or site_local)
 
 
 def _same_name(host: str) -> str:

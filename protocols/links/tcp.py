@@ -1,4 +1,4 @@
-"""A TCP connection: no delay, and dead peers are noticed by the kernel too."""
+"""A TCP connection to an address that was judged: no delay, and dead peers are noticed by the kernel too."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing_extensions import override
 from protocols.driver import Traffic
 from protocols.errors import NoLinkError
 from protocols.links.link import Ears, Link
+from protocols.links.resolve import addresses_of, at_first
+from protocols.networks import ANYWHERE, DeviceNetworks
 from protocols.units import Seconds
 
 _KEEP_ALIVE_S: Final = 10
@@ -18,12 +20,20 @@ _MOST_UNSENT: Final = 65_536
 
 
 class TcpLink(Link):
-    """One connection to `host:port`, opened anew as often as it is asked for."""
+    """One connection to `host:port`, opened anew as often as it is asked for.
 
-    def __init__(self, host: str, port: int, timeout_s: Seconds) -> None:
+    Args:
+        host: Name or address; a name is looked up at each `open`.
+        port: TCP port.
+        timeout_s: How long a connection may take. [s]
+        networks: Where it may lead to.
+    """
+
+    def __init__(self, host: str, port: int, timeout_s: Seconds, networks: DeviceNetworks = ANYWHERE) -> None:
         self._host = host
         self._port = port
         self._timeout_s = timeout_s
+        self._networks = networks
         self._wire: _Wire | None = None
         self._traffic = Traffic()
 
@@ -41,15 +51,17 @@ class TcpLink(Link):
     async def open(self, ears: Ears) -> None:
         if self.is_open:
             return
-        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._timeout_s):
-                _, wire = await loop.create_connection(
-                    lambda: _Wire(ears, self._traffic), self._host, self._port
-                )
+                addresses = await addresses_of(self._host, self._port, self._networks)
+                await at_first(addresses, lambda address: self._connect(address, ears))
         except (OSError, TimeoutError) as error:
             reason = error.strerror or str(error) or "no answer in time"
             raise NoLinkError(f"nobody answers at {self.name}: {reason}") from error
+
+    async def _connect(self, address: str, ears: Ears) -> None:
+        loop = asyncio.get_running_loop()
+        _, wire = await loop.create_connection(lambda: _Wire(ears, self._traffic), address, self._port)
         self._wire = wire
 
     @override

@@ -10,12 +10,10 @@ import asyncio
 import ipaddress
 import json
 import re
-import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -27,10 +25,12 @@ from hub.cli import app
 from hub.forecast.config import WeatherHttp
 from hub.forecast.weather import fetch
 from hub.outside.senders import Mail, Message, Robot, Webhook, send
-from hub.outside.way_out import METADATA, OutsideFile, WayOut, load_way_out
+from hub.outside.way_out import OutsideFile, WayOut, load_way_out
 from protocols.errors import AddressRefusedError, ConfigError, ForecastError, NotToldError, ProviderError
+from protocols.networks import METADATA
 from runtime.clock import SystemClock
 from tests.certificates import certificates
+from tests.faults.conftest import Names
 
 pytestmark = pytest.mark.net
 
@@ -122,38 +122,6 @@ async def test_an_answer_without_end_is_given_up() -> None:
         with pytest.raises(ProviderError) as error:
             await _provider(address)._ask("GET", address)
     assert "too long" in str(error.value)
-
-
-class Names:
-    """What names are looked up as, one answer after the other; numbers are what they are."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, list[list[str]]] = {}
-        self.asked: list[str] = []
-        self.connected: list[object] = []
-
-
-@pytest.fixture
-def names(monkeypatch: pytest.MonkeyPatch) -> Names:
-    """A name server of this test; who is not in it is at 127.0.0.1."""
-    made, real, connect = Names(), socket.getaddrinfo, socket.socket.connect
-
-    def looked_up(host: str, port: int, *more: object, **named: object) -> list[Any]:
-        try:
-            return real(host, port, *more, **{**named, "flags": socket.AI_NUMERICHOST})  # type: ignore[arg-type]  # as it came
-        except OSError:
-            made.asked.append(host)
-        told = made.answers.get(host, [["127.0.0.1"]])
-        now = told.pop(0) if len(told) > 1 else told[0]
-        return [row for one in now for row in real(one, port, *more, **named)]  # type: ignore[arg-type]  # as above
-
-    def connected(self: socket.socket, address: object) -> None:
-        made.connected.append(address)
-        connect(self, address)  # type: ignore[arg-type]  # as it came
-
-    monkeypatch.setattr(socket, "getaddrinfo", looked_up)
-    monkeypatch.setattr(socket.socket, "connect", connected)
-    return made
 
 
 MESSAGE = Message("i", ("a@b.example",), "head", ("line",), 1)

@@ -33,6 +33,8 @@ from protocols.errors import (
     DeviceUnreachableError,
     PointUnreadableError,
 )
+from protocols.links.resolve import refuse
+from protocols.networks import ANYWHERE, DeviceNetworks
 from protocols.profile import PointSpec, Profile
 
 _log = logging.getLogger(__name__)
@@ -47,14 +49,17 @@ FAULTS_ASKED: Final = 4
 _READ_MULTIPLE_BIT: Final = 14
 
 
-def make_drivers(devices: Mapping[str, tuple[Device, Profile]]) -> dict[str, Driver]:
-    """A driver a device, all on one socket.
+def make_drivers(
+    devices: Mapping[str, tuple[Device, Profile]], networks: DeviceNetworks = ANYWHERE
+) -> dict[str, Driver]:
+    """A driver a device, all on one socket; nothing is sent to who is outside `networks`.
 
     Raises:
         ConfigError: A device without a BACnet connection or with a host that is no IP address.
     """
     client = BacnetClient()
-    return {name: BacnetDriver(client, connection_of(device), name) for name, (device, _) in devices.items()}
+    places = {name: connection_of(device) for name, (device, _) in devices.items()}
+    return {name: BacnetDriver(client, place, name, networks) for name, place in places.items()}
 
 
 def connection_of(device: Device) -> BacnetIp:
@@ -81,9 +86,12 @@ def peer_of(place: BacnetIp) -> Peer:
 class BacnetDriver(Driver, Sharing):
     """One device at a configured address."""
 
-    def __init__(self, client: BacnetClient, place: BacnetIp, name: str = "") -> None:
+    def __init__(
+        self, client: BacnetClient, place: BacnetIp, name: str = "", networks: DeviceNetworks = ANYWHERE
+    ) -> None:
         self._client = client
         self._place = place
+        self._networks = networks
         self._name = name or f"device {place.device_instance}"
         self._peer = peer_of(place)
         self._known = False
@@ -106,6 +114,7 @@ class BacnetDriver(Driver, Sharing):
     async def open(self) -> None:
         if self._known:
             return
+        refuse(self._place.host, self._place.host, self._networks)
         self._client.use(self)
         own = ObjectId(TYPES["device"], self._place.device_instance)
         try:

@@ -15,14 +15,17 @@ from protocols.drivers.modbus.rtu import RtuClient
 from protocols.drivers.modbus.tcp import MbapClient
 from protocols.errors import ConfigError
 from protocols.links.tcp import TcpLink
+from protocols.networks import ANYWHERE, DeviceNetworks
 from protocols.profile import Profile
 from protocols.units import Seconds
 
 At = ModbusTcp | ModbusSerial
 
 
-def make_drivers(devices: Mapping[str, tuple[Device, Profile]]) -> dict[str, Driver]:
-    """A driver a device; units of one line share its client."""
+def make_drivers(
+    devices: Mapping[str, tuple[Device, Profile]], networks: DeviceNetworks = ANYWHERE
+) -> dict[str, Driver]:
+    """A driver a device; units of one line share its client, which connects only within `networks`."""
     places = {name: _connection(device) for name, (device, _) in devices.items()}
     units = Counter(line_of(at) for at in places.values())
     longest_s: dict[str, Seconds] = {}
@@ -35,7 +38,7 @@ def make_drivers(devices: Mapping[str, tuple[Device, Profile]]) -> dict[str, Dri
         at = places[name]
         key = line_of(at)
         if key not in clients:
-            clients[key] = make_client(at, longest_s[key])
+            clients[key] = make_client(at, longest_s[key], networks)
             clients[key].share_deadlines(deadlines)
         settings = UnitSettings(
             unit=at.unit,
@@ -54,14 +57,14 @@ def line_of(at: At) -> str:
     return at.port if isinstance(at, ModbusSerial) else f"{at.host}:{at.port}"
 
 
-def make_client(at: At, connect_s: Seconds) -> ModbusClient:
+def make_client(at: At, connect_s: Seconds, networks: DeviceNetworks = ANYWHERE) -> ModbusClient:
     """A client for a line, not yet connected."""
     if isinstance(at, ModbusSerial):
         from protocols.links.serial import SerialLink, SerialSettings  # noqa: PLC0415  loads pyserial only then
 
         settings = SerialSettings(at.port, at.baud, at.parity, at.stop_bits)
         return RtuClient(SerialLink(settings), at.bits_per_character / at.baud)
-    link = TcpLink(at.host, at.port, connect_s)
+    link = TcpLink(at.host, at.port, connect_s, networks)
     return MbapClient(link) if at.framing == "mbap" else RtuClient(link)
 
 

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import socket
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +22,7 @@ from protocols.device import Mqtt
 from protocols.driver import Surroundings, Traffic
 from protocols.errors import DeviceUnreachableError, KeyFileError
 from protocols.links.kernel_counts import KernelCounts
+from protocols.links.resolve import addresses_of
 
 _KEEPALIVE_S: Final = 5
 _CONNECT_S: Final = 2.0
@@ -31,6 +32,9 @@ _REFUSED: Final = 128
 
 _KEPT: Final = 2
 """Messages kept of a topic until somebody reads: a contradicted write needs two to be believed."""
+
+MakeClient = Callable[[str], aiomqtt.Client]
+"""Makes a client for an address."""
 
 logging.getLogger("mqtt").setLevel(logging.CRITICAL)  # the line says once that a device is down
 
@@ -97,20 +101,18 @@ class Broker:
         """Connect and subscribe; True when the session is a new one.
 
         Raises:
-            DeviceUnreachableError: No broker, a refused user or certificate, or no subscription.
+            DeviceUnreachableError: No broker, one outside the networks of devices, a refused user or
+                certificate, or no subscription.
         """
         if self._client is not None:
             return False
-        client = await self._made(most_queued)
+        make, place = await self._maker(most_queued), self._place
         try:
-            await client.__aenter__()
+            addresses = await addresses_of(place.host, place.port, self._around.networks)
+            client = await entered(make, addresses)
         except (aiomqtt.MqttError, OSError, TimeoutError) as error:
-            await _leave(client)
-            where = f"{self._place.host}:{self._place.port}"
+            where = f"{place.host}:{place.port}"
             raise DeviceUnreachableError(f"no session with the broker at {where}: {error}") from error
-        except asyncio.CancelledError:
-            await _leave(client)
-            raise
         self._client = client
         self._counts.watch(_socket_of(client))
         try:
@@ -175,16 +177,17 @@ class Broker:
             raise DeviceUnreachableError("no session at the broker")
         return self._client
 
-    async def _made(self, most_queued: int) -> aiomqtt.Client:
-        place, password = self._place, None
+    async def _maker(self, most_queued: int) -> MakeClient:
+        place, password, tls = self._place, None, None
         try:
             if place.login is not None and place.login.password is not None:
                 password = await asyncio.to_thread(self._around.secret, place.login.password)
-            tls = await asyncio.to_thread(tls_context, self._around.state, place.tls) if place.tls else None
+            if place.tls is not None:
+                tls = await asyncio.to_thread(tls_context, self._around.state, place.tls, place.host)
         except (KeyFileError, OSError) as error:  # ssl's errors are OSErrors
             raise DeviceUnreachableError(f"the broker's login or TLS cannot be prepared: {error}") from error
-        return aiomqtt.Client(
-            place.host,
+        return lambda address: aiomqtt.Client(
+            address,
             place.port,
             username=None if place.login is None else place.login.user,
             password=password,
@@ -209,6 +212,26 @@ def is_lost(client: aiomqtt.Client) -> bool:
     return gone.done() and (gone.cancelled() or gone.exception() is not None or gone.result() is None)
 
 
+async def entered(make: MakeClient, addresses: Sequence[str]) -> aiomqtt.Client:
+    """A client that is signed in at the first address that takes it.
+
+    Raises:
+        MqttError: None does; or OSError, TimeoutError: the error is that of the last one.
+    """
+    for address in addresses[:-1]:
+        with contextlib.suppress(aiomqtt.MqttError, OSError, TimeoutError):
+            return await _entered_at(make(address))
+    return await _entered_at(make(addresses[-1]))
+
+
+async def _entered_at(client: aiomqtt.Client) -> aiomqtt.Client:
+    try:
+        return await client.__aenter__()
+    except (aiomqtt.MqttError, OSError, TimeoutError, asyncio.CancelledError):
+        await _leave(client)
+        raise
+
+
 async def _leave(client: aiomqtt.Client) -> None:
     with contextlib.suppress(aiomqtt.MqttError, OSError, TimeoutError):
         async with asyncio.timeout(_CLOSE_S):
@@ -216,8 +239,13 @@ async def _leave(client: aiomqtt.Client) -> None:
     is_lost(client)  # its error is known by now
 
 
-def tls_context(state: Path, tls: Tls) -> ssl.SSLContext:
+def tls_context(state: Path, tls: Tls, host: str) -> ssl.SSLContext:
     """Broker's certificate and name are checked, by the given authority or the system's.
+
+    Args:
+        state: Folder below which the files stand.
+        tls: Which they are.
+        host: Name that the certificate has to be for, although the connection goes to an address.
 
     Raises:
         OSError: A certificate or key below `state` cannot be read or used.
@@ -225,4 +253,15 @@ def tls_context(state: Path, tls: Tls) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=None if tls.ca_file is None else str(state / tls.ca_file))
     if tls.client is not None:
         context.load_cert_chain(state / tls.client.certificate, state / tls.client.key)
+    wrap = context.wrap_socket
+
+    def wrap_named(
+        sock: socket.socket,
+        *,
+        server_hostname: str,  # noqa: ARG001  the library names the address
+        do_handshake_on_connect: bool,
+    ) -> ssl.SSLSocket:
+        return wrap(sock, server_hostname=host, do_handshake_on_connect=do_handshake_on_connect)
+
+    context.wrap_socket = wrap_named  # type: ignore[method-assign, assignment]  # as the library calls it
     return context

@@ -40,6 +40,8 @@ from protocols.drivers.opcua.plain import decode_plainly
 from protocols.drivers.opcua.trust import TrustList, application_uri, fingerprint
 from protocols.errors import DeviceUnreachableError, EmsError, KeyFileError
 from protocols.links.kernel_counts import Counted
+from protocols.links.resolve import addresses_of, at_first
+from protocols.networks import ANYWHERE, DeviceNetworks
 
 _CLOSE_S: Final = 1.0
 _SESSION_MS: Final = 60_000
@@ -53,6 +55,9 @@ _HANDSHAKES: Final = 4
 
 _MOST_NODES: Final = 1000
 """Largest batch where the server names no limit."""
+
+_PORT: Final = 4840
+"""Where the address names none: the one registered for OPC UA."""
 
 _READ_LIMIT: Final = ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead
 _ITEMS_LIMIT: Final = ObjectIds.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall
@@ -100,9 +105,17 @@ class Session:
 
 
 class _Client(Client):
-    """The library's client, which would send a password in the clear when the server asks for it."""
+    """The library's client: it would go to any answer of a name server, and send a password in the clear."""
 
     plain_allowed = False
+    networks = ANYWHERE
+
+    @override
+    async def connect_socket(self) -> None:
+        url = self.server_url
+        host, port = url.hostname or "", url.port or _PORT
+        addresses = await addresses_of(host, port, self.networks)
+        await at_first(addresses, lambda address: self.uaclient.connect_socket(address, port))
 
     @override
     def server_policy(self, token_type: ua.UserTokenType) -> ua.UserTokenPolicy:
@@ -124,7 +137,7 @@ async def connect(place: OpcUa, around: Surroundings) -> Session:
     bound_arrays()
     decode_plainly()
     encode_once()
-    client = _Client(place.url, timeout=place.timeout_s, watchdog_intervall=_WATCH_S)
+    client = _made(place, around.networks)
     client.application_uri, client.session_timeout = application_uri(), _SESSION_MS
     client.name = client.description = "Ai4Energy EMS edge"
     patience_s = place.timeout_s * (_HANDSHAKES if place.security else 1)
@@ -165,11 +178,17 @@ def wire_of(client: Client) -> Counted | None:
     return found
 
 
-async def _secure(client: Client, place: OpcUa, security: OpcUaSecurity, trust: TrustList) -> None:
+def _made(place: OpcUa, networks: DeviceNetworks) -> _Client:
+    client = _Client(place.url, timeout=place.timeout_s, watchdog_intervall=_WATCH_S)
+    client.networks = networks
+    return client
+
+
+async def _secure(client: _Client, place: OpcUa, security: OpcUaSecurity, trust: TrustList) -> None:
     own, key = await asyncio.to_thread(trust.own)
     policy, mode = _POLICIES[security.policy], ua.MessageSecurityMode[security.mode]
     async with asyncio.timeout(place.timeout_s * 2):
-        offered = await Client(place.url, timeout=place.timeout_s).connect_and_get_server_endpoints()
+        offered = await _made(place, client.networks).connect_and_get_server_endpoints()
     fits = [one for one in offered if one.SecurityMode == mode and one.SecurityPolicyUri == policy.URI]
     if not fits:
         names = sorted(

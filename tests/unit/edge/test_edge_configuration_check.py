@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,23 @@ def test_an_outlet_may_come_from_the_hub_but_not_with_a_login_of_the_box(now: Ac
     found = verdict(now, changed(now, DEVICES, signed_in))
     assert isinstance(found, Refused)
     assert (found.why, "broker that is not known" in found.detail) == (Why.SECRET, True)
+
+
+def test_the_networks_of_devices_are_widened_at_the_box_alone(now: Accepted, tmp_path: Path) -> None:
+    own = tmp_path / "box" / DEVICES
+    own.parent.mkdir(parents=True)
+    document = yaml.safe_load((now.place.config / DEVICES).read_text("utf-8"))
+    own.write_text(yaml.safe_dump(document | {"device_networks": ["127.0.0.0/8"]}), encoding="utf-8")
+    files, now = now, replace(now, place=replace(now.place, config=tmp_path / "box"))
+    narrower = changed(files, DEVICES, lambda d: d.update(device_networks=["127.0.0.1"]))
+    assert isinstance(verdict(now, narrower), Accepted)
+    for change, words in (
+        (lambda d: d.update(device_networks=["127.0.0.1", "10.0.0.0/8"]), "10.0.0.0/8 lies outside"),
+        (lambda d: d.update(outlet=None), "any lies outside"),  # none is any
+    ):
+        found = verdict(now, changed(files, DEVICES, change))
+        assert isinstance(found, Refused)
+        assert (found.why, words in found.detail) == (Why.NOT_VALID, True)
 
 
 def test_faults_are_told_with_file_and_line_and_without_the_folder_they_were_staged_in(now: Accepted) -> None:
