@@ -24,6 +24,7 @@
     │   └── TamperedError            rows that are only ever added were changed, taken out or put in
     ├── NotToldError                 a message to the outside was not taken; `again` says whether to try
     ├── BusyError                    too many ask at once; `wait_s` in the context says when to ask again
+    ├── NobodyWaitsError             those who asked went away; the work for them was given up
     ├── ReportError                  a report that cannot be made; `zh` in the context says it in Chinese
     ├── ForecastError                no forecast could be made; plans go on with similar days
     ├── AddressRefusedError          the hub may not connect there; `zh` in the context says it in Chinese

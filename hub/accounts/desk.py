@@ -1,24 +1,31 @@
 """Asks for accounts one at a time, in a thread, and remembers the newest answers for a moment.
 
 A year takes seconds. Who asks the same meanwhile shares the one answer; who asks something else waits for
-their turn, and beyond a few who wait is told to come back: nobody waits behind a queue without an end.
+their turn, and beyond a few who wait is told to come back: nobody waits behind a queue without an end. What
+nobody waits for any more is not begun, or given up at its next read of the series.
 """
 
 from __future__ import annotations
 
 import asyncio
+import copy
+import logging
 import math
-from collections import OrderedDict
+import threading
+from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, TypeVar, cast
 
+from hub.accounts.heeding import HeedingReader, NobodyWaitsError
 from hub.accounts.site import SiteAccounts
 from hub.store.port import SeriesReader
 from protocols.clock import Clock
 from protocols.errors import BusyError, EmsError
 
 _T = TypeVar("_T")
+_log = logging.getLogger(__name__)
 KEPT_S: Final = 60.0
 """So long an answer is given again. [s]"""
 MOST_WAITING: Final = 8
@@ -29,12 +36,20 @@ _MOST_WAIT_S: Final = 60
 
 @dataclass(slots=True, eq=False)
 class _Work:
-    """A question under way, for those who ask the same."""
+    """A question, for all who ask it; `begin` works it out, `heard_by` counts who waits."""
 
+    whole: Hashable
+    begin: Callable[[SeriesReader, int], Any]
+    heard_by: int = 0
+    unwanted: threading.Event = field(default_factory=threading.Event)
     over: asyncio.Event = field(default_factory=asyncio.Event)
-    done: bool = False
     found: Any = None
-    failed: EmsError | None = None
+    failed: BaseException | None = None
+
+
+def _own(failed: BaseException) -> BaseException:
+    """An error of ours anew for each who hears it."""
+    return copy.copy(failed) if isinstance(failed, EmsError) else failed
 
 
 class AccountsDesk:
@@ -43,8 +58,8 @@ class AccountsDesk:
     def __init__(self, series: SeriesReader, clock: Clock) -> None:
         self._series = series
         self._clock = clock
-        self._turn = asyncio.Lock()
-        self._waiting = 0
+        self._line: deque[_Work] = deque()
+        self._now: _Work | None = None
         self._took_s = 0.0
         self._under_way: dict[Hashable, _Work] = {}
         self._kept: OrderedDict[Hashable, tuple[float, Any]] = OrderedDict()
@@ -57,7 +72,7 @@ class AccountsDesk:
         Args:
             site: One version of the site; another version has answers of its own.
             key: What is asked; two questions with one key have one answer, or one refusal.
-            work: Called in a thread.
+            work: Called in a thread; given up when all who asked were cancelled.
 
         Raises:
             BusyError: Too many wait for other answers; `wait_s` says when to ask again.
@@ -65,59 +80,76 @@ class AccountsDesk:
             StoreError: As `work`.
         """
         whole = (id(site), key)
-        while True:
-            kept = self._kept.get(whole)
-            if kept is not None and self._clock.mono_s() - kept[0] < KEPT_S:
-                return cast("_T", kept[1])
-            same = self._under_way.get(whole)
-            if same is None:
-                return await self._first(whole, site, work)
-            await same.over.wait()
-            if same.failed is not None:
-                raise type(same.failed)(str(same.failed.args[0]), **same.failed.context) from same.failed
-            if same.done:
-                return cast("_T", same.found)  # else who was first went away: the next one does it
+        kept = self._kept.get(whole)
+        if kept is not None and self._clock.mono_s() - kept[0] < KEPT_S:
+            return cast("_T", kept[1])
+        mine = self._under_way.get(whole) or self._put(
+            whole, lambda reader, now_ns: work(reader, site, now_ns)
+        )
+        mine.heard_by += 1
+        try:
+            await mine.over.wait()
+        finally:
+            mine.heard_by -= 1
+            if not mine.heard_by:
+                self._drop(mine)
+        if mine.failed is not None:
+            raise _own(mine.failed) from mine.failed
+        return cast("_T", mine.found)
+
+    @property
+    def waiting(self) -> int:
+        """Who waits for an answer now."""
+        shown = [*self._line, *([] if self._now is None else [self._now])]
+        return sum(one.heard_by for one in shown)
 
     def forget(self) -> None:
         """Give nothing again, nor what is under way: the site changed, or something came late."""
         self._kept.clear()
         self._under_way = {}
 
-    async def _first(
-        self, whole: Hashable, site: SiteAccounts, work: Callable[[SeriesReader, SiteAccounts, int], _T]
-    ) -> _T:
-        """Do the work, and let those share it who ask the same meanwhile."""
-        if self._waiting >= MOST_WAITING:
-            wait_s = min(max(math.ceil(self._took_s * self._waiting), 1), _MOST_WAIT_S)
+    def _put(self, whole: Hashable, begin: Callable[[SeriesReader, int], Any]) -> _Work:
+        """A question of its own, at the end of the line."""
+        if len(self._line) >= MOST_WAITING:
+            wait_s = min(max(math.ceil(self._took_s * len(self._line)), 1), _MOST_WAIT_S)
             raise BusyError("other accounts are being worked out", wait_s=wait_s)
-        mine = self._under_way[whole] = _Work()
-        try:
-            found = await self._in_turn(site, work)
-            mine.found, mine.done = found, True
-            if self._under_way.get(whole) is mine:
-                self._keep(whole, found)
-        except EmsError as error:
-            mine.failed = error
-            raise
-        finally:
-            if self._under_way.get(whole) is mine:
-                del self._under_way[whole]
-            mine.over.set()
-        return found
+        made = self._under_way[whole] = _Work(whole, begin)
+        self._line.append(made)
+        self._next()
+        return made
 
-    async def _in_turn(self, site: SiteAccounts, work: Callable[[SeriesReader, SiteAccounts, int], _T]) -> _T:
-        self._waiting += 1
-        try:
-            await self._turn.acquire()
-        finally:
-            self._waiting -= 1
-        try:
-            begun_s = self._clock.mono_s()
-            found = await asyncio.to_thread(work, self._series, site, self._clock.now().wall_ns)
-            self._took_s = self._clock.mono_s() - begun_s
-        finally:
-            self._turn.release()
-        return found
+    def _next(self) -> None:
+        """Begin what has waited longest, unless something is under way."""
+        if self._now is not None or not self._line:
+            return
+        work = self._now = self._line.popleft()
+        reader = HeedingReader(self._series, work.unwanted)
+        call = partial(work.begin, reader, self._clock.now().wall_ns)
+        done = asyncio.get_running_loop().run_in_executor(None, call)
+        done.add_done_callback(partial(self._ended, work, self._clock.mono_s()))
+
+    def _ended(self, work: _Work, begun_s: float, done: asyncio.Future[Any]) -> None:
+        """The thread is through with it, whatever came of it."""
+        self._now, self._took_s = None, self._clock.mono_s() - begun_s
+        work.failed = asyncio.CancelledError() if done.cancelled() else done.exception()
+        if work.failed is None:
+            work.found = done.result()
+        if self._under_way.get(work.whole) is work:
+            del self._under_way[work.whole]
+            if work.failed is None:
+                self._keep(work.whole, work.found)
+        if work.failed is not None and not work.heard_by and not isinstance(work.failed, NobodyWaitsError):
+            _log.warning("accounts that nobody waits for any more failed: %s", work.failed)
+        work.over.set()
+        self._next()
+
+    def _drop(self, work: _Work) -> None:
+        """Nobody waits for it: it is not begun, or ends at its next read; who asks again begins anew."""
+        work.unwanted.set()
+        if self._under_way.get(work.whole) is work:
+            del self._under_way[work.whole]
+        if work in self._line:
+            self._line.remove(work)
 
     def _keep(self, whole: Hashable, found: object) -> None:
         self._kept[whole] = (self._clock.mono_s(), found)

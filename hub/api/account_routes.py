@@ -49,6 +49,7 @@ from hub.api.account_views import Words, statement_answer
 from hub.api.deps import ApiDeps, Deps, SiteId, address_of, problems
 from hub.api.once import OnceRoute
 from hub.api.policy import Permitted, permitted
+from hub.api.presence import while_there
 from hub.api.refusals import refused
 from hub.auth.tokens import Caller
 from hub.store.port import SeriesReader
@@ -69,16 +70,21 @@ class Asked:
 
     deps: ApiDeps
     site: SiteAccounts
+    request: Request
 
     async def get(self, key: Hashable, work: Callable[[SeriesReader, SiteAccounts, int], _T]) -> _T:
-        """An answer out of a thread; what cannot be made is refused in both languages.
+        """An answer out of a thread, given up when the caller goes away.
+
+        What cannot be made is refused in both languages. An order is carried through though its connection
+        ended.
 
         Raises:
             OrderRefusedError: 409, in the words of who found it.
             RefusedError: 503, too many ask for accounts at once.
         """
+        answer = self.deps.accounts_desk.ask(self.site, key, work)
         try:
-            return await self.deps.accounts_desk.ask(self.site, key, work)
+            return await (while_there(self.request, answer) if self.request.method == "GET" else answer)
         except BusyError as error:
             wait_s = float(str(error.context["wait_s"]))
             raise refused("accounts_busy", wait_s=wait_s, seconds=f"{wait_s:g}") from error
@@ -91,7 +97,7 @@ class Asked:
         return Words(self.site, self.deps.registry, self.deps.places.areas)
 
 
-def _asked(site: SiteId, deps: Deps) -> Asked:  # noqa: ARG001  checked by its type
+def _asked(site: SiteId, deps: Deps, request: Request) -> Asked:  # noqa: ARG001  checked by its type
     if deps.accounts is None:
         raise _no(
             404,
@@ -99,7 +105,7 @@ def _asked(site: SiteId, deps: Deps) -> Asked:  # noqa: ARG001  checked by its t
             "this site has no book of meters; add accounts.yaml to its configuration",
             "本站点没有计量账簿,请在配置中添加 accounts.yaml",
         )
-    return Asked(deps, deps.accounts)
+    return Asked(deps, deps.accounts, request)
 
 
 AskedOfSite = Annotated[Asked, Depends(_asked)]

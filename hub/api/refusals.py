@@ -214,6 +214,10 @@ REFUSALS: Final[dict[str, Refusal]] = {
         503, "other accounts are being worked out; ask again in {seconds} s",
         "正在核算其他账目,请 {seconds} 秒后重试",
     ),
+    "nobody_waits": _no(
+        503, "it was given up, since nobody waited for it any more; ask again",
+        "已无人等待结果，核算已中止；请重新查询",
+    ),
     "journal_year": _no(
         404, "the journal is kept for {days} days; {year} is not in it",
         "报警日志保存 {days} 天,其中没有 {year} 年",

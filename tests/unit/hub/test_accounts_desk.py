@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from hub.accounts.desk import MOST_WAITING, AccountsDesk
+from hub.accounts.heeding import NobodyWaitsError
 from hub.accounts.site import SiteAccounts
 from hub.store.engine import StorePlace, open_store
+from hub.store.port import SeriesReader
 from protocols.errors import BusyError, ConfigError
 from runtime.clock import VirtualClock
 from tests.unit.accounts.site_series import accounts_with
@@ -123,7 +125,7 @@ async def test_what_began_before_something_came_late_is_given_to_nobody_who_asks
     assert await desk.ask(site, "year", slow) == 2
 
 
-async def test_where_the_first_goes_away_the_next_who_waits_does_it(
+async def test_where_the_first_goes_away_the_others_get_the_answer_that_is_under_way(
     desk: AccountsDesk, site: SiteAccounts
 ) -> None:
     slow = Slow()
@@ -132,6 +134,55 @@ async def test_where_the_first_goes_away_the_next_who_waits_does_it(
         await asyncio.sleep(0)
         first.cancel()
         await asyncio.sleep(0)
+        assert desk.waiting == 1
         slow.may_end.set()
     assert first.cancelled()
-    assert second.result() == 2
+    assert (slow.done, second.result()) == (1, 1)
+
+
+async def test_what_nobody_waits_for_is_not_begun_and_leaves_its_place_in_the_line(
+    desk: AccountsDesk, site: SiteAccounts
+) -> None:
+    slow, begun = Slow(), []
+    async with asyncio.TaskGroup() as group, _busy(desk, site, slow):
+        left = [
+            group.create_task(desk.ask(site, number, lambda *_: begun.append("left")))
+            for number in range(MOST_WAITING)
+        ]
+        await asyncio.sleep(0)
+        for one in left:
+            one.cancel()
+        await asyncio.sleep(0)
+        later = group.create_task(desk.ask(site, "later", lambda *_: begun.append("later")))
+        await asyncio.sleep(0)
+        slow.may_end.set()
+    assert later.done()
+    assert begun == ["later"]
+
+
+async def test_what_is_worked_out_for_nobody_ends_at_its_next_read_and_is_worked_out_anew_for_who_asks_again(
+    desk: AccountsDesk, site: SiteAccounts
+) -> None:
+    slow, ends = Slow(), list[str]()
+
+    def reads(reader: SeriesReader, of: object, now_ns: int) -> str:
+        slow(reader, of, now_ns)
+        try:
+            reader.last()
+        except NobodyWaitsError:
+            ends.append("given up")
+            raise
+        ends.append("done")
+        return "an answer"
+
+    async with asyncio.TaskGroup() as group:
+        first = group.create_task(desk.ask(site, "year", reads))
+        await asyncio.to_thread(slow.begun.wait, 15.0)
+        first.cancel()
+        await asyncio.sleep(0)
+        again = group.create_task(desk.ask(site, "year", reads))
+        await asyncio.sleep(0)
+        slow.may_end.set()
+    assert first.cancelled()
+    assert again.result() == "an answer"
+    assert ends == ["given up", "done"]
