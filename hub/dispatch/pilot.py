@@ -19,7 +19,7 @@ from hub.dispatch.kept import chooses_alike, without_choices
 from hub.dispatch.record import Record
 from hub.dispatch.report import row_of
 from hub.dispatch.site import DispatchSite
-from hub.dispatch.snapshot import Seen, Snapshot
+from hub.dispatch.snapshot import Seen, Snapshot, look
 from hub.dispatch.solving import Accepted
 from hub.dispatch.standing import PlanStanding
 from hub.dispatch.view import PlantView, links_of
@@ -156,7 +156,7 @@ class Pilot:
         self._blind = False
         snapshot = replace(snapshot, held=self._held())
         self._memory = replace(self._memory, approved=self._approved())
-        if not self._complete(snapshot):
+        if not self._complete(snapshot) or not await self._looked_back(snapshot):
             return {}
         self._memory, decision = core.step(self._site, self._memory, snapshot, snapshot.now_ns)
         self._seen = decision.seen
@@ -167,6 +167,17 @@ class Pilot:
         elif core.gives_way(self._memory) and self._give_up():
             self._memory = core.gave_way(self._memory)
         return self._wishes(decision)
+
+    async def _looked_back(self, snapshot: Snapshot) -> bool:
+        """Begin with what machines did before; False where the site became another one meanwhile."""
+        if self._memory.seen:
+            return True
+        site = self._site
+        past = await asyncio.to_thread(self._view.before, snapshot.now_ns)
+        if site is not self._site:
+            return False
+        self._memory = replace(self._memory, seen=look(site, snapshot, past).machines if past else {})
+        return True
 
     async def _look(self, beats: Beats) -> Snapshot:
         now_ns = self._clock.now().wall_ns

@@ -13,9 +13,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from hub.dispatch.events import NEEDS, RECENT_S
+from hub.dispatch.lookback import seen_before
 from hub.dispatch.metering import SupplyMeter
 from hub.dispatch.site import DispatchSite
-from hub.dispatch.snapshot import Reading, Snapshot
+from hub.dispatch.snapshot import MachineSeen, Reading, Snapshot
 from hub.dispatch.supplied import Used
 from hub.forecast.issue import Newest
 from hub.forecast.quarters import (
@@ -113,6 +114,17 @@ class PlantView:
             metered=self._metered,
             used=self._used,
         )
+
+    def before(self, now_ns: int) -> dict[str, MachineSeen]:
+        """What machines did before anybody here looked; slow, so call it in a thread.
+
+        Empty where the past cannot be read: starts before now are not known then, the edge counts them.
+        """
+        try:
+            return seen_before(self._site, self._reader, now_ns)
+        except StoreError as error:
+            _log.warning("starts of machines before now are not known, the past cannot be read: %s", error)
+            return {}
 
     def _read_minutes(self, now_ns: int) -> None:
         """Needs and import of the last minutes; not known where they cannot be read."""
