@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import courses
 from benchmarks.cases.closed_loop_matrix import asked_cells, figures_of, jobs_of, seconds_asked
 from benchmarks.cell_account import CellLedger, account
-from benchmarks.courses import Place, live_all
+from benchmarks.courses import Place
 from benchmarks.foretold import Foretold
 from benchmarks.good_rules import by_tariff_kw, supply_reset_c
-from benchmarks.matrix_cells import PERIOD_DAYS, Cell, Job, begin_of, begun, cells, lived_through, tariffs
+from benchmarks.matrix_cells import PERIOD_DAYS, Cell, Job, begin_of, begun, cells, tariffs
 from benchmarks.plant_run import DAY_S, QUARTER_S, Course, Run, World
 from hub.dispatch.site import load_site
 from optimizer.tariff import price_series
@@ -131,17 +130,3 @@ def _foretold_is_true_but_for_its_error(world: World) -> None:
     off = poor.middle["heat_kw"] / perfect.middle["heat_kw"] - 1.0
     assert 0.02 < float(np.abs(off).mean()) < 0.45
     assert poor.before["heat_kw"].tolist() == perfect.before["heat_kw"].tolist()
-
-
-@pytest.mark.nightly
-@pytest.mark.timeout(4 * 3600)
-def test_a_billing_period_costs_less_than_under_the_own_control_and_keeps_its_limits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(courses, "RESULTS", tmp_path)
-    cell, seconds = Cell("summer", "bands"), PERIOD_DAYS * DAY_S
-    jobs = {who: Job(cell, who, seconds, period=True) for who in ("ems", "rules", "plant")}
-    lived = {who: CellLedger(**one) for who, one in live_all("period", jobs, lived_through).items()}
-    assert lived["ems"].cost < lived["plant"].cost
-    assert lived["ems"].outside_s <= lived["rules"].outside_s
-    assert lived["ems"].parts["demand"] == pytest.approx(9.0 * lived["ems"].peak_kw)
