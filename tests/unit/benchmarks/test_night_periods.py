@@ -2,7 +2,7 @@
 
 `EMS_NIGHT_CELLS` names cells (`winter-bands,spring-hourly`; else one of each season), `EMS_MATRIX_DAYS`
 shortens the period to try it out, `EMS_BENCH_WORKERS` is the number of processes. A period of the EMS takes
-about 95 min of a core, the four some three and a half hours on two; what was interrupted goes on where it stood
+about 95 min of a core, the four some three and a half hours on two; what was cut off goes on where it stood
 (`benchmarks.courses`). What was saved stands in `var/closed_loop_periods.json`.
 """
 
