@@ -134,7 +134,8 @@ class Feed:
         elif kind == "values":
             wanted = self._shown if self._live.followed else self._virtual.heard
             decode = partial(decode_values, wanted=wanted)  # nobody has a place for the others
-            rows = self._virtual.judge(guarded_decode(decode, message.data, "values") or [])
+            found = guarded_decode(decode, message.data, "values") if wanted else None
+            rows = self._virtual.judge(found or [])
             rows += self._virtual.hear(rows)
             if self._live.followed:
                 self._tell_values(rows)

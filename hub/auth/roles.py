@@ -73,7 +73,8 @@ def _standing() -> Select[str, str, int]:
     return here.join(SignInRow, theirs).where(UserRow.name == bindparam("name"))
 
 
-_STANDING: Final = _standing()
+STANDING: Final = _standing()
+"""Columns: name, role, when the password was changed. [ns]"""
 
 
 async def standing_at(session: AsyncSession, site: str, name: str, family: str) -> Standing | None:
@@ -82,7 +83,7 @@ async def standing_at(session: AsyncSession, site: str, name: str, family: str) 
     None: there is no such person, or the sign-in is none of theirs, or it has ended.
     """
     told = {"site": site, "name": name, "family": family}
-    row = (await session.execute(_STANDING, told)).one_or_none()
+    row = (await session.execute(STANDING, told)).one_or_none()
     return None if row is None else Standing(int(row[2]), str(row[1]))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
 
@@ -16,15 +18,17 @@ from hub.api.live import LiveHub
 from hub.api.renewal import follow
 from hub.api.server import Server, server_config
 from hub.auth.provider import open_provider
+from hub.auth.quick_standing import quick_standing
 from hub.auth.sessions import Auth
 from hub.auth.tokens import open_tokens
-from hub.database import create_engine, sessions_of
+from hub.database import Sessions, create_engine, sessions_of
 from hub.health.report import open_token
 from hub.registry.documents import version_of_folder
 from hub.registry.view import load_view
 from hub.roles.options import RoleOptions
 from hub.store.engine import open_reader
 from hub.values.cleaning import RuleMarker
+from protocols.clock import Clock
 from runtime.clock import SystemClock
 from runtime.supervise import Backoff, supervise
 
@@ -47,19 +51,39 @@ async def run(options: RoleOptions) -> None:
     view = load_view(options.config, options.site)
     marker = RuleMarker(view.values.cleaning)
     reader = open_reader(options.store_place, marker)
+    edges = EdgeWatch(view.registry.site.edges, clock)
+    try:
+        edges.seed(await asyncio.to_thread(reader.heartbeats))
+        control = control_of(options.site, view.writables, edges, clock)
+        async with _people(options, clock) as (sessions, auth):
+            deps = ApiDeps(
+                view.registry, reader, sessions, auth, edges, clock, control, values=view.values,
+                places=view.places, alarms=view.alarms, curves=view.curves, accounts=view.accounts,
+                metrics_token=open_token(options.state),
+                config_version=version_of_folder(options.config),
+                provider=open_provider(options.state, auth.tokens.derived("provider"), clock),
+            )  # fmt: skip
+            await _serve(options, deps, marker)
+    finally:
+        reader.close()
+
+
+@asynccontextmanager
+async def _people(options: RoleOptions, clock: Clock) -> AsyncIterator[tuple[Sessions, Auth]]:
+    """The business data, and who may see and do what by it."""
     engine = create_engine(options.business_url)
     sessions = sessions_of(engine)
-    edges = EdgeWatch(view.registry.site.edges, clock)
-    edges.seed(await asyncio.to_thread(reader.heartbeats))
     auth = Auth(sessions, open_tokens(options.state, clock), clock, options.site)
-    control = control_of(options.site, view.writables, edges, clock)
-    deps = ApiDeps(
-        view.registry, reader, sessions, auth, edges, clock, control, values=view.values, places=view.places,
-        alarms=view.alarms, curves=view.curves, accounts=view.accounts,
-        metrics_token=open_token(options.state),
-        config_version=version_of_folder(options.config),
-        provider=open_provider(options.state, auth.tokens.derived("provider"), clock),
-    )  # fmt: skip
+    auth.quick = quick_standing(engine)
+    try:
+        yield sessions, auth
+    finally:
+        if auth.quick is not None:
+            auth.quick.close()
+        await engine.dispose()
+
+
+async def _serve(options: RoleOptions, deps: ApiDeps, marker: RuleMarker) -> None:
     live = LiveHub(deps)
     feed = Feed(deps, live)
     follower = follow(deps, feed, marker)
@@ -67,16 +91,12 @@ async def run(options: RoleOptions) -> None:
     app = create_app(deps, live)
     server = _Server(server_config(app, place, tls=options.tls, proxies=options.trusted_proxies))
     backoff = Backoff(first_s=0.5, most_s=5.0)
-    try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(server.serve_until_cancelled(), name="http")
-            group.create_task(supervise("api:ledger", feed.follow_ledger, backoff), name="ledger")
-            follow_bus = partial(feed.follow_bus, options.login)
-            group.create_task(supervise("api:bus", follow_bus, backoff), name="bus")
-            group.create_task(supervise("api:configuration", follower.run, backoff), name="configuration")
-    finally:
-        await engine.dispose()
-        reader.close()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(server.serve_until_cancelled(), name="http")
+        group.create_task(supervise("api:ledger", feed.follow_ledger, backoff), name="ledger")
+        follow_bus = partial(feed.follow_bus, options.login)
+        group.create_task(supervise("api:bus", follow_bus, backoff), name="bus")
+        group.create_task(supervise("api:configuration", follower.run, backoff), name="configuration")
 
 
 class _Server(Server):

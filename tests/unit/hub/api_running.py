@@ -16,6 +16,7 @@ from hub.api.control import control_of
 from hub.api.deps import ApiDeps
 from hub.api.edges import EdgeWatch
 from hub.auth.passwords import hash_password
+from hub.auth.quick_standing import quick_standing
 from hub.auth.sessions import Auth
 from hub.auth.tables import UserRow
 from hub.auth.tokens import Tokens
@@ -77,6 +78,7 @@ async def running_api(url: str, tmp_path: Path) -> AsyncIterator[Running]:
     key = Ed25519PrivateKey.generate()
     edges = EdgeWatch(registry.site.edges, clock)
     auth = Auth(sessions, Tokens(key, clock), clock, "demo")
+    auth.quick = quick_standing(engine)
     static = tmp_path / "static"
     control = control_of("demo", load_writables(CONFIGS, registry), edges, clock)
     values = load_values(CONFIGS, "demo", known_points(registry))
@@ -84,5 +86,7 @@ async def running_api(url: str, tmp_path: Path) -> AsyncIterator[Running]:
     transport = httpx.ASGITransport(create_app(deps), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://hub") as client:
         yield Running(client, deps, clock, key)
+    if auth.quick is not None:
+        auth.quick.close()
     await engine.dispose()
     store.close()

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from hub.auth import signed_in
 from hub.auth.passwords import hash_password
 from hub.auth.provider import Provider, ProviderConfig
 from hub.auth.signed_in import PROVIDER_S, Origin
-from hub.auth.tables import IdentityRow, RefreshRow, SignInRow, UserRow
+from hub.auth.tables import IdentityRow, RefreshRow, SignInRow, SiteRoleRow, UserRow
 from hub.ledger import audit
 from protocols.errors import NotSignedInError
 from tests.unit.hub.api_running import PASSWORD, Running, running_api
@@ -43,6 +43,33 @@ async def test_a_token_given_while_its_sign_in_ended_lets_nobody_in(api: Running
         await api.deps.auth.caller(given.access)
     async with api.deps.sessions() as session:
         assert await signed_in.going_on(session, 1, now_ns) == []
+
+
+async def test_what_a_person_may_counts_from_the_next_request_on_and_is_read_while_somebody_writes(
+    api: Running,
+) -> None:
+    access = (await api.deps.auth.login("admin", PASSWORD, HERE)).access
+    roles = []
+    for change in (
+        update(UserRow).values(role="viewer"),
+        insert(SiteRoleRow).values(user_id=1, site="demo", role="engineer"),
+        update(SiteRoleRow).values(role=""),
+        update(SignInRow).values(ended_ns=1),
+    ):
+        async with api.deps.sessions.begin() as session:
+            await session.execute(change)
+            await session.flush()
+            roles.append((await api.deps.auth.caller(access)).role)  # not yet: nothing is written down
+    assert roles == ["admin", "viewer", "engineer", ""]
+    with pytest.raises(NotSignedInError):
+        await api.deps.auth.caller(access)
+
+
+async def test_where_the_file_cannot_be_read_quickly_it_is_read_the_long_way(api: Running) -> None:
+    access = (await api.deps.auth.login("admin", PASSWORD, HERE)).access
+    if api.deps.auth.quick is not None:
+        api.deps.auth.quick.close()
+    assert (await api.deps.auth.caller(access)).role == "admin"
 
 
 async def test_a_password_changed_while_the_old_one_was_looked_at_lets_nobody_in(api: Running) -> None:
