@@ -112,7 +112,7 @@ class Emission:
 
 OLD_FACTOR: Final = Text(
     en="The factor describes another year; the newest one known is used.",
-    zh="因子年份与报告期不同,采用已知的最新值。",
+    zh="因子年份与报告期不同，采用已知的最新值。",
 )
 
 

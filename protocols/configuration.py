@@ -80,38 +80,40 @@ WHY_TEXTS: Final[dict[Why, Text]] = {
     ),
     Why.SIGNATURE: Text(
         en="The signature does not match, or its configuration key is not accepted here.",
-        zh="签名不符,或该配置密钥在此不被接受。",
+        zh="签名不符，或该配置密钥在此不被接受。",
     ),
     Why.ADDRESSEE: Text(en="The configuration is for another site or edge.", zh="该配置属于另一站点或网关。"),
     Why.OLD_VERSION: Text(
         en="This version, or a newer one, was decided before; versions only grow.",
-        zh="此版本或更新的版本已处理过;版本号只增不减。",
+        zh="此版本或更新的版本已处理过；版本号只增不减。",
     ),
     Why.FILES: Text(
         en="It must hold the device list of this edge and the profiles it names; besides them it may hold "
         "its controllers and rules, nothing else.",
-        zh="配置必须含本网关的设备清单及其所列的设备模板,此外只可含本网关的控制器和规则。",
+        zh="配置必须含本网关的设备清单及其所列的设备模板，此外只可含本网关的控制器和规则。",
     ),
     Why.WRITE_BLOCK: Text(
         en="It touches what a write block rests on; that can be changed only at the box.",
-        zh="它改动了写入许可所依赖的内容;此类内容只能在网关现场更改。",
+        zh="它改动了写入许可所依赖的内容；此类内容只能在网关现场更改。",
     ),
     Why.SECRET: Text(
         en="It would send a password or certificate of this box somewhere new; set that up at the box.",
-        zh="它会把本网关的密码或证书发往新的地址;请在网关现场设置。",
+        zh="它会把本网关的密码或证书发往新的地址；请在网关现场设置。",
     ),
-    Why.NOT_VALID: Text(en="The files have faults; nothing was changed.", zh="配置文件有错误;未作任何更改。"),
+    Why.NOT_VALID: Text(
+        en="The files have faults; nothing was changed.", zh="配置文件有错误；未作任何更改。"
+    ),
     Why.NO_START: Text(
         en="The agent could not start with it; the configuration before is in force again.",
-        zh="代理程序无法用它启动;已恢复先前的配置。",
+        zh="代理程序无法用它启动；已恢复先前的配置。",
     ),
     Why.WORSE: Text(
         en="Polling got worse in the trial; the configuration before is in force again.",
-        zh="试运行期间采集变差;已恢复先前的配置。",
+        zh="试运行期间采集变差；已恢复先前的配置。",
     ),
     Why.INTERRUPTED: Text(
         en="The agent ended in the middle of the trial; the configuration before is in force again.",
-        zh="试运行中途代理程序结束;已恢复先前的配置。",
+        zh="试运行中途代理程序结束；已恢复先前的配置。",
     ),
 }
 """What a person is told; a report adds where and what."""

@@ -53,7 +53,7 @@ REFUSAL_TEXTS: Final[dict[Refusal, Text]] = {
     ),
     Refusal.SIGNATURE: Text(
         en="The signature does not match, or its key is not accepted here.",
-        zh="签名不符,或该密钥在此不被接受。",
+        zh="签名不符，或该密钥在此不被接受。",
     ),
     Refusal.ADDRESSEE: Text(
         en="The message is for another site, edge or run of the agent.",
@@ -68,19 +68,20 @@ REFUSAL_TEXTS: Final[dict[Refusal, Text]] = {
     Refusal.PERSON: Text(en="An act of a person needs a name and a reason.", zh="人工操作须注明姓名和原因。"),
     Refusal.SELECTION: Text(
         en="This act takes two steps; the first is missing, incomplete or too long ago.",
-        zh="此操作须分两步进行;第一步缺失、不完整或已过时。",
+        zh="此操作须分两步进行；第一步缺失、不完整或已过时。",
     ),
     Refusal.FENCED: Text(
-        en="A newer leader has already spoken; this one is out of office.", zh="已有更新的主控,此主控已失效。"
+        en="A newer leader has already spoken; this one is out of office.",
+        zh="已有更新的主控，此主控已失效。",
     ),
     Refusal.STALE_ECHO: Text(
         en="The message was made too long ago, or before the last restart.",
-        zh="报文过旧,或产生于上次重启之前。",
+        zh="报文过旧，或产生于上次重启之前。",
     ),
     Refusal.OUT_OF_ORDER: Text(en="A later message was already accepted.", zh="已接受更晚的报文。"),
     Refusal.CAP_HASH: Text(
         en="The limits of this point have changed since the plan was made.",
-        zh="计划生成后,此点的限值已变更。",
+        zh="计划生成后，此点的限值已变更。",
     ),
     Refusal.UNIT: Text(en="The unit is not the unit of the point.", zh="单位与此点不符。"),
     Refusal.VALUE: Text(en="The value is not a finite number.", zh="数值不是有限数。"),
@@ -91,11 +92,11 @@ REFUSAL_TEXTS: Final[dict[Refusal, Text]] = {
     Refusal.LOCAL_MODE: Text(en="The machine is in local mode.", zh="设备处于就地模式。"),
     Refusal.LOCKED_OUT: Text(
         en="The equipment is out of service until a named person lifts it; this is no isolation.",
-        zh="设备已停用,须由具名人员解除;这不等于安全隔离。",
+        zh="设备已停用，须由具名人员解除；这不等于安全隔离。",
     ),
     Refusal.STOPPED: Text(
         en="Automatic control is stopped here until it is released in two steps.",
-        zh="此处的自动控制已停止,须分两步解除。",
+        zh="此处的自动控制已停止，须分两步解除。",
     ),
     Refusal.OPTED_OUT: Text(
         en="The site has declined plans for this equipment for now.", zh="现场暂不接受对此设备的计划。"
@@ -109,7 +110,7 @@ REFUSAL_TEXTS: Final[dict[Refusal, Text]] = {
     ),
     Refusal.RATE: Text(
         en="The point was changed, started or written too often, or the step is too large.",
-        zh="此点的变更、启动或写入过于频繁,或变化幅度过大。",
+        zh="此点的变更、启动或写入过于频繁，或变化幅度过大。",
     ),
     Refusal.QUOTA: Text(
         en="Too many set-points at once for this edge.", zh="此网关短时间内收到的设定值过多。"

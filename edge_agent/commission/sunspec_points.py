@@ -231,7 +231,7 @@ def _spec(job: _Job, part: _Part, point: SunspecPoint) -> PointSpec:
         name=_name(part, point),
         label=Text(
             en=f"{part.label.en}: {point.label.en}" if part.label.en else point.label.en,
-            zh=f"{part.label.zh}:{point.label.zh}" if part.label.zh else point.label.zh,
+            zh=f"{part.label.zh}：{point.label.zh}" if part.label.zh else point.label.zh,
         ),
         unit=point.unit,
         kind=point.kind,

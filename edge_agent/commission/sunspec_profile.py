@@ -126,7 +126,7 @@ def _free_name(name: str, taken: Iterable[str], model: int, number: int) -> str:
 def _renamed(spec: PointSpec, name: str, place: Place) -> PointSpec:
     if name == spec.name:
         return spec
-    label = Text(en=f"{spec.label.en} ({place.title})", zh=f"{spec.label.zh}({place.title})")
+    label = Text(en=f"{spec.label.en} ({place.title})", zh=f"{spec.label.zh}（{place.title}）")
     return spec.model_copy(update={"name": name, "label": label})
 
 

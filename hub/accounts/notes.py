@@ -48,7 +48,7 @@ def no_medium(medium: Text) -> Note:
     """Nothing says how much of a medium was made."""
     text = Text(
         en=f"No cost of one unit of {medium.en}: nothing says how much was made, or what it took.",
-        zh=f"无法计算 {medium.zh} 的单位成本:产量或投入没有计量数据。",
+        zh=f"无法计算 {medium.zh} 的单位成本：产量或投入没有计量数据。",
     )
     return Note(text)
 
@@ -71,17 +71,16 @@ def months_unknown(known_frac: float) -> Note:
     return Note(
         Text(
             en=f"Provisional: demand or tiers go by earlier months. Of these {told} are known.",
-            zh=f"暂估:需量或阶梯电量取决于以往月份,其数据仅 {told} 已知,金额可能偏低。",
+            zh=f"暂估：需量或阶梯电量取决于以往月份，其数据仅 {told} 已知，金额可能偏低。",
         )
     )
 
 
 def no_point(names: list[str]) -> Note:
     """Meters that nothing reads."""
-    told = ", ".join(names)
     return Note(
         Text(
-            en=f"Nothing reads {told}; name their points in the book.",
-            zh=f"{told} 没有数据来源,请在账簿中填写测点。",
+            en=f"Nothing reads {', '.join(names)}; name their points in the book.",
+            zh=f"{'、'.join(names)} 没有数据来源，请在账簿中填写测点。",
         )
     )

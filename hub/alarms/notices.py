@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -11,6 +12,7 @@ from hub.alarms.phrases import found_in
 from hub.alarms.states import Happened
 
 _NS: Final = 1_000_000_000
+_FINDING: Final = re.compile("[:：]")
 _MOST_CHARACTERS: Final = 900
 
 
@@ -59,15 +61,26 @@ def notices_of(
                 )  # fmt: skip
 
 
+def subject_of(text: str) -> str:
+    """What a message is about: what stands before its finding, in either language.
+
+    Example:
+        >>> subject_of("P1 Pressure low: 5.9"), subject_of("P1 气压过低：5.9")
+        ('P1 Pressure low', 'P1 气压过低')
+    """
+    return _FINDING.split(text, maxsplit=1)[0]
+
+
 def _text(line: Happened, definition: Definition | None, language: str) -> str:
-    label = line.label.zh if language == "zh" else line.label.en
-    head = f"P{line.priority} {label}"
+    chinese = language == "zh"
+    head = f"P{line.priority} {line.label.zh if chinese else line.label.en}{'：' if chinese else ': '}"
     if line.kind == "cleared":
-        return f"{head}: {'已恢复' if language == 'zh' else 'over'}"
-    found = "" if line.value is None else f" {line.value:.6g}"
-    words = f" ({found_in(line.words, language)})" if line.words else ""
-    act = ""
+        return head + ("已恢复" if chinese else "over")
+    found = "" if line.value is None else f"{line.value:.6g}"
+    if line.words:
+        words = found_in(line.words, language)
+        found += f"（{words}）" if chinese else f" ({words})"
     if definition is not None:
         action = definition.guide[2]
-        act = f" → {action.zh if language == 'zh' else action.en}"
-    return f"{head}:{found}{words}{act}"[:_MOST_CHARACTERS]
+        found += f" → {action.zh if chinese else action.en}"
+    return f"{head}{found.strip()}".rstrip()[:_MOST_CHARACTERS]

@@ -18,11 +18,11 @@ IN_MIN: Final = Phrase("limit reached in {minutes} min", "{minutes} 分钟后达
 REACHED: Final = Phrase("the limit is reached", "已达到限值")
 WANTED: Final = Phrase("{value} was asked for", "要求值为 {value}")
 STOPPED: Final = Phrase("{point} stopped", "{point} 已被人员停止")
-OVERRIDDEN: Final = Phrase("{point} overridden: {rung}", "{point} 被接管:{rung}")
+OVERRIDDEN: Final = Phrase("{point} overridden: {rung}", "{point} 被接管：{rung}")
 ENDED_WHY: Final = {
-    "refused": Phrase("{point} refused: {why}", "{point} 被拒绝:{why}"),
-    "failed": Phrase("{point} failed: {why}", "{point} 失败:{why}"),
-    "expired": Phrase("{point} expired: {why}", "{point} 租约到期:{why}"),
+    "refused": Phrase("{point} refused: {why}", "{point} 被拒绝：{why}"),
+    "failed": Phrase("{point} failed: {why}", "{point} 失败：{why}"),
+    "expired": Phrase("{point} expired: {why}", "{point} 租约到期：{why}"),
 }
 ENDED: Final = {
     "refused": Phrase("{point} refused", "{point} 被拒绝"),

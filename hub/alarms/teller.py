@@ -14,6 +14,7 @@ from typing import Final
 
 from sqlalchemy import select, update
 
+from hub.alarms.notices import subject_of
 from hub.alarms.phrases import one_line
 from hub.alarms.states import unpacked
 from hub.alarms.tables import AlarmLineRow, AlarmNoticeRow, AlarmStateRow
@@ -143,7 +144,7 @@ class Teller:
             lines += (f"… 另有 {more} 条" if language == "zh" else f"… and {more} more",)
         count = len(rows)
         head = (
-            f"[{self._site}] {rows[0].text.partition(':')[0]}"
+            f"[{self._site}] {subject_of(rows[0].text)}"
             if count == 1
             else (f"[{self._site}] {count} 条报警" if language == "zh" else f"[{self._site}] {count} alarms")
         )

@@ -47,11 +47,11 @@ def of_edge(edge: str) -> Words:
             Text(
                 en="All of its points are old. It goes on by itself: set-points go to their fallbacks, "
                 "samples are kept there and come later.",
-                zh="其所有数据已陈旧。边缘端自行运行:设定值回到后备值,样本保存在本地,稍后补传。",
+                zh="其所有数据已陈旧。边缘端自行运行：设定值回到后备值，样本保存在本地，稍后补传。",
             ),
             Text(
                 en="Look at its power and network, then at its own page of troubles.",
-                zh="检查其电源和网络,再查看其本地故障页。",
+                zh="检查其电源和网络，再查看其本地故障页。",
             ),
         ),
         PRIORITY_EDGE,
@@ -66,11 +66,11 @@ def of_device(device: str, label: Text) -> Words:
             Text(en="Its power, its bus or its address.", zh="其电源、总线或地址。"),
             Text(
                 en=f"All points of {device} are without a value; it takes no set-points.",
-                zh=f"{device} 的所有数据无值;不接受设定值。",
+                zh=f"{device} 的所有数据无值；不接受设定值。",
             ),
             Text(
                 en="Look at the device and its cable; ems edge read at the box says what it answers.",
-                zh="检查设备及其线缆;在网关上用 ems edge read 查看其应答。",
+                zh="检查设备及其线缆；在网关上用 ems edge read 查看其应答。",
             ),
         ),
         PRIORITY_DEVICE,
@@ -81,11 +81,11 @@ def of_box(edge: str, code: TroubleCode) -> Words:
     """What a box tells of itself."""
     short, long = BOX_LABELS[code], TROUBLE_TEXTS[code]
     return Words(
-        Text(en=f"Edge {edge}: {short.en}", zh=f"边缘端 {edge}:{short.zh}"),
+        Text(en=f"Edge {edge}: {short.en}", zh=f"边缘端 {edge}：{short.zh}"),
         (
-            Text(en="The box says so itself; its words stand below.", zh="由网关自身报告,原文见下。"),
+            Text(en="The box says so itself; its words stand below.", zh="由网关自身报告，原文见下。"),
             long,
-            Text(en="See to the box; the page Edges shows it.", zh="请处理该网关;见“网关”页。"),
+            Text(en="See to the box; the page Edges shows it.", zh="请处理该网关；见“网关”页。"),
         ),
         _PRIORITY_BOX.get(code, PRIORITY_DEVICE),
     )
@@ -97,7 +97,7 @@ def of_hub(code: str) -> Words:
     return Words(
         ill.text,
         (
-            Text(en="The hub says so itself; its words stand below.", zh="由中心自身报告,原文见下。"),
+            Text(en="The hub says so itself; its words stand below.", zh="由中心自身报告，原文见下。"),
             ill.effect,
             Text(
                 en="The page System and the log of that role say why.",

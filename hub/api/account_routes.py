@@ -89,7 +89,7 @@ class Asked:
             wait_s = float(str(error.context["wait_s"]))
             raise refused("accounts_busy", wait_s=wait_s, seconds=f"{wait_s:g}") from error
         except ConfigError as error:
-            raise _refused(409, "accounts", error, "无法生成账目:{why}") from error
+            raise _refused(409, "accounts", error, "无法生成账目：{why}") from error
 
     @property
     def words(self) -> Words:
@@ -103,7 +103,7 @@ def _asked(site: SiteId, deps: Deps, request: Request) -> Asked:  # noqa: ARG001
             404,
             "no_book",
             "this site has no book of meters; add accounts.yaml to its configuration",
-            "本站点没有计量账簿,请在配置中添加 accounts.yaml",
+            "本站点没有计量账簿，请在配置中添加 accounts.yaml",
         )
     return Asked(deps, deps.accounts, request)
 
@@ -256,7 +256,7 @@ async def _closing(asked: Asked, body: ClosePeriod | RestatePeriod, who: Closer)
                 naming(deps.accounts, deps.registry.site.currency),
             )
     except ConfigError as error:
-        raise _refused(409, "closing", error, "无法结账:{why}") from error
+        raise _refused(409, "closing", error, "无法结账：{why}") from error
 
 
 @asynccontextmanager

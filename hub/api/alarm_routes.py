@@ -151,7 +151,7 @@ def _check(deps: ApiDeps, body: NewAlarmAct, caller: Caller) -> None:
             429,
             "quota",
             "too many acts in a moment; wait",
-            "短时间内操作过多,请稍候",
+            "短时间内操作过多，请稍候",
             wait_s=round(wait_s) + 1,
         )
     unknown = sorted({one.id for one in body.alarms} - deps.alarms.definitions.keys())
@@ -160,10 +160,10 @@ def _check(deps: ApiDeps, body: NewAlarmAct, caller: Caller) -> None:
             404, "alarm", f"there is no alarm {unknown[0]!r} on this site", f"本站点没有报警 {unknown[0]!r}"
         )
     if body.kind in _NEED_REASON and not body.reason.strip():
-        raise _no(422, "reason", "say why: everybody sees it with your name", "请填写原因,所有人可见")
+        raise _no(422, "reason", "say why: everybody sees it with your name", "请填写原因，所有人可见")
     if (body.kind == "shelve") != (body.for_s is not None):
         raise _no(
-            422, "for_s", "a shelf has a length, and nothing else has", "搁置必须有时长,其他操作不得有时长"
+            422, "for_s", "a shelf has a length, and nothing else has", "搁置必须有时长，其他操作不得有时长"
         )
 
 

@@ -40,14 +40,14 @@ FAULTS: Final[Mapping[str, str]] = {
     "model_attributes_type": "应为对象",
     "too_short": "至少 {min_length} 项",
     "too_long": "最多 {max_length} 项",
-    "datetime_type": "应为时间,如 2026-01-31T13:45:00+08:00",
-    "datetime_parsing": "应为时间,如 2026-01-31T13:45:00+08:00",
-    "datetime_from_date_parsing": "应为时间,如 2026-01-31T13:45:00+08:00",
-    "datetime_object_invalid": "应为时间,如 2026-01-31T13:45:00+08:00",
-    "timezone_aware": "时间应注明时区,如 2026-01-31T13:45:00+08:00",
-    "date_type": "应为日期,如 2026-01-31",
-    "date_parsing": "应为日期,如 2026-01-31",
-    "date_from_datetime_parsing": "应为日期,如 2026-01-31",
+    "datetime_type": "应为时间，如 2026-01-31T13:45:00+08:00",
+    "datetime_parsing": "应为时间，如 2026-01-31T13:45:00+08:00",
+    "datetime_from_date_parsing": "应为时间，如 2026-01-31T13:45:00+08:00",
+    "datetime_object_invalid": "应为时间，如 2026-01-31T13:45:00+08:00",
+    "timezone_aware": "时间应注明时区，如 2026-01-31T13:45:00+08:00",
+    "date_type": "应为日期，如 2026-01-31",
+    "date_parsing": "应为日期，如 2026-01-31",
+    "date_from_datetime_parsing": "应为日期，如 2026-01-31",
     "json_invalid": "不是可读取的 JSON",
     "json_type": "不是可读取的 JSON",
     "value_error": "值不符合要求",
@@ -65,12 +65,12 @@ def faults_text(faults: Sequence[Mapping[str, Any]]) -> Text:
     Example:
         >>> fault = {"type": "greater_than_equal", "loc": ("query", "limit"), "msg": "…", "ctx": {"ge": 1}}
         >>> faults_text([fault]).zh
-        'query.limit:应不小于 1'
+        'query.limit：应不小于 1'
     """
     shown = [(".".join(str(part) for part in fault["loc"]), fault) for fault in faults[:_MOST]]
     return Text(
         en="; ".join(f"{place}: {fault['msg']}" for place, fault in shown),
-        zh=";".join(f"{place}:{_chinese(fault)}" for place, fault in shown),
+        zh="；".join(f"{place}：{_chinese(fault)}" for place, fault in shown),
     )
 
 

@@ -45,7 +45,7 @@ def check_target(kind: CommandKind, target: str, known: Iterable[str]) -> None:
     if target in names:
         return
     near = ", ".join(difflib.get_close_matches(target, names, 3, 0.5))
-    hint_en, hint_zh = (f"; did you mean {near}?", f";是否指 {near}?") if near else ("", "")
+    hint_en, hint_zh = (f"; did you mean {near}?", f"；是否指 {near}？") if near else ("", "")
     what_en, what_zh = (
         ("scope with points that may be written", "含可写点的范围")
         if kind in ACTS
@@ -86,7 +86,7 @@ def _unit(new: NewOrder, one: Writable) -> None:
             _WRONG,
             "unit",
             f"{one.point} is set in {unit}, the order says {found}",
-            f"{one.point} 的单位是 {unit},指令为 {new.unit or '无单位'}",
+            f"{one.point} 的单位是 {unit}，指令为 {new.unit or '无单位'}",
         )
 
 
@@ -108,7 +108,7 @@ def _steps(new: NewOrder, one: Writable) -> None:
             _WRONG,
             "selection",
             f"{one.point} takes two steps: select, then operate",
-            f"{one.point} 须分两步:先选择,再执行",
+            f"{one.point} 须分两步：先选择，再执行",
         )
 
 
@@ -135,19 +135,19 @@ def _time(kind: CommandKind, new: NewOrder) -> None:
             _WRONG,
             "for_s",
             "say for how long, at most 8 h; nothing is set for ever",
-            "请注明时长,最长 8 小时;不设无限期",
+            "请注明时长，最长 8 小时；不设无限期",
         )
     if new.for_s is not None and new.for_s > MOST_S and kind is not CommandKind.OPT_OUT:
         raise refused(
             _WRONG,
             "for_s",
             f"{new.for_s / 3600:g} h is too long; at most 8 h",
-            f"{new.for_s / 3600:g} 小时过长,最长 8 小时",
+            f"{new.for_s / 3600:g} 小时过长，最长 8 小时",
         )
 
 
 def _reason(kind: CommandKind, new: NewOrder) -> None:
     if kind in REASONED and not new.reason.strip():
         raise refused(
-            _WRONG, "reason", "say why; the reason is shown to everybody", "请注明原因;原因对所有人可见"
+            _WRONG, "reason", "say why; the reason is shown to everybody", "请注明原因；原因对所有人可见"
         )

@@ -101,7 +101,7 @@ def _within_quota(deps: ApiDeps, draft: orders.Order) -> None:
 
 
 def _wait(code: str, wait_s: int, en: str, zh: str) -> OrderRefusedError:
-    no = refused(_MANY, code, f"{en}; wait {wait_s} s", f"{zh};请等待 {wait_s} 秒")
+    no = refused(_MANY, code, f"{en}; wait {wait_s} s", f"{zh}；请等待 {wait_s} 秒")
     no.context["wait_s"] = wait_s
     return no
 
@@ -120,7 +120,7 @@ async def _completed(deps: ApiDeps, draft: orders.Order) -> orders.Order:
             _WRONG,
             "selection",
             "there is no such selection, or it is over; select again",
-            "没有此选择,或已失效;请重新选择",
+            "没有此选择，或已失效；请重新选择",
         )
     if deps.control.writables[draft.target].duty.two_persons and draft.confirm in {None, row.actor}:
         raise refused(_WRONG, "person", "a second person has to confirm this", "须由第二人确认")
@@ -180,5 +180,5 @@ async def _written(work: Awaitable[_T]) -> _T:
             _AWAY,
             "not_noted",
             "the order was not taken: it cannot be written down in the audit now; nothing was done",
-            "指令未受理:目前无法写入审计记录;未执行任何操作",
+            "指令未受理：目前无法写入审计记录；未执行任何操作",
         ) from error

@@ -20,7 +20,7 @@ from protocols.config import Text
 from protocols.refusal import ASKED_ANEW, Refusal
 
 _TEXTS: Final[Mapping[str, Text]] = {
-    "asked": Text(en="Written down; not sent yet.", zh="已记录,尚未发出。"),
+    "asked": Text(en="Written down; not sent yet.", zh="已记录，尚未发出。"),
     "sent": Text(en="Sent to the edge.", zh="已发往网关。"),
     "received": Text(en="The edge has accepted it.", zh="网关已接受。"),
     "written": Text(en="Written to the device.", zh="已写入设备。"),
@@ -36,15 +36,15 @@ _ENDS: Final[Mapping[str, Text]] = {
     "superseded": Text(en="A newer order took its place.", zh="已被更新的操作取代。"),
     "overridden": Text(
         en="The plant took the point over; it does not come back by itself.",
-        zh="现场已接管此点;不会自动恢复。",
+        zh="现场已接管此点；不会自动恢复。",
     ),
     "person": Text(en="The person may no longer command.", zh="该人员已无操作权限。"),
     "failed": Text(en="It could not be carried out.", zh="无法执行。"),
 }
-_TESTED: Final = Text(en="The edge would take it; nothing was written.", zh="网关检查通过;未写入任何值。")
+_TESTED: Final = Text(en="The edge would take it; nothing was written.", zh="网关检查通过；未写入任何值。")
 _NOTHING: Final = Text(
     en="There is nothing like it to end here, or its first step is missing or too long ago.",
-    zh="此处没有可解除的此类操作,或第一步缺失、已过时。",
+    zh="此处没有可解除的此类操作，或第一步缺失、已过时。",
 )
 _NOT_ALL: Final = Text(en="Not every edge has done it yet.", zh="尚有网关未完成。")
 _UNDOING: Final = frozenset({"resume", "lift", "opt_in"})

@@ -23,7 +23,7 @@ _WHY: Final = {
     "event": ("a machine of its station was taken away", "同站有设备退出"),
     "plan": (
         "the plan is over, or the hub was started again and goes by a new one",
-        "该计划已结束,或中心已重启并采用新计划",
+        "该计划已结束，或中心已重启并采用新计划",
     ),
     "right": ("who gave it may no longer command here", "批准人不再具有本站的操作权限"),
 }
@@ -33,7 +33,7 @@ _WHY: Final = {
 def _ended(gone: Ended) -> Text:
     en, zh = _WHY.get(gone.why, (gone.why, gone.why))
     return Text(
-        en=f"the approval of {gone.person} was taken back: {en}", zh=f"{gone.person} 的批准已收回:{zh}"
+        en=f"the approval of {gone.person} was taken back: {en}", zh=f"{gone.person} 的批准已收回：{zh}"
     )
 
 

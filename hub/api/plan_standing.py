@@ -22,28 +22,28 @@ _NS: Final = 1_000_000_000
 _MINUTE_S: Final = 60
 _UNKNOWN: Final = Text(
     en="What the site is run by is not known: the role that plans tells nothing now. See the system page.",
-    zh="目前的运行依据未知:计划角色没有上报。请查看系统页。",
+    zh="目前的运行依据未知：计划角色没有上报。请查看系统页。",
 )
 _SENTENCES: Final = {
     "waiting": ("The first plan is being made.", "正在生成首份计划。"),
     "plan": ("The plan in force was made {age} min ago.", "当前计划于 {age} 分钟前生成。"),
     "rule": (
         "Since {since} no plan holds: the machines that are free are told their order by rule.",
-        "自 {since} 起没有有效计划:可用设备按规则下达运行顺序。",
+        "自 {since} 起没有有效计划：可用设备按规则下达运行顺序。",
     ),
     "own_control": (
         "Since {since} no plan holds and nothing is told: each machine runs by its own control.",
-        "自 {since} 起没有有效计划,也不下达设定:各设备按自身控制运行。",
+        "自 {since} 起没有有效计划，也不下达设定：各设备按自主控制运行。",
     ),
     "off": ("The site is off: nothing is planned.", "本站点已关闭计划。"),
 }
 _BECAUSE: Final = (
     "{begin} There has been no newer plan since {failed}: {why}.",
-    "{begin}自 {failed} 起没有更新的计划:{why}。",
+    "{begin}自 {failed} 起没有更新的计划：{why}。",
 )
 _BLIND: Final = (
     "{begin} The plant cannot be looked at since {since}; the plan goes on by its steps.",
-    "{begin}自 {since} 起无法读取工厂数据,计划按其时段继续。",
+    "{begin}自 {since} 起无法读取工厂数据，计划按其时段继续。",
 )
 
 

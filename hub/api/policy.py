@@ -199,7 +199,7 @@ def _whom(operation: str) -> Text:
     """Who may, in words."""
     named = who_may(operation)
     if not named:
-        return Text(en="nobody: no policy names it", zh="管理员:权限表中没有此操作")
+        return Text(en="nobody: no policy names it", zh="管理员：权限表中没有此操作")
     roles = [_ROLE_ZH[role] for role in ROLES if role in POLICY.get(operation, frozenset())]
     return Text(en=named, zh="或".join(roles))
 

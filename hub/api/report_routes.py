@@ -127,7 +127,7 @@ async def order(site: SiteId, body: NewReport, asks: Asks) -> SiteReport:
         if int((await session.execute(waiting)).scalar_one()) >= MOST_OPEN:
             raise _no(
                 429, "busy", f"{MOST_OPEN} reports wait already; ask again when some are done",
-                f"已有 {MOST_OPEN} 份报告在排队,请稍后再试", wait_s=30,
+                f"已有 {MOST_OPEN} 份报告在排队，请稍后再试", wait_s=30,
             )  # fmt: skip
         row = book.put(session, wish, asks.caller.name, now_ns)
         await session.flush()
@@ -159,7 +159,7 @@ async def add_schedule(site: SiteId, body: NewReportSchedule, asks: Asks) -> Rep
         if int((await session.execute(count)).scalar_one()) >= MOST_SCHEDULES:
             raise _no(
                 409, "schedules", f"the site has {MOST_SCHEDULES} schedules already; end one first",
-                f"本站点已有 {MOST_SCHEDULES} 个计划,请先删除一个",
+                f"本站点已有 {MOST_SCHEDULES} 个计划，请先删除一个",
             )  # fmt: skip
         session.add(row)
         told = f"{row.kind} every {row.every} at {body.at}, {len(row.to)} addresses"
@@ -192,8 +192,8 @@ def _period(deps: ApiDeps, text: str, now_ns: int) -> NamedPeriod:
         found = named(text)
     except ConfigError as error:
         zh = (
-            f"{text!r} 不是有效的时间范围:允许 2026-10-22、2026-W43、2026-10、2026 "
-            "或 2026-10-01..2026-10-15,最长 400 天"
+            f"{text!r} 不是有效的时间范围：允许 2026-10-22、2026-W43、2026-10、2026 "
+            "或 2026-10-01..2026-10-15，最长 400 天"
         )
         raise _no(422, "period", str(error.args[0]), zh) from error
     if found.edges_ns(ZoneInfo(deps.registry.site.time_zone))[0] >= now_ns:

@@ -18,7 +18,7 @@ from protocols.refusal import REFUSAL_TEXTS, Refusal
 
 _REACH: Final[Mapping[str, Text]] = {
     "edge_silent": Text(
-        en="The edge is silent; nothing reaches the machine now.", zh="网关无应答,目前无法到达设备。"
+        en="The edge is silent; nothing reaches the machine now.", zh="网关无应答，目前无法到达设备。"
     ),
     "device_away": Text(en="The machine does not answer its edge.", zh="设备未应答网关。"),
 }

@@ -23,23 +23,23 @@ HARDWIRED: Final = "hardwired"
 """Who latched a stop that no person asked for."""
 
 _GATE: Final = (
-    Phrase("{why} (within the grid limit)", "{why}(在电网限制之内)"),
-    Phrase("no lease lives; on its way to the fallback", "没有有效租约;正在回退"),
+    Phrase("{why} (within the grid limit)", "{why}（在电网限制之内）"),
+    Phrase("no lease lives; on its way to the fallback", "没有有效租约；正在回退"),
     Phrase("no lease lives", "没有有效租约"),
-    Phrase("somebody else set the point; left alone", "测点被他人设定;暂不触碰"),
-    Phrase("a hardwired safety acts, or was not read yet", "硬接线安全动作,或尚未读到"),
+    Phrase("somebody else set the point; left alone", "测点被他人设定；暂不触碰"),
+    Phrase("a hardwired safety acts, or was not read yet", "硬接线安全动作，或尚未读到"),
     Phrase("the safety of {device} acts", "{device} 的安全装置动作"),
     Phrase(
-        "the machine is in local mode, or its switch was not read yet", "设备处于就地模式,或其开关尚未读到"
+        "the machine is in local mode, or its switch was not read yet", "设备处于就地模式，或其开关尚未读到"
     ),
     Phrase("{input} cannot be read", "{input} 无法读取"),
     Phrase(
         "{input} is {value}, at least {limit} is needed",
-        "{input} 为 {value},至少需要 {limit}",
+        "{input} 为 {value}，至少需要 {limit}",
     ),
     Phrase(
         "{input} is {value}, at most {limit} is allowed",
-        "{input} 为 {value},最多允许 {limit}",
+        "{input} 为 {value}，最多允许 {limit}",
     ),
 )
 _KNOWN: Final = (*_GATE, *PHRASES)

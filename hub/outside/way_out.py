@@ -148,11 +148,11 @@ def _refused(host: str, address: Address, entry: str) -> AddressRefusedError:
     where = host if host == str(address) else f"{host} is at {address}"
     if not entry:
         return AddressRefusedError(
-            f"the hub never connects to such an address: {where}", zh=f"中心端从不连接此类地址:{where}"
+            f"the hub never connects to such an address: {where}", zh=f"中心端从不连接此类地址：{where}"
         )
     return AddressRefusedError(
         f"the hub connects to private addresses only where its administrator allows it: {where}; "
         f"add {entry} under `allow` in {FILE} of the hub's folder, or to {VARIABLE}",
-        zh=f"只有管理员允许时,中心端才连接内部网络地址:{where};"
-        f"请在中心目录的 {FILE} 的 `allow` 中(或 {VARIABLE} 中)加入 {entry}",
+        zh=f"只有管理员允许时，中心端才连接内部网络地址：{where}；"
+        f"请在中心目录的 {FILE} 的 `allow` 中（或 {VARIABLE} 中）加入 {entry}",
     )

@@ -90,5 +90,5 @@ def nothing(around: Around) -> ReportError:
     site = around.site
     return ReportError(
         f"there are no data of {site} from {first} to {last}; choose a time in which something was recorded",
-        zh=f"站点 {site} 在 {first} 至 {last} 期间没有任何数据,请选择有记录的时间范围",
+        zh=f"站点 {site} 在 {first} 至 {last} 期间没有任何数据，请选择有记录的时间范围",
     )

@@ -98,7 +98,7 @@ class Keeper:
             await self._made(row)
         except StoreError as error:
             _log.warning("report %s broke off, %d of %d: %s", row.id, row.tries, book.MOST_TRIES, error)
-            en, zh = "the report could not be made: {0}", "报告生成中断:{0}"
+            en, zh = "the report could not be made: {0}", "报告生成中断：{0}"
             why = Text(en=en.format(error.args[0]), zh=zh.format(error.args[0]))
             await book.broke_off(self._sessions, row, why, self._clock.now().wall_ns)
         return True

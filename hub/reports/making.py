@@ -25,7 +25,7 @@ MEDIA: Final = MappingProxyType(
 _LACKS: Final = Text(
     en="The font of this report has no {0}; {1} stands in their place. "
     "A hub can be given a larger font (reports.yaml).",
-    zh="本报告所用字体缺少字符 {0},以 {1} 代替。可在 reports.yaml 中为服务器指定更完整的字体。",
+    zh="本报告所用字体缺少字符 {0}，以 {1} 代替。可在 reports.yaml 中为服务器指定更完整的字体。",
 )
 _MOST_TOLD: Final = 40
 

@@ -44,10 +44,10 @@ def pdf(report: Report, font: Font) -> bytes:
             )  # fmt: skip
         except typst.TypstError as error:
             raise ReportError(
-                f"the PDF could not be set: {error.message}", zh=f"PDF 排版失败:{error.message}"
+                f"the PDF could not be set: {error.message}", zh=f"PDF 排版失败：{error.message}"
             ) from error
     if not isinstance(made, bytes):
-        raise ReportError("the PDF could not be set: nothing came", zh="PDF 排版失败:没有结果")
+        raise ReportError("the PDF could not be set: nothing came", zh="PDF 排版失败：没有结果")
     return made
 
 

@@ -22,7 +22,7 @@ HEAD: Final = {
     "notes": Text(en="Notes", zh="说明"),
     "incomplete": Text(
         en="INCOMPLETE: less than 95 % of the data are there; figures are of what was measured.",
-        zh="数据不完整:数据完整率低于 95 %,各数值仅基于已测得的数据。",
+        zh="数据不完整：数据完整率低于 95 %，各数值仅基于已测得的数据。",
     ),
     "in_excel": Text(en="All rows stand in the Excel file.", zh="全部数据行见 Excel 文件。"),
 }
@@ -38,7 +38,7 @@ KINDS: Final = {
     "energy": Text(en="energy report", zh="能源"),
     "carbon": Text(en="carbon report", zh="碳排放"),
     "alarms": Text(en="alarm report", zh="报警"),
-    "plan": Text(en="report of plan against baseline (estimate)", zh="计划与基线对比(估算)"),
+    "plan": Text(en="report of plan against baseline (estimate)", zh="计划与基线对比（估算）"),
 }
 
 

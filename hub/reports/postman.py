@@ -31,15 +31,15 @@ EVERY_S: Final = 2.0
 _HELD_NS: Final = int(4 * WAIT_S) * 1_000_000_000
 _MOST: Final = 20
 _W: Final = {
-    "hello": Text(en="{0}, {1}, site {2}.", zh="{0},{1},站点 {2}。"),
-    "known": Text(en="Data completeness: {0:.1f} %.", zh="数据完整率:{0:.1f} %。"),
+    "hello": Text(en="{0}, {1}, site {2}.", zh="{0}，{1}，站点 {2}。"),
+    "known": Text(en="Data completeness: {0:.1f} %.", zh="数据完整率：{0:.1f} %。"),
     "marked": Text(
         en="Less than 95 % of the data are there; figures are of what was measured.",
-        zh="数据完整率低于 95 %,各数值仅基于已测得的数据。",
+        zh="数据完整率低于 95 %，各数值仅基于已测得的数据。",
     ),
     "files": Text(en="The files are attached.", zh="报告文件见附件。"),
     "hash": Text(en="SHA-256 of the content: {0}", zh="内容 SHA-256:{0}"),
-    "failed": Text(en="The report could not be made: {0}", zh="报告未能生成:{0}"),
+    "failed": Text(en="The report could not be made: {0}", zh="报告未能生成：{0}"),
     "retry": Text(en="It can be asked for again on the page Reports.", zh="可在“报告”页面重新生成。"),
 }
 

@@ -47,7 +47,7 @@ _STEPS: Final = {"read": (0.05, 0.75), "xlsx": (0.75, 0.9), "pdf": (0.9, 0.98)}
 """Part of the whole at the begin and the end of each step. [-]"""
 
 _TELL_FRAC: Final = 0.02
-_OTHER: Final = Text(en="The report could not be made: {0}", zh="报告无法生成:{0}")
+_OTHER: Final = Text(en="The report could not be made: {0}", zh="报告无法生成：{0}")
 _UNCHANGED: Final = "somebody else makes this report now"
 
 

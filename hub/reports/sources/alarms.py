@@ -25,12 +25,12 @@ _W: Final = {
     "mean": Text(en="Mean of 10 min", zh="每 10 分钟平均"),
     "max": Text(en="Most in any 10 min", zh="任意 10 分钟最多"),
     "flood": Text(
-        en="Part of the time in flood (more than 10 in 10 min)", zh="报警泛滥时间占比(10 分钟超过 10 条)"
+        en="Part of the time in flood (more than 10 in 10 min)", zh="报警泛滥时间占比（10 分钟超过 10 条）"
     ),
     "chattering": Text(en="Chattering alarms", zh="抖动报警数"),
     "standing": Text(en="Standing now", zh="当前仍存在"),
     "old": Text(en="Standing for more than a day", zh="持续超过一天"),
-    "course": Text(en="Alarms {0}", zh="报警数({0})"),
+    "course": Text(en="Alarms {0}", zh="报警数（{0}）"),
     "priority": Text(en="Priority {0}", zh="{0} 级"),
     "worst": Text(en="The worst ten", zh="最频繁的十个报警"),
     "alarm": Text(en="Alarm", zh="报警"),
@@ -44,11 +44,11 @@ _W: Final = {
     "value": Text(en="Value", zh="数值"),
     "cut": Text(
         en="The journal has more than {0} lines; these are the first.",
-        zh="日志超过 {0} 行,此处仅列出最前面的部分。",
+        zh="日志超过 {0} 行，此处仅列出最前面的部分。",
     ),
     "kept": Text(
         en="The journal is kept for {0} days; what came before is not in it.",
-        zh="日志保存 {0} 天,更早的记录不在其中。",
+        zh="日志保存 {0} 天，更早的记录不在其中。",
     ),
     "calm": Text(en="No alarm was raised in this time.", zh="此期间没有触发报警。"),
 }  # fmt: skip

@@ -21,7 +21,7 @@ from hub.reports.sources.cells import (
 )
 from hub.reports.sources.energy import accounts_table
 from hub.reports.sources.ledger import NO_BOOK, Ledger, ledger_of
-from hub.reports.sources.names import carrier_name
+from hub.reports.sources.names import carrier_name, note_text
 from protocols.config import Text
 from protocols.errors import ReportError
 
@@ -35,24 +35,24 @@ _W: Final = {
     "kind": Text(en="Kind of factor", zh="因子类型"),
     "source": Text(en="Source", zh="来源"),
     "year": Text(en="Year", zh="年份"),
-    "course": Text(en="CO2 {0} (location based)", zh="二氧化碳排放({0},基于位置)"),
+    "course": Text(en="CO2 {0} (location based)", zh="二氧化碳排放（{0}，基于位置）"),
     "where": Text(en="Where it came from", zh="排放去向"),
-    "coal": Text(en="Standard coal (GB/T 2589)", zh="综合能耗(标准煤,GB/T 2589)"),
+    "coal": Text(en="Standard coal (GB/T 2589)", zh="综合能耗（标准煤，GB/T 2589）"),
     "rule": Text(
         en="The two figures of scope 2, by location and by market, stand side by side and are never added.",
-        zh="范围二的“基于位置”与“基于市场”两个数值并列,不相加。",
+        zh="范围二的“基于位置”与“基于市场”两个数值并列，不相加。",
     ),
 }  # fmt: skip
 SCOPES: Final = {
-    "1": Text(en="Scope 1", zh="范围一(直接排放)"),
-    "2_location": Text(en="Scope 2, location based", zh="范围二(基于位置)"),
-    "2_market": Text(en="Scope 2, market based", zh="范围二(基于市场)"),
+    "1": Text(en="Scope 1", zh="范围一（直接排放）"),
+    "2_location": Text(en="Scope 2, location based", zh="范围二（基于位置）"),
+    "2_market": Text(en="Scope 2, market based", zh="范围二（基于市场）"),
 }
 _KINDS: Final = {
     "average_year": Text(en="yearly average", zh="年平均"),
     "supplier_year": Text(en="of the supplier, yearly", zh="供应商年度值"),
-    "instrument": Text(en="contractual instrument", zh="合同凭证(绿电、绿证)"),
-    "residual_year": Text(en="residual mix, yearly", zh="剩余混合因子(年度)"),
+    "instrument": Text(en="contractual instrument", zh="合同凭证（绿电、绿证）"),
+    "residual_year": Text(en="residual mix, yearly", zh="剩余混合因子（年度）"),
 }
 
 
@@ -64,7 +64,7 @@ def build(around: Around) -> Built:
         StoreError: The series cannot be read now.
     """
     if around.view.accounts is None:
-        raise ReportError(f"no carbon report: {NO_BOOK.en}", zh=f"无法生成碳排放报告:{NO_BOOK.zh}")
+        raise ReportError(f"no carbon report: {NO_BOOK.en}", zh=f"无法生成碳排放报告：{NO_BOOK.zh}")
     ledger = ledger_of(around)
     around.tell(0.5)
     sections = (_scopes(around, ledger), _where(around, ledger))
@@ -94,9 +94,7 @@ def _scopes(around: Around, ledger: Ledger) -> Section:
     )  # fmt: skip
     rows = [_row(around, ledger, one) for one in made.carbon]
     notes = [say(_W["rule"]), *(say(one.note) for one in made.carbon if one.note is not None)]
-    notes += [
-        say(note.text) + (f" ({say(note.detail)})" if note.detail else "") for note in ledger.made.notes
-    ]
+    notes += [note_text(around, note) for note in ledger.made.notes]
     tables = (Table(say(_W["rows"]), columns, rows), _course(around, ledger))
     return Section(say(_W["title"]), tuple(figures), tables, tuple(dict.fromkeys(notes)))
 

@@ -25,7 +25,7 @@ from hub.reports.sources.cells import (
 )
 from hub.reports.sources.invoice import invoice_sections
 from hub.reports.sources.ledger import NO_BOOK, Ledger, ledger_of
-from hub.reports.sources.names import carrier_name, key_name, meter_name
+from hub.reports.sources.names import carrier_name, key_name, meter_name, note_text
 from protocols.config import Text
 
 _W: Final = {
@@ -35,21 +35,21 @@ _W: Final = {
     "cost_means": Text(
         en="Energy cost: what was used at the price of its hours, an estimate of its part of the bill. "
         "Demand, standing charges and what is paid for energy fed in stand on the invoice.",
-        zh="能源费用 = 用量 × 用能时段价格,为账单中相应部分的估算;需量电费、固定费用和上网电量收入见账单。",
+        zh="能源费用 = 用量 × 用能时段价格，为账单中相应部分的估算；需量电费、固定费用和上网电量收入见账单。",
     ),
     "co2": Text(en="CO2", zh="二氧化碳排放"),
-    "coal": Text(en="Standard coal (GB/T 2589)", zh="综合能耗(标准煤,GB/T 2589)"),
-    "peak": Text(en="Highest demand, 15 min", zh="最大需量(15 分钟)"),
+    "coal": Text(en="Standard coal (GB/T 2589)", zh="综合能耗（标准煤，GB/T 2589）"),
+    "peak": Text(en="Highest demand, 15 min", zh="最大需量（15 分钟）"),
     "amount": Text(en="Amount", zh="用量"),
     "unit": Text(en="Unit", zh="单位"),
     "carrier": Text(en="Carrier", zh="能源种类"),
-    "course": Text(en="Energy {0}", zh="用电量({0})"),
+    "course": Text(en="Energy {0}", zh="用电量（{0}）"),
     "quarters": Text(en="Quarter hours", zh="15 分钟数据"),
     "quarter": Text(en="Amount of each quarter of an hour", zh="每 15 分钟用量"),
     "load": Text(en="Energy of each quarter of an hour", zh="每 15 分钟电量"),
     "gaps": Text(
         en="{0}: {1} {2} were counted across gaps and stand in no interval.",
-        zh="{0}:另有 {1} {2} 计于数据缺口期间,未计入任何时段。",
+        zh="{0}：另有 {1} {2} 计于数据缺口期间，未计入任何时段。",
     ),
     "goals": Text(en="Goals", zh="目标"),
     "goal": Text(en="Goal", zh="目标"),
@@ -58,7 +58,7 @@ _W: Final = {
     "expected": Text(en="Expected at its end", zh="预计期末值"),
     "known_days": Text(en="Days known", zh="已知天数占比"),
     "offset": Text(en="UTC offset", zh="UTC 偏移"),
-    "ends": Text(en="The period goes on; figures reach to {0}.", zh="周期尚未结束,数据截至 {0}。"),
+    "ends": Text(en="The period goes on; figures reach to {0}.", zh="周期尚未结束，数据截至 {0}。"),
 }  # fmt: skip
 _BY: Final[dict[Dimension, Text]] = {
     "carrier": Text(en="By carrier", zh="按能源种类"),
@@ -97,7 +97,7 @@ def _overview(around: Around, ledger: Ledger) -> Section:
         figures.append(Figure(label, number(one.amount), one.unit, 1, 100.0 * (1.0 - one.missing)))
     if ledger.has_book:
         figures += _money(around, ledger)
-    notes = [say(note.text) + (f" ({say(note.detail)})" if note.detail else "") for note in ledger.made.notes]
+    notes = [note_text(around, note) for note in ledger.made.notes]
     notes += [] if ledger.has_book else [say(NO_BOOK)]
     notes += [say(_W["cost_means"])] if any(one.cost is not None for one in made.accounts) else []
     notes += _gaps(around, ledger)

@@ -19,21 +19,21 @@ _W: Final = {
     "invoice": Text(en="The invoice, line by line", zh="电费账单明细"),
     "line": Text(en="Line", zh="项目"),
     "band": Text(en="Band", zh="时段"),
-    "within": Text(en="({0}, contained)", zh="({0},已含)"),
+    "within": Text(en="({0}, contained)", zh="（{0}，已含）"),
     "unit": Text(en="Unit", zh="单位"),
     "amount": Text(en="Amount", zh="金额"),
     "quantity": Text(en="Quantity", zh="数量"),
     "price": Text(en="Price", zh="单价"),
     "total": Text(en="To pay", zh="应付合计"),
-    "so_far": Text(en="So far, an estimate", zh="目前合计(估算)"),
+    "so_far": Text(en="So far, an estimate", zh="目前合计（估算）"),
     "credit": Text(en="To be paid to the site", zh="应收合计"),
-    "final": Text(en="The invoice is final: no reading is missing.", zh="账单为最终结果:读数完整。"),
+    "final": Text(en="The invoice is final: no reading is missing.", zh="账单为最终结果：读数完整。"),
     "provisional": Text(
         en="The invoice is provisional: readings are missing, or the period goes on.",
-        zh="账单为暂估:读数不完整或周期尚未结束。",
+        zh="账单为暂估：读数不完整或周期尚未结束。",
     ),
     "revenue": Text(en="paid to the site", zh="收入"),
-    "no_invoice": Text(en="No invoice: {0}", zh="无法生成账单:{0}"),
+    "no_invoice": Text(en="No invoice: {0}", zh="无法生成账单：{0}"),
 }  # fmt: skip
 
 

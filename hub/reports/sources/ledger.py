@@ -25,7 +25,7 @@ from protocols.units import UNITS
 
 NO_BOOK: Final = Text(
     en="The site has no book of accounts (accounts.yaml): its energy counters are listed one by one.",
-    zh="该站点没有账簿(accounts.yaml),因此逐个列出其电能计数器。",
+    zh="该站点没有账簿（accounts.yaml），因此逐个列出其电能计数器。",
 )
 _MOST_METERS: Final = 40
 
@@ -81,7 +81,7 @@ def ledger_of(around: Around) -> Ledger:
         courses = courses_of(around.reader, site, around.span_ns)
     except ConfigError as error:
         why = account_text(str(error))
-        raise ReportError(f"the accounts cannot be made: {why.en}", zh=f"无法生成账目:{why.zh}") from error
+        raise ReportError(f"the accounts cannot be made: {why.en}", zh=f"无法生成账目：{why.zh}") from error
     if not any(np.isfinite(values).any() for values in made.counted.table.columns.values()):
         raise nothing(around)
     beside = Beside(contract=site.contract, courses=courses, calendar=site.calendar, zone=site.zone)
@@ -103,7 +103,7 @@ def _counters(around: Around) -> SiteAccounts:
         site = around.site
         raise ReportError(
             f"{site} has neither a book of accounts nor an energy counter; add sites/{site}/accounts.yaml",
-            zh=f"站点 {site} 既没有账簿也没有电能计数器,请添加 sites/{site}/accounts.yaml",
+            zh=f"站点 {site} 既没有账簿也没有电能计数器，请添加 sites/{site}/accounts.yaml",
         ) from error
     return SiteAccounts(
         site=around.site, book=book, contract=None, by_tariff=False, calendar=around.view.places.calendar,

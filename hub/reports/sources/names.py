@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from hub.accounts.book import AccountMeter
+from hub.accounts.notes import Note
 from hub.accounts.words import carrier_text
 from hub.reports.around import Around
 from hub.reports.sources.ledger import Ledger
@@ -17,6 +18,15 @@ _STATES: Final = {
     "missed": Text(en="missed", zh="未达成"),
     "unknown": Text(en="not known", zh="未知"),
 }
+
+
+_BECAUSE: Final = Text(en="{0} ({1})", zh="{0}（{1}）")
+
+
+def note_text(around: Around, note: Note) -> str:
+    """What could not be said, and why."""
+    text = around.say(note.text)
+    return text if note.detail is None else around.say(_BECAUSE).format(text, around.say(note.detail))
 
 
 def carrier_name(around: Around, carrier: str) -> str:

@@ -37,25 +37,25 @@ from protocols.config import Text
 from protocols.errors import ConfigError
 
 _W: Final = {
-    "title": Text(en="Plan against baseline (estimate)", zh="计划与基线对比(估算)"),
+    "title": Text(en="Plan against baseline (estimate)", zh="计划与基线对比（估算）"),
     "planned": Text(en="Bought by the plans in force", zh="生效计划购电量"),
-    "baseline": Text(en="Bought under the plant's own control (simulated)", zh="自主控制下购电量(仿真)"),
+    "baseline": Text(en="Bought under the plant's own control (simulated)", zh="自主控制下购电量（仿真）"),
     "measured": Text(en="Bought, measured", zh="实测购电量"),
-    "difference": Text(en="Baseline less plan, estimate", zh="基线减计划(估算)"),
+    "difference": Text(en="Baseline less plan, estimate", zh="基线减计划（估算）"),
     "cost_planned": Text(en="Cost of the planned purchase", zh="计划购电费用"),
     "cost_baseline": Text(en="Cost of the baseline", zh="基线购电费用"),
-    "cost_difference": Text(en="Baseline less plan, cost, estimate", zh="基线减计划费用(估算)"),
+    "cost_difference": Text(en="Baseline less plan, cost, estimate", zh="基线减计划费用（估算）"),
     "plans": Text(en="Plans made", zh="已生成计划数"),
-    "course": Text(en="Energy bought {0}", zh="购电量({0})"),
+    "course": Text(en="Energy bought {0}", zh="购电量（{0}）"),
     "estimate": Text(
         en="An estimate: plan and baseline are both simulated from the same forecasts. "
         "It is no measured saving.",
-        zh="本报告为估算:计划与基线均由相同预测仿真得出,并非实测节约量。",
+        zh="本报告为估算：计划与基线均由相同预测仿真得出，并非实测节约量。",
     ),
-    "no_price": Text(en="No cost: {0}", zh="无费用数据:{0}"),
+    "no_price": Text(en="No cost: {0}", zh="无费用数据：{0}"),
     "no_meter": Text(
         en="No single meter of the book counts what is bought: nothing measured stands beside it.",
-        zh="账簿中没有唯一的购电计量表,因此没有实测值可比。",
+        zh="账簿中没有唯一的购电计量表，因此没有实测值可比。",
     ),
 }  # fmt: skip
 _NS: Final = 1_000_000_000

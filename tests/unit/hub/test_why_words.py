@@ -49,7 +49,7 @@ def test_each_reason_of_the_gate_is_said_there_word_by_word() -> None:
             "",
             "interlock: chiller1/supply_set_c is 3, at least 4 is needed",
             "{chiller1} · {supply_set_c} is 3, at least 4 is needed",
-            "{chiller1} · {supply_set_c} 为 3,至少需要 4",
+            "{chiller1} · {supply_set_c} 为 3，至少需要 4",
         ),
         (
             "stopped",
@@ -66,7 +66,7 @@ def test_each_reason_of_the_gate_is_said_there_word_by_word() -> None:
             "dispatch",
             "charges while power is cheap (within the grid limit)",
             "charges while power is cheap (within the grid limit)",
-            "低价时段充电(在电网限制之内)",
+            "低价时段充电（在电网限制之内）",
         ),
         ("optimiser", "dispatch", "of another version", "of another version", "of another version"),
     ],

@@ -352,11 +352,11 @@ async def test_a_webhook_has_each_alarm_in_parts(place: Place, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("said", "zh"),
     [
-        ("dispatch: never heard", "计划与指令:从未收到消息"),
-        ("ingest: silent for 21 s", "接收与保存:已 21 秒无消息"),
-        ("box-7: 0.4 GB of 20 GB are free", "box-7: 共 20 GB,可用 0.4 GB"),
-        ("box-7: 2 sealed files are damaged and kept aside", "box-7: 2 个归档文件已损坏,已另行保留"),
-        ("box-7: disk I/O error", "box-7: disk I/O error"),
+        ("dispatch: never heard", "计划与指令：从未收到消息"),
+        ("ingest: silent for 21 s", "接收与保存：已 21 秒无消息"),
+        ("box-7: 0.4 GB of 20 GB are free", "box-7：共 20 GB，可用 0.4 GB"),
+        ("box-7: 2 sealed files are damaged and kept aside", "box-7：2 个归档文件已损坏，已另行保留"),
+        ("box-7: disk I/O error", "box-7：disk I/O error"),
     ],
 )
 def test_what_is_ill_at_the_hub_is_told_in_chinese(said: str, zh: str) -> None:
@@ -368,4 +368,4 @@ def test_a_message_in_chinese_has_its_finding_in_chinese() -> None:
         "low", "raised", 0, 1, 1, Text(en="Low", zh="低"), words="limit reached in 12 min", value=6.5
     )
     (told,) = notices_of([line], [Notify(sender="room", priorities=(1,), language="zh")], {})
-    assert told.text == "P1 低: 6.5 (12 分钟后达到限值)"
+    assert told.text == "P1 低：6.5（12 分钟后达到限值）"

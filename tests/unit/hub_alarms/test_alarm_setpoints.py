@@ -39,9 +39,9 @@ def commanded(told: Story, state: str, code: str = "", rung: str = "optimiser") 
     ("state", "code", "rung", "words", "zh"),
     [
         ("refused", "limits", "fallback", f"{ROLE} refused", f"{ROLE} 被拒绝"),
-        ("failed", "no_answer", "fallback", f"{ROLE} failed: Nobody answered", f"{ROLE} 失败:未在规定时间"),
+        ("failed", "no_answer", "fallback", f"{ROLE} failed: Nobody answered", f"{ROLE} 失败：未在规定时间"),
         ("expired", "", "fallback", f"{ROLE} expired", f"{ROLE} 租约到期"),
-        ("overridden", "overridden", "local", f"{ROLE} overridden: local", f"{ROLE} 被接管:就地"),
+        ("overridden", "overridden", "local", f"{ROLE} overridden: local", f"{ROLE} 被接管：就地"),
         ("verified", "", "stopped", f"{ROLE} stopped", f"{ROLE} 已被人员停止"),
     ],
 )

@@ -94,7 +94,7 @@ async def test_a_manager_gets_the_months_carbon_report_in_chinese_by_mail_once(
     assert envelope.rcpt_tos == ["manager@plant.example"]
     subject, words, files = read(envelope)
     assert subject == f"[demo] 碳排放月报 {MONTH}"
-    assert "数据完整率:100.0 %" in words
+    assert "数据完整率：100.0 %" in words
     assert sorted(files) == [f"demo-carbon-{MONTH}-zh.pdf", f"demo-carbon-{MONTH}-zh.xlsx"]
     quarters = (ns(AFTER) - ns(FIRST)) // (900 * S)
     tonnes = quarters * 25.0 * 0.5 / 1000.0
