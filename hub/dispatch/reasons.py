@@ -34,7 +34,7 @@ PHRASES: Final = (
     Phrase("local", "就地"),
     Phrase("down", "离线"),
     Phrase("tripped", "故障停机"),
-    Phrase("held", "外部锁定"),
+    Phrase("held", "被外部锁定"),
     *(Phrase(text.en, text.zh) for text in FORESEEN.values()),
     Phrase("runs fully loaded, it carries the base of the air need", "满载运行,承担基本用气"),
     Phrase("follows the air need, it is the one that regulates", "随用气调节,由其承担调节"),

@@ -13,6 +13,7 @@ from hub.dispatch.able import POWER
 from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import Seen, machines_of
 from optimizer.switch_limits import SwitchLimits
+from optimizer.words import said
 from protocols.config import Text
 from protocols.write_block import Duty
 
@@ -28,6 +29,18 @@ _SWITCHED_BY: Final = {
     "chp": "permit_set_code",
 }
 _OUTPUT: Final = frozenset({"chp"})
+_ROLES: Final = (
+    "{name} may change its role only so often; plans keep that for starts and stops alone",
+    "{name} 的角色切换次数受限;计划仅对启停遵守此限制",
+)
+_POWERS: Final = (
+    "the power of {name} may change only so much or so often at once; plans do not keep that",
+    "{name} 的功率设定受单次变化幅度或次数限制;计划未计入",
+)
+_SLOW: Final = (
+    "{name} takes {minutes} min to its full capacity; plans count on all of it at once",
+    "{name} 启动后需 {minutes} 分钟达到满负荷;计划按立即可用计算",
+)
 
 
 def switch_limits(site: DispatchSite, seen: Seen, start_ns: int) -> dict[str, SwitchLimits]:
@@ -54,23 +67,14 @@ def not_kept(site: DispatchSite) -> Iterator[Text]:
     for name, _ in machines_of(site.plant.flowsheet):
         role = _duty(site, name, _ROLE)
         if role is not None and (role.dwell_s > _STEP_S or role.writes_per_day is not None):
-            yield Text(
-                en=f"{name} may change its role only so often; plans keep that for starts and stops alone",
-                zh=f"{name} 的角色切换次数受限;计划仅对启停遵守此限制",
-            )
+            yield said(*_ROLES, name=site.speech.name(name))
         power = _duty(site, name, POWER)
         if power is not None and _rationed(power):
-            yield Text(
-                en=f"the power of {name} may change only so much or so often at once; plans do not keep that",
-                zh=f"{name} 的功率设定受单次变化幅度或次数限制;计划未计入",
-            )
+            yield said(*_POWERS, name=site.speech.name(name))
     for name, unit in zip(site.plant.chiller_ids, site.plant.chillers, strict=True):
         if unit.start_s > _STEP_S:
             minutes = f"{unit.start_s / 60.0:.0f}"
-            yield Text(
-                en=f"{name} takes {minutes} min to its full capacity; plans count on all of it at once",
-                zh=f"{name} 启动后需 {minutes} 分钟达到满负荷;计划按立即可用计算",
-            )
+            yield said(*_SLOW, name=site.speech.name(name), minutes=minutes)
 
 
 def _duty(site: DispatchSite, machine: str, role: str) -> Duty | None:
