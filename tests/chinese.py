@@ -7,10 +7,9 @@ numbers, units and code inside a sentence stay as they are, and so does what sta
 from __future__ import annotations
 
 import io
-import json
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Final
@@ -35,6 +34,7 @@ ROOMS: Final = ("accounts", "edge_agent", "ems", "ems_client", "hub", "protocols
 ELSEWHERE: Final = ("hub/forecast", "hub/dispatch", "hub/migrations")
 PAGES: Final = ("README.zh.md", "docs/*.zh.md")
 MESSAGES: Final = ("web/src/i18n/zh.json",)
+ALERTS: Final = ("deploy/compose/prometheus/rules.yml",)
 
 
 def mended(text: str) -> str:
@@ -132,6 +132,11 @@ def _message_mended(message: str) -> str:
     return mended(message) if is_chinese(message) else message
 
 
+def alerts_mended(text: str) -> str:
+    """Rules of Prometheus: what they say in Chinese."""
+    return re.sub("(?<=_zh: ).*", lambda found: mended(found.group()), text)
+
+
 def python_mended(source: str) -> str:
     """A module: its strings, those that follow each other as one."""
     lines = [0]
@@ -183,20 +188,19 @@ def _edits(whole: str, spans: list[tuple[int, int]]) -> Iterator[tuple[int, int,
 
 def files() -> Iterator[tuple[Path, str, str]]:
     """Every file with texts in Chinese: itself, as it is, and as it should be."""
+    for path, mend in _found():
+        text = path.read_text(encoding="utf-8")
+        yield path, text, mend(text) if CHINESE.search(text) else text
+
+
+def _found() -> Iterator[tuple[Path, Callable[[str], str]]]:
     for room in ROOMS:
         for path in sorted((ROOT / room).rglob("*.py")):
             if not str(path.relative_to(ROOT)).startswith(ELSEWHERE):
-                text = path.read_text(encoding="utf-8")
-                yield path, text, python_mended(text) if CHINESE.search(text) else text
-    for pattern in PAGES:
-        for path in sorted(ROOT.glob(pattern)):
-            text = path.read_text(encoding="utf-8")
-            yield path, text, page_mended(text)
-    for name in MESSAGES:
-        path = ROOT / name
-        text = path.read_text(encoding="utf-8")
-        json.loads(text)
-        yield path, text, messages_mended(text)
+                yield path, python_mended
+    for patterns, mend in ((PAGES, page_mended), (MESSAGES, messages_mended), (ALERTS, alerts_mended)):
+        for pattern in patterns:
+            yield from ((path, mend) for path in sorted(ROOT.glob(pattern)))
 
 
 def main() -> None:
