@@ -7,6 +7,7 @@ hardly started. The past is looked at as the present is: each change of a state 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import groupby
 from typing import Final
 
@@ -21,6 +22,8 @@ from protocols.quality import Quality, good_mask
 
 _DAY_NS: Final = 86_400 * 1_000_000_000
 _STATE: Final = "state_code"
+_ONE_NS: Final = 60 * 1_000_000_000
+"""Starts of a machine so near to each other are one, seen by two clocks. [ns]"""
 
 
 def seen_before(site: DispatchSite, reader: StoreReader, now_ns: int) -> dict[str, MachineSeen]:
@@ -52,6 +55,33 @@ def seen_before(site: DispatchSite, reader: StoreReader, now_ns: int) -> dict[st
         machines = look(site, Snapshot(at_ns, readings, {}, Quarters(0, {})), seen).machines
         seen = {name: machines[name] for name in seen.keys() | told.keys()}
     return seen
+
+
+def recall(
+    site: DispatchSite,
+    snapshot: Snapshot,
+    seen: Mapping[str, MachineSeen],
+    past: Mapping[str, MachineSeen],
+) -> dict[str, MachineSeen]:
+    """What was seen at the last look, with what the past adds to it.
+
+    Where nothing was seen yet the past is all there is. Later it adds starts that the store has heard of
+    since, as from an edge that was away for a while; one that was seen and stands in the store too is one.
+
+    Args:
+        site: The plant.
+        snapshot: The plant now.
+        seen: Machines at the last look; empty before the first.
+        past: What the store tells (`seen_before`).
+    """
+    if not seen:
+        return look(site, snapshot, dict(past)).machines if past else {}
+    found = dict(seen)
+    for name in seen.keys() & past.keys():
+        known = seen[name].starts_ns
+        more = (at_ns for at_ns in past[name].starts_ns if all(abs(at_ns - one) > _ONE_NS for one in known))
+        found[name] = replace(seen[name], starts_ns=tuple(sorted((*known, *more))))
+    return found
 
 
 def _changes(reader: StoreReader, points: Mapping[str, PointId], now_ns: int) -> dict[str, list[Reading]]:

@@ -16,10 +16,11 @@ from hub.command.wishes import Wish
 from hub.dispatch import core
 from hub.dispatch.approved import Standing, over
 from hub.dispatch.kept import chooses_alike, without_choices
+from hub.dispatch.lookback import recall
 from hub.dispatch.record import Record
 from hub.dispatch.report import row_of
 from hub.dispatch.site import DispatchSite
-from hub.dispatch.snapshot import Seen, Snapshot, look
+from hub.dispatch.snapshot import MachineSeen, Seen, Snapshot
 from hub.dispatch.solving import Accepted
 from hub.dispatch.standing import PlanStanding
 from hub.dispatch.view import PlantView, links_of
@@ -150,14 +151,16 @@ class Pilot:
         except SQLAlchemyError as error:
             _log.warning("approvals stand as they were, the database cannot be asked: %s", error)
         try:
-            snapshot = await self._look(beats)
+            snapshot, past = await self._look(beats)
         except StoreError as error:
             return self._go_on(beats, error)
         self._blind = False
         snapshot = replace(snapshot, held=self._held())
         self._memory = replace(self._memory, approved=self._approved())
-        if not self._complete(snapshot) or not await self._looked_back(snapshot):
+        if not self._complete(snapshot):
             return {}
+        recalled = recall(self._site, snapshot, self._memory.seen, past)
+        self._memory = replace(self._memory, seen=recalled)
         self._memory, decision = core.step(self._site, self._memory, snapshot, snapshot.now_ns)
         self._seen = decision.seen
         self._record.look(self._site, self._memory, snapshot.now_ns)
@@ -168,25 +171,14 @@ class Pilot:
             self._memory = core.gave_way(self._memory)
         return self._wishes(decision)
 
-    async def _looked_back(self, snapshot: Snapshot) -> bool:
-        """Begin with what machines did before; False where the site became another one meanwhile."""
-        if self._memory.seen:
-            return True
-        site = self._site
-        past = await asyncio.to_thread(self._view.before, snapshot.now_ns)
-        if site is not self._site:
-            return False
-        self._memory = replace(self._memory, seen=look(site, snapshot, past).machines if past else {})
-        return True
-
-    async def _look(self, beats: Beats) -> Snapshot:
-        now_ns = self._clock.now().wall_ns
-        view = self._view
-        snapshot = await asyncio.to_thread(view.snapshot, now_ns, beats, _BEAT_S)
-        while view is not self._view:  # another one came while the store was read
-            view = self._view
+    async def _look(self, beats: Beats) -> tuple[Snapshot, dict[str, MachineSeen]]:
+        """The plant now, and what its machines did before."""
+        while True:
+            view, now_ns = self._view, self._clock.now().wall_ns
             snapshot = await asyncio.to_thread(view.snapshot, now_ns, beats, _BEAT_S)
-        return snapshot
+            past = await asyncio.to_thread(view.before, now_ns)
+            if view is self._view:  # else another one came while the store was read
+                return snapshot, past
 
     def _go_on(self, beats: Beats, error: Exception) -> dict[str, list[Wish]]:
         """What the plan in force says for now; nothing where the plant was never seen."""

@@ -77,6 +77,8 @@ class PlantView:
         self._supply = SupplyMeter(site, reader)
         self._used = Used()
         self._prices_ns = 0
+        self._before: dict[str, MachineSeen] = {}
+        self._before_ns = 0
 
     def snapshot(
         self, now_ns: int, beats: Mapping[str, tuple[Heartbeat, float]], most_age_s: float
@@ -116,15 +118,19 @@ class PlantView:
         )
 
     def before(self, now_ns: int) -> dict[str, MachineSeen]:
-        """What machines did before anybody here looked; slow, so call it in a thread.
+        """What machines did before, as the store knows it; slow once a quarter hour, so call it in a thread.
 
         Empty where the past cannot be read: starts before now are not known then, the edge counts them.
         """
-        try:
-            return seen_before(self._site, self._reader, now_ns)
-        except StoreError as error:
-            _log.warning("starts of machines before now are not known, the past cannot be read: %s", error)
-            return {}
+        if floor_quarter_ns(now_ns) != self._before_ns:
+            self._before, self._before_ns = {}, floor_quarter_ns(now_ns)
+            try:
+                self._before = seen_before(self._site, self._reader, now_ns)
+            except StoreError as error:
+                _log.warning(
+                    "starts of machines before now are not known, the past cannot be read: %s", error
+                )
+        return self._before
 
     def _read_minutes(self, now_ns: int) -> None:
         """Needs and import of the last minutes; not known where they cannot be read."""

@@ -56,19 +56,22 @@ COMP3: Final[list[Told]] = [(90, OFF, _GOOD), (30, LOADED, _GOOD)]
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SeriesStore]:
     found = open_store(StorePlace(tmp_path / "series.db"), VirtualClock(wall_ns=NOW_NS))
-    seq = 0
-    for device, told in (("comp1", COMP1), ("comp2", COMP2), ("comp3", COMP3)):
-        catalogue = Catalogue("demo", device, ("state_code",), ("code",), ("state",))
-        found.add_catalogue(catalogue)
-        for ago_min, code, quality in told:
-            at_ns = NOW_NS - round(ago_min * _MIN_NS)
-            frame = Frame(
-                catalogue.hash(), Instant("b", at_ns, at_ns), np.array([code]), np.array([quality], np.uint8)
-            )
-            seq += 1
-            found.append([Received("edge1", "j", seq, (frame,))])
+    for number, (device, told) in enumerate((("comp1", COMP1), ("comp2", COMP2), ("comp3", COMP3))):
+        _tell(found, device, told, 100 * number)
     yield found
     found.close()
+
+
+def _tell(store: SeriesStore, device: str, told: list[Told], after_seq: int) -> None:
+    """Samples of a machine's state, as an edge sends them."""
+    catalogue = Catalogue("demo", device, ("state_code",), ("code",), ("state",))
+    store.add_catalogue(catalogue)
+    for seq, (ago_min, code, quality) in enumerate(told, after_seq + 1):
+        at_ns = NOW_NS - round(ago_min * _MIN_NS)
+        frame = Frame(
+            catalogue.hash(), Instant("b", at_ns, at_ns), np.array([code]), np.array([quality], np.uint8)
+        )
+        store.append([Received("edge1", "j", seq, (frame,))])
 
 
 def _ago_min(at_ns: int) -> float:
@@ -129,6 +132,24 @@ async def test_a_planner_that_begins_anew_does_not_give_out_the_starts_of_the_ho
         assert young == pytest.approx([50 * 60.0 - 7.0, 20 * 60.0 - 7.0]), "the window began 7 s ago"
         assert own.state_s == pytest.approx(20 * 60.0 - 7.0)
         assert own.min_up_s == 2400.0
+
+
+async def test_starts_that_an_edge_tells_late_count_from_the_next_quarter_hour_on(
+    store: SeriesStore, sessions: Sessions
+) -> None:
+    clock = VirtualClock(wall_ns=NOW_NS)
+    pilot = Pilot(site(), DayView(site(), store), sessions, clock)
+    await pilot.decide({})
+    before = pilot._memory.seen
+    assert before["comp2"].starts_ns == ()
+    _tell(store, "comp2", [(100, OFF, _GOOD), (95, LOADED, _GOOD), (90, OFF, _GOOD)], 1000)
+    await pilot.decide({})
+    assert pilot._memory.seen["comp2"].starts_ns == (), "the past is read once a quarter hour"
+    clock.advance(900.0)
+    await pilot.decide({})
+    seen = pilot._memory.seen
+    assert [_ago_min(at_ns) for at_ns in seen["comp2"].starts_ns] == [95.0]
+    assert seen["comp1"].starts_ns == before["comp1"].starts_ns, "what was known is not counted twice"
 
 
 async def test_a_past_that_cannot_be_read_leaves_the_plan_without_it_and_says_so(
