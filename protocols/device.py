@@ -276,7 +276,7 @@ class EdgeDevices(Config):
         ]
         faults += _not_connected_to(self)
         if faults:
-            raise ValueError("; ".join(faults))
+            raise ValueError("\n".join(faults))
         return self
 
     @property

@@ -103,7 +103,7 @@ class ModbusAddress(Config):
             faults.append(f"the table {self.table!r} holds single bits, not {self.type}")
         faults += self._write_faults()
         if faults:
-            raise ValueError("; ".join(faults))
+            raise ValueError("\n".join(faults))
         return self
 
     def _write_faults(self) -> list[str]:
@@ -432,7 +432,7 @@ class Profile(Config):
         if self.watchdog_point is not None and self.watchdog_point not in names:
             faults.append(f"watchdog_point {self.watchdog_point!r} is no point of this profile")
         if faults:
-            raise ValueError("; ".join(faults))
+            raise ValueError("\n".join(faults))
         return self
 
     def point(self, name: str) -> PointSpec:

@@ -153,11 +153,11 @@ class _Search:
 
     def _sentences(self, fault: ErrorDetails, loc: Loc) -> Iterator[str]:
         """Sentences of an error; those about something that was taken out may be wrong and are left out."""
-        if loc or fault["type"] != "value_error":
+        if fault["type"] != "value_error":
             yield self._sentence(fault)
             return
-        away = {_name(_at(self._data, out)) for out in self._out}
-        for text in _plain(fault).split("; "):
+        away = set() if loc else {_name(_at(self._data, out)) for out in self._out}
+        for text in _each(_plain(fault)):
             if not away.intersection(_QUOTED.findall(text)):
                 yield text
 
@@ -189,6 +189,17 @@ def _deepest_item(loc: Loc) -> int:
 
 def _plain(fault: ErrorDetails) -> str:
     return fault["msg"].removeprefix("Value error, ")
+
+
+def _each(text: str) -> list[str]:
+    r"""Sentences of an error that tells several, one a line or as a list below a heading.
+
+    Example:
+        >>> _each("a has no b; give one"), _each("two mistakes:\n- one\n- the other")
+        (['a has no b; give one'], ['one', 'the other'])
+    """
+    _, *items = text.split("\n- ")
+    return items or text.splitlines()
 
 
 def _shown(found: object) -> str:

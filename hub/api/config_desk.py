@@ -6,6 +6,7 @@ only if what was looked at is still in force → this process takes it at once, 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections import Counter
@@ -25,6 +26,7 @@ from hub.api.config_models import (
 )
 from hub.api.deep_refusals import heard
 from hub.api.deps import ApiDeps
+from hub.api.file_words import fault_text
 from hub.api.models import from_ns
 from hub.api.refusals import refused
 from hub.auth.tokens import Caller
@@ -43,7 +45,8 @@ MOST_TEXT: Final = 200_000
 
 _WAIT_S: Final = 5
 _PLACE: Final = re.compile(
-    r"(?P<file>[^:\s]+\.(?:yaml|yml|csv)):(?: row )?(?P<line>\d+): (?:(?P<field>[\w.]+): )?(?P<text>.*)",
+    r"(?P<file>[^:\s]+\.(?:yaml|yml|csv)):(?: row )?(?P<line>\d+): "
+    r"(?:(?:the whole file|(?P<field>[\w.]+)): )?(?P<text>.*)",
     re.DOTALL,
 )
 
@@ -93,7 +96,7 @@ async def look(deps: ApiDeps, proposal: ConfigProposal | ConfigRows) -> ConfigCh
     return ConfigChecked(
         base=base,
         acceptable=answer.documents is not None,
-        faults=[fault_of(line) for line in answer.faults],
+        faults=await _told(answer.faults),
         changes=shown(changes),
         effects=_effects(deps, changes, site),
         rows=answer.rows,
@@ -143,7 +146,7 @@ async def _accepted(asked: Asked, author: Author, before: Documents, answer: Ans
     kind = "roll_back" if author.back_to else "import"
     if answer.documents is None:
         await _note(asked, kind, asked.seen, f"refused: {len(answer.faults)} faults")
-        faults = [fault_of(line).model_dump() for line in answer.faults]
+        faults = [fault.model_dump() for fault in await _told(answer.faults)]
         raise ConfigRefusedError(
             "it has faults, nothing was changed; mend them and send it again", faults=faults
         )
@@ -155,7 +158,7 @@ async def _accepted(asked: Asked, author: Author, before: Documents, answer: Ans
         fresh=kept.fresh,
         effects=_effects(deps, differences(before, answer.documents), site),
         rows=answer.rows - answer.bad,
-        faults=[fault_of(line) for line in answer.faults],
+        faults=await _told(answer.faults),
     )
 
 
@@ -227,12 +230,19 @@ def _effects(deps: ApiDeps, changes: Sequence[Change], site: str) -> list[Config
     ]
 
 
+async def _told(lines: Sequence[str]) -> list[ConfigFault]:
+    """Complaints in parts and in both languages; thousands of them take a moment."""
+    return await asyncio.to_thread(lambda: [fault_of(line) for line in lines])
+
+
 def fault_of(line: str) -> ConfigFault:
     """A complaint in parts: `file:line: field: text`, or with a row of a table."""
     found = _PLACE.fullmatch(line)
     if found is None:
-        return ConfigFault(file=None, line=None, field=None, text=line)
-    return ConfigFault(file=found["file"], line=int(found["line"]), field=found["field"], text=found["text"])
+        return ConfigFault(file=None, line=None, field=None, text=fault_text(line))
+    return ConfigFault(
+        file=found["file"], line=int(found["line"]), field=found["field"], text=fault_text(found["text"])
+    )
 
 
 def shown(changes: Iterable[Change]) -> list[ConfigChange]:

@@ -147,7 +147,7 @@ class ConfigFault(Config):
     field: str | None
     """The field; None: it is not one field's."""
 
-    text: str
+    text: Text
     """What was found and what is allowed."""
 
 

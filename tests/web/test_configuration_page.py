@@ -57,6 +57,9 @@ def test_a_slip_is_shown_a_change_is_in_use_at_once_and_goes_back(
 
         choose(page, text.replace("profile: hexa_pm4", "profile: hexa_pm5", 1))
         page.until("document.querySelector('.faults')?.textContent.includes('hexa_pm5')", 30)
+        for lang, said in (("zh", "hexa_pm5' 不存在"), ("en", "found profile 'hexa_pm5'")):
+            speak(page, lang)
+            page.until(f"document.querySelector('.faults').textContent.includes({json.dumps(said)})", 20)
         choose(page, text.replace("Main meter", "Incoming meter", 1))
         page.until(f"document.querySelector('{IMPORT} .verdict[data-acceptable=true]')", 30)
         assert "Incoming meter" in page.text()

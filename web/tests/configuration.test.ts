@@ -145,7 +145,7 @@ describe('ConfigVersions', () => {
 
 describe('ConfigVerdict', () => {
   it('lists every fault with its place, and tells what a person has to do', () => {
-    const faults = [{ file: 'meters.csv', line: 43, field: 'connection.port', text: 'found 70000' }, { file: null, line: null, field: null, text: 'too much' }]
+    const faults = [{ file: 'meters.csv', line: 43, field: 'connection.port', text: { en: 'found 70000', zh: '现为 70000' } }, { file: null, line: null, field: null, text: { en: 'too much', zh: '过多' } }]
     const bad = mount(ConfigVerdict, { props: { faults, changes: [], effects: [], acceptable: false }, global: { plugins } })
     expect(bad.findAll('.faults tbody tr').map((row) => row.text())).toEqual(['meters.csv43connection.portfound 70000', '–––too much'])
     const effects = [{ when: 'person' as const, code: 'edge:edge1', text: { en: 'Send it.', zh: '请下发。' } }]
@@ -175,7 +175,7 @@ describe('ConfigImport', () => {
   })
 
   it('shows all faults of a refusal, and forgets them with the next choice', async () => {
-    const faults = [{ file: 'sites/demo/site.yaml', line: 2, field: 'mode', text: 'found loud' }]
+    const faults = [{ file: 'sites/demo/site.yaml', line: 2, field: 'mode', text: { en: 'found loud', zh: '现为 loud' } }]
     hub([200, checked({ acceptable: false, faults, changes: [] })])
     const shown = mount(ConfigImport, { props, global: { plugins } })
     await choose(shown, 'files', new File(['mode: loud'], 'site.yaml'))
@@ -216,7 +216,7 @@ describe('ConfigImport', () => {
 
 describe('a refusal', () => {
   it('carries the faults of a configuration', () => {
-    const faults = [{ file: 'a.yaml', line: 1, field: null, text: 'x' }]
+    const faults = [{ file: 'a.yaml', line: 1, field: null, text: { en: 'x', zh: 'x' } }]
     expect(Problem.from(422, { detail: 'it has faults', faults }).faults).toEqual(faults)
     expect(Problem.from(422, { detail: 'no' }).faults).toEqual([])
   })

@@ -302,7 +302,12 @@ async def test_a_place_outside_of_the_site_is_refused(hub: Hub) -> None:
 async def test_a_file_that_is_sent_twice_is_a_fault(hub: Hub) -> None:
     files = [{"path": EDGE, "text": text} for text in ("a: 1", None)]
     told = (await hub.call("POST", f"{BASE}/check", json={"files": files})).json()
-    assert [one["text"] for one in told["faults"]] == [f"{EDGE} stands twice among the files; send it once"]
+    assert [one["text"] for one in told["faults"]] == [
+        {
+            "en": f"{EDGE} stands twice among the files; send it once",
+            "zh": f"文件中 {EDGE} 出现两次；请只发一次",
+        }
+    ]
 
 
 async def test_a_body_without_end_is_cut_off(hub: Hub) -> None:

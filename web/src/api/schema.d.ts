@@ -2932,11 +2932,8 @@ export interface components {
              * @description The field; None: it is not one field's.
              */
             field: string | null;
-            /**
-             * Text
-             * @description What was found and what is allowed.
-             */
-            text: string;
+            /** @description What was found and what is allowed. */
+            text: components["schemas"]["Text"];
         };
         /**
          * ConfigOfEdge
@@ -3507,6 +3504,11 @@ export interface components {
              * @description CO2. [kg]
              */
             co2_kg: number;
+            /**
+             * Factor Kg Per Unit
+             * @description The factor. [kg for one unit]
+             */
+            factor_kg_per_unit: number;
             /**
              * Factor Source
              * @description Who published the factor, and where.
