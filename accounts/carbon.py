@@ -93,6 +93,7 @@ class Emission:
         quantity: How much of it.
         unit: Unit of the quantity.
         kg: CO2. [kg]
+        kg_per_unit: The factor. [kg for one unit]
         source: Where the factor comes from.
         year: Year the factor describes.
         kind: Kind of the factor, or `instrument`.
@@ -104,6 +105,7 @@ class Emission:
     quantity: Decimal
     unit: str
     kg: Decimal
+    kg_per_unit: Decimal
     source: str
     year: int | None
     kind: str
@@ -170,9 +172,8 @@ def report(
         )
     rows += [
         Emission(
-            "2_market", "electricity", one.kwh, "kWh", rounded(one.kwh * one.kg_per_kwh, _KG), one.source,
-            year,
-            "instrument",
+            "2_market", "electricity", one.kwh, "kWh", rounded(one.kwh * one.kg_per_kwh, _KG),
+            one.kg_per_kwh, one.source, year, "instrument",
         )
         for one in instruments
     ]  # fmt: skip
@@ -190,5 +191,6 @@ def _row(scope: Scope, factor: Factor, amount: Decimal, year: int) -> Emission:
     note = None if factor.year == year else OLD_FACTOR
     unit = factor.unit if factor.basis is None else f"{factor.unit} {factor.basis.upper()}"
     return Emission(
-        scope, factor.carrier, amount, unit, kg, factor.source, factor.year, factor.kind, note
+        scope, factor.carrier, amount, unit, kg, factor.kg_per_unit, factor.source, factor.year, factor.kind,
+        note,
     )  # fmt: skip

@@ -69,6 +69,9 @@ class AccountRow(Answer):
 class EmissionRow(Answer):
     """One row of the carbon account."""
 
+    factor_kg_per_unit: float | None = None
+    """The factor; None: an older hub does not say. [kg for one unit]"""
+
     scope: str
     """`1`, `2_location` or `2_market`."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hub.accounts.phrases import account_text
+from hub.accounts.words import carrier_text
 from protocols.config import Text
 
 
@@ -21,22 +22,25 @@ class Note:
     detail: Text | None = None
 
 
+def _of_carrier(carrier: str, text: Text, why: str) -> Note:
+    name = carrier_text(carrier)
+    return Note(Text(en=text.en.format(name.en), zh=text.zh.format(name.zh)), account_text(why))
+
+
 def no_co2(carrier: str, why: Exception) -> Note:
     """A carrier has no factor that may stand in a report."""
-    return Note(Text(en=f"No CO2 of {carrier}.", zh=f"{carrier} 无法计算二氧化碳。"), account_text(str(why)))
+    return _of_carrier(carrier, Text(en="{0}: no CO2.", zh="{0}：无法计算二氧化碳排放。"), str(why))
 
 
 def no_cost(carrier: str, why: Exception | None = None) -> Note:
     """A carrier has no price."""
     detail = "give its price under prices, or a contract" if why is None else str(why)
-    return Note(Text(en=f"No cost of {carrier}.", zh=f"{carrier} 无法计算费用。"), account_text(detail))
+    return _of_carrier(carrier, Text(en="{0}: no cost.", zh="{0}：无法计算费用。"), detail)
 
 
 def no_coal(carrier: str, why: str) -> Note:
     """A carrier has no standard coal."""
-    return Note(
-        Text(en=f"No standard coal of {carrier}.", zh=f"{carrier} 无法折算标准煤。"), account_text(why)
-    )
+    return _of_carrier(carrier, Text(en="{0}: no standard coal.", zh="{0}：无法折算标准煤。"), why)
 
 
 def no_carbon(why: Exception) -> Note:
@@ -48,7 +52,7 @@ def no_medium(medium: Text) -> Note:
     """Nothing says how much of a medium was made."""
     text = Text(
         en=f"No cost of one unit of {medium.en}: nothing says how much was made, or what it took.",
-        zh=f"无法计算 {medium.zh} 的单位成本：产量或投入没有计量数据。",
+        zh=f"无法计算{medium.zh}的单位成本：产量或投入没有计量数据。",
     )
     return Note(text)
 

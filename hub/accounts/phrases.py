@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from hub.accounts.words import CARRIERS
 from protocols.config import Text
 from protocols.phrases import Phrase, both
 
@@ -349,7 +350,10 @@ _OUTLOOK: Final = (
     ),
 )  # fmt: skip
 
-PHRASES: Final = (*_LINES, *_PERIODS, *_CLOSING, *_CONTRACT, *_READINGS, *_FIGURES, *_OUTLOOK)
+_CARRIERS: Final = tuple(Phrase(f"'{name}'", text.zh) for name, text in CARRIERS.items())
+"""Carriers as a sentence quotes them."""
+
+PHRASES: Final = (*_LINES, *_PERIODS, *_CLOSING, *_CONTRACT, *_READINGS, *_FIGURES, *_OUTLOOK, *_CARRIERS)
 """All of them; the first that fits wins."""
 
 

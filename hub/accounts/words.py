@@ -35,6 +35,11 @@ CARRIERS: Final[Mapping[str, Text]] = {
 }
 
 
+def residual_text(meter: Text) -> Text:
+    """The account of a meter with others below it: what none of them shows."""
+    return Text(en=f"{meter.en} (not metered below)", zh=f"{meter.zh}（未分表部分）")
+
+
 def carrier_text(carrier: str) -> Text:
     """The name of a carrier; its id where nobody named it."""
     plain = carrier.removesuffix(OWN)

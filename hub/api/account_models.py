@@ -187,6 +187,9 @@ class EmissionRow(Config):
     co2_kg: Number
     """CO2. [kg]"""
 
+    factor_kg_per_unit: Number
+    """The factor. [kg for one unit]"""
+
     factor_source: str
     """Who published the factor, and where."""
 

@@ -12,7 +12,7 @@ from hub.accounts.making import PeriodStatement
 from hub.accounts.media import Shared
 from hub.accounts.periods import NamedPeriod
 from hub.accounts.site import SiteAccounts
-from hub.accounts.words import carrier_text
+from hub.accounts.words import carrier_text, residual_text
 from hub.api.account_models import (
     AccountNote,
     AccountRow,
@@ -47,6 +47,7 @@ class Words:
             "shift": {one.id: one.label for one in site.calendar.file.shifts},
         }
         self._media = {one.id: one.label for one in site.book.media}
+        self._above = {meter.below for meter in site.book.meters}
         devices = self._tables["device"]
         self._tables["meter"] = {
             meter.id: meter.label or devices.get(meter.device or "") or Text(en=meter.id, zh=meter.id)
@@ -60,6 +61,11 @@ class Words:
         if dimension == "carrier":
             return self.carrier(name)
         return self._tables[dimension].get(name) or Text(en=name, zh=name)
+
+    def account(self, dimension: Dimension, name: str) -> Text:
+        """A place in a dimension, of an account: that of a meter is what those below it do not show."""
+        label = self.of(dimension, name)
+        return residual_text(label) if dimension == "meter" and name in self._above else label
 
     def carrier(self, name: str) -> Text:
         """A carrier."""
@@ -126,7 +132,7 @@ def maybe(value: Decimal | None) -> float | None:
 def _account(one: Account, by: list[Dimension], words: Words) -> AccountRow:
     return AccountRow(
         key=list(one.key),
-        labels=[words.of(dimension, name) for dimension, name in zip(by, one.key, strict=True)],
+        labels=[words.account(dimension, name) for dimension, name in zip(by, one.key, strict=True)],
         carrier=one.carrier,
         carrier_label=words.carrier(one.carrier),
         unit=one.unit,
@@ -175,7 +181,8 @@ def _emissions(site: SiteAccounts, made: PeriodStatement, words: Words) -> list[
     return [
         EmissionRow(
             scope=row.scope, carrier=row.carrier, carrier_label=words.carrier(row.carrier),
-            quantity=float(row.quantity), unit=row.unit, co2_kg=float(row.kg), factor_source=row.source,
+            quantity=float(row.quantity), unit=row.unit, co2_kg=float(row.kg),
+            factor_kg_per_unit=float(row.kg_per_unit), factor_source=row.source,
             factor_year=row.year, factor_kind=row.kind, note=row.note,
             complete_pct=_supply_pct(site, made, row.carrier),
         )

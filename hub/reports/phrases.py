@@ -18,7 +18,7 @@ HEAD: Final = {
     "unit": Text(en="Unit", zh="单位"),
     "value": Text(en="Value", zh="数值"),
     "figure": Text(en="Figure", zh="指标"),
-    "page": Text(en="Page", zh="第"),
+    "page": Text(en="Page {0} of {1}", zh="第 {0} 页，共 {1} 页"),
     "notes": Text(en="Notes", zh="说明"),
     "incomplete": Text(
         en="INCOMPLETE: less than 95 % of the data are there; figures are of what was measured.",

@@ -19,7 +19,7 @@ from hub.reports.sources.cells import (
     step_of,
     time_column,
 )
-from hub.reports.sources.energy import accounts_table
+from hub.reports.sources.energy import accounts_table, assigned
 from hub.reports.sources.ledger import NO_BOOK, Ledger, ledger_of
 from hub.reports.sources.names import carrier_name, note_text
 from protocols.config import Text
@@ -35,8 +35,11 @@ _W: Final = {
     "kind": Text(en="Kind of factor", zh="因子类型"),
     "source": Text(en="Source", zh="来源"),
     "year": Text(en="Year", zh="年份"),
+    "factor": Text(en="Factor", zh="排放因子"),
+    "per_unit": Text(en="kg/unit", zh="kg/单位"),
+    "co2": Text(en="CO2", zh="二氧化碳排放"),
     "course": Text(en="CO2 {0} (location based)", zh="二氧化碳排放（{0}，基于位置）"),
-    "where": Text(en="Where it came from", zh="排放去向"),
+    "where": Text(en="Where it came from", zh="排放来源构成"),
     "coal": Text(en="Standard coal (GB/T 2589)", zh="综合能耗（标准煤，GB/T 2589）"),
     "rule": Text(
         en="The two figures of scope 2, by location and by market, stand side by side and are never added.",
@@ -88,7 +91,8 @@ def _scopes(around: Around, ledger: Ledger) -> Section:
     texts = ("scope", "carrier")
     columns = (
         *(Column(say(_W[name]), form="text") for name in texts), Column(say(_W["quantity"]), places=2),
-        Column(say(_W["unit"]), form="text"), Column("CO2", "kg", places=2),
+        Column(say(_W["unit"]), form="text"), Column(say(_W["factor"]), say(_W["per_unit"]), places=4),
+        Column(say(_W["co2"]), "kg", places=2),
         *(Column(say(_W[name]), form="text") for name in ("kind", "source", "year")),
         completeness_column(around),
     )  # fmt: skip
@@ -113,8 +117,9 @@ def _row(around: Around, ledger: Ledger, one: Emission) -> tuple[Cell, ...]:
     scope, kind = SCOPES.get(one.scope), _KINDS.get(one.kind)
     return (
         one.scope if scope is None else around.say(scope), carrier_name(around, one.carrier),
-        number(one.quantity), one.unit, number(one.kg), one.kind if kind is None else around.say(kind),
-        one.source, "" if one.year is None else str(one.year), ledger.known_of(one.carrier),
+        number(one.quantity), one.unit, number(one.kg_per_unit), number(one.kg),
+        one.kind if kind is None else around.say(kind), one.source,
+        "" if one.year is None else str(one.year), ledger.known_of(one.carrier),
     )  # fmt: skip
 
 
@@ -122,10 +127,15 @@ def _course(around: Around, ledger: Ledger) -> Table:
     """CO2 of each carrier in the hours, days or months: statements over parts of the same readings."""
     edges, rows = edges_of(around, step_of(around)), []
     carriers = [one.carrier for one in ledger.made.statement.accounts if one.kg is not None]
+    supplies = [
+        one.id
+        for one in ledger.site.book.meters
+        if one.bought and one.below is None and one.carrier in carriers
+    ]
     for first, last in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
         readings = part(ledger.counted.table, first, last)
         kgs = {one.carrier: number(one.kg) for one in ledger.by("carrier", readings).accounts}
-        known = min((known_pct(values) for values in readings.columns.values() if len(values)), default=0.0)
+        known = min((known_pct(readings.columns[name]) for name in supplies), default=0.0)
         rows.append((around.at(first), *(kgs.get(name) for name in carriers), known))
     title = around.say(_W["course"]).format(by_step(around))
     columns = (
@@ -137,7 +147,7 @@ def _course(around: Around, ledger: Ledger) -> Table:
 
 
 def _where(around: Around, ledger: Ledger) -> Section:
-    wanted: tuple[Dimension, ...] = ("carrier", "area", "device", "product")
+    wanted: list[Dimension] = ["carrier", *assigned(ledger)]
     return Section(
         around.say(_W["where"]), tables=tuple(accounts_table(around, ledger, one) for one in wanted)
     )

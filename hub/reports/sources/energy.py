@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Final
 
 import numpy as np
@@ -68,6 +70,14 @@ _BY: Final[dict[Dimension, Text]] = {
     "shift": Text(en="By shift", zh="按班次"),
     "meter": Text(en="By meter", zh="按计量表"),
 }
+_OF: Final[dict[Dimension, Text]] = {
+    "carrier": Text(en="Carrier", zh="能源种类"),
+    "area": Text(en="Area", zh="区域"),
+    "device": Text(en="Device", zh="设备"),
+    "product": Text(en="Product", zh="产品"),
+    "shift": Text(en="Shift", zh="班次"),
+    "meter": Text(en="Meter", zh="计量表"),
+}
 _MOST_DRAWN: Final = 8
 _QUARTERS_H: Final = 4.0
 
@@ -94,7 +104,7 @@ def _overview(around: Around, ledger: Ledger) -> Section:
     figures: list[Figure] = []
     for one in made.accounts if ledger.has_book else []:
         label = say(_W["used"]).format(carrier_name(around, one.carrier))
-        figures.append(Figure(label, number(one.amount), one.unit, 1, 100.0 * (1.0 - one.missing)))
+        figures.append(Figure(label, _amount(one), one.unit, 1, _known_pct([one])))
     if ledger.has_book:
         figures += _money(around, ledger)
     notes = [note_text(around, note) for note in ledger.made.notes]
@@ -112,16 +122,34 @@ def _overview(around: Around, ledger: Ledger) -> Section:
 
 def _money(around: Around, ledger: Ledger) -> list[Figure]:
     say, accounts = around.say, ledger.made.statement.accounts
-    known = 100.0 * (1.0 - max((one.missing for one in accounts), default=0.0))
-    costs = [one.cost for one in accounts if one.cost is not None]
-    kgs = [one.kg for one in accounts if one.kg is not None]
+    priced = [one for one in accounts if one.cost is not None]
+    emitting = [one for one in accounts if one.kg is not None]
     coal = ledger.made.statement.coal_kg
+    known = min(map(ledger.known_of, coal), default=None)
     return [
-        Figure(say(_W["cost"]), number(sum(costs)) if costs else None, ledger.site.currency, 2, known),
-        Figure(say(_W["co2"]), number(sum(kgs)) if kgs else None, "kg", 1, known),
+        Figure(
+            say(_W["cost"]), _sum(one.cost for one in priced), ledger.site.currency, 2, _known_pct(priced)
+        ),
+        Figure(say(_W["co2"]), _sum(one.kg for one in emitting), "kg", 1, _known_pct(emitting)),
         Figure(say(_W["coal"]), float(sum(coal.values())) / 1000.0 if coal else None, "tce", 4, known),
         Figure(say(_W["peak"]), _peak_kw(ledger), "kW", 1, ledger.known_of(ELECTRICITY)),
     ]
+
+
+def _sum(values: Iterable[Decimal | None]) -> float | None:
+    """What is known, summed up; None where nothing is."""
+    known = [value for value in values if value is not None]
+    return number(sum(known)) if known else None
+
+
+def _known_pct(accounts: Sequence[Account]) -> float | None:
+    """How much is known of the account that is known least. [%]."""
+    return 100.0 * (1.0 - max(one.missing for one in accounts)) if accounts else None
+
+
+def _amount(one: Account) -> float | None:
+    """What an account comes to; None where no interval of it is known."""
+    return None if one.missing >= 1.0 else number(one.amount)
 
 
 def _peak_kw(ledger: Ledger) -> float | None:
@@ -168,8 +196,9 @@ def accounts_table(around: Around, ledger: Ledger, dimension: Dimension) -> Tabl
     found = ledger.made.statement if dimension == "carrier" else ledger.by(dimension)
     currency = ledger.site.currency
     say = around.say
+    of_carrier = () if dimension == "carrier" else (Column(say(_W["carrier"]), form="text"),)
     columns = (
-        Column(say(_BY[dimension]), form="text"), Column(say(_W["carrier"]), form="text"),
+        Column(say(_OF[dimension]), form="text"), *of_carrier,
         Column(say(_W["amount"]), places=2), Column(say(_W["unit"]), form="text"),
         Column(say(_W["cost"]), currency, places=2), Column(say(_W["co2"]), "kg", places=2),
         completeness_column(around),
@@ -182,18 +211,21 @@ def _account(
     around: Around, ledger: Ledger, which: tuple[Dimension, Account]
 ) -> tuple[str | float | None, ...]:
     dimension, one = which
+    of_carrier = () if dimension == "carrier" else (carrier_name(around, one.carrier),)
     return (
-        key_name(around, ledger, dimension, one.key[0]), carrier_name(around, one.carrier),
-        number(one.amount), one.unit, number(one.cost), number(one.kg), 100.0 * (1.0 - one.missing),
+        key_name(around, ledger, dimension, one.key[0]), *of_carrier, _amount(one), one.unit,
+        number(one.cost), number(one.kg), 100.0 * (1.0 - one.missing),
     )  # fmt: skip
 
 
+def assigned(ledger: Ledger) -> list[Dimension]:
+    """Dimensions that a meter of the book is assigned to a place in."""
+    wanted: tuple[Dimension, ...] = ("area", "device", "product")
+    return [one for one in wanted if any(getattr(meter, one) for meter in ledger.site.book.meters)]
+
+
 def _split(around: Around, ledger: Ledger) -> Section:
-    used = {
-        dimension: any(getattr(one, dimension, None) for one in ledger.site.book.meters)
-        for dimension in ("area", "device", "product")
-    }
-    wanted: list[Dimension] = [one for one in _BY if used.get(one, one == "meter")]
+    wanted: list[Dimension] = [*assigned(ledger), "meter"]
     if ledger.site.calendar.file.shifts:
         wanted.append("shift")
     tables = tuple(accounts_table(around, ledger, one) for one in wanted)

@@ -24,6 +24,10 @@ _W: Final = {
     "amount": Text(en="Amount", zh="金额"),
     "quantity": Text(en="Quantity", zh="数量"),
     "price": Text(en="Price", zh="单价"),
+    "per": Text(en="{0}/unit", zh="{0}/单位"),
+    "source": Text(en="Prices: {0}", zh="价格来源：{0}"),
+    "contract": Text(en="Contract", zh="合同"),
+    "peak": Text(en="Highest demand", zh="最大需量"),
     "total": Text(en="To pay", zh="应付合计"),
     "so_far": Text(en="So far, an estimate", zh="目前合计（估算）"),
     "credit": Text(en="To be paid to the site", zh="应收合计"),
@@ -52,16 +56,21 @@ def invoice_sections(around: Around, ledger: Ledger) -> list[Section]:
     columns = (
         Column(say(_W["line"]), form="text"), Column(say(_W["band"]), form="text"),
         Column(say(_W["quantity"]), places=3), Column(say(_W["unit"]), form="text"),
-        Column(say(_W["price"]), places=6), Column(say(_W["amount"]), currency, places=2),
+        Column(say(_W["price"]), say(_W["per"]).format(currency), places=6),
+        Column(say(_W["amount"]), currency, places=2),
     )  # fmt: skip
     rows = [_line(around, billed.invoice, line) for line in billed.invoice.lines]
     remarks = [_remark(around, line) for line in billed.invoice.lines]
     table = Table(say(_W["invoice"]), columns, rows, remarks=remarks if any(remarks) else ())
     kind = "so_far" if not billed.final else "credit" if billed.invoice.total < 0 else "total"
     total = Figure(say(_W[kind]), number(billed.invoice.total), currency, 2, 100.0 * billed.known_frac)
-    return [
-        Section(say(_W["invoice"]), (total,), (table,), (*_standing(around, billed), billed.invoice.source))
-    ]
+    figures = [total, Figure(say(_W["contract"]), say(ledger.site.contract.label))]
+    if billed.invoice.peak_kw is not None:
+        figures.append(
+            Figure(say(_W["peak"]), number(billed.invoice.peak_kw), "kW", 2, total.completeness_pct)
+        )
+    notes = (*_standing(around, billed), say(_W["source"]).format(billed.invoice.source))
+    return [Section(say(_W["invoice"]), tuple(figures), (table,), notes)]
 
 
 def _standing(around: Around, billed: Billed) -> list[str]:
@@ -77,7 +86,11 @@ def _line(around: Around, invoice: Invoice, line: Line) -> tuple[Cell, ...]:
     amount: Cell = number(line.amount)
     if not line.counted:
         amount = around.say(_W["within"]).format(f"{line.amount:,.2f}")
-    return around.say(line.label), band, number(line.quantity), line.unit, number(line.price), amount
+    unit, price = line.unit, number(line.price)
+    shown: Cell = price
+    if unit == "%":  # of money: the quantity is what it goes by
+        unit, shown = invoice.currency, f"{price:g} %"
+    return around.say(line.label), band, number(line.quantity), unit, shown, amount
 
 
 def _remark(around: Around, line: Line) -> str:

@@ -6,7 +6,7 @@ from typing import Final
 
 from hub.accounts.book import AccountMeter
 from hub.accounts.notes import Note
-from hub.accounts.words import carrier_text
+from hub.accounts.words import carrier_text, residual_text
 from hub.reports.around import Around
 from hub.reports.sources.ledger import Ledger
 from protocols.config import Text
@@ -20,13 +20,15 @@ _STATES: Final = {
 }
 
 
-_BECAUSE: Final = Text(en="{0} ({1})", zh="{0}（{1}）")
+_BECAUSE: Final = Text(en="{0} ({1}).", zh="{0}（{1}）。")
 
 
 def note_text(around: Around, note: Note) -> str:
     """What could not be said, and why."""
     text = around.say(note.text)
-    return text if note.detail is None else around.say(_BECAUSE).format(text, around.say(note.detail))
+    if note.detail is None:
+        return text
+    return around.say(_BECAUSE).format(text.rstrip(".。"), around.say(note.detail))
 
 
 def carrier_name(around: Around, carrier: str) -> str:
@@ -56,6 +58,10 @@ def key_name(around: Around, ledger: Ledger, dimension: str, key: str) -> str:
     return found
 
 
+def _residual(around: Around, name: str) -> str:
+    return around.say(residual_text(Text(en=name, zh=name)))
+
+
 def _labels(around: Around, ledger: Ledger, dimension: str) -> dict[str, str]:
     places, devices = around.view.places, around.view.registry.devices
     texts: dict[str, Text] = {}
@@ -70,5 +76,8 @@ def _labels(around: Around, ledger: Ledger, dimension: str) -> dict[str, str]:
     elif dimension == "shift":
         texts = {one.id: one.label for one in ledger.site.calendar.file.shifts}
     elif dimension == "meter":
-        return {one.id: meter_name(around, ledger, one) for one in ledger.site.book.meters}
+        meters = ledger.site.book.meters
+        above = {one.below for one in meters}
+        names = {one.id: meter_name(around, ledger, one) for one in meters}
+        return {key: _residual(around, name) if key in above else name for key, name in names.items()}
     return {name: around.say(text) for name, text in texts.items()}

@@ -34,7 +34,7 @@ def codes() -> list[str]:
     """Of a site that buys everything there is a name for, and whose invoice has a line of each group."""
     accounts = [Account((name,), name, "m³", ONE, ONE, ONE, 0.0) for name in CARRIERS]
     scopes = get_args(Scope)
-    carbon = [Emission(one, "heat", ONE, "GJ", ONE, "made up", 2026, "average_year") for one in scopes]
+    carbon = [Emission(one, "heat", ONE, "GJ", ONE, ONE, "made up", 2026, "average_year") for one in scopes]
     coal = dict.fromkeys(STANDARD_COAL, ONE)
     stated = Statement(accounts, [], coal, carbon, [], {}, {}, [], [])
     month = named("2026-10")
