@@ -22,6 +22,14 @@ MARKED_PCT: Final = 95.0
 """A report with less of its data carries a mark. [%]"""
 
 
+INSTANTS: Final = {
+    "time": ("%Y-%m-%d %H:%M", "yyyy-mm-dd hh:mm"),
+    "day": ("%Y-%m-%d", "yyyy-mm-dd"),
+    "month": ("%Y-%m", "yyyy-mm"),
+}
+"""How instants are written, here and in the terms of Excel, by the form of their column."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column of a table.
@@ -29,13 +37,13 @@ class Column:
     Attributes:
         label: What people read.
         unit: Its unit; empty: it has none.
-        form: `text`, `number` or `time`.
+        form: `text`, `number`, or of instants `time`, `day`, `month`: as much as tells one row from the next.
         places: Places of its numbers.
     """
 
     label: str
     unit: str = ""
-    form: Literal["text", "number", "time"] = "number"
+    form: Literal["text", "number", "time", "day", "month"] = "number"
     places: int = 1
 
 

@@ -13,7 +13,7 @@ import xlsxwriter
 from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
-from hub.reports.content import MARKED_PCT, Cell, Chart, Column, Report, Section, Table, known, said
+from hub.reports.content import INSTANTS, MARKED_PCT, Cell, Chart, Column, Report, Section, Table, known, said
 from hub.reports.phrases import HEAD
 
 MOST_ROWS: Final = 1_000_000
@@ -77,7 +77,10 @@ class _Formats:
         self.soft = book.add_format({"font_color": "#5d6871"})
         self.head = book.add_format({"bg_color": "#d9dee2", "bottom": 1, "text_wrap": True, "valign": "top"})
         self.mark = book.add_format({"font_color": "#a8324a"})
-        self.time = book.add_format({"num_format": "yyyy-mm-dd hh:mm", "align": "left"})
+        self.instants = {
+            form: book.add_format({"num_format": shown, "align": "left"})
+            for form, (_, shown) in INSTANTS.items()
+        }
         self._numbers: dict[int, Any] = {}
 
     def number(self, places: int) -> Any:  # noqa: ANN401  a format of the library, half typed
@@ -185,11 +188,12 @@ class _Sheet:
     def _writer(self, column: Column) -> Callable[[int, int, Any], object]:
         """What writes a known cell of a column; a text, also one among numbers, stays a text."""
         write_number, write_time = self.sheet.write_number, self.sheet.write_datetime
-        number, time = self.formats.number(column.places), self.formats.time
+        number = self.formats.number(column.places)
         write_text: Callable[[int, int, str], object] = self.sheet.write_string
         if column.form == "text":
             return write_text
-        if column.form == "time":
+        if column.form in INSTANTS:
+            time = self.formats.instants[column.form]
             return lambda row, at, cell: write_time(row, at, cell.replace(tzinfo=None), time)
         return lambda row, at, cell: (
             write_text(row, at, cell) if isinstance(cell, str) else write_number(row, at, cell, number)

@@ -11,13 +11,26 @@ from typing import Any, Final
 import typst
 
 from hub.reports.charts import svg
-from hub.reports.content import MARKED_PCT, Cell, Column, Figure, Report, Section, Table, known, said
+from hub.reports.content import (
+    INSTANTS,
+    MARKED_PCT,
+    Cell,
+    Column,
+    Figure,
+    Report,
+    Section,
+    Table,
+    known,
+    said,
+)
 from hub.reports.fonts import Font, replaced
 from hub.reports.phrases import HEAD
 from protocols.errors import ReportError
 
 _TEMPLATE: Final = Path(__file__).parent / "report.typ"
 _NOTHING: Final = "–"
+_SHORT: Final = 10
+"""Texts of so many characters need no room of their own. [-]"""
 
 
 def pdf(report: Report, font: Font) -> bytes:
@@ -103,10 +116,14 @@ class _Shown:
 
     def _table(self, table: Table) -> dict[str, Any]:
         charts = table.charts if table.rows else ()
+        wide = _wide(table)
         numbers = {words: at for at, words in enumerate(table.footnotes, 1)}
         return {
             "title": self._say(table.title),
-            "columns": [{"label": self._label(one), "text": one.form == "text"} for one in table.columns],
+            "columns": [
+                {"label": self._label(one), "text": one.form == "text", "wide": at in wide}
+                for at, one in enumerate(table.columns)
+            ],
             "charts": [
                 {"title": self._say(one.title), "svg": self._say(svg(one, table, self._font.family))}
                 for one in charts
@@ -128,4 +145,13 @@ class _Shown:
             return _NOTHING
         if isinstance(value, str):
             return self._say(value)
-        return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else f"{value:,.{column.places}f}"
+        if isinstance(value, datetime):
+            return value.strftime(INSTANTS[column.form][0])
+        return f"{value:,.{column.places}f}"
+
+
+def _wide(table: Table) -> set[int]:
+    """Columns that share the width there is: those of long texts; where none is long, the first of texts."""
+    texts = [at for at, one in enumerate(table.columns) if one.form == "text"]
+    longest = {at: max((len(str(row[at])) for row in table.rows), default=0) for at in texts}
+    return {at for at, length in longest.items() if length > _SHORT} or set(texts[:1])

@@ -142,7 +142,7 @@ def _course(around: Around, raises: Sequence[Raise]) -> Table:
         rows.append((around.at(first), *(float(counts[priority]) for priority in _PRIORITIES)))
     title = around.say(_W["course"]).format(by_step(around))
     columns = (
-        time_column(around),
+        time_column(around, step_of(around)),
         *(Column(around.say(_W["priority"]).format(one), places=0) for one in _PRIORITIES),
     )
     return Table(title, columns, rows, (Chart(title, "stacked", 0, (1, 2, 3, 4)),))

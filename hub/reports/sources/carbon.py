@@ -139,7 +139,8 @@ def _course(around: Around, ledger: Ledger) -> Table:
         rows.append((around.at(first), *(kgs.get(name) for name in carriers), known))
     title = around.say(_W["course"]).format(by_step(around))
     columns = (
-        time_column(around), *(Column(carrier_name(around, name), "kg", places=2) for name in carriers),
+        time_column(around, step_of(around)),
+        *(Column(carrier_name(around, name), "kg", places=2) for name in carriers),
         completeness_column(around),
     )  # fmt: skip
     ys = tuple(range(1, len(carriers) + 1))

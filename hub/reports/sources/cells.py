@@ -22,7 +22,11 @@ _DAYS_OF: Final = 100 * 86_400
 PLACES: Final = 3
 """Places of readings in a table: more is below what meters show. [-]"""
 
-TIME: Final = Text(en="Time", zh="时间")
+_TIMES: Final = {
+    "hour": Text(en="Time", zh="时间"),
+    "day": Text(en="Day", zh="日期"),
+    "month": Text(en="Month", zh="月份"),
+}
 COMPLETENESS: Final = Text(en="Completeness", zh="完整率")
 _STEPS: Final = {
     "hour": Text(en="by hour", zh="按小时"),
@@ -74,9 +78,9 @@ def known_pct(values: FloatArray) -> float:
     return 100.0 * float(np.isfinite(values).mean()) if len(values) else 0.0
 
 
-def time_column(around: Around) -> Column:
-    """The column of times."""
-    return Column(around.say(TIME), form="time")
+def time_column(around: Around, step: Step = "hour") -> Column:
+    """The column of instants that are a step apart."""
+    return Column(around.say(_TIMES[step]), form="time" if step == "hour" else step)
 
 
 def completeness_column(around: Around) -> Column:

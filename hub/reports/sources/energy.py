@@ -185,7 +185,8 @@ def course(around: Around, ledger: Ledger) -> Table:
     drawn = {one.id for one in _drawn(ledger)}
     ys = tuple(at for at, one in enumerate(meters, 1) if one.id in drawn)
     columns_ = (
-        time_column(around), *(Column(meter_name(around, ledger, one), "kWh") for one in meters),
+        time_column(around, step_of(around)),
+        *(Column(meter_name(around, ledger, one), "kWh") for one in meters),
         completeness_column(around),
     )  # fmt: skip
     return Table(title, columns_, rows, (Chart(title, "stacked", 0, ys),) if ys else ())

@@ -192,7 +192,7 @@ def _table(around: Around, course: _Course, measured: FloatArray | None, starts:
     names = ("planned", "baseline", "measured")[: len(parts)]
     title = around.say(_W["course"]).format(by_step(around))
     columns = (
-        time_column(around), *(Column(around.say(_W[name]), "kWh") for name in names),
+        time_column(around, step_of(around)), *(Column(around.say(_W[name]), "kWh") for name in names),
         completeness_column(around),
     )  # fmt: skip
     return Table(title, columns, rows, (Chart(title, "bar", 0, tuple(range(1, len(parts) + 1))),))

@@ -8,6 +8,7 @@ import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -108,6 +109,18 @@ def test_pdf_says_the_same_figures_in_chinese_with_its_own_font() -> None:
 def _fonts(page: object) -> list[dict[str, object]]:
     resources = page["/Resources"]  # type: ignore[index]  # a dictionary of the library
     return [font.get_object() for font in resources.get("/Font", {}).values()]
+
+
+@pytest.mark.parametrize(("form", "shown"), [("day", "2026-10-25"), ("month", "2026-10")])
+def test_a_day_and_a_month_are_told_without_an_hour(form: Literal["day", "month"], shown: str) -> None:
+    made = report()
+    rows = [(made.head.start, 5.5)]
+    table = Table("t", (Column("x", form=form), Column("y", "kWh")), rows)
+    made = replace(made, sections=(Section("s", tables=(table,)),))
+    assert f"\n{shown} 5.5" in words_of(pdf(made, FONT))
+    (sheet,) = load_workbook(io.BytesIO(workbook(made))).worksheets
+    (cell,) = [row[0] for row in sheet.iter_rows() if row[1].value == 5.5]
+    assert cell.number_format == {"day": "yyyy-mm-dd", "month": "yyyy-mm"}[form]
 
 
 def test_the_hour_that_comes_twice_stands_twice() -> None:

@@ -64,6 +64,7 @@ def test_a_carbon_report_shows_the_factor_and_how_much_is_known_of_what_it_is_ma
         assert row[5] == pytest.approx(0.5 * float(str(row[2])))
     (course,) = [table for title, table in tables.items() if title.startswith("二氧化碳排放")]
     assert {row[-1] for row in course.rows} == {100.0}, "gas that nobody reads emits nothing here"
+    assert (course.columns[0].label, course.columns[0].form) == ("日期", "day")
     notes = built.sections[0].notes
     assert any(note.startswith("天然气") for note in notes)
     assert not any(re.search("natural_gas|electricity", note) for note in notes)
