@@ -8,13 +8,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final, cast
 
-from edge_agent.passwords import read_secret
 from protocols.device import Device, protocol_of
 from protocols.driver import Driver, Surroundings
 from protocols.errors import ConfigError
 from protocols.networks import ANYWHERE, DeviceNetworks
 from protocols.profile import Profile
 from runtime.clock import SystemClock
+from runtime.passwords import read_secret
 from runtime.site import SiteDevices
 
 Devices = Mapping[str, tuple[Device, Profile]]

@@ -26,11 +26,12 @@ class Place(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What became of one: their addresses, or why they are not connected to."""
+    """What became of one: their addresses, or why they are not connected to, or that the proxy does it."""
 
     place: Place
     addresses: tuple[str, ...]
     why: str
+    proxy: bool = False
 
 
 def outside(
@@ -49,13 +50,20 @@ def outside(
     found = [_looked_up(way, place) for place in places(state, site)]
     if as_json:
         told = [
-            {**one.place._asdict(), "addresses": one.addresses, "ok": not one.why, "why": one.why}
+            {
+                **one.place._asdict(),
+                "addresses": one.addresses,
+                "ok": not one.why,
+                "why": one.why,
+                "proxy": one.proxy,
+            }
             for one in found
         ]
         typer.echo(json.dumps(told, ensure_ascii=False))
     else:
         for one in found:
-            at = f"{one.place.host} at {', '.join(one.addresses)}"
+            by = "by the proxy" if one.proxy else f"at {', '.join(one.addresses)}"
+            at = f"{one.place.host} {by}"
             typer.echo(f"{one.place.declared}: {one.why or at}")
         if not found:
             typer.echo("the hub writes to nobody and asks nobody outside")
@@ -102,7 +110,8 @@ def _looked_up(way: WayOut, place: Place) -> Found:
     from protocols.errors import AddressRefusedError  # noqa: PLC0415  the help needs none of it
 
     try:
-        return Found(place, tuple(way.addresses(place.host, place.port)), "")
+        found = way.direct(place.host, place.port)
+        return Found(place, tuple(found or ()), "", proxy=found is None)
     except AddressRefusedError as error:
         return Found(place, (), str(error.args[0]))
     except OSError as error:

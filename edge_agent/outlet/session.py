@@ -23,13 +23,13 @@ import aiomqtt
 from edge_agent.outlet.meter import OutletMeter
 from edge_agent.outlet.newest import Newest, Told
 from edge_agent.outlet.teller import Message, Teller
-from edge_agent.passwords import read_secret
 from protocols.drivers.mqtt.broker import entered, is_lost, tls_context
 from protocols.errors import KeyFileError, NoLinkError
 from protocols.frame import Frame
 from protocols.links.resolve import addresses_of
 from protocols.networks import ANYWHERE, DeviceNetworks
 from protocols.outlet import Outlet
+from runtime.passwords import read_secret
 from runtime.supervise import Backoff
 
 _log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""HTTP to outside by the way out: to the address that was judged, by no proxy, nothing is followed elsewhere.
+"""HTTP to outside: to the address that was judged, or by the plant's proxy; nothing is followed elsewhere.
 
 The certificate is checked against the name that was asked for, and that name is sent: only the connection
 goes to an address instead of a name.
@@ -7,6 +7,7 @@ goes to an address instead of a name.
 from __future__ import annotations
 
 import asyncio
+from types import TracebackType
 from typing import Final
 
 import httpx
@@ -36,13 +37,30 @@ class _Transport(httpx.HTTPTransport):
     def __init__(self, way: WayOut) -> None:
         super().__init__()
         self._way = way
+        self._proxy = None if way.proxy is None else httpx.HTTPTransport(proxy=way.proxy.for_http())
+
+    @override
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        super().__exit__(exc_type, exc_value, traceback)
+        if self._proxy is not None:
+            self._proxy.close()
 
     @override
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         try:
-            addresses = self._way.addresses(*_place(request))
+            addresses = self._way.direct(*_place(request))
         except OSError as error:
             raise httpx.ConnectError(str(error), request=request) from error
+        if addresses is None and self._proxy is not None:
+            return self._proxy.handle_request(request)
+        return self._directly(request, addresses or [])
+
+    def _directly(self, request: httpx.Request, addresses: list[str]) -> httpx.Response:
         for address in addresses[:-1]:
             try:
                 return super().handle_request(_at(request, address))
@@ -55,13 +73,30 @@ class _AsyncTransport(httpx.AsyncHTTPTransport):
     def __init__(self, way: WayOut) -> None:
         super().__init__()
         self._way = way
+        self._proxy = None if way.proxy is None else httpx.AsyncHTTPTransport(proxy=way.proxy.for_http())
+
+    @override
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        await super().__aexit__(exc_type, exc_value, traceback)
+        if self._proxy is not None:
+            await self._proxy.aclose()
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         try:
-            addresses = await asyncio.to_thread(self._way.addresses, *_place(request))
+            addresses = await asyncio.to_thread(self._way.direct, *_place(request))
         except OSError as error:
             raise httpx.ConnectError(str(error), request=request) from error
+        if addresses is None and self._proxy is not None:
+            return await self._proxy.handle_async_request(request)
+        return await self._directly(request, addresses or [])
+
+    async def _directly(self, request: httpx.Request, addresses: list[str]) -> httpx.Response:
         for address in addresses[:-1]:
             try:
                 return await super().handle_async_request(_at(request, address))

@@ -286,7 +286,8 @@ def _post(sender: Webhook | Robot, message: Message, way: WayOut) -> None:
             answer = http.post(url, json=body, headers=headers)
     except httpx.HTTPError as error:
         host = httpx.URL(sender.url).host
-        raise NotToldError(f"{host} was not reached: {type(error).__name__}", again=True) from error
+        why = f"the proxy says {error}" if isinstance(error, httpx.ProxyError) else type(error).__name__
+        raise NotToldError(f"{host} was not reached: {why}", again=True) from error
     _judge(sender, answer)
 
 

@@ -9,6 +9,10 @@ Who has a mail server in the plant allows it in `outside.yaml` of the hub's own 
 or in the environment, as containers do: `EMS_OUTSIDE_ALLOW="mail.plant.lan 10.20.0.0/16"`.
 
 allow: [mail.plant.lan, 10.20.0.0/16]
+
+Where a plant reaches the internet by a proxy alone, the same file names it. Who is allowed is still connected
+to without it; everybody else is judged by name, and by their addresses where the hub can look them up, before
+the proxy is asked for them.
 """
 
 from __future__ import annotations
@@ -23,8 +27,9 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
 
+from hub.outside.proxy import Proxy, ProxyAt, is_inner, opened
 from protocols.config import Config
-from protocols.errors import AddressRefusedError, ConfigError
+from protocols.errors import AddressRefusedError, ConfigError, KeyFileError
 from protocols.networks import METADATA, Address, is_public, plain_address
 from runtime.yaml_config import load_config
 
@@ -61,15 +66,20 @@ class OutsideFile(Config):
     """Names of hosts, addresses and networks of the plant that the hub may connect to. A name may then be at
     any private address; addresses of one link alone, as of 169.254.0.0/16, have to be named themselves."""
 
+    proxy: ProxyAt | None = None
+    """The proxy by which the internet is reached, without it whom `allow` names; None: there is none."""
+
 
 class WayOut:
     """What may be connected to.
 
     Args:
         allow: As in `OutsideFile`.
+        proxy: Who connects to the internet for the hub; None: it does so itself.
     """
 
-    def __init__(self, allow: Iterable[str] = ()) -> None:
+    def __init__(self, allow: Iterable[str] = (), proxy: Proxy | None = None) -> None:
+        self.proxy = proxy
         entries = frozenset(map(_entry, allow))
         self._networks = tuple(ip_network(one) for one in entries if "/" in one)
         self._hosts = frozenset(one for one in entries if "/" not in one)
@@ -90,15 +100,36 @@ class WayOut:
             self._judge(host, address)
         return told[:MOST_ADDRESSES]
 
+    def direct(self, host: str, port: int) -> list[str] | None:
+        """As `addresses`; None where the proxy is to connect, which looks the name up itself.
+
+        Raises:
+            AddressRefusedError: As `addresses`; or a name of the plant that is not allowed.
+            OSError: As `addresses`, where there is no proxy.
+        """
+        if self.proxy is None or _same_name(host) in self._hosts:
+            return self.addresses(host, port)
+        try:
+            found = self.addresses(host, port)
+        except OSError:  # who has a proxy may know no names of the internet
+            found = []
+        if not found and is_inner(host):
+            raise _refused(host, None, host)
+        inner = found and not all(is_public(plain_address(one)) for one in found)
+        return found if inner else None
+
     def connect(self, host: str, port: int, timeout_s: float) -> socket.socket:
-        """A connection to the first address of a host that takes one.
+        """A connection to the first address of a host that takes one, or to the host through the proxy.
 
         Raises:
             AddressRefusedError: As `addresses`.
-            OSError: None of them takes one.
+            OSError: None of them takes one, or the proxy does not.
         """
+        addresses = self.direct(host, port)
+        if addresses is None and self.proxy is not None:
+            return self.proxy.connect(host, port, timeout_s)
         why: OSError = OSError(f"{host} has no address")
-        for address in self.addresses(host, port):
+        for address in addresses or ():
             try:
                 return socket.create_connection((address, port), timeout_s)
             except OSError as error:
@@ -123,9 +154,11 @@ def load_way_out(state: Path) -> WayOut:
         ConfigError: One of them has faults.
     """
     path = state / FILE
-    allow = load_config(path, OutsideFile).allow if path.exists() else ()
+    told = load_config(path, OutsideFile) if path.exists() else OutsideFile()
     try:
-        return WayOut((*allow, *os.environ.get(VARIABLE, "").split()))
+        return WayOut((*told.allow, *os.environ.get(VARIABLE, "").split()), opened(told.proxy, state))
+    except KeyFileError as error:
+        raise ConfigError(f"{path}: proxy: {error.args[0]}") from error
     except ValueError as error:
         raise ConfigError(f"{VARIABLE}: {error}") from error
 
@@ -144,8 +177,8 @@ def _number(text: str) -> Address | None:
         return None
 
 
-def _refused(host: str, address: Address, entry: str) -> AddressRefusedError:
-    where = host if host == str(address) else f"{host} is at {address}"
+def _refused(host: str, address: Address | None, entry: str) -> AddressRefusedError:
+    where = host if address is None or host == str(address) else f"{host} is at {address}"
     if not entry:
         return AddressRefusedError(
             f"the hub never connects to such an address: {where}", zh=f"中心端从不连接此类地址：{where}"

@@ -34,7 +34,7 @@ class Names:
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> Names:
-    """A name server of this test; who is not in it is at 127.0.0.1."""
+    """A name server of this test; who is not in it is at 127.0.0.1, who has no address in it is not known."""
     made, real, connect, sendto = Names(), socket.getaddrinfo, socket.socket.connect, socket.socket.sendto
 
     def looked_up(host: str, port: int, *more: object, **named: object) -> list[Any]:
@@ -44,6 +44,8 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Names:
             made.asked.append(host)
         told = made.answers.get(host, [["127.0.0.1"]])
         now = told.pop(0) if len(told) > 1 else told[0]
+        if not now:
+            raise socket.gaierror(socket.EAI_NONAME, "no such name here")
         return [row for one in now for row in real(one, port, *more, **named)]  # type: ignore[arg-type]  # as above
 
     def connected(self: socket.socket, address: object) -> None:

@@ -25,7 +25,6 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.passwords import read_secret
 from protocols.config import Text
 from protocols.device import Mqtt
 from protocols.driver import Surroundings
@@ -37,6 +36,7 @@ from protocols.quality import Quality
 from runtime.children import free_port
 from runtime.clock import SystemClock
 from runtime.nats_server import server_binary, wait_listening
+from runtime.passwords import read_secret
 
 pytestmark = pytest.mark.net
 

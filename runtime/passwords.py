@@ -1,4 +1,4 @@
-"""Passwords of field servers: read where the configuration says they stand, never kept in it."""
+"""Passwords of servers: read where the configuration says they stand, never kept in it."""
 
 from __future__ import annotations
 
