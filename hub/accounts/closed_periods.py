@@ -154,13 +154,18 @@ def _noted(made: Closed, no_invoice: str) -> Closed:
 async def _records(session: AsyncSession, site: str) -> list[Closed]:
     wanted = select(ClosedPeriodRow).where(ClosedPeriodRow.site == site).order_by(ClosedPeriodRow.number)
     rows = (await session.execute(wanted)).scalars().all()
-    records = [
-        Closed(
-            row.period, row.version, tuple((name, text) for name, text in row.figures), row.reason, row.actor,
-            row.at_ns, row.before,
-        )
-        for row in rows
-    ]  # fmt: skip
+    records = verified(rows)
+    await _anchored(session, site, records)
+    return records
+
+
+def verified(rows: Sequence[ClosedPeriodRow]) -> list[Closed]:
+    """The records that rows of a site hold, in their order, looked through by their hashes alone.
+
+    Raises:
+        TamperedError: A row was changed, taken out or put in; the message says which.
+    """
+    records = [_record_of(row) for row in rows]
     try:
         verify(records)
     except ContractError as error:
@@ -168,8 +173,13 @@ async def _records(session: AsyncSession, site: str) -> list[Closed]:
     for row, record in zip(rows, records, strict=True):
         if row.hash != record.hash:
             raise _tampered(f"{record.period}, version {record.version}, is not what its hash was made of")
-    await _anchored(session, site, records)
     return records
+
+
+def _record_of(row: ClosedPeriodRow) -> Closed:
+    """A row as the record it holds."""
+    figures = tuple((name, text) for name, text in row.figures)
+    return Closed(row.period, row.version, figures, row.reason, row.actor, row.at_ns, row.before)
 
 
 async def _anchored(session: AsyncSession, site: str, records: Sequence[Closed]) -> None:

@@ -19,6 +19,7 @@ from hub.reports.sources.cells import (
     step_of,
     time_column,
 )
+from hub.reports.sources.closed import closed_sections
 from hub.reports.sources.energy import accounts_table, assigned
 from hub.reports.sources.ledger import NO_BOOK, Ledger, ledger_of
 from hub.reports.sources.names import carrier_name, note_text
@@ -70,7 +71,8 @@ def build(around: Around) -> Built:
         raise ReportError(f"no carbon report: {NO_BOOK.en}", zh=f"无法生成碳排放报告：{NO_BOOK.zh}")
     ledger = ledger_of(around)
     around.tell(0.5)
-    sections = (_scopes(around, ledger), _where(around, ledger))
+    closed = closed_sections(around, ledger, lambda code: code.endswith("co2_kg") or code.startswith("coal."))
+    sections = (_scopes(around, ledger), _where(around, ledger), *closed)
     return Built(sections, min(ledger.known_of(one) for one in _carriers(ledger)))
 
 

@@ -25,6 +25,7 @@ from hub.reports.sources.cells import (
     step_of,
     time_column,
 )
+from hub.reports.sources.closed import closed_sections
 from hub.reports.sources.invoice import invoice_sections
 from hub.reports.sources.ledger import NO_BOOK, Ledger, ledger_of
 from hub.reports.sources.names import carrier_name, key_name, meter_name, note_text
@@ -93,7 +94,8 @@ def build(around: Around) -> Built:
     around.tell(0.5)
     sections = [_overview(around, ledger)]
     if ledger.has_book:
-        sections += [_split(around, ledger), *invoice_sections(around, ledger), *_goals(around, ledger)]
+        sections += [_split(around, ledger), *invoice_sections(around, ledger)]
+        sections += [*closed_sections(around, ledger), *_goals(around, ledger)]
     around.tell(0.9)
     sections.append(_quarters(around, ledger))
     return Built(tuple(sections), ledger.known_pct)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
+from accounts.closing import close, restate
+from hub.accounts.closed_periods import ClosedPeriodRow
 from hub.accounts.periods import named
+from hub.database import FILE, embedded_url, upgrade
 from hub.registry.view import load_view
 from hub.reports.around import Around
 from hub.reports.content import Section, Table
@@ -49,7 +54,10 @@ def around(tmp_path: Path) -> Iterator[Around]:
         store.put("meter_main", START, {"import_kwh": 25.0 * steps})
         store.put("meter_air", START, {"import_kwh": 10.0 * steps})
         view = load_view(config_with(tmp_path, BOOK, CONTRACT), "demo")
-        yield Around(view, store.store, Session(), named("2026-02"), "zh", END, lambda _: None)
+        upgrade(embedded_url(tmp_path))
+        engine = create_engine(f"sqlite:///{tmp_path / FILE}")
+        with Session(engine) as session:
+            yield Around(view, store.store, session, named("2026-02"), "zh", END, lambda _: None)
 
 
 def tables_of(sections: tuple[Section, ...]) -> dict[str, Table]:
@@ -90,3 +98,32 @@ def test_an_invoice_names_its_contract_and_says_of_a_percentage_what_it_is_of(ar
     assert section.notes[-1].endswith("a made up sheet")
     (tax,) = [row for row in section.tables[0].rows if row[0] == "增值税"]
     assert tax[2:5] == (33_600.0, "CNY", "13 %")
+
+
+def test_a_closed_period_tells_what_was_reported_and_what_became_of_it(around: Around) -> None:
+    assert "已结账数字" not in {one.title for one in energy.build(around).sections}
+    figures = {"electricity.electricity.kWh": Decimal("67100.5"), "scope_2_location.co2_kg": Decimal(33_550)}
+    first = close([], "2026-02", figures, "mia", START)
+    better = {**figures, "electricity.electricity.kWh": Decimal("67200.0")}
+    second = restate([first], "2026-02", better, ("two hours came late", "tom"), END)
+    for number, one in enumerate((first, second), 1):
+        around.session.add(
+            ClosedPeriodRow(
+                site="demo", number=number, period=one.period, version=one.version,
+                figures=[list(pair) for pair in one.figures], reason=one.reason, actor=one.by,
+                at_ns=one.at_ns, before=one.before, hash=one.hash,
+            )
+        )  # fmt: skip
+    (section,) = [one for one in energy.build(around).sections if one.title == "已结账数字"]
+    assert section.tables[0].rows[0] == ("电力·用量", "kWh", 67_200.0, 67_100.5, 99.5)
+    assert section.tables[0].rows[1] == ("二氧化碳排放·范围二·基于位置", "kg", 33_550.0, 33_550.0, 0.0)
+    assert "two hours came late" in section.notes[0]
+    assert "tom" in section.notes[0]
+    (of_carbon,) = [one for one in carbon.build(around).sections if one.title == "已结账数字"]
+    assert [row[1] for row in of_carbon.tables[0].rows] == ["kg"]
+    row = around.session.get(ClosedPeriodRow, ("demo", 1))
+    assert row is not None
+    row.actor = "nobody"
+    (section,) = [one for one in energy.build(around).sections if one.title == "已结账数字"]
+    assert not section.tables
+    assert "已结账周期被改动" in section.notes[0]
