@@ -162,6 +162,9 @@ class Command(Answer):
     text: Text
     """The same as a sentence."""
 
+    reason: Text
+    """Why it was wanted."""
+
     level: str
     """Rung that commands: operator, schedule, optimiser."""
 

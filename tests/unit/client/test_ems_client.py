@@ -92,7 +92,7 @@ def test_alarms_plan_commands_and_orders(client: HubClient) -> None:
     plan = client.plan("demo")
     assert (plan.cost, plan.series[0].values) == (1.0, [12.0])
     (command,) = client.commands("demo")
-    assert (command.state, command.readback) == ("verified", 1.0)
+    assert (command.state, command.readback, command.reason.en) == ("verified", 1.0, "plan")
     order = client.place_order("demo", kind="stop", target="all", reason="a proof")
     assert client.order("demo", order.id).actor == "admin"
     assert [one.id for one in client.orders("demo")] == [order.id]
