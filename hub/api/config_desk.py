@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from hub.api.config_models import (
 )
 from hub.api.deep_refusals import heard
 from hub.api.deps import ApiDeps
-from hub.api.file_words import fault_text
+from hub.api.file_words import PLACE, fault_text
 from hub.api.models import from_ns
 from hub.api.refusals import refused
 from hub.auth.tokens import Caller
@@ -44,11 +43,6 @@ MOST_TEXT: Final = 200_000
 """Characters of differences in one answer."""
 
 _WAIT_S: Final = 5
-_PLACE: Final = re.compile(
-    r"(?P<file>[^:\s]+\.(?:yaml|yml|csv)):(?: row )?(?P<line>\d+): "
-    r"(?:(?:the whole file|(?P<field>[\w.]+)): )?(?P<text>.*)",
-    re.DOTALL,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +231,7 @@ async def _told(lines: Sequence[str]) -> list[ConfigFault]:
 
 def fault_of(line: str) -> ConfigFault:
     """A complaint in parts: `file:line: field: text`, or with a row of a table."""
-    found = _PLACE.fullmatch(line)
+    found = PLACE.fullmatch(line)
     if found is None:
         return ConfigFault(file=None, line=None, field=None, text=fault_text(line))
     return ConfigFault(

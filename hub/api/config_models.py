@@ -257,6 +257,9 @@ class ConfigOfEdge(Config):
     detail: str
     """What the edge said of it, in English."""
 
+    words: Text
+    """The same in both languages."""
+
 
 class ConfigState(Config):
     """Where the version in force has arrived."""

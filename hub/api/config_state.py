@@ -8,6 +8,7 @@ from typing import Final
 
 from hub.api.config_models import ConfigOfEdge, ConfigOfRole, ConfigState
 from hub.api.deps import ApiDeps
+from hub.api.file_words import lines_text
 from hub.api.models import from_ns
 from hub.health.report import failures_now, own_instance
 from hub.registry.desired import recent, reported
@@ -15,10 +16,11 @@ from hub.registry.edge_files import digests
 from hub.registry.follow import FIGURE
 from hub.registry.version_tables import VersionRow
 from hub.registry.versions import documents_of
+from protocols.config import Text
 
 _UNHEARD: Final[dict[str, object]] = dict.fromkeys(
     ("same", "reported", "trial", "heard", "wanted", "state")
-) | {"edited": [], "detail": ""}
+) | {"edited": [], "detail": "", "words": Text(en="", zh="")}
 _WORK: Final = "configuration"
 """Last part of the name of the work that takes versions, as in `ingest:configuration`."""
 
@@ -75,4 +77,5 @@ async def _edge(deps: ApiDeps, edge: str, wanted_digest: str | None) -> ConfigOf
         }  # fmt: skip
     if sent is not None:
         found |= {"wanted": sent.version, "state": sent.state, "detail": sent.detail}
+        found["words"] = lines_text(sent.detail)
     return ConfigOfEdge.model_validate(found)

@@ -38,7 +38,10 @@ class Wanted(Config):
     """The reason as a sentence; None where there is none."""
 
     detail: str
-    """Where and what, as the edge told it."""
+    """Where and what, as the edge told it, in English."""
+
+    words: Text
+    """The same in both languages."""
 
 
 class Reported(Config):

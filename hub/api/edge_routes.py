@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends
 
 from hub.api.deps import ApiDeps, Deps, SiteId, problems
 from hub.api.edge_models import Edge, Reported, Wanted
+from hub.api.file_words import lines_text
 from hub.api.models import from_ns
 from hub.api.policy import permitted
 from hub.registry.desired import recent, reported
@@ -61,5 +62,6 @@ def _wanted(row: ConfigurationRow) -> Wanted:
             "why": row.why,
             "text": None if row.why == Why.NONE else WHY_TEXTS[Why(row.why)],
             "detail": row.detail,
+            "words": lines_text(row.detail),
         }
     )

@@ -22,7 +22,7 @@ beforeEach(() => setActivePinia(createPinia()))
 afterEach(() => vi.unstubAllGlobals())
 
 function edge(over: Partial<ConfigOfEdge> = {}): ConfigOfEdge {
-  return { edge: 'edge1', link: 'up', same: true, reported: 3, trial: null, edited: [], heard: '2026-01-05T08:00:00Z', wanted: 3, state: 'accepted', detail: '', ...over }
+  return { edge: 'edge1', link: 'up', same: true, reported: 3, trial: null, edited: [], heard: '2026-01-05T08:00:00Z', wanted: 3, state: 'accepted', detail: '', words: { en: '', zh: '' }, ...over }
 }
 function version(number: number, over: Partial<ConfigVersion> = {}): ConfigVersion {
   return { version: number, made: '2026-01-05T08:00:00Z', actor: 'admin', note: 'a name', digest: 'ab', back_to: null, used: true, ...over }
@@ -102,7 +102,7 @@ describe('ConfigState', () => {
   const state: State = {
     version: 4,
     roles: [{ role: 'api', instance: 'h:1', version: 4, fault: null }, { role: 'dispatch', instance: 'h:2', version: 3, fault: 'version 4 cannot be used' }, { role: 'ingest', instance: 'h:3', version: 3, fault: null }],
-    edges: [edge({ same: false, detail: 'meter1: worse', state: 'rolled_back' }), edge({ edge: 'edge2', same: null, reported: null, heard: null, wanted: null, state: null })],
+    edges: [edge({ same: false, detail: 'meter1: worse', words: { en: 'meter1: worse', zh: 'meter1:变差' }, state: 'rolled_back' }), edge({ edge: 'edge2', same: null, reported: null, heard: null, wanted: null, state: null })],
   }
   it('tells each process and each box, with why one lags', async () => {
     const shown = mount(ConfigState, { props: { state }, global: { plugins } })

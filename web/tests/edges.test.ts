@@ -11,7 +11,7 @@ beforeAll(() => setLang('en'))
 
 function wanted(version: number, over: Partial<Wanted> = {}): Wanted {
   const time = '2026-01-05T08:00:00Z'
-  return { version, made: time, actor: 'A. Smith', note: '', state: 'accepted', changed: time, why: 'none', text: null, detail: '', ...over }
+  return { version, made: time, actor: 'A. Smith', note: '', state: 'accepted', changed: time, why: 'none', text: null, detail: '', words: { en: '', zh: '' }, ...over }
 }
 
 function edge(over: Partial<Edge> = {}): Edge {
@@ -20,7 +20,7 @@ function edge(over: Partial<Edge> = {}): Edge {
 }
 
 const UNDONE = wanted(2, {
-  state: 'rolled_back', why: 'worse', detail: 'meter1: 3 of 10 polls in time',
+  state: 'rolled_back', why: 'worse', detail: 'meter1: 3 of 10 polls in time', words: { en: 'meter1: 3 of 10 polls in time', zh: 'meter1:10 次轮询中 3 次按时' },
   text: { en: 'Polling got worse in the trial.', zh: '试运行期间采集变差。' },
 })
 const show = (one: Edge): ReturnType<typeof mount> => mount(EdgeCard, { props: { edge: one }, global: { plugins: [createPinia(), i18n] } })

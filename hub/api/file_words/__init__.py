@@ -6,6 +6,7 @@ back by the phrase it was said with, part by part, for the reader's language (AD
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
@@ -15,6 +16,7 @@ from typing import Final
 from hub.api.file_words.accounts import OF_ACCOUNTS
 from hub.api.file_words.control import OF_CONTROL
 from hub.api.file_words.devices import OF_DEVICES
+from hub.api.file_words.edges import OF_EDGES
 from hub.api.file_words.expressions import OF_EXPRESSIONS
 from hub.api.file_words.form import OF_FORM
 from hub.api.file_words.kinds import KINDS
@@ -25,9 +27,17 @@ from protocols.config import Text
 from protocols.phrases import Phrase
 
 SENTENCES: Final = (
-    *OF_FORM, *KINDS.values(), *OF_DEVICES, *OF_CONTROL, *OF_EXPRESSIONS, *OF_PLANT, *OF_SITE, *OF_ACCOUNTS,
+    *OF_FORM, *KINDS.values(), *OF_EDGES, *OF_DEVICES, *OF_CONTROL, *OF_EXPRESSIONS, *OF_PLANT, *OF_SITE,
+    *OF_ACCOUNTS,
 )  # fmt: skip
 """All that is known."""
+
+PLACE: Final = re.compile(
+    r"(?P<file>[^:\s]+\.(?:yaml|yml|csv)):(?: row )?(?P<line>\d+): "
+    r"(?:(?:the whole file|(?P<field>[\w.]+)): )?(?P<text>.*)",
+    re.DOTALL,
+)
+"""A complaint: file, line or row of a table, field, and what is wrong."""
 
 _MARKED: Final = "（英文说明）{en}"
 _MOST_CHARACTERS: Final = 2000
@@ -43,6 +53,18 @@ _HEAD: Final = 3
 def fault_text(en: str) -> Text:
     """A fault in both languages; one that no phrase knows is marked as English."""
     return Text(en=en, zh=_whole(en) or _MARKED.format(en=en))
+
+
+def lines_text(en: str) -> Text:
+    """Complaints of one edge, one a line, in both languages; their places stay."""
+    return Text(en=en, zh="\n".join(map(_complaint, en.splitlines())))
+
+
+def _complaint(line: str) -> str:
+    found = PLACE.fullmatch(line)
+    if found is None:
+        return fault_text(line).zh
+    return line.removesuffix(found["text"]) + fault_text(found["text"]).zh
 
 
 def _own(phrase: Phrase) -> int:

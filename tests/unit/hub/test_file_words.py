@@ -20,7 +20,7 @@ from pydantic_core import _pydantic_core
 from ems.reference_fields import ROOTS
 from hub.api.config_desk import fault_of
 from hub.api.deep_refusals import told as refusal
-from hub.api.file_words import SENTENCES, fault_text
+from hub.api.file_words import SENTENCES, fault_text, lines_text
 from hub.api.file_words.kinds import KINDS
 from hub.api.file_words.parts import PARTS
 from protocols.config import ONCE, twice
@@ -31,7 +31,9 @@ ROOT: Final = Path(__file__).parents[3]
 CHINESE: Final = re.compile(r"[\u4e00-\u9fff]")
 WORD: Final = re.compile(r"(?<!\w)[a-z]\w+(?!\w)")
 BESIDE: Final = (
-    "accounts.band_check", "hub.api.config_desk", "hub.registry.bulk", "hub.registry.checking",
+    "accounts.band_check", "edge_agent.configuration", "edge_agent.configuration_check",
+    "edge_agent.configuration_child", "edge_agent.plan", "edge_agent.settings", "edge_agent.trial",
+    "protocols.configuration", "hub.api.config_desk", "hub.registry.bulk", "hub.registry.checking",
     "plant.control.controller_check", "plant.state", "protocols.expression", "protocols.expression_table",
     "protocols.networks", "protocols.point", "protocols.rule_check", "protocols.units", "runtime.site",
     "runtime.yaml_config", "runtime.yaml_faults",
@@ -39,7 +41,22 @@ BESIDE: Final = (
 """Modules that judge files beside those of the models and those that `hub.registry.whole` asks."""
 ELSEWHERE: Final = ("hub.auth", "hub.outside", "hub.reports", "optimizer.cases")
 """Files of the hub's own folder, and cases: nobody sends them by the page."""
-NO_FAULT: Final = frozenset({"Text", "Phrase", "Field", "compile", "debug", "info", "warning"})
+NO_FAULT: Final = frozenset(
+    {
+        "Text",
+        "Phrase",
+        "Field",
+        "Option",
+        "Argument",
+        "Table",
+        "echo",
+        "compile",
+        "debug",
+        "info",
+        "warning",
+        "error",
+    }
+)
 """Calls whose texts are no faults."""
 
 
@@ -129,6 +146,7 @@ PUT_TOGETHER: Final = frozenset(
         "the outlet",
         "the whole file",
         " network 7 mac 7",
+        " and 7 more",
         "the configuration/",
     }
 )
@@ -139,6 +157,14 @@ AT_WORK: Final = frozenset(
         "a bill needs steps of whole minutes and two series of the same length",  # nobody's file
         "7 at rating is 7 instead of 1",  # a remark
         "refused: 7 faults",  # the audit's
+        "bring it from where the limits were signed",  # a start's, before anything is read
+        "copy it from the hub's keys; its first start makes it",  # as above
+        (
+            "7 is missing; bring this box in: `ems edge join TOKEN`, and `ems bus token 7` at the hub makes the "
+            "token"
+        ),
+        "not a configuration report",  # the hub's log
+        "not a configuration report of a known schema",  # as above
     }
 )
 
@@ -176,6 +202,7 @@ def test_every_phrase_is_said_somewhere() -> None:
     found = [one for _, said in every_sentence() for one in told(said)] + twins()
     found += ["unknown field; allowed: 7; did you mean '7'?"]
     found += ["Unable to extract tag using discriminator '7'; allowed: 7"]
+    found += ["for 7/7", "holds 7", "no number from 7 and 7 more"]
     kinds = set(map(id, KINDS.values()))
     idle = [
         phrase.en
@@ -308,6 +335,14 @@ def test_faults_of_a_file_reach_the_reader_in_both_languages() -> None:
 )
 def test_a_sentence_is_read_back_with_its_parts(said: str, zh: str | None) -> None:
     assert fault_text(said).model_dump() == {"en": said, "zh": zh or f"（英文说明）{said}"}
+
+
+def test_what_an_edge_says_is_told_line_by_line() -> None:
+    said = "sites/demo/edge1.yaml:7: devices.0.id: is missing\ndevice 'm1' has a write block and is gone"
+    assert lines_text(said).zh == (
+        "sites/demo/edge1.yaml:7: devices.0.id: 缺少此项\n设备 'm1' 有写入许可\uff0c却已去掉"
+    )
+    assert lines_text("").model_dump() == {"en": "", "zh": ""}
 
 
 def test_a_complaint_is_told_with_file_line_and_field() -> None:

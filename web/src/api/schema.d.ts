@@ -2991,6 +2991,8 @@ export interface components {
              * @description What the edge said of it, in English.
              */
             detail: string;
+            /** @description The same in both languages. */
+            words: components["schemas"]["Text"];
         };
         /**
          * ConfigOfRole
@@ -6541,9 +6543,11 @@ export interface components {
             text: components["schemas"]["Text"] | null;
             /**
              * Detail
-             * @description Where and what, as the edge told it.
+             * @description Where and what, as the edge told it, in English.
              */
             detail: string;
+            /** @description The same in both languages. */
+            words: components["schemas"]["Text"];
         };
         /**
          * Which
