@@ -174,7 +174,8 @@ def test_a_phrase_within_a_phrase_is_said_in_chinese_too() -> None:
     said = "no invoice can be made of 2026-10: a charge by the month needs a billing period of whole months; "
     said += "mend that, or close it without its invoice"
     assert (
-        account_text(said).zh == "2026-10 无法生成账单：按月收费须以整月为计费周期；请先处理，或选择不含账单结账"
+        account_text(said).zh
+        == "2026-10 无法生成账单：按月收费须以整月为计费周期；请先处理，或选择不含账单结账"
     )
     assert len({phrase.en for phrase in PHRASES}) == len(PHRASES)
 
@@ -208,7 +209,10 @@ def _hold(document: dict[str, Any], schema: dict[str, Any], seen: set[str]) -> N
 
 def test_a_fault_of_an_unknown_kind_is_told_in_chinese_as_well() -> None:
     fault = {"type": "of_tomorrow", "loc": ("body", "a", 0), "msg": "must be new"}
-    assert faults_text([fault]).model_dump() == {"en": "body.a.0: must be new", "zh": "body.a.0：值不符合要求"}
+    assert faults_text([fault]).model_dump() == {
+        "en": "body.a.0: must be new",
+        "zh": "body.a.0：值不符合要求",
+    }
 
 
 async def test_what_the_framework_and_the_routes_refuse_reaches_the_reader_in_both_languages(

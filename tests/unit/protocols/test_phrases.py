@@ -38,7 +38,8 @@ def test_a_phrase_has_the_same_parts_in_both_languages_and_is_found_again(phrase
 def test_a_part_that_is_a_sentence_is_told_in_chinese_too() -> None:
     said = ISOLATED.say(id="air", why=DIED.say(code=-9), pause_s="30")
     assert (
-        in_chinese(said, TROUBLE_PHRASES) == "控制器 air 已隔离：因错误结束（退出码 -9），详情见日志；30 秒后重试"
+        in_chinese(said, TROUBLE_PHRASES)
+        == "控制器 air 已隔离：因错误结束（退出码 -9），详情见日志；30 秒后重试"
     )
     assert "超过最大字节数" in found_in(BUS_REFUSES.say(why="maximum bytes exceeded"), "zh")
     several = "a/b refused | a/c stopped | a/d expired | a/e stopped"
