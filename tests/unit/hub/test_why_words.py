@@ -18,6 +18,7 @@ from protocols.holder import Holder
 from protocols.point import parse_point
 from tests.unit.hub.orders_running import CONFIGS, NOW_S, POINT, Running, S, running_orders, set_
 
+pytestmark = pytest.mark.timeout(60)
 GATE = CONFIGS.parent / "edge_agent" / "gate"
 TRIP = "comp1 was free, is tripped"
 

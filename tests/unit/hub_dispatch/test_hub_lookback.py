@@ -29,6 +29,7 @@ from protocols.write_block import WriteLimits
 from runtime.clock import VirtualClock
 from tests.unit.hub_dispatch.dispatch_day import NOW_NS, DayView, site
 
+pytestmark = pytest.mark.timeout(120)
 _MIN_NS: Final = 60 * 1_000_000_000
 _GOOD: Final = int(Quality.GOOD)
 _UNKNOWN: Final = int(Quality.BAD_UNREACHABLE)
