@@ -18,7 +18,7 @@ from accounts.bands import IntArray, local_clock
 from accounts.contract import AnyPart, Contract, Sheet
 from accounts.invoice import Courses
 from accounts.money import ZERO
-from accounts.other_parts import TaxPart
+from accounts.other_parts import FeedInPart, TaxPart
 from accounts.parts import CoursePart
 from accounts.readings import FloatArray
 from protocols.errors import ConfigError
@@ -43,7 +43,7 @@ def price_series(
         courses: Prices that the contract goes by, by their name.
         use_hours: Hours of use of the site's year, for parts that go by them. [h]
         beyond: Whether days after the last sheet have its prices, as plans over the end of a month need it
-            while             those of the next are not published.
+            while those of the next are not published.
 
     Raises:
         ConfigError: A day has no price sheet, or a course lacks an instant.
@@ -65,6 +65,35 @@ def price_series(
                 [float(per_kwh(parts, band, name)) if band in own else 0.0 for band in bands.names]
             )
             found[inside] += share[band_of[inside]] * course_at(courses or {}, name, starts_ns[inside])
+    return found
+
+
+def fed_in_series(
+    contract: Contract,
+    starts_ns: IntArray,
+    courses: Mapping[str, Courses] | None = None,
+    *,
+    beyond: bool = False,
+) -> FloatArray:
+    """What a kilowatt-hour fed in is paid at each instant, shape as `starts_ns`. [money/kWh].
+
+    Args:
+        contract: A contract without faults.
+        starts_ns: Instants. [ns since 1970, UTC]
+        courses: Prices that the contract goes by, by their name.
+        beyond: As in `price_series`.
+
+    Raises:
+        ConfigError: A day has no price sheet, or a course lacks an instant.
+    """
+    days, _ = local_clock(starts_ns, contract.zone)
+    found = np.zeros(len(starts_ns))
+    for sheet, inside in _by_sheet(contract, days, beyond=beyond):
+        for part in sheet.parts:
+            if isinstance(part, FeedInPart):
+                found[inside] += float(part.per_kwh)
+                if part.course is not None:
+                    found[inside] += course_at(courses or {}, part.course, starts_ns[inside])
     return found
 
 

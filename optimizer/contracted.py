@@ -26,10 +26,10 @@ from accounts.invoice import Courses
 from accounts.other_parts import FeedInPart, TaxPart
 from accounts.parts import CoursePart
 from accounts.power_parts import LEAST, OVER, BasicPart, DemandPart
-from accounts.pricing import course_at, price_series
+from accounts.pricing import fed_in_series, price_series
 from optimizer.peaks import Peaks
 from optimizer.periods import Span, begin_of, name_of_next, next_from, share_of_period
-from optimizer.problem import BoolArray, DispatchProblem, FloatArray, IntArray
+from optimizer.problem import BoolArray, DispatchProblem
 from optimizer.supply import DemandCharge
 from protocols.errors import ConfigError, SolveError
 
@@ -81,9 +81,11 @@ def priced(
         )
     starts = problem.start_ns + np.round(np.arange(problem.steps) * problem.step_s * _NS).astype(np.int64)
     try:
-        parts = contract.sheet_of(*contract_day(contract, problem.start_ns)).parts
+        contract.sheet_of(
+            *contract_day(contract, problem.start_ns)
+        )  # later days may go beyond the last sheet
         bought = price_series(contract, starts, courses, use_hours=_LONG_USE_H, beyond=True)
-        sold = _sold(parts, starts, courses or {})
+        sold = fed_in_series(contract, starts, courses, beyond=True)
         bands = contract.bands.at(starts)
     except ConfigError as error:
         raise SolveError(f"no prices to plan on: {error}", zh=f"没有可用于计划的价格:{error}") from error
@@ -98,17 +100,6 @@ def priced(
         ),
         supply=replace(problem.supply, charges=tuple(_charges(contract, window, peaks, bands))),
     )
-
-
-def _sold(parts: tuple[AnyPart, ...], starts_ns: IntArray, courses: Mapping[str, Courses]) -> FloatArray:
-    """What energy fed in is paid at each instant. [money/kWh]."""
-    total = np.zeros(len(starts_ns))
-    for part in parts:
-        if isinstance(part, FeedInPart):
-            total += float(part.per_kwh)
-            if part.course is not None:
-                total += course_at(courses, part.course, starts_ns)
-    return total
 
 
 def contract_day(contract: Contract, at_ns: int) -> tuple[dt.date, dt.date]:

@@ -6,6 +6,7 @@ nothing but problem and plan, and can be asked for long after the solve.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -137,10 +138,9 @@ class Decided:
         if (lower > upper + _LITTLE).any():
             return Other(possible=False)
         asked = self._near(replace(self.matrix, lower=lower, upper=upper), step)
-        fits = {c: float(v) for c, v in self._hint().items() if asked.lower[c] <= v <= asked.upper[c]}
-        found = solve(asked, SolveOptions(_GAP_FRAC, _LIMIT_S), fits)
-        if not (found.proven if isinstance(found, Solved) else found.infeasible):
-            found = _better(found, solve(self._closer(asked, step), SolveOptions(_GAP_FRAC, _LIMIT_S)))
+        found = self._searched(self._no_shorter(asked), step)
+        if isinstance(found, Unsolved):  # it cannot be had without being short of something
+            found = self._searched(asked, step)
         if isinstance(found, Unsolved):
             if found.infeasible:
                 return Other(possible=False)
@@ -149,6 +149,27 @@ class Decided:
         extra = (found.objective - slack) - (self._found.objective - own)
         at_least = min(extra, extra - (found.objective - found.bound))
         return Other(possible=True, extra=extra, at_least=at_least, missing=self._missing(found.x, step))
+
+    def _searched(self, asked: Matrix, step: int) -> Solved | Unsolved:
+        fits = {c: float(v) for c, v in self._hint().items() if asked.lower[c] <= v <= asked.upper[c]}
+        found = solve(asked, SolveOptions(_GAP_FRAC, _LIMIT_S), fits)
+        if found.proven if isinstance(found, Solved) else found.infeasible:
+            return found
+        return _better(found, solve(self._closer(asked, step), SolveOptions(_GAP_FRAC, _LIMIT_S)))
+
+    def _no_shorter(self, matrix: Matrix) -> Matrix:
+        """The same, short of nothing that the plan is not: so what it costs has no shortage in it."""
+        upper = matrix.upper.copy()
+        for _, block in self._shortages():
+            upper[block] = np.minimum(upper[block], np.maximum(self.x[block], 0.0) + SHORTAGE_TOLERANCE)
+        return replace(matrix, upper=upper)
+
+    def _shortages(self) -> Iterator[tuple[str, IntArray]]:
+        """Columns of what costs where it is short."""
+        for name, block in self.matrix.columns.items():
+            wasted = name == "heat_surplus" and self.problem.limits.may_waste_heat
+            if is_slack(name) and self.matrix.cost[block].any() and not wasted:
+                yield name, block
 
     def shared(self, unit: str) -> bool:
         """Whether the unit is one of a class of identical machines that is counted as a whole."""
@@ -226,11 +247,7 @@ class Decided:
     def _missing(self, x: FloatArray, step: int) -> tuple[Shortage, ...]:
         """What is short that is not in the plan, what is nearest to the step first."""
         found: list[Shortage] = []
-        for name, block in self.matrix.columns.items():
-            if not is_slack(name) or not self.matrix.cost[block].any():
-                continue
-            if name == "heat_surplus" and self.problem.limits.may_waste_heat:
-                continue
+        for name, block in self._shortages():
             more = (x[block] - self.x[block]).ravel()
             worst = int(more.argmax())
             if more[worst] > 10 * SHORTAGE_TOLERANCE:

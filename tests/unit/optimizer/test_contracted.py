@@ -68,6 +68,24 @@ def test_prices_are_those_of_the_invoice_with_its_taxes_band_by_band() -> None:
     assert planned(found).cost.energy == pytest.approx(500.0 * (0.33 + 0.99))
 
 
+def test_what_is_fed_in_is_paid_by_the_sheet_of_its_day() -> None:
+    def until(last: dt.date, first: dt.date, per_kwh: str) -> Sheet:
+        fed = FeedInPart(id="fed", label=NAME, group="feed_in", per_kwh=Decimal(per_kwh))
+        return Sheet(first=first, last=last, source="made up", parts=(ENERGY, fed))
+
+    march = dt.date(2026, 3, 31)
+    sheets = (
+        until(march, dt.date(2026, 1, 1), "0.25"),
+        until(dt.date(2026, 4, 30), dt.date(2026, 4, 1), "0.31"),
+    )
+    evening_ns = int(dt.datetime(2026, 3, 31, 23, 0, tzinfo=ZONE).timestamp()) * 1_000_000_000
+    over_midnight = replace(window(), start_ns=evening_ns)
+    sold = priced(over_midnight, contract(sheets=sheets), PEAKS).prices.export_eur_kwh
+    assert sold == pytest.approx([0.25] * 4 + [0.31] * 4)
+    alone = priced(over_midnight, contract(sheets=sheets[:1]), PEAKS).prices.export_eur_kwh
+    assert alone == pytest.approx([0.25] * 8), "prices of the next sheet are not published yet"
+
+
 def test_a_demand_charge_begins_at_the_months_peak_and_is_weighed_by_its_share() -> None:
     found = priced(window(), contract(DEMAND), PEAKS)
     (charge,) = found.supply.charges

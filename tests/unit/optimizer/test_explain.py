@@ -13,7 +13,7 @@ from optimizer.decided import Decided, _better
 from optimizer.dispatch import plan_day
 from optimizer.explain import Why, explain, why
 from optimizer.plan import Plan
-from optimizer.problem import OFF, Boiler, Commitment, DispatchProblem, Pv, Store
+from optimizer.problem import OFF, ON, Boiler, Commitment, DispatchProblem, Pv, Store
 from optimizer.solve import Feasible, Optimal, Solved, SolveOptions, Unsolved, solve
 from optimizer.supply import DemandCharge, Supply
 from optimizer.words import Speech
@@ -76,6 +76,26 @@ def test_a_machine_runs_because_the_others_cannot_meet_the_need_without_it() -> 
     # no money of a shortage's price is told as a cost
     assert found.alternative.extra is not None
     assert abs(found.alternative.extra) < 50.0
+
+
+def test_another_decision_is_not_blamed_for_a_reserve_that_is_cheaper_to_go_without() -> None:
+    asked = cases.with_need(cases.problem(4), air_m3_min=cases.flat(4, 5.0), cooling_kw=cases.flat(4, 397.0))
+    spare = cases.chiller("spare", 4, commitment=Commitment(start_eur=50.0))
+    asked = replace(
+        asked,
+        limits=replace(asked.limits, cooling_reserve_frac=0.02),
+        compressors=(cases.fixed_speed("a"), cases.fixed_speed("b")),
+        chillers=(cases.chiller("runs", 4, commitment=Commitment(on=True)), spare),
+    )
+    assert {one.name for one in _planned(asked).shortages} == {"reserve_cooling"}
+    held = replace(spare, commitment=replace(spare.commitment, lock=np.full(4, ON)))
+    plan = _planned(replace(asked, chillers=(asked.chillers[0], held)))
+    assert plan.shortages == ()
+    idle = next(name for name in ("a", "b") if not plan.machines[name].on[1])
+    other = explain(asked, plan, (idle, 1)).alternative
+    assert other is not None
+    assert other.missing == ()
+    assert other.extra == pytest.approx(0.0, abs=0.05), "its twin would run in its place"
 
 
 def test_the_cost_of_another_decision_is_the_difference_of_two_solves() -> None:
