@@ -39,7 +39,7 @@ class Alternative:
     def clause(self, currency: str) -> Text:
         """As a part of a sentence."""
         if self.missing:
-            return said("{what}, {missing}", "{what},则{missing}", what=self.what, missing=self.missing[0])
+            return said("{what}, {missing}", "{what}，则{missing}", what=self.what, missing=self.missing[0])
         sentence = _IMPOSSIBLE if self.extra is None else _compared(self.extra)
         return said(*sentence, what=self.what, extra=f"{abs(self.extra or 0.0):.2f} {currency}")
 
@@ -47,7 +47,7 @@ class Alternative:
 _IMPOSSIBLE: Final = ("{what} is not possible within the limits", "{what}在限值内不可行")
 _LESS: Final = (
     "{what} would cost {extra} less, which lies within the gap of the plan",
-    "{what}可少花 {extra},在计划的最优性间隙之内",
+    "{what}可少花 {extra}，在计划的最优性间隙之内",
 )
 
 

@@ -52,8 +52,8 @@ def refuse_begun(problem: DispatchProblem) -> None:
         raise SolveError(
             f"of the first step {begun.gone_frac} is said to be over with an import of {begun.import_kw} kW; "
             "the share must lie between 0 and 1, the import not below 0",
-            zh=f"首步已过 {begun.gone_frac},期间购电 {begun.import_kw} kW;"
-            "该比例须在 0 与 1 之间,购电不得小于 0",
+            zh=f"首步已过 {begun.gone_frac}，期间购电 {begun.import_kw} kW；"
+            "该比例须在 0 与 1 之间，购电不得小于 0",
         )
     own = [machine.commitment for machine in problem.switched]
     for what, zh, there in (
@@ -70,5 +70,5 @@ def refuse_begun(problem: DispatchProblem) -> None:
         if there:
             raise SolveError(
                 f"with {what} the window must begin with a whole step; begin it at the next one",
-                zh=f"有{zh}时计划须从完整的步开始;请从下一步开始",
+                zh=f"有{zh}时计划须从完整的步开始；请从下一步开始",
             )

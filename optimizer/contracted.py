@@ -76,8 +76,8 @@ def priced(
         raise SolveError(
             f"the contract {contract.id} is in {contract.currency}, fuel and wear are in "
             f"{problem.prices.currency}; give both in one currency",
-            zh=f"合同 {contract.id} 以 {contract.currency} 计价,燃料与损耗以 {problem.prices.currency} 计价;"
-            "两者须为同一货币",
+            zh=f"合同 {contract.id} 以 {contract.currency} 计价，燃料与损耗以 "
+            f"{problem.prices.currency} 计价；两者须为同一货币",
         )
     starts = problem.start_ns + np.round(np.arange(problem.steps) * problem.step_s * _NS).astype(np.int64)
     try:
@@ -88,7 +88,7 @@ def priced(
         sold = fed_in_series(contract, starts, courses, beyond=True)
         bands = contract.bands.at(starts)
     except ConfigError as error:
-        raise SolveError(f"no prices to plan on: {error}", zh=f"没有可用于计划的价格:{error}") from error
+        raise SolveError(f"no prices to plan on: {error}", zh=f"没有可用于计划的价格：{error}") from error
     window = (problem.start_ns, problem.steps, problem.step_s)
     return replace(
         problem,

@@ -84,7 +84,7 @@ def curve_notes(uses: tuple[CurveUse, ...], steps: int, speech: Speech = _PLAIN)
                     en=f"{name.en} works outside the range its curve was learnt in ({what_en}) in "
                     f"{use.outside_steps} of {steps} steps; there its power is the nominal shape at the "
                     "learnt level",
-                    zh=f"{name.zh} 有 {use.outside_steps}/{steps} 个时段超出其曲线的学习范围({what_zh});"
+                    zh=f"{name.zh} 有 {use.outside_steps}/{steps} 个时段超出其曲线的学习范围（{what_zh}）；"
                     "此时功率按额定曲线形状、学习所得水平计算",
                 )
             )

@@ -92,7 +92,7 @@ def plan_day(
             )
         words = said(
             "no plan within {limit_s} s; the last plan stays in force",
-            "{limit_s} 秒内未得到计划;沿用上一份计划",
+            "{limit_s} 秒内未得到计划；沿用上一份计划",
             limit_s=f"{limit_s:.0f}",
         )
         return Stopped(words=words, stats=result.stats, detail=result.detail)
@@ -106,11 +106,11 @@ def contradiction(limits: tuple[Text, ...]) -> Text:
     if not limits:
         return Text(
             en="the limits of the machines contradict each other; which of them was not found in time",
-            zh="设备限值相互矛盾;未能及时找出是哪些限值",
+            zh="设备限值相互矛盾；未能及时找出是哪些限值",
         )
     return said(
         "the limits of the machines contradict each other: {between}",
-        "设备限值相互矛盾:{between}",
+        "设备限值相互矛盾：{between}",
         between=Text(en="; ".join(one.en for one in limits), zh=";".join(one.zh for one in limits)),
     )
 

@@ -14,18 +14,18 @@ _STANDS: Final = Text(en="stands still", zh="停机")
 _ROLES: Final = {
     "base": (
         "runs fully loaded with {flow} m³/min and {kw} kW",
-        "满载运行,供气 {flow} m³/min,功率 {kw} kW",
+        "满载运行，供气 {flow} m³/min，功率 {kw} kW",
     ),
-    "trim": ("follows the need with {flow} m³/min and {kw} kW", "调节运行,供气 {flow} m³/min,功率 {kw} kW"),
-    "on": ("runs with {flow} m³/min and {kw} kW", "运行,供气 {flow} m³/min,功率 {kw} kW"),
+    "trim": ("follows the need with {flow} m³/min and {kw} kW", "调节运行，供气 {flow} m³/min，功率 {kw} kW"),
+    "on": ("runs with {flow} m³/min and {kw} kW", "运行，供气 {flow} m³/min，功率 {kw} kW"),
 }
 
 
 _RUNS: Final = {
     "boiler": ("gives {level} kW of heat", "供热 {level} kW"),
-    "chiller": ("gives {level} kW of cooling with {kw} kW", "制冷 {level} kW,用电 {kw} kW"),
+    "chiller": ("gives {level} kW of cooling with {kw} kW", "制冷 {level} kW，用电 {kw} kW"),
     "chp": ("generates {kw} kW", "发电 {kw} kW"),
-    "": ("runs at {level} with {kw} kW", "运行,出力 {level},功率 {kw} kW"),
+    "": ("runs at {level} with {kw} kW", "运行，出力 {level}，功率 {kw} kW"),
 }
 
 
@@ -91,5 +91,5 @@ def _pv(decided: Decided, level_kw: float, step: int) -> Text:
     sky_kw = float(decided.problem.forecasts.pv_kw[step])
     if sky_kw - level_kw > _IDLE_KW:
         parts = {"kw": f"{level_kw:.1f}", "sky": f"{sky_kw:.1f}"}
-        return said("is curtailed to {kw} of {sky} kW", "限发至 {kw} kW(可发 {sky} kW)", **parts)
+        return said("is curtailed to {kw} of {sky} kW", "限发至 {kw} kW（可发 {sky} kW）", **parts)
     return said("gives all the sky allows, {kw} kW", "全额发电 {kw} kW", kw=f"{level_kw:.1f}")

@@ -25,11 +25,11 @@ _NS: Final = 1_000_000_000
 _WORTH: Final = ("what it holds is worth {worth} {per}", "所储能量价值 {worth} {per}")
 _WITH_LOSSES: Final = (
     "with losses storing costs {cost} and using saves {gain} {per} now, what it holds is worth {worth} {per}",
-    "计入损耗,此刻储入成本 {cost}、放出收益 {gain} {per},所储能量价值 {worth} {per}",
+    "计入损耗，此刻储入成本 {cost}、放出收益 {gain} {per}，所储能量价值 {worth} {per}",
 )
 _WITHOUT: Final = (
     "{what} costs {price} {per} at the margin, what it holds is worth {worth} {per}",
-    "此刻{what}边际价格 {price} {per},所储能量价值 {worth} {per}",
+    "此刻{what}边际价格 {price} {per}，所储能量价值 {worth} {per}",
 )
 _SHOWN: Final = 2
 """Limits told in the sentence; all of them are in the figures."""
@@ -143,7 +143,7 @@ def why(decided: Decided, at: tuple[str, int], speech: Speech) -> Why:
     clauses += _stored(decided, at, prices, plan.currency)
     clauses += [] if other is None else [other.clause(plan.currency)]
     clauses += (
-        [Text(en="it is an outlook and is decided anew before it comes", zh="此为展望,执行前会重新决策")]
+        [Text(en="it is an outlook and is decided anew before it comes", zh="此为展望，执行前会重新决策")]
         if outlook
         else []
     )
@@ -204,7 +204,7 @@ def _own(decided: Decided, unit: str, step: int) -> list[Figure]:
         figures.append(
             Figure(
                 "power_kw",
-                Text(en="Power taken (negative: given)", zh="用电功率(负为发电)"),
+                Text(en="Power taken (negative: given)", zh="用电功率（负为发电）"),
                 float(machine.power_kw[step]),
                 "kW",
             )
@@ -254,7 +254,7 @@ def _costs(other: Alternative | None, currency: str) -> list[Figure]:
     return [
         Figure(
             "alternative_extra",
-            said("{what}: costs more", "{what}:增加费用", what=other.what),
+            said("{what}: costs more", "{what}：增加费用", what=other.what),
             other.extra,
             currency,
         ),

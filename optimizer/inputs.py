@@ -37,7 +37,7 @@ def refuse(problem: DispatchProblem) -> None:
     if problem.steps < 1 or problem.step_s <= 0 or problem.binary_steps < 0:
         raise SolveError(
             "the planning window is empty; it needs at least one step of positive length",
-            zh="计划时段为空;至少需要一个长度为正的步长",
+            zh="计划时段为空；至少需要一个长度为正的步长",
         )
     for what, series in _series(problem):
         _refuse_series(problem, what, series)
@@ -45,7 +45,7 @@ def refuse(problem: DispatchProblem) -> None:
         if getattr(problem.forecasts, name).min() < 0:
             raise SolveError(
                 f"the {SERIES[name].en} is negative; a need or a yield is never below zero",
-                zh=f"{SERIES[name].zh}为负;需求或发电量不会小于零",
+                zh=f"{SERIES[name].zh}为负；需求或发电量不会小于零",
                 series=name,
             )
     _refuse_scalars(problem)
@@ -71,7 +71,7 @@ def _refuse_series(problem: DispatchProblem, what: Text, series: FloatArray) -> 
     if series.shape != (problem.steps,):
         raise SolveError(
             f"the {what.en} has {series.size} values, the window has {problem.steps} steps; both must agree",
-            zh=f"{what.zh}有 {series.size} 个值,计划时段有 {problem.steps} 步;两者须一致",
+            zh=f"{what.zh}有 {series.size} 个值，计划时段有 {problem.steps} 步；两者须一致",
         )
     bad = np.flatnonzero(~np.isfinite(series))
     if len(bad):
@@ -79,7 +79,7 @@ def _refuse_series(problem: DispatchProblem, what: Text, series: FloatArray) -> 
         raise SolveError(
             f"the {what.en} has no usable number in step {first} at {clock} ({len(bad)} in all); fill it or "
             "shorten the window",
-            zh=f"{what.zh}在第 {first} 步({clock})没有可用数值(共 {len(bad)} 处);请补齐或缩短计划时段",
+            zh=f"{what.zh}在第 {first} 步（{clock}）没有可用数值（共 {len(bad)} 处）；请补齐或缩短计划时段",
         )
 
 
@@ -99,7 +99,7 @@ def _refuse_scalars(problem: DispatchProblem) -> None:
         if not (np.isfinite(value) and value >= 0):
             raise SolveError(
                 f"the {en} is {value}; it must be a number not below zero",
-                zh=f"{zh}为 {value};须为不小于零的数",
+                zh=f"{zh}为 {value}；须为不小于零的数",
             )
 
 
@@ -119,7 +119,7 @@ def _refuse_twins(problem: DispatchProblem) -> None:
     if twice:
         raise SolveError(
             f"two machines are called {twice[0]}; give each its own name",
-            zh=f"有两台设备名为 {twice[0]};名称须各不相同",
+            zh=f"有两台设备名为 {twice[0]}；名称须各不相同",
             machine=twice[0],
         )
 
@@ -158,7 +158,7 @@ def _refuse_curve(name: str, x: FloatArray, y: FloatArray) -> None:
     if np.diff(x, axis=-1).min() <= 0:
         raise SolveError(
             f"the curve of {name} must have rising loads; its capacity may be zero or given twice",
-            zh=f"{name} 的曲线负荷须递增;其容量可能为零或重复给出",
+            zh=f"{name} 的曲线负荷须递增；其容量可能为零或重复给出",
             machine=name,
         )
 
@@ -169,7 +169,7 @@ def _refuse_compressor(machine: Compressor) -> None:
         flow, power = f"{machine.full_flow_m3_min} m³/min", f"{machine.full_power_kw} kW"
         raise SolveError(
             f"the full flow ({flow}) and power ({power}) of {machine.name} must be above zero",
-            zh=f"{machine.name} 的满载流量({flow})和功率({power})须大于零",
+            zh=f"{machine.name} 的满载流量（{flow}）和功率（{power}）须大于零",
             machine=machine.name,
         )
 
@@ -228,7 +228,7 @@ def _refuse_store(store: Store) -> None:
     if not 0 <= store.loss_per_h_frac <= 1:
         raise SolveError(
             f"{store.name} loses {store.loss_per_h_frac} of its content per hour; give 0 to 1",
-            zh=f"{store.name} 每小时损失比例为 {store.loss_per_h_frac};须在 0 至 1 之间",
+            zh=f"{store.name} 每小时损失比例为 {store.loss_per_h_frac}；须在 0 至 1 之间",
             machine=store.name,
         )
 
@@ -252,8 +252,8 @@ def _refuse_boiler(boiler: Boiler) -> None:
         raise SolveError(
             f"{boiler.name} has a capacity of {boiler.capacity_kw} kW at efficiency "
             f"{boiler.efficiency_frac}; neither may be negative, nor the efficiency above 1.1",
-            zh=f"{boiler.name} 的容量为 {boiler.capacity_kw} kW,效率为 {boiler.efficiency_frac};"
-            "两者不得为负,效率不得高于 1.1",
+            zh=f"{boiler.name} 的容量为 {boiler.capacity_kw} kW，效率为 {boiler.efficiency_frac}；"
+            "两者不得为负，效率不得高于 1.1",
             machine=boiler.name,
         )
 
@@ -271,6 +271,6 @@ def _refuse_locks(problem: DispatchProblem) -> None:
         if not (np.isfinite(start) and start >= 0):
             raise SolveError(
                 f"the start cost of {machine.name} is {start}; it must not be below 0",
-                zh=f"{machine.name} 的启动成本为 {start};不得小于 0",
+                zh=f"{machine.name} 的启动成本为 {start}；不得小于 0",
                 machine=machine.name,
             )

@@ -31,7 +31,7 @@ def _refuse_cooling(problem: DispatchProblem, levels: CoolingLevels) -> None:
     if number < 1 or len(levels.condenser_c) != number or not problem.chillers:
         raise SolveError(
             "water temperatures come in pairs and need chillers; give at least one pair",
-            zh="水温须成对给出且需要冷水机组;至少给出一对",
+            zh="水温须成对给出且需要冷水机组；至少给出一对",
         )
     if set(levels.load_kw) != names or set(levels.power_kw) != names:
         raise SolveError(
@@ -51,7 +51,7 @@ def _refuse_cooling(problem: DispatchProblem, levels: CoolingLevels) -> None:
         if not numbers or load.min() < 0 or power.min() < 0 or np.diff(load, axis=2).min() <= 0:
             raise SolveError(
                 f"the curves of {name} need rising loads and powers not below zero",
-                zh=f"{name} 的曲线负荷须递增,功率不小于零",
+                zh=f"{name} 的曲线负荷须递增，功率不小于零",
                 machine=name,
             )
     for series in (levels.extra_kw, levels.extra_frac):
@@ -68,13 +68,13 @@ def _refuse_air(problem: DispatchProblem, levels: AirLevels) -> None:
         raise SolveError(
             "network pressures can be chosen for one to six compressors that alone make the air; without "
             "floating machines, stores or converters of air, and without heat recovery",
-            zh="仅当一至六台空压机单独供气时可选择管网压力;不得有浮动机组、储气罐、气体转换设备或热回收",
+            zh="仅当一至六台空压机单独供气时可选择管网压力；不得有浮动机组、储气罐、气体转换设备或热回收",
         )
     bars, fracs = np.array(levels.pressure_bar_g), np.array(levels.power_frac)
     if not bars.size or bars.shape != fracs.shape or np.any(np.diff(bars) <= 0) or not np.all(fracs > 0):
         raise SolveError(
             "network pressures must rise, each with its share of power above zero",
-            zh="管网压力须递增,且各有大于零的功率比例",
+            zh="管网压力须递增，且各有大于零的功率比例",
         )
     shape = (bars.size, problem.steps)
     if levels.need_m3_min.shape != shape or levels.least_bar_g.shape != (problem.steps,):
@@ -101,5 +101,5 @@ def _refuse_shut(fits: bool, allowed: np.ndarray[tuple[int, ...], np.dtype[np.bo
     if len(shut):
         raise SolveError(
             f"no {what} is permitted in step {int(shut[0])}; permit one",
-            zh=f"第 {int(shut[0])} 步没有允许的{_ZH[what]};请允许一个",
+            zh=f"第 {int(shut[0])} 步没有允许的{_ZH[what]}；请允许一个",
         )

@@ -42,7 +42,7 @@ def refuse_network(problem: DispatchProblem) -> None:
         if name in _RESERVED:
             raise SolveError(
                 f"no machine may be called {name}; the plan needs that word",
-                zh=f"设备不得命名为 {name};该词为计划所用",
+                zh=f"设备不得命名为 {name}；该词为计划所用",
                 machine=name,
             )
     carriers = {*KNOWN, *(one.name for one in problem.carriers)}
@@ -50,7 +50,7 @@ def refuse_network(problem: DispatchProblem) -> None:
         if not 0 <= machine.heat_recovery_frac < 1:
             raise SolveError(
                 f"{machine.name} recovers {machine.heat_recovery_frac} of its power; give 0 to below 1",
-                zh=f"{machine.name} 回收其功率的 {machine.heat_recovery_frac};须为 0 至小于 1",
+                zh=f"{machine.name} 回收其功率的 {machine.heat_recovery_frac}；须为 0 至小于 1",
                 machine=machine.name,
             )
         _refuse_unknown(machine.name, machine.heat_carrier, carriers)
@@ -67,14 +67,14 @@ def _refuse_carriers(problem: DispatchProblem) -> None:
         if one.name in KNOWN or [other.name for other in problem.carriers].count(one.name) > 1:
             raise SolveError(
                 f"the carrier {one.name} exists already; give it another name",
-                zh=f"介质 {one.name} 已存在;请另取名称",
+                zh=f"介质 {one.name} 已存在；请另取名称",
                 series=one.name,
             )
         if one.need.shape != (problem.steps,) or not (np.isfinite(one.need).all() and one.need.min() >= 0):
             raise SolveError(
                 f"the need for {one.name} must be a number not below zero in each of the {problem.steps} "
                 f"steps; {one.need.size} values were given",
-                zh=f"{one.name} 的需求在 {problem.steps} 步中每步须为不小于零的数;"
+                zh=f"{one.name} 的需求在 {problem.steps} 步中每步须为不小于零的数；"
                 f"给出了 {one.need.size} 个值",
                 series=one.name,
             )
@@ -91,7 +91,7 @@ def _refuse_unknown(name: str, carrier: str, known: set[str]) -> None:
         known_names = ", ".join(sorted(known))
         raise SolveError(
             f"{name} names the carrier {carrier}; known here are {known_names}",
-            zh=f"{name} 所列介质 {carrier} 未知;已知的有 {known_names}",
+            zh=f"{name} 所列介质 {carrier} 未知；已知的有 {known_names}",
             machine=name,
         )
 
@@ -114,7 +114,7 @@ def _refuse_converter(problem: DispatchProblem, one: Converter, carriers: set[st
     if not named or len(set(named)) < len(named):
         raise SolveError(
             f"{one.name} needs flows, each of another carrier",
-            zh=f"{one.name} 需要流量,且各为不同介质",
+            zh=f"{one.name} 需要流量，且各为不同介质",
             machine=one.name,
         )
     for flow in one.flows:
@@ -128,7 +128,7 @@ def _refuse_converter(problem: DispatchProblem, one: Converter, carriers: set[st
         if flow.carrier == "gas" and flow.at.min() < 0:
             raise SolveError(
                 f"{one.name} gives gas; gas can only be taken",
-                zh=f"{one.name} 输出燃气;燃气只能被消耗",
+                zh=f"{one.name} 输出燃气；燃气只能被消耗",
                 machine=one.name,
             )
 
@@ -150,7 +150,7 @@ def _refuse_cogen(one: Cogen, carriers: set[str]) -> None:
     if _crosses_itself(one.corners):
         raise SolveError(
             f"the polygon of {one.name} crosses itself; give its corners in order around it",
-            zh=f"{one.name} 的多边形自相交;请按顺序给出各顶点",
+            zh=f"{one.name} 的多边形自相交；请按顺序给出各顶点",
             machine=one.name,
         )
     try:
@@ -158,7 +158,7 @@ def _refuse_cogen(one: Cogen, carriers: set[str]) -> None:
     except ValueError as error:
         raise SolveError(
             f"the polygon of {one.name} is none: {error}",
-            zh=f"{one.name} 的多边形无效:{error}",
+            zh=f"{one.name} 的多边形无效：{error}",
             machine=one.name,
         ) from error
     for power, heat in one.corners:
@@ -228,7 +228,7 @@ def _refuse_times(problem: DispatchProblem, name: str, times: tuple[int, int]) -
         raise SolveError(
             f"{name} is to run from step {times[0]} to before step {times[1]}; the window has steps 0 to "
             f"{problem.steps - 1}",
-            zh=f"{name} 须在第 {times[0]} 步至第 {times[1]} 步之前运行;时段为第 0 至 {problem.steps - 1} 步",
+            zh=f"{name} 须在第 {times[0]} 步至第 {times[1]} 步之前运行；时段为第 0 至 {problem.steps - 1} 步",
             machine=name,
         )
 
@@ -237,7 +237,7 @@ def _refuse_shift(load: ShiftLoad) -> None:
     if not (0 <= load.least_kw <= load.most_kw < np.inf and 0 <= load.energy_kwh < np.inf):
         raise SolveError(
             f"{load.name} needs an energy, and a least power not above its most, none of them negative",
-            zh=f"{load.name} 需要电量,以及不大于最大功率的最小功率,均不为负",
+            zh=f"{load.name} 需要电量，以及不大于最大功率的最小功率，均不为负",
             machine=load.name,
         )
 
@@ -253,7 +253,7 @@ def _refuse_batch(batch: Batch) -> None:
     if batch.until - batch.first < len(course):
         raise SolveError(
             f"{batch.name} takes {len(course)} steps, but has {batch.until - batch.first}; give it longer",
-            zh=f"{batch.name} 需要 {len(course)} 步,但只有 {batch.until - batch.first} 步;请放宽时间",
+            zh=f"{batch.name} 需要 {len(course)} 步，但只有 {batch.until - batch.first} 步；请放宽时间",
             machine=batch.name,
         )
 

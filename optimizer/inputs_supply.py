@@ -32,12 +32,12 @@ def refuse_supply(problem: DispatchProblem) -> None:
         if not (tier.room_kwh >= 0 and np.isfinite(tier.eur_kwh)):
             raise SolveError(
                 "an energy tier needs room not below zero and a price",
-                zh="阶梯电量的余量须不小于零,且须有价格",
+                zh="阶梯电量的余量须不小于零，且须有价格",
             )
     if supply.tiers and np.isfinite(supply.tiers[-1].room_kwh):
         raise SolveError(
             "the last energy tier must have no end, or what is bought above it has no price",
-            zh="最后一个阶梯须没有上限,否则超出部分没有价格",
+            zh="最后一个阶梯须没有上限，否则超出部分没有价格",
         )
     if supply.reactive is not None:
         _refuse_reactive(problem, supply.reactive)
@@ -53,7 +53,7 @@ def _refuse_names(problem: DispatchProblem) -> None:
     if len({*names, *_TAKEN}) < len(names) + len(_TAKEN):
         raise SolveError(
             "two charges or levies have the same name, or that of a contract; give each its own",
-            zh="有两项收费或附加费同名,或与合同同名;名称须各不相同",
+            zh="有两项收费或附加费同名，或与合同同名；名称须各不相同",
         )
     for levy in supply.levies:
         _refuse_series(problem, f"levy {levy.name}", levy.eur_kwh)
@@ -63,14 +63,14 @@ def _refuse_numbers(problem: DispatchProblem, supply: Supply) -> None:
     if supply.co2_cap_kg is not None and not 0 <= supply.co2_cap_kg < np.inf:
         raise SolveError(
             f"the cap on emissions is {supply.co2_cap_kg} kg; it must not be below 0",
-            zh=f"排放上限为 {supply.co2_cap_kg} kg;不得小于 0",
+            zh=f"排放上限为 {supply.co2_cap_kg} kg；不得小于 0",
         )
     least = supply.import_least_kw
     if least is not None and not 0 <= least <= problem.limits.import_kw:
         raise SolveError(
             f"the least import is {least} kW; it must lie between 0 and the contract of "
             f"{problem.limits.import_kw} kW",
-            zh=f"最小购电为 {least} kW;须在 0 与合同的 {problem.limits.import_kw} kW 之间",
+            zh=f"最小购电为 {least} kW；须在 0 与合同的 {problem.limits.import_kw} kW 之间",
         )
     if supply.marginal_kg_kwh is not None:
         _refuse_series(problem, "marginal emission factor", supply.marginal_kg_kwh)
@@ -84,7 +84,7 @@ def _refuse_series(problem: DispatchProblem, name: str, series: FloatArray) -> N
     if series.shape != (problem.steps,) or not np.isfinite(series).all():
         raise SolveError(
             f"the {name} has {series.size} values; it needs a number in each of the {problem.steps} steps",
-            zh=f"{_in_chinese(name)}有 {series.size} 个值;{problem.steps} 步每步都须有数值",
+            zh=f"{_in_chinese(name)}有 {series.size} 个值；{problem.steps} 步每步都须有数值",
             series=name,
         )
 
@@ -100,7 +100,7 @@ def _refuse_charge(problem: DispatchProblem, charge: DemandCharge) -> None:
     if length_s is not None and not (length_s >= 60.0 and length_s % 60.0 == 0):  # noqa: PLR2004  a minute
         raise SolveError(
             f"the demand window of {charge.name} is {length_s} s; it must be whole minutes",
-            zh=f"{charge.name} 的需量窗口为 {length_s} 秒;须为整分钟",
+            zh=f"{charge.name} 的需量窗口为 {length_s} 秒；须为整分钟",
             charge=charge.name,
         )
     if length_s is not None and problem.step_s % 60.0:
@@ -111,7 +111,7 @@ def _refuse_charge(problem: DispatchProblem, charge: DemandCharge) -> None:
     if charge.apparent and problem.supply.reactive is None:
         raise SolveError(
             f"the charge {charge.name} is by kVA; give the plant's reactive power with it",
-            zh=f"收费 {charge.name} 按 kVA 计;须同时给出工厂的无功功率",
+            zh=f"收费 {charge.name} 按 kVA 计；须同时给出工厂的无功功率",
         )
     if charge.counts is not None and charge.counts.shape != (problem.steps,):
         raise SolveError(
@@ -131,7 +131,7 @@ def _refuse_reactive(problem: DispatchProblem, reactive: Reactive) -> None:
     if reactive.factor_least is not None and not 0 < reactive.factor_least <= 1:
         raise SolveError(
             f"a power factor of {reactive.factor_least} is none; give a number up to 1",
-            zh=f"功率因数 {reactive.factor_least} 无效;须为不大于 1 的数",
+            zh=f"功率因数 {reactive.factor_least} 无效；须为不大于 1 的数",
         )
     pv = problem.forecasts.pv_kw
     fixed = problem.pv is not None and not problem.pv.can_curtail
@@ -140,7 +140,7 @@ def _refuse_reactive(problem: DispatchProblem, reactive: Reactive) -> None:
         raise SolveError(
             f"the PV gives up to {pv.max():.1f} kW and may not be curtailed; its inverters have "
             f"{reactive.inverter_kva:.1f} kVA",
-            zh=f"光伏最大 {pv.max():.1f} kW 且不允许限发;其逆变器为 {reactive.inverter_kva:.1f} kVA",
+            zh=f"光伏最大 {pv.max():.1f} kW 且不允许限发；其逆变器为 {reactive.inverter_kva:.1f} kVA",
         )
 
 
@@ -152,7 +152,7 @@ def _refuse_gas(problem: DispatchProblem, gas: GasContract) -> None:
     if gas.next_from is None and gas.next_take_kwh > 0:
         raise SolveError(
             "the gas contract has an amount of its next period, but no step that period begins with",
-            zh="燃气合同给出了下一周期的数量,但未给出该周期的起始步",
+            zh="燃气合同给出了下一周期的数量，但未给出该周期的起始步",
         )
 
 
@@ -161,8 +161,8 @@ def _refuse_next(problem: DispatchProblem, contract: str, first: int | None) -> 
         raise SolveError(
             f"the next period of the {contract} is said to begin with step {first}; it must be one of the "
             f"steps 1 to {problem.steps - 1}, or none",
-            zh=f"{_PERIODS[contract]}的下一周期从第 {first} 步开始;"
-            f"须为第 1 至 {problem.steps - 1} 步之一,或不给出",
+            zh=f"{_PERIODS[contract]}的下一周期从第 {first} 步开始；"
+            f"须为第 1 至 {problem.steps - 1} 步之一，或不给出",
         )
 
 
@@ -180,14 +180,14 @@ def refuse_switching(problem: DispatchProblem) -> None:
         if own.ramp is not None or own.starting.warm_up_s > 0:
             raise SolveError(
                 f"{compressor.name} is a compressor; it warms up and moves within seconds, give neither",
-                zh=f"{compressor.name} 是空压机;其升温和变载只需数秒,两者都不要给出",
+                zh=f"{compressor.name} 是空压机；其升温和变载只需数秒，两者都不要给出",
                 machine=compressor.name,
             )
         bare = replace(own.starting, most_per_h=None, most_per_day=None, ages_s=(), stop_eur=0.0)
         if compressor.floats and (bare != Starting() or compressor.heat_recovery_frac > 0):
             raise SolveError(
                 f"{compressor.name} floats beside others; running on and heat recovery cannot be told for it",
-                zh=f"{compressor.name} 与其他机组浮动运行;不能为其给出停机后空转和热回收",
+                zh=f"{compressor.name} 与其他机组浮动运行；不能为其给出停机后空转和热回收",
                 machine=compressor.name,
             )
 
@@ -209,7 +209,7 @@ def _refuse_starting(problem: DispatchProblem, name: str, own: Commitment) -> No
         raise SolveError(
             f"{name} runs on for {start.run_on_s:.0f} s after a stop; its shortest stop of "
             f"{own.min_down_s:.0f} s must be as long",
-            zh=f"{name} 停机后空转 {start.run_on_s:.0f} 秒;其最短停机 {own.min_down_s:.0f} 秒须不短于此",
+            zh=f"{name} 停机后空转 {start.run_on_s:.0f} 秒；其最短停机 {own.min_down_s:.0f} 秒须不短于此",
             machine=name,
         )
 
@@ -223,6 +223,6 @@ def _refuse_ramp(name: str, own: Commitment) -> None:
     if not usable or not all(limit >= 0 for limit in limits):
         raise SolveError(
             f"the ramp of {name} must be above zero, its output before the window not below",
-            zh=f"{name} 的爬坡速率须大于零,时段之前的出力不得为负",
+            zh=f"{name} 的爬坡速率须大于零，时段之前的出力不得为负",
             machine=name,
         )

@@ -23,15 +23,15 @@ LABELS: Final = {
 """Name of a set-point to what it is called and its unit."""
 _MORE: Final = (
     "{what} is at {value} {unit}: at {other} {unit} the same machines would take {kw} kW more",
-    "{what}取 {value} {unit}:若为 {other} {unit},同样设备多用 {kw} kW",
+    "{what}取 {value} {unit}：若为 {other} {unit}，同样设备多用 {kw} kW",
 )
 _LESS: Final = (
     "{what} stays at {value} {unit}: {other} {unit} would take {kw} kW less now, not worth the change",
-    "{what}保持 {value} {unit}:本时段 {other} {unit} 虽少用 {kw} kW,但不值得调整",
+    "{what}保持 {value} {unit}：本时段 {other} {unit} 虽少用 {kw} kW，但不值得调整",
 )
 _ONLY: Final = (
     "{what} is at {value} {unit}, no other level is permitted now",
-    "{what}为 {value} {unit},此刻不允许其他取值",
+    "{what}为 {value} {unit}，此刻不允许其他取值",
 )
 _SAME: Final = 1e-6
 _DIGITS: Final = {"°C": 1, "bar(g)": 2}

@@ -44,7 +44,7 @@ _ASKED: Final = {
 }
 """What is asked for where a shortage is, by the first word of its family or the family; else it is a need."""
 SENTENCES: Final = {
-    "lock": ("{name} is held from outside: {value}", "{name} 被外部锁定({value})"),
+    "lock": ("{name} is held from outside: {value}", "{name} 被外部锁定（{value}）"),
     "min_up_s": ("{name} runs at least {minutes} min", "{name} 最短运行 {minutes} 分钟"),
     "min_down_s": ("{name} stands at least {minutes} min", "{name} 最短停机 {minutes} 分钟"),
     "warm_up_s": ("{name} warms up for {minutes} min", "{name} 需预热 {minutes} 分钟"),

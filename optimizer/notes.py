@@ -20,14 +20,14 @@ _RUN_CUT: Final = (
         "{name} shall run until {until}, its shortest run is {length} min; "
         "from {at} on it is held standing from outside, and that holds"
     ),
-    "{name} 最短运行 {length} 分钟,应运行至 {until};但自 {at} 起被外部锁定停机,以锁定为准",
+    "{name} 最短运行 {length} 分钟，应运行至 {until}；但自 {at} 起被外部锁定停机，以锁定为准",
 )
 _STOP_CUT: Final = (
     (
         "{name} shall stand until {until}, its shortest stop is {length} min; "
         "from {at} on it is held running from outside, and that holds"
     ),
-    "{name} 最短停机 {length} 分钟,应停机至 {until};但自 {at} 起被外部锁定运行,以锁定为准",
+    "{name} 最短停机 {length} 分钟，应停机至 {until}；但自 {at} 起被外部锁定运行，以锁定为准",
 )
 
 
@@ -47,7 +47,7 @@ def _clipped(problem: DispatchProblem) -> Iterator[Text]:
         if content != clipped:
             yield said(
                 "{name} holds {content}, {off} outside its range; planned from the nearest limit",
-                "{name} 储量为 {content},超出范围 {off};按最近的限值计划",
+                "{name} 储量为 {content}，超出范围 {off}；按最近的限值计划",
                 name=problem.speech.name(name),
                 content=f"{content:.1f} {unit}",
                 off=f"{abs(content - clipped):.1f} {unit}",
@@ -101,7 +101,7 @@ def _over(problem: DispatchProblem, carrier: str, need: FloatArray, most: FloatA
         yield said(
             "the need for {what} exceeds all machines together in {count} steps, most at {at}: {need} "
             "against {most} {unit}",
-            "{what}需求在 {count} 个时段超过全部设备之和,最大在 {at},需求 {need},设备最多 {most} {unit}",
+            "{what}需求在 {count} 个时段超过全部设备之和，最大在 {at}，需求 {need}，设备最多 {most} {unit}",
             what=CARRIERS[carrier],
             count=int((over > 0).sum()),
             at=problem.clock(worst),

@@ -68,7 +68,7 @@ class Outlook:
             if len(series) != self.steps:
                 raise SolveError(
                     f"the {SERIES[name].en} has {len(series)} values, others {self.steps}",
-                    zh=f"{SERIES[name].zh}有 {len(series)} 个值,其他有 {self.steps} 个",
+                    zh=f"{SERIES[name].zh}有 {len(series)} 个值，其他有 {self.steps} 个",
                     series=name,
                 )
             bad = np.flatnonzero(~np.isfinite(series))
@@ -76,7 +76,7 @@ class Outlook:
                 raise SolveError(
                     f"the {SERIES[name].en} has no usable number in step {int(bad[0])} ({len(bad)} in all); "
                     "fill it or shorten the window",
-                    zh=f"{SERIES[name].zh}在第 {int(bad[0])} 步没有可用数值(共 {len(bad)} 处);"
+                    zh=f"{SERIES[name].zh}在第 {int(bad[0])} 步没有可用数值（共 {len(bad)} 处）；"
                     "请补齐或缩短计划时段",
                     series=name,
                 )

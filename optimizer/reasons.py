@@ -20,29 +20,29 @@ _WORTH: Final = 1e-6
 _PEAK_KW: Final = 0.1
 _OTHERS: Final = (
     "the others that run could give only {others} of the {wanted} {unit} of {what} asked for{reserve}",
-    "其余运行设备最多提供 {others} {unit},而{what}需要 {wanted} {unit}{reserve}",
+    "其余运行设备最多提供 {others} {unit}，而{what}需要 {wanted} {unit}{reserve}",
 )
-_MOST: Final = ("it gives all it can ({value} {unit})", "已达最大出力({value} {unit})")
+_MOST: Final = ("it gives all it can ({value} {unit})", "已达最大出力（{value} {unit}）")
 _LEAST: Final = (
     "it gives the least it can while it runs ({value} {unit})",
-    "已在最低出力运行({value} {unit})",
+    "已在最低出力运行（{value} {unit}）",
 )
-_FULL: Final = ("it is full ({value} {unit})", "已充满({value} {unit})")
-_EMPTY: Final = ("it is at its least content ({value} {unit})", "已降至最低储量({value} {unit})")
+_FULL: Final = ("it is full ({value} {unit})", "已充满（{value} {unit}）")
+_EMPTY: Final = ("it is at its least content ({value} {unit})", "已降至最低储量（{value} {unit}）")
 _SHORTEST: Final = (
     "its shortest {what} of {length} min lasts until {clock}",
-    "{what}时间 {length} 分钟,至 {clock}",
+    "{what}时间 {length} 分钟，至 {clock}",
 )
 _HELD: Final = (
     "it is held {state} from outside (trip, local mode, lock)",
-    "被外部锁定为{state}(故障、就地或人工锁定)",
+    "被外部锁定为{state}（故障、就地或人工锁定）",
 )
 _PEAK: Final = (
     "the import of this step is the peak that is paid for ({kw} kW)",
-    "本时段购电为计费最大需量({kw} kW)",
+    "本时段购电为计费最大需量（{kw} kW）",
 )
-_AT_IMPORT: Final = ("the import is at its contract ({kw} kW)", "购电已达合同功率({kw} kW)")
-_AT_EXPORT: Final = ("the export is at its permit ({kw} kW)", "售电已达允许功率({kw} kW)")
+_AT_IMPORT: Final = ("the import is at its contract ({kw} kW)", "购电已达合同功率（{kw} kW）")
+_AT_EXPORT: Final = ("the export is at its permit ({kw} kW)", "售电已达允许功率（{kw} kW）")
 _MORE: Final = {
     "ramp_up": ("it rises as fast as it may", "出力上升已达允许速率"),
     "ramp_down": ("it falls as fast as it may", "出力下降已达允许速率"),
@@ -126,7 +126,9 @@ def _needed(decided: Decided, unit: str, step: int) -> Iterator[Binding]:
     if others >= wanted * (1.0 - _NEAR_FRAC):
         return
     parts = {"others": f"{others:.1f}", "wanted": f"{wanted:.1f}", "unit": UNITS[carrier]}
-    with_reserve = Text(en=", reserve included", zh="(含备用)") if in_hand is not None else Text(en="", zh="")
+    with_reserve = (
+        Text(en=", reserve included", zh="（含备用）") if in_hand is not None else Text(en="", zh="")
+    )
     yield Binding(said(*_OTHERS, what=CARRIERS[carrier], reserve=with_reserve, **parts))
 
 

@@ -167,7 +167,7 @@ def _sentence(sums: tuple[float, float], parts: dict[str, float], currency: str,
     parts_of = {"saves": saves, "total": f"{abs(total):.2f} {currency}", "against": against, "by": by}
     whole = said(
         "The plan {saves} {total} against {against}: {by}",
-        "与{against}相比,本计划{saves} {total}:{by}",
+        "与{against}相比，本计划{saves} {total}：{by}",
         **parts_of,
     )
     if abs(peak) <= _LEAST:
@@ -175,7 +175,7 @@ def _sentence(sums: tuple[float, float], parts: dict[str, float], currency: str,
     shown_peak = f"{peak:+.2f} {currency}"
     return said(
         "{whole}; beside that {peak} of the demand charge.",
-        "{whole};另需量电费 {peak}。",
+        "{whole}；另需量电费 {peak}。",
         whole=whole,
         peak=shown_peak,
     )

@@ -27,9 +27,9 @@ def short_text(problem: DispatchProblem, one: Shortage, speech: Speech | None = 
     speech = speech or problem.speech
     parts = {"what": slack_text(one.name, speech), "amount": f"{_digits(one.amount)} {unit_of(problem, one)}"}
     if one.name.startswith(SCALARS):
-        return said("{what}, by {amount}", "{what},相差 {amount}", **parts)
+        return said("{what}, by {amount}", "{what}，相差 {amount}", **parts)
     at = speech.clock(problem.start_ns + round(one.step * problem.step_s * _NS))
-    return said("{at}: {what}, by {amount}", "{at} {what},相差 {amount}", at=at, **parts)
+    return said("{at}: {what}, by {amount}", "{at} {what}，相差 {amount}", at=at, **parts)
 
 
 def short_texts(
@@ -55,7 +55,7 @@ def _with_count(text: Text, steps: int) -> Text:
     if steps == 1:
         return text
     return said(
-        "{text}, the worst of {steps} steps", "{text}(共 {steps} 个时段,此为最大)", text=text, steps=steps
+        "{text}, the worst of {steps} steps", "{text}（共 {steps} 个时段，此为最大）", text=text, steps=steps
     )
 
 

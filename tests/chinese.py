@@ -29,12 +29,18 @@ _MEANS: Final = [" ", "="]
 """After a sign that is explained."""
 _BLANK: Final = f" \n{_SEAM}"
 
-ROOMS: Final = ("accounts", "edge_agent", "ems", "ems_client", "hub", "protocols", "runtime", "simulator")
+ROOMS: Final = (
+    "accounts", "edge_agent", "ems", "ems_client", "hub", "optimizer", "plant", "protocols", "runtime",
+    "simulator",
+)  # fmt: skip
 """Python whose strings people read."""
-ELSEWHERE: Final = ("hub/forecast", "hub/dispatch", "hub/migrations")
+ELSEWHERE: Final = ("hub/migrations",)
 PAGES: Final = ("README.zh.md", "docs/*.zh.md")
 MESSAGES: Final = ("web/src/i18n/zh.json",)
 ALERTS: Final = ("deploy/compose/prometheus/rules.yml",)
+LABELS: Final = ("configs/**/*.yaml",)
+_LABEL: Final = re.compile(r"""(?<=\bzh: )(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^"',}\n][^,}\n]*)""")
+"""A text of YAML: in quotes, or as far as it can be in braces."""
 
 
 def mended(text: str) -> str:
@@ -137,6 +143,11 @@ def alerts_mended(text: str) -> str:
     return re.sub("(?<=_zh: ).*", lambda found: mended(found.group()), text)
 
 
+def labels_mended(text: str) -> str:
+    """A configuration: its texts in Chinese."""
+    return _LABEL.sub(lambda found: mended(found.group()), text)
+
+
 def python_mended(source: str) -> str:
     """A module: its strings, those that follow each other as one."""
     lines = [0]
@@ -198,7 +209,12 @@ def _found() -> Iterator[tuple[Path, Callable[[str], str]]]:
         for path in sorted((ROOT / room).rglob("*.py")):
             if not str(path.relative_to(ROOT)).startswith(ELSEWHERE):
                 yield path, python_mended
-    for patterns, mend in ((PAGES, page_mended), (MESSAGES, messages_mended), (ALERTS, alerts_mended)):
+    for patterns, mend in (
+        (PAGES, page_mended),
+        (MESSAGES, messages_mended),
+        (ALERTS, alerts_mended),
+        (LABELS, labels_mended),
+    ):
         for pattern in patterns:
             yield from ((path, mend) for path in sorted(ROOT.glob(pattern)))
 

@@ -69,7 +69,7 @@ class Asker:
         if self._waiting >= _MOST_WAITING:
             raise SolveError(
                 f"{self._waiting} questions about plans are waiting already; ask again",
-                zh=f"已有 {self._waiting} 个关于计划的问题在等待;请稍后再问",
+                zh=f"已有 {self._waiting} 个关于计划的问题在等待；请稍后再问",
             )
         self._waiting += 1
         try:
@@ -97,7 +97,7 @@ async def _answered(question: Question, limit_s: float) -> dict[str, Any]:
             answer, _ = await child.communicate(question.written())
     except TimeoutError as error:
         raise SolveError(
-            f"no explanation within {limit_s:.0f} s; ask again", zh=f"{limit_s:.0f} 秒内没有得到解释;请再试"
+            f"no explanation within {limit_s:.0f} s; ask again", zh=f"{limit_s:.0f} 秒内没有得到解释；请再试"
         ) from error
     finally:
         if child.returncode is None:
@@ -106,7 +106,7 @@ async def _answered(question: Question, limit_s: float) -> dict[str, Any]:
     if child.returncode != 0 or not answer:
         raise SolveError(
             f"the process that explains plans ended with {child.returncode}; see its log",
-            zh=f"解释计划的进程以 {child.returncode} 结束;参见其日志",
+            zh=f"解释计划的进程以 {child.returncode} 结束；参见其日志",
         )
     said: dict[str, Any] = json.loads(answer)
     if "refused" in said:

@@ -48,7 +48,7 @@ def in_hand(
             notes.append(
                 said(
                     "capacity for {what} is kept ready by the usual share: its forecast has no band",
-                    "{what}按常规比例预留容量:其预测没有区间",
+                    "{what}按常规比例预留容量：其预测没有区间",
                     what=CARRIERS[carrier],
                 )
             )

@@ -54,9 +54,9 @@ _MOST_GONE_S: Final = 870.0
 _FIRST: Final = "first plan"
 _RULED: Final = "no plan can be had: machines run in the order of their efficiency"
 _QUARTER: Final = "a new quarter hour"
-_BY_SIMILAR: Final = ("{what} is foreseen by similar days: {why}", "{what}按相似日预测:{why}")
-_AS_YESTERDAY: Final = ("{what} is taken as yesterday: {why}", "{what}取昨日曲线:{why}")
-_AS_IT_STANDS: Final = ("{name} is planned as it stands: {why}", "{name} 按现状计划:{why}")
+_BY_SIMILAR: Final = ("{what} is foreseen by similar days: {why}", "{what}按相似日预测：{why}")
+_AS_YESTERDAY: Final = ("{what} is taken as yesterday: {why}", "{what}取昨日曲线：{why}")
+_AS_IT_STANDS: Final = ("{name} is planned as it stands: {why}", "{name} 按现状计划：{why}")
 _USUAL: Final = frozenset({_FIRST, _QUARTER})
 
 

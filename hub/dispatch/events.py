@@ -204,7 +204,7 @@ def as_measured(
             notes.append(
                 said(
                     "{what} is {off} off its forecast; the plan begins as measured",
-                    "{what}偏离预测 {off};计划从实测值开始",
+                    "{what}偏离预测 {off}；计划从实测值开始",
                     what=FORESEEN[name],
                     off=f"{off:+.0f} {_UNITS.get(name, 'kW')}",
                 )

@@ -112,7 +112,7 @@ class SupplyMeter:
                 notes.append(
                     said(
                         "{missing} prices of {name} are not known yet, foreseen by the days before",
-                        "{name} 有 {missing} 个价格尚未公布,按前几日预测",
+                        "{name} 有 {missing} 个价格尚未公布，按前几日预测",
                         missing=missing,
                         name=name,
                     )

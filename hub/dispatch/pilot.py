@@ -43,7 +43,7 @@ _FIRST_LOOK_S: Final = 10.0
 """How long the first plan waits for every machine to be seen. [s]"""
 
 _NOT_TAKEN: Final = SolveError(
-    "a plan was made, and the database did not take it", zh="计划已生成,但数据库未能保存"
+    "a plan was made, and the database did not take it", zh="计划已生成，但数据库未能保存"
 )
 
 Beats = Mapping[str, tuple[Heartbeat, float]]

@@ -43,7 +43,7 @@ _DAMP: Final = (
     "no level within the write limits is at most {most_c} °C for damp days",
     "写入限值之内没有不高于 {most_c} °C 的档位供潮湿天使用",
 )
-_KEEPS_ITS_OWN: Final = ("{name} is {state} and keeps its own", "{name} {state},保持自身设定")
+_KEEPS_ITS_OWN: Final = ("{name} is {state} and keeps its own", "{name} {state}，保持自身设定")
 _SAME: Final = 1e-6
 
 
@@ -110,7 +110,7 @@ class _Reach:
         self._notes = notes
 
     def _not_chosen(self, name: str, why: Text) -> None:
-        sentence = ("the {what} is not chosen: {why}", "不优选{what}:{why}")
+        sentence = ("the {what} is not chosen: {why}", "不优选{what}：{why}")
         self._notes.append(said(*sentence, what=_WORDS[name], why=why))
 
     def common(

@@ -22,12 +22,12 @@ PHRASES: Final = (
     Phrase("other prices of {name} are published", "{name} 公布了新价格"),
     Phrase("{name} was {before}, is {now}", "{name} 由{before}变为{now}"),
     Phrase("{name} is held at something else", "{name} 的外部设定已改变"),
-    Phrase("{name} takes no orders and has {done}", "{name} 不接受指令,且已{done}"),
+    Phrase("{name} takes no orders and has {done}", "{name} 不接受指令，且已{done}"),
     Phrase("the forecast of {what} has changed by {change}", "{what}的预测变化了 {change}"),
     Phrase(
-        "{name} holds {held}, planned were {low} to {high}", "{name} 储量为 {held},计划为 {low} 至 {high}"
+        "{name} holds {held}, planned were {low} to {high}", "{name} 储量为 {held}，计划为 {low} 至 {high}"
     ),
-    Phrase("{what} is {measured}, planned were {planned}", "{what}为 {measured},计划为 {planned}"),
+    Phrase("{what} is {measured}, planned were {planned}", "{what}为 {measured}，计划为 {planned}"),
     Phrase("started", "启动"),
     Phrase("stopped", "停机"),
     Phrase("free", "可用"),
@@ -36,15 +36,16 @@ PHRASES: Final = (
     Phrase("tripped", "故障停机"),
     Phrase("held", "被外部锁定"),
     *(Phrase(text.en, text.zh) for text in FORESEEN.values()),
-    Phrase("runs fully loaded, it carries the base of the air need", "满载运行,承担基本用气"),
-    Phrase("follows the air need, it is the one that regulates", "随用气调节,由其承担调节"),
-    Phrase("stands by, the others carry the air need", "备用,用气由其他空压机承担"),
-    Phrase("runs, that is the cheapest way to meet the need", "运行,这是满足需求的最低成本方式"),
-    Phrase("stands still, the others meet the need for less", "停机,其他设备能以更低成本满足需求"),
+    Phrase("runs fully loaded, it carries the base of the air need", "满载运行，承担基本用气"),
+    Phrase("follows the air need, it is the one that regulates", "随用气调节，由其承担调节"),
+    Phrase("stands by, the others carry the air need", "备用，用气由其他空压机承担"),
+    Phrase("runs, that is the cheapest way to meet the need", "运行，这是满足需求的最低成本方式"),
+    Phrase("stands still, the others meet the need for less", "停机，其他设备能以更低成本满足需求"),
     Phrase("charges while power is cheap", "低价时段充电"),
     Phrase("discharges or rests for the dear hours", "高价时段放电或静置"),
     Phrase(
-        "no plan can be had: machines run in the order of their efficiency", "无法得到计划:设备按效率顺序运行"
+        "no plan can be had: machines run in the order of their efficiency",
+        "无法得到计划：设备按效率顺序运行",
     ),
 )
 """More special ones first."""

@@ -158,7 +158,7 @@ def _contract(
     note = said(
         "the contract {contract} goes by the prices {prices}, for which accounts.yaml names no point; "
         "planned by the tariff",
-        "合同 {contract} 采用价格 {prices},但 accounts.yaml 未给出其测点;按电价表计划",
+        "合同 {contract} 采用价格 {prices}，但 accounts.yaml 未给出其测点；按电价表计划",
         contract=contract.id,
         prices=", ".join(missing),
     )

@@ -41,15 +41,15 @@ _HELD_ROLES: Final = (_PERMIT_ROLE, _POWER_ROLE, "role_set_code", _LIMIT_ROLE)
 _LOOP_RANGE_C: Final = (0.0, 40.0)
 _NO_CHARGE: Final = (
     "the state of charge of {battery} is not known; planned as half full, with no power",
-    "{battery} 的荷电状态未知;按半满、功率为零计划",
+    "{battery} 的荷电状态未知；按半满、功率为零计划",
 )
 _ODD_CHARGE: Final = (
     "{battery} reports a state of charge of {soc}; clipped into 0 … 1",
-    "{battery} 上报的荷电状态为 {soc};按 0 … 1 截断",
+    "{battery} 上报的荷电状态为 {soc}；按 0 … 1 截断",
 )
 _ODD_WATER: Final = (
     "the chilled water reads {loop_c} °C; clipped into {low} … {high}",
-    "冷冻水读数为 {loop_c} °C;按 {low} … {high} 截断",
+    "冷冻水读数为 {loop_c} °C；按 {low} … {high} 截断",
 )
 
 

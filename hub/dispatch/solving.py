@@ -176,7 +176,7 @@ def solve_task(task: Task) -> Accepted:
         first = broken[0]
         raise SolveError(
             f"the plan breaks {len(broken)} limits, first {first.machine}, step {first.step}: {first.limit}",
-            zh=f"计划违反 {len(broken)} 项限值,首项为 {first.machine} 第 {first.step} 步:{first.limit}",
+            zh=f"计划违反 {len(broken)} 项限值，首项为 {first.machine} 第 {first.step} 步：{first.limit}",
             amount=first.amount,
         )
     money, plan = (compiled.prices, task.supply[0].cny_rate), told_of(outcome.plan, task.choices)
@@ -216,7 +216,7 @@ def _priced(compiled: DispatchProblem, task: Task) -> tuple[DispatchProblem, tup
     try:
         return priced(compiled, *task.contract, task.courses), ()
     except SolveError as error:
-        return compiled, (said("{why}; planned by the tariff", "{why};按电价表计划", why=told(error)),)
+        return compiled, (said("{why}; planned by the tariff", "{why}；按电价表计划", why=told(error)),)
 
 
 def _cost_band(task: Task, money: tuple[Prices, float], plan: Plan) -> tuple[float, float] | None:
@@ -264,7 +264,7 @@ def judge(
             raise WorseThanOwnControlError(
                 f"run forward, the plan leaves {planned:.0f} {unit} of {what.en} unmet, "
                 f"the plant's own control {own:.0f}; it is not used",
-                zh=f"前推结果:计划有 {planned:.0f} {unit} {what.zh}未满足,设备自主控制为 {own:.0f};"
+                zh=f"前推结果：计划有 {planned:.0f} {unit} {what.zh}未满足，设备自主控制为 {own:.0f}；"
                 "不采用该计划",
             )
     ours, theirs = (
@@ -274,7 +274,7 @@ def judge(
     if ours > theirs + _DEARER_FRAC * abs(theirs):
         raise WorseThanOwnControlError(
             f"run forward, the plan costs {ours:.0f}, the plant's own control {theirs:.0f}; it is not used",
-            zh=f"前推结果:计划费用 {ours:.0f},设备自主控制 {theirs:.0f};不采用该计划",
+            zh=f"前推结果：计划费用 {ours:.0f}，设备自主控制 {theirs:.0f}；不采用该计划",
         )
 
 

@@ -21,16 +21,16 @@ from protocols.config import Text
 _LIMIT: Final = "limit_set_frac"
 _HELD: Final = (
     "{name} is held at {held} of its inverters and planned so",
-    "{name} 被外部限定为逆变器容量的 {held},按此计划",
+    "{name} 被外部限定为逆变器容量的 {held}，按此计划",
 )
-_NOT_CURTAILED: Final = ("{name} is not curtailed by plans: {why}", "计划不限制 {name} 的出力:{why}")
+_NOT_CURTAILED: Final = ("{name} is not curtailed by plans: {why}", "计划不限制 {name} 的出力：{why}")
 _AS_NOW: Final = (
     "the inverters of {name} give the {kvar} kvar they give now: they take no orders",
-    "{name} 的逆变器保持当前 {kvar} kvar:不接受指令",
+    "{name} 的逆变器保持当前 {kvar} kvar：不接受指令",
 )
 _HELD_KVAR: Final = (
     "the inverters of {name} are held at {kvar} kvar and planned so",
-    "{name} 的逆变器被外部限定为 {kvar} kvar,按此计划",
+    "{name} 的逆变器被外部限定为 {kvar} kvar，按此计划",
 )
 
 

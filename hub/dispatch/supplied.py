@@ -112,7 +112,7 @@ def supply_of(
     if reactive is not None and (terms is None or used.need_kvar is None):
         unknown = said("{point} is not known", "{point} 未知", point=reactive.point)
         why = _NOT_CHARGED if terms is None else unknown
-        notes.append(said("the power factor is not planned: {why}", "未计划功率因数:{why}", why=why))
+        notes.append(said("the power factor is not planned: {why}", "未计划功率因数：{why}", why=why))
     return SiteSupply(
         gas=taken,
         terms=terms,

@@ -31,15 +31,15 @@ _SWITCHED_BY: Final = {
 _OUTPUT: Final = frozenset({"chp"})
 _ROLES: Final = (
     "{name} may change its role only so often; plans keep that for starts and stops alone",
-    "{name} 的角色切换次数受限;计划仅对启停遵守此限制",
+    "{name} 的角色切换次数受限；计划仅对启停遵守此限制",
 )
 _POWERS: Final = (
     "the power of {name} may change only so much or so often at once; plans do not keep that",
-    "{name} 的功率设定受单次变化幅度或次数限制;计划未计入",
+    "{name} 的功率设定受单次变化幅度或次数限制；计划未计入",
 )
 _SLOW: Final = (
     "{name} takes {minutes} min to its full capacity; plans count on all of it at once",
-    "{name} 启动后需 {minutes} 分钟达到满负荷;计划按立即可用计算",
+    "{name} 启动后需 {minutes} 分钟达到满负荷；计划按立即可用计算",
 )
 
 

@@ -75,12 +75,12 @@ async def _solved(task: Task, child: Process) -> Accepted:
     except TimeoutError as error:
         raise SolveError(
             f"the plan was not ready after {kill_s:.0f} s; the last plan stays in force",
-            zh=f"计划在 {kill_s:.0f} 秒内未完成;沿用上一份计划",
+            zh=f"计划在 {kill_s:.0f} 秒内未完成；沿用上一份计划",
         ) from error
     if child.returncode != 0 or not answer:
         raise SolveError(
             f"the process that makes plans ended with {child.returncode}; see its log above",
-            zh=f"计划进程以 {child.returncode} 结束;参见其日志",
+            zh=f"计划进程以 {child.returncode} 结束；参见其日志",
         )
     found = pickle.loads(answer)  # noqa: S301  from our own child over its own pipe
     if isinstance(found, SolveError):

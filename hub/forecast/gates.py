@@ -36,7 +36,7 @@ _AIR_C: Final = (-50.0, 60.0)
 _NEVER_MEASURED: Final = Text(en="nothing was ever measured", zh="从未有测量值")
 _NO_FORECAST: Final = (
     "no forecast of {what}: {reason}; yesterday cannot stand in: {worse}",
-    "没有{what}的预测:{reason};昨日曲线也不能替代:{worse}",
+    "没有{what}的预测：{reason}；昨日曲线也不能替代：{worse}",
 )
 
 
@@ -124,7 +124,7 @@ def not_numbers(series: FloatArray) -> Text | None:
         return None
     sentence = (
         "{count} quarters without a number, the first is {first}",
-        "{count} 个时刻没有数值,首个为第 {first} 个",
+        "{count} 个时刻没有数值，首个为第 {first} 个",
     )
     return said(*sentence, count=len(bad), first=int(bad[0]))
 

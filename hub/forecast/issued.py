@@ -70,7 +70,7 @@ def too_old(issue: Issue, window: Window) -> Text | None:
         return said("the forecast begins {age} h from now", "预测从 {age} 小时后才开始", age=f"{-age_h:.1f}")
     return said(
         "the forecast is {age} h old, {most} h are the most",
-        "预测已有 {age} 小时,最多允许 {most} 小时",
+        "预测已有 {age} 小时，最多允许 {most} 小时",
         age=f"{age_h:.1f}",
         most=f"{OLDEST_H:.0f}",
     )

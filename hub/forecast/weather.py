@@ -76,11 +76,11 @@ async def fetch(source: WeatherFile | WeatherHttp, state: Path) -> Told:
     except AddressRefusedError as error:
         raise ForecastError(str(error.args[0]), zh=error.context["zh"]) from error
     except ConfigError as error:
-        raise ForecastError(str(error), zh=f"配置文件有误:{error}") from error
+        raise ForecastError(str(error), zh=f"配置文件有误：{error}") from error
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
         said = f"{type(error).__name__}: {error}"
         raise ForecastError(
-            f"the weather provider cannot be reached: {said}", zh=f"无法连接天气服务:{said}"
+            f"the weather provider cannot be reached: {said}", zh=f"无法连接天气服务：{said}"
         ) from error
     return read_json(body, source)
 
@@ -95,7 +95,7 @@ async def _body(answer: httpx.Response) -> bytes:
         if len(body) > MOST_BYTES:
             raise ForecastError(
                 f"the weather provider sent more than {MOST_BYTES} bytes; ask for fewer days",
-                zh=f"天气服务的答复超过 {MOST_BYTES} 字节;请减少查询天数",
+                zh=f"天气服务的答复超过 {MOST_BYTES} 字节；请减少查询天数",
             )
     return body
 
@@ -110,12 +110,12 @@ def read_csv(path: Path) -> Told:
         if path.stat().st_size > MOST_BYTES:
             raise ForecastError(
                 f"{path} has more than {MOST_BYTES} bytes; keep the days to come alone",
-                zh=f"{path} 超过 {MOST_BYTES} 字节;请只保留未来几天",
+                zh=f"{path} 超过 {MOST_BYTES} 字节；请只保留未来几天",
             )
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ForecastError(
-            f"the weather file {path} cannot be read: {error}", zh=f"无法读取天气文件 {path}:{error}"
+            f"the weather file {path} cannot be read: {error}", zh=f"无法读取天气文件 {path}：{error}"
         ) from error
     rows = csv.DictReader(io.StringIO(text))
     known = [name for name in rows.fieldnames or () if name in _RANGES]
@@ -123,7 +123,7 @@ def read_csv(path: Path) -> Told:
         wanted = ", ".join(_RANGES)
         raise ForecastError(
             f"{path}:1: found {rows.fieldnames}; wanted `time` and some of {wanted}",
-            zh=f"{path}:1:列名为 {rows.fieldnames};需要 `time` 以及 {wanted} 中的若干列",
+            zh=f"{path}:1：列名为 {rows.fieldnames}；需要 `time` 以及 {wanted} 中的若干列",
         )
     times: list[int] = []
     values: dict[str, list[float]] = {name: [] for name in known}
@@ -134,7 +134,7 @@ def read_csv(path: Path) -> Told:
                 values[name].append(_number(row[name]))
         except (TypeError, ValueError) as error:
             where = f"{path}:{rows.line_num}: {error}"
-            raise ForecastError(where, zh=f"天气文件有误:{where}") from error
+            raise ForecastError(where, zh=f"天气文件有误：{where}") from error
     return told(times, {name: np.array(column) for name, column in values.items()})
 
 
@@ -152,13 +152,13 @@ def read_json(body: bytes, source: WeatherHttp) -> Told:
         }
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ForecastError(
-            f"the weather provider's answer: {error}", zh=f"天气服务的答复有误:{error}"
+            f"the weather provider's answer: {error}", zh=f"天气服务的答复有误：{error}"
         ) from error
     wrong = [source.values[name] for name, column in values.items() if len(column) != len(times)]
     if wrong:
         raise ForecastError(
             f"the weather provider's answer: {wrong[0]} is not as long as {source.times}",
-            zh=f"天气服务的答复有误:{wrong[0]} 与 {source.times} 长度不同",
+            zh=f"天气服务的答复有误：{wrong[0]} 与 {source.times} 长度不同",
         )
     return told(times, {name: np.array(column) for name, column in values.items()})
 
@@ -182,7 +182,7 @@ def told(times_ns: list[int], values: Mapping[str, FloatArray]) -> Told:
     if not any(np.isfinite(column).any() for column in kept.values()):
         raise ForecastError(
             "the weather forecast holds no number that is one; look at units and columns",
-            zh="天气预报中没有可用的数值;请检查单位和列",
+            zh="天气预报中没有可用的数值；请检查单位和列",
         )
     return Told(instants, kept)
 
@@ -204,14 +204,14 @@ def on_quarters(forecast: Told, start_ns: int, outdoor_c: float) -> dict[str, Fl
     if most < _LEAST_QUARTERS:
         raise ForecastError(
             f"the weather forecast covers {most / 4.0:.1f} h of the coming day; it is too old",
-            zh=f"天气预报只覆盖未来一天中的 {most / 4.0:.1f} 小时;预报已过时",
+            zh=f"天气预报只覆盖未来一天中的 {most / 4.0:.1f} 小时；预报已过时",
         )
     first = found.get("outdoor_c", np.full(1, np.nan))[0]
     if abs(first - outdoor_c) > _FAR_K:
         raise ForecastError(
             f"the weather forecast begins at {first:.1f} °C, the station measures {outdoor_c:.1f} °C; "
             "look at its place, its unit and the zone of its times",
-            zh=f"天气预报起点为 {first:.1f} °C,气象站实测 {outdoor_c:.1f} °C;请检查地点、单位和时区",
+            zh=f"天气预报起点为 {first:.1f} °C，气象站实测 {outdoor_c:.1f} °C；请检查地点、单位和时区",
         )
     return found
 

@@ -35,7 +35,7 @@ def eir_remarks(one: CaseEirChiller, steps: int) -> tuple[Text, ...]:
     off_rating = tuple(
         said(
             "{name} at rating is {value} instead of 1",
-            "{name} 在额定工况下为 {value},应为 1",
+            "{name} 在额定工况下为 {value}，应为 1",
             name=name,
             value=f"{value:.4f}",
         )
@@ -47,8 +47,8 @@ def eir_remarks(one: CaseEirChiller, steps: int) -> tuple[Text, ...]:
     beyond = said(
         "{count} steps lie outside the range of its curve, first step {first} with {cold} °C chilled and "
         "{warm} °C condenser side; fitted were {supply} and {condenser} °C, planned is with the nearest edge",
-        "{count} 个时段超出其曲线范围,首个为第 {first} 步:冷冻水 {cold} °C、冷却侧 {warm} °C;"
-        "拟合范围为 {supply} 和 {condenser} °C,按最近边界计划",
+        "{count} 个时段超出其曲线范围，首个为第 {first} 步：冷冻水 {cold} °C、冷却侧 {warm} °C；"
+        "拟合范围为 {supply} 和 {condenser} °C，按最近边界计划",
         count=len(outside),
         first=outside[0],
         cold=f"{one.chilled_c:g}",

@@ -121,7 +121,7 @@ def _target(bound: str | None, name: str, unit: str, value: float) -> Iterator[O
 def _places(machines: Iterable[str]) -> Iterator[OwnInput]:
     """Whose turn it is: 0 keeps a machine out; the file's order counts from 1."""
     for at, name in enumerate(machines):
-        label = Text(en=f"Place of {name} (0 keeps it out)", zh=f"{name} 的次序(0 表示不投入)")
+        label = Text(en=f"Place of {name} (0 keeps it out)", zh=f"{name} 的次序（0 表示不投入）")
         yield OwnInput(
             ("machines", at, "place"), f"{name}_place_code", label, "code", at + 1.0, 0.0, MOST_MACHINES
         )

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from tests.chinese import FULL, ROOT, files, mended, messages_mended, page_mended, python_mended
+from tests.chinese import (
+    FULL,
+    ROOT,
+    files,
+    labels_mended,
+    mended,
+    messages_mended,
+    page_mended,
+    python_mended,
+)
 
 COMMA, SEMICOLON, COLON, ASKED, CALLED, BEGIN, END = FULL.values()
 
@@ -53,3 +62,10 @@ def test_messages_and_pages_keep_what_is_for_machines() -> None:
     assert messages_mended(was) == was.replace("是,否", f"是{COMMA}否")
     page = "是,否\n\n    zh: 是,否  # code\n\n```yaml\nzh: 是,否\n```\n"
     assert page_mended(page) == page.replace("是,否", f"是{COMMA}否", 1)
+
+
+def test_labels_of_a_configuration_keep_its_form() -> None:
+    was = "label: {en: a, zh: 表 (总), x: 1}\n  zh: 表 (总)\n  zh: '是, 否'\nnote: 是, 否\n"
+    named, answer = f"zh: 表{BEGIN}总{END}", f"zh: '是{COMMA}否'"
+    better = f"label: {{en: a, {named}, x: 1}}\n  {named}\n  {answer}\nnote: 是, 否\n"
+    assert labels_mended(was) == better

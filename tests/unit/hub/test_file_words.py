@@ -160,8 +160,8 @@ AT_WORK: Final = frozenset(
         "bring it from where the limits were signed",  # a start's, before anything is read
         "copy it from the hub's keys; its first start makes it",  # as above
         (
-            "7 is missing; bring this box in: `ems edge join TOKEN`, and `ems bus token 7` at the hub makes the "
-            "token"
+            "7 is missing; bring this box in: `ems edge join TOKEN`, and `ems bus token 7` at the hub makes "
+            "the token"
         ),
         "not a configuration report",  # the hub's log
         "not a configuration report of a known schema",  # as above

@@ -146,7 +146,8 @@ def test_every_reason_of_a_plan_is_said_in_chinese_too() -> None:
         assert text.en == said
         assert CHINESE.search(text.zh), said
     assert reason_text("comp1 was free, is tripped").zh == "comp1 由可用变为故障停机"
-    assert reason_text("the need for heat is 80 kW, planned were 20 kW").zh == "供热需求为 80 kW,计划为 20 kW"
+    need = reason_text("the need for heat is 80 kW, planned were 20 kW")
+    assert need.zh == "供热需求为 80 kW，计划为 20 kW"
     assert reason_text("of another version").zh == "of another version"
 
 
