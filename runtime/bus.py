@@ -17,6 +17,7 @@ from typing import Final, Literal
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
+from nats.errors import UnexpectedEOF
 from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
@@ -58,6 +59,8 @@ _CONNECT_S: Final = 2
 _MOST_CONNECT_S: Final = 8
 """A step of connecting may take so long after one that took too long: a slow link needs several seconds."""
 _FULL: Final = "maximum account active connections"
+_WORDLESS: Final = 10
+"""So often in a row a connection may end without a word before the bus counts as away."""
 _TELEMETRY_BYTES: Final = 1_000_000_000
 _DUPLICATE_WINDOW_S: Final = 120.0
 _COMMAND_AGE_S: Final = 60.0
@@ -164,13 +167,13 @@ async def _connect_once(login: BusLogin, tls: ssl.SSLContext | None, on_state: O
         if on_state is not None:
             on_state("up")
 
-    first = _FirstConnect(login.url)
+    first, tries = _FirstConnect(login.url), _Tries(on_state)
 
     async def failed(error: Exception) -> None:
         _log.debug("bus: %s", error)
         first.failed(error)
         client.wait_longer(error)
-        _tell_failed(client, error, on_state)
+        tries.failed(client, error)
         if "permissions violation" in str(error).lower():
             _log.error("the bus refused: %s", error)
 
@@ -196,10 +199,32 @@ async def _connect_once(login: BusLogin, tls: ssl.SSLContext | None, on_state: O
     return client
 
 
-def _tell_failed(client: Client, error: Exception, on_state: OnState | None) -> None:
-    """A try to connect failed."""
-    if on_state is not None and not client.is_connected:
-        on_state("full" if _FULL in str(error).lower() else "down")
+class _Tries:
+    """What tries to connect tell of the bus.
+
+    A server that lets nobody else in says so and ends the connection, and its end may overtake its word.
+    Such a try tells nothing: a box that has a double must not take it for a bus that is away, where it may
+    write.
+    """
+
+    def __init__(self, on_state: OnState | None) -> None:
+        self._on_state = on_state
+        self._told: LinkState | None = None
+        self._wordless = 0
+
+    def failed(self, client: Client, error: Exception) -> None:
+        """A try failed; one may tell of it twice."""
+        if client.is_connected or self._on_state is None or self._says_nothing(error):
+            return
+        self._told = "full" if _FULL in str(error).lower() else "down"
+        self._on_state(self._told)
+
+    def _says_nothing(self, error: Exception) -> bool:
+        if not isinstance(error, ConnectionResetError | BrokenPipeError | UnexpectedEOF):
+            self._wordless = 0
+            return False
+        self._wordless += 1
+        return self._told == "full" or self._wordless <= _WORDLESS
 
 
 class _FirstConnect:

@@ -73,10 +73,10 @@ async def test_a_full_account_is_told_from_a_bus_that_is_away_and_a_place_that_g
         others = [await connect(bus.login("edge1")) for _ in range(EDGE_CONNECTIONS)]
         async with asyncio.TaskGroup() as tasks:
             coming = tasks.create_task(connect(bus.login("edge1"), states.append))
-            await until(lambda: states.count("full") >= 2)
+            await until(lambda: states.count("full") >= 2, 30.0)
             assert set(states) == {"full"}
             await others.pop().close()
-            await until(coming.done)
+            await until(coming.done, 30.0)
         assert states[-1] == "up"
         for one in (*others, coming.result()):
             await one.close()
