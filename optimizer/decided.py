@@ -22,7 +22,7 @@ from optimizer.solve import Solved, SolveOptions, Unsolved, solve
 from protocols.errors import SolveError
 
 _GAP_FRAC: Final = 1e-4
-_LIMIT_S: Final = 8.0
+_LIMIT_S: Final = 6.0
 _NEAR: Final = (8, 16)
 """In a long window switches may change so many steps before and after the step asked about."""
 _NEXT: Final = (2, 4)

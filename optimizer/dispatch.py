@@ -111,7 +111,7 @@ def contradiction(limits: tuple[Text, ...]) -> Text:
     return said(
         "the limits of the machines contradict each other: {between}",
         "设备限值相互矛盾：{between}",
-        between=Text(en="; ".join(one.en for one in limits), zh=";".join(one.zh for one in limits)),
+        between=Text(en="; ".join(one.en for one in limits), zh="；".join(one.zh for one in limits)),
     )
 
 

@@ -140,7 +140,7 @@ def joined(parts: list[Text]) -> Text:
         >>> joined([Text(en="it runs", zh="运行"), Text(en="air is short", zh="缺气")]).en
         'it runs; air is short.'
     """
-    return Text(en="; ".join(one.en for one in parts) + ".", zh=";".join(one.zh for one in parts) + "。")
+    return Text(en="; ".join(one.en for one in parts) + ".", zh="；".join(one.zh for one in parts) + "。")
 
 
 def listed(parts: list[Text]) -> Text:

@@ -133,7 +133,7 @@ def answer(problem: DispatchProblem) -> tuple[str, Text]:
     if faults:
         raise ContractError(f"{faults[0].machine} in step {faults[0].step}: {faults[0].limit}")
     said = (*outcome.plan.notes, *short_texts(problem, outcome.plan.shortages))
-    return "plan", Text(en="; ".join(one.en for one in said), zh=";".join(one.zh for one in said))
+    return "plan", Text(en="; ".join(one.en for one in said), zh="；".join(one.zh for one in said))
 
 
 def run() -> Result:

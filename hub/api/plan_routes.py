@@ -81,7 +81,7 @@ async def why(
     unit: Annotated[IdPart, Query(description="Id of a machine of the plan.")],
     at: Annotated[AwareDatetime, Query(description="An instant inside the plan.")],
 ) -> PlanWhy:
-    """Why a machine does what it does at an instant; works out prices and the alternative, about a second."""
+    """Why a machine does what it does at an instant; works out prices and the alternative, some seconds."""
     body = await _body(deps, site, ident)
     if not body.get("made"):
         raise refused("plan_old")

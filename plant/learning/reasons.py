@@ -22,7 +22,7 @@ LEFT_OUT: Final[Mapping[str, Text]] = {
 def joined(texts: Iterable[Text]) -> Text:
     """Sentences one after the other."""
     known = list(texts)
-    return Text(en="; ".join(one.en for one in known), zh=";".join(one.zh for one in known))
+    return Text(en="; ".join(one.en for one in known), zh="；".join(one.zh for one in known))
 
 
 def not_measured(missing: Iterable[str]) -> Text:

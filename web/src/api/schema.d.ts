@@ -293,7 +293,7 @@ export interface paths {
         };
         /**
          * Why
-         * @description Why a machine does what it does at an instant; works out prices and the alternative, about a second.
+         * @description Why a machine does what it does at an instant; works out prices and the alternative, some seconds.
          */
         get: operations["planWhy"];
         put?: never;
