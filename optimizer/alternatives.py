@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
-from optimizer.decided import Decided, Other
+from optimizer.decided import Decided
+from optimizer.moves import other_move
+from optimizer.otherwise import Other, otherwise
 from optimizer.plan import Shortage
 from optimizer.words import Speech, said, slack_text, slack_unit
 from protocols.config import Text
 
 _NS: Final = 1e9
-_IDLE: Final = 0.05
 _HAIR: Final = 0.005
 """Money that is nothing. [money]"""
 
@@ -60,13 +59,15 @@ def _compared(extra: float) -> tuple[str, str]:
 
 
 def alternative(decided: Decided, unit: str, step: int, speech: Speech) -> Alternative | None:
-    """The opposite of what is planned: off for on, at rest for moving; None where there is none."""
-    asked = _switched(decided, unit, step) or _moved(decided, unit, step)
-    if asked is None:
+    """What the decision a person would ask about first costs; None where nothing else was to be decided.
+
+    Raises:
+        SolveError: There is no answer in time.
+    """
+    move = other_move(decided, unit, step)
+    if move is None:
         return None
-    what, held = asked
-    found = decided.otherwise(held, step)
-    return _told(what, found, decided, speech)
+    return _told(move.what, otherwise(decided, move.bounds, step), decided, speech)
 
 
 def _told(what: Text, found: Other, decided: Decided, speech: Speech) -> Alternative:
@@ -84,38 +85,3 @@ def _short(one: Shortage, decided: Decided, speech: Speech) -> Text:
         "clock": clock,
     }
     return said("{what} by {amount} at {clock}", "{clock} {what} {amount}", **parts)
-
-
-def _switched(decided: Decided, unit: str, step: int) -> tuple[Text, dict[int, tuple[float, float]]] | None:
-    on = decided.on_of(unit)
-    if on is None:
-        return None
-    column, runs = int(on[step]), bool(decided.plan.machines[unit].on[step])
-    counted = round(float(decided.x[column])) if decided.shared(unit) else int(runs)
-    bounds = (-np.inf, counted - 1.0) if runs else (counted + 1.0, np.inf)
-    what = (
-        Text(en="off in this step", zh="若本时段停机")
-        if runs
-        else Text(en="on in this step", zh="若本时段运行")
-    )
-    return what, {column: bounds}
-
-
-def _moved(decided: Decided, unit: str, step: int) -> tuple[Text, dict[int, tuple[float, float]]] | None:
-    """At rest instead of moving; all of the sun instead of a part."""
-    machine = decided.plan.machines[unit]
-    rest = Text(en="at rest in this step", zh="若本时段静置")
-    courses = [decided.column(unit, what) for what in ("charge", "discharge", "flow", "heat")]
-    columns = [int(course[step]) for course in courses if course is not None]
-    if machine.kind in {"battery", "store", "boiler"}:
-        if all(abs(decided.x[column]) < _IDLE for column in columns):
-            return None
-        off = Text(en="off in this step", zh="若本时段停用") if machine.kind == "boiler" else rest
-        return off, dict.fromkeys(columns, (0.0, 0.0))
-    power = decided.column(unit, "power")
-    sky_kw = float(decided.problem.forecasts.pv_kw[step])
-    if machine.kind == "pv" and power is not None and sky_kw - machine.level[step] > _IDLE:
-        return Text(en="not curtailed in this step", zh="若本时段不限发"), {
-            int(power[step]): (sky_kw, sky_kw)
-        }
-    return None

@@ -1,4 +1,4 @@
-"""A plan put back into its problem: its cost, the prices at its margin, and what another decision would cost.
+"""A plan put back into its problem: its cost and the prices at its margin.
 
 The switches of the plan are held where they are whole, the rest is solved again. So an explanation needs
 nothing but problem and plan, and can be asked for long after the solve.
@@ -6,8 +6,7 @@ nothing but problem and plan, and can be asked for long after the solve.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -16,43 +15,27 @@ from optimizer.build import build, hint_from
 from optimizer.conflict import is_slack
 from optimizer.marginal import Linear, settled, solve_linear
 from optimizer.matrix import Matrix
-from optimizer.plan import SHORTAGE_TOLERANCE, Plan, Shortage
+from optimizer.plan import SHORTAGE_TOLERANCE, Plan
 from optimizer.problem import DispatchProblem, FloatArray, IntArray
 from optimizer.solve import Solved, SolveOptions, Unsolved, solve
 from protocols.errors import SolveError
 
 _GAP_FRAC: Final = 1e-4
 _LIMIT_S: Final = 6.0
-_NEAR: Final = (8, 16)
-"""In a long window switches may change so many steps before and after the step asked about."""
-_NEXT: Final = (2, 4)
-"""The same where the clock has ended that search."""
-_WHOLE_UP_TO: Final = 32
 _LITTLE: Final = 1e-6
 _BALANCES: Final = ("electric", "air", "cooling", "heat")
 _PER_H: Final = {"air": 60.0}
 """What a flow of one makes in an hour: minutes for air, else hours."""
 
 
-@dataclass(frozen=True, slots=True)
-class Other:
-    """The window with one decision made otherwise.
-
-    Attributes:
-        possible: Whether the declared limits permit it.
-        extra: What it costs more, shortages not counted. [money]
-        at_least: What it costs more in any case, as proven; not above `extra`. [money]
-        missing: What would be short beside what is short anyway, the worst step of each name.
-    """
-
-    possible: bool
-    extra: float = 0.0
-    at_least: float = 0.0
-    missing: tuple[Shortage, ...] = ()
-
-
 class Decided:
     """One plan in its problem; making one takes a solve.
+
+    Attributes:
+        held: Columns of the plan's whole switches, with their values.
+        whole: Steps from the start in which switches are whole.
+        linear: The optimum that is left with these held, with its duals.
+        money: What the plan costs, shortages not counted. [money]
 
     Raises:
         SolveError: The plan does not belong to the problem.
@@ -64,10 +47,12 @@ class Decided:
         self.problem = problem
         self.plan = plan
         self.matrix, self._columns = build(problem)
-        self._held = self._switches()
-        self._whole = min(problem.binary_steps, problem.steps)
+        self.held = self._switches()
+        self.whole = min(problem.binary_steps, problem.steps)
         self._found = self._solved(self._base(self.matrix), hint_from(problem, self._columns, plan))
         self.linear = self._linear()
+
+        self.money = self._found.objective - self.slack_money(self.x)
 
     @property
     def x(self) -> FloatArray:
@@ -87,23 +72,32 @@ class Decided:
     def prices(self, step: int) -> dict[str, float | None]:
         """What one more unit of each carrier costs in a step; None where no machine that runs can give it.
 
-        Money per kWh, for air per m³; the duals of the balances, for a small compressor station the cost of
-        a little more air, since its sets have powers and no curves.
+        Money per kWh, for air per m³.
         """
         needs = self.problem.forecasts
         asked = (needs.electric_kw, needs.air_m3_min, needs.cooling_kw, needs.heat_kw)
-        found: dict[str, float | None] = {}
-        for carrier, need in zip(_BALANCES, asked, strict=True):
-            if carrier != "electric" and not need.any():
-                continue
-            if carrier == "air" and self._columns.station is not None:
-                found[carrier] = self._air_price(step)
-            else:
-                per_h = float(self.problem.hours[step]) * _PER_H.get(carrier, 1.0)
-                found[carrier] = self._known(carrier, self.dual(f"balance_{carrier}", step) / per_h)
-        for own in self.problem.carriers:
-            found[own.name] = self.dual(f"balance.{own.name}", step) / float(self.problem.hours[step])
-        return found
+        named = [
+            carrier
+            for carrier, need in zip(_BALANCES, asked, strict=True)
+            if carrier == "electric" or need.any()
+        ]
+        named += ["gas"] if self._burns() else []
+        named += [own.name for own in self.problem.carriers]
+        return {carrier: self.price(carrier, step) for carrier in named}
+
+    def price(self, carrier: str, step: int) -> float | None:
+        """The same of one carrier.
+
+        The dual of its balance; for a small compressor station the cost of a little more air, since its sets
+        have powers and no curves; for gas its price with what its contract adds at the margin.
+        """
+        if carrier == "air" and self._columns.station is not None:
+            return self._air_price(step)
+        per_h = float(self.problem.hours[step]) * _PER_H.get(carrier, 1.0)
+        if carrier == "gas":
+            return self.problem.gas_marginal_eur_kwh - self.dual("balance_fuel", step) / per_h
+        balance = f"balance_{carrier}" if carrier in _BALANCES else f"balance.{carrier}"
+        return self._known(carrier, self.dual(balance, step) / per_h)
 
     def at_limit(self, rows: str, step: int) -> bool:
         """Whether a row of a step that has an upper limit is at it."""
@@ -124,52 +118,6 @@ class Decided:
             ):
                 return -self.dual(rows, step) + 0.0
         return None
-
-    def otherwise(self, held: dict[int, tuple[float, float]], step: int) -> Other:
-        """The window with some columns inside other bounds (lower, upper); switches may follow it.
-
-        Args:
-            held: Column to its bounds.
-            step: Step they belong to.
-        """
-        lower, upper = self.matrix.lower.copy(), self.matrix.upper.copy()
-        for column, (low, high) in held.items():
-            lower[column], upper[column] = max(low, lower[column]), min(high, upper[column])
-        if (lower > upper + _LITTLE).any():
-            return Other(possible=False)
-        asked = self._near(replace(self.matrix, lower=lower, upper=upper), step)
-        found = self._searched(self._no_shorter(asked), step)
-        if isinstance(found, Unsolved):  # it cannot be had without being short of something
-            found = self._searched(asked, step)
-        if isinstance(found, Unsolved):
-            if found.infeasible:
-                return Other(possible=False)
-            raise SolveError(f"no answer within {_LIMIT_S:.0f} s; ask again")
-        slack, own = self._slack_money(found.x), self._slack_money(self.x)
-        extra = (found.objective - slack) - (self._found.objective - own)
-        at_least = min(extra, extra - (found.objective - found.bound))
-        return Other(possible=True, extra=extra, at_least=at_least, missing=self._missing(found.x, step))
-
-    def _searched(self, asked: Matrix, step: int) -> Solved | Unsolved:
-        fits = {c: float(v) for c, v in self._hint().items() if asked.lower[c] <= v <= asked.upper[c]}
-        found = solve(asked, SolveOptions(_GAP_FRAC, _LIMIT_S), fits)
-        if found.proven if isinstance(found, Solved) else found.infeasible:
-            return found
-        return _better(found, solve(self._closer(asked, step), SolveOptions(_GAP_FRAC, _LIMIT_S)))
-
-    def _no_shorter(self, matrix: Matrix) -> Matrix:
-        """The same, short of nothing that the plan is not: so what it costs has no shortage in it."""
-        upper = matrix.upper.copy()
-        for _, block in self._shortages():
-            upper[block] = np.minimum(upper[block], np.maximum(self.x[block], 0.0) + SHORTAGE_TOLERANCE)
-        return replace(matrix, upper=upper)
-
-    def _shortages(self) -> Iterator[tuple[str, IntArray]]:
-        """Columns of what costs where it is short."""
-        for name, block in self.matrix.columns.items():
-            wasted = name == "heat_surplus" and self.problem.limits.may_waste_heat
-            if is_slack(name) and self.matrix.cost[block].any() and not wasted:
-                yield name, block
 
     def shared(self, unit: str) -> bool:
         """Whether the unit is one of a class of identical machines that is counted as a whole."""
@@ -202,7 +150,7 @@ class Decided:
         return held
 
     def _base(self, matrix: Matrix) -> Matrix:
-        return matrix.held(np.array(list(self._held), dtype=np.int64), np.array(list(self._held.values())))
+        return matrix.held(np.array(list(self.held), dtype=np.int64), np.array(list(self.held.values())))
 
     def _solved(self, matrix: Matrix, hint: dict[int, float] | None) -> Solved:
         hint = {c: v for c, v in (hint or {}).items() if matrix.lower[c] <= v <= matrix.upper[c]}
@@ -212,52 +160,47 @@ class Decided:
         return found
 
     def _linear(self) -> Linear:
-        linear = solve_linear(settled(self.matrix, self._found.x))
+        linear = solve_linear(self._open(settled(self.matrix, self._found.x)))
         if linear is None:
             raise SolveError("the prices at the margin of the plan could not be worked out")
         return linear
 
-    def _hint(self) -> dict[int, float]:
+    def hint(self) -> dict[int, float]:
+        """The plan's whole columns, to begin a search with."""
         whole = np.flatnonzero(self.matrix.integer)
         return dict(zip(whole.tolist(), np.rint(self.x[whole]).tolist(), strict=True))
 
-    def _near(self, matrix: Matrix, step: int) -> Matrix:
-        """In a long window the switches far from the step stay as they are."""
-        return matrix if self._whole <= _WHOLE_UP_TO else self._held_beyond(matrix, step, _NEAR)
+    def _open(self, matrix: Matrix) -> Matrix:
+        """Without the highest exchange any plan could need: that is no limit, and has no price."""
+        upper, row_upper = matrix.upper.copy(), matrix.row_upper.copy()
+        for flow in ("grid.import", "grid.export"):
+            upper[matrix.columns[flow]] = np.inf
+        if "grid.buying" in matrix.columns:
+            buys = self.x[matrix.columns["grid.buying"]] > 0.5  # noqa: PLR2004  to the nearer whole
+            row_upper[matrix.rows["grid.buy_only"][buys]] = np.inf
+            row_upper[matrix.rows["grid.sell_only"][~buys]] = np.inf
+        return replace(matrix, upper=upper, row_upper=row_upper)
 
-    def _closer(self, matrix: Matrix, step: int) -> Matrix:
-        """For where the clock ended the search: switches that are not next to the step stay as they are."""
-        return self._held_beyond(matrix, step, _NEXT)
-
-    def _held_beyond(self, matrix: Matrix, step: int, span: tuple[int, int]) -> Matrix:
-        around = np.arange(max(0, step - span[0]), min(self._whole, step + span[1]))
-        far = [c for name in self._on_blocks() for c in np.delete(name[: self._whole], around).tolist()]
-        return matrix.held(np.array(far, dtype=np.int64), np.array([self._held[c] for c in far]))
-
-    def _on_blocks(self) -> list[IntArray]:
+    def on_blocks(self) -> list[IntArray]:
+        """Switches of all machines, those of a class of identical ones once."""
         blocks = [group.switch.on for group in self._columns.floating]
         named = (self.column(machine.name, "on") for machine in self.problem.switched)
         firsts = {int(block[0]) for block in blocks}
         return blocks + [block for block in named if block is not None and int(block[0]) not in firsts]
 
-    def _slack_money(self, x: FloatArray) -> float:
+    def slack_money(self, x: FloatArray) -> float:
+        """What of a solution's objective is the price of shortages. [money]."""
         blocks = (block.ravel() for name, block in self.matrix.columns.items() if is_slack(name))
         return float(sum(self.matrix.cost[block] @ x[block] for block in blocks))
 
-    def _missing(self, x: FloatArray, step: int) -> tuple[Shortage, ...]:
-        """What is short that is not in the plan, what is nearest to the step first."""
-        found: list[Shortage] = []
-        for name, block in self._shortages():
-            more = (x[block] - self.x[block]).ravel()
-            worst = int(more.argmax())
-            if more[worst] > 10 * SHORTAGE_TOLERANCE:
-                at = worst if len(more) == self.problem.steps else self.problem.steps - 1
-                found.append(Shortage(name, at, float(more[worst])))
-        return tuple(sorted(found, key=lambda one: abs(one.step - step)))
+    def _burns(self) -> bool:
+        """Whether any machine takes gas."""
+        taking = any(flow.carrier == "gas" for one in self.problem.converters for flow in one.flows)
+        return taking or bool(self.problem.boilers or self.problem.chps or self.problem.cogens)
 
     def _known(self, carrier: str, price: float) -> float | None:
         """None where the price is that of a shortage: nothing that runs gives any more."""
-        slack = self.matrix.columns.get(f"{carrier}_short")
+        slack = self.matrix.columns.get(f"{carrier}_short", self.matrix.columns.get(f"short.{carrier}"))
         if slack is None:
             return price
         short = float(self.matrix.cost[slack].max()) / (self.problem.step_h * _PER_H.get(carrier, 1.0))
@@ -271,20 +214,9 @@ class Decided:
         matrix, _ = build(asked)
         if len(matrix.lower) != len(self.matrix.lower):
             return None
-        found = self._solved(self._base(matrix), self._hint())
+        found = self._solved(self._base(matrix), self.hint())
         short = matrix.columns["air_short"][step]
         if found.x[short] > self.x[short] + SHORTAGE_TOLERANCE:
             return None
-        spent = (found.objective - self._slack_money(found.x)) - (
-            self._found.objective - self._slack_money(self.x)
-        )
+        spent = found.objective - self.slack_money(found.x) - self.money
         return spent / (more * float(self.problem.hours[step]) * _PER_H["air"])
-
-
-def _better(one: Solved | Unsolved, other: Solved | Unsolved) -> Solved | Unsolved:
-    """The cheaper of two answers; what is proven is what the first, which had more freedom, has proven."""
-    if isinstance(one, Unsolved):
-        return replace(other, bound=-np.inf) if isinstance(other, Solved) else one
-    if isinstance(other, Unsolved) or other.objective >= one.objective:
-        return one
-    return replace(other, bound=one.bound)

@@ -13,24 +13,17 @@ from typing import Any, Final
 from optimizer.alternatives import Alternative, alternative
 from optimizer.decided import Decided
 from optimizer.doing import doing
+from optimizer.flows import takes_or_gives
 from optimizer.level_words import LABELS, Chosen, chosen_for
 from optimizer.plan import Plan
 from optimizer.problem import DispatchProblem
 from optimizer.reasons import Binding, bindings
 from optimizer.words import CARRIERS, PRICED_BY, Speech, joined, said
+from optimizer.worth_words import worth_of
 from protocols.config import Text
 from protocols.errors import SolveError
 
 _NS: Final = 1_000_000_000
-_WORTH: Final = ("what it holds is worth {worth} {per}", "所储能量价值 {worth} {per}")
-_WITH_LOSSES: Final = (
-    "with losses storing costs {cost} and using saves {gain} {per} now, what it holds is worth {worth} {per}",
-    "计入损耗，此刻储入成本 {cost}、放出收益 {gain} {per}，所储能量价值 {worth} {per}",
-)
-_WITHOUT: Final = (
-    "{what} costs {price} {per} at the margin, what it holds is worth {worth} {per}",
-    "此刻{what}边际价格 {price} {per}，所储能量价值 {worth} {per}",
-)
 _SHOWN: Final = 2
 """Limits told in the sentence; all of them are in the figures."""
 
@@ -126,6 +119,7 @@ def why(decided: Decided, at: tuple[str, int], speech: Speech) -> Why:
     outlook = step >= min(plan.binary_steps, plan.steps)
     limits = bindings(decided, unit, step, speech)
     prices = decided.prices(step)
+    electric = takes_or_gives(decided.problem, plan, unit, "electric")
     other = alternative(decided, unit, step, speech)
     at_ns = plan.start_ns + round(step * plan.step_s * _NS)
     clauses = [
@@ -137,10 +131,10 @@ def why(decided: Decided, at: tuple[str, int], speech: Speech) -> Why:
             clock=speech.clock(at_ns),
         )
     ]
-    clauses += [one.limit for one in limits[:_SHOWN]]
+    clauses += [one.limit for one in limits if not one.of_site or electric][:_SHOWN]
     chosen = chosen_for(decided, unit, step)
     clauses += [one.clause for one in chosen]
-    clauses += _stored(decided, at, prices, plan.currency)
+    clauses += worth_of(decided, at, prices)
     clauses += [] if other is None else [other.clause(plan.currency)]
     clauses += (
         [Text(en="it is an outlook and is decided anew before it comes", zh="此为展望，执行前会重新决策")]
@@ -162,30 +156,6 @@ def why(decided: Decided, at: tuple[str, int], speech: Speech) -> Why:
         alternative=other,
         outlook=outlook,
     )
-
-
-def _stored(
-    decided: Decided, at: tuple[str, int], prices: dict[str, float | None], currency: str
-) -> list[Text]:
-    """What is in a store is worth more or less than what it takes now, a battery's losses counted."""
-    (unit, step), problem = at, decided.problem
-    worth = decided.stored_worth(unit, step)
-    if worth is None:
-        return []
-    carrier = next((one.carrier for one in problem.stores if one.name == unit), "electric")
-    price, per = prices.get(carrier), f"{currency}/{PRICED_BY.get(carrier, 'kWh')}"
-    if price is None:
-        return [said(*_WORTH, worth=f"{worth:.3f}", per=per)]
-    battery = next((one for one in problem.batteries if one.name == unit), None)
-    into, out = (1.0, 1.0) if battery is None else (battery.charge_eff_frac, battery.discharge_eff_frac)
-    parts: dict[str, Any] = {
-        "worth": f"{worth:.3f}",
-        "per": per,
-        "what": CARRIERS.get(carrier, Text(en=carrier, zh=carrier)),
-    }
-    if into < 1.0 or out < 1.0:
-        return [said(*_WITH_LOSSES, cost=f"{price / into:.3f}", gain=f"{price * out:.3f}", **parts)]
-    return [said(*_WITHOUT, price=f"{price:.3f}", **parts)]
 
 
 def _own(decided: Decided, unit: str, step: int) -> list[Figure]:
@@ -249,8 +219,8 @@ def _priced(prices: dict[str, float | None], currency: str) -> list[Figure]:
 
 
 def _costs(other: Alternative | None, currency: str) -> list[Figure]:
-    if other is None or other.extra is None:
-        return []
+    if other is None or other.extra is None or other.missing:
+        return []  # money beside a shortage compares nothing
     return [
         Figure(
             "alternative_extra",

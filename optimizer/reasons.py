@@ -11,24 +11,21 @@ import numpy as np
 from optimizer.decided import Decided
 from optimizer.demand_windows import means_of
 from optimizer.problem import FREE, OFF, BoolArray, Commitment, DispatchProblem, steps_of
+from optimizer.ranges import NEAR_FRAC, at_ends, waiting
 from optimizer.words import CARRIERS, UNITS, Speech, minutes, said
 from protocols.config import Text
 
 _NS: Final = 1e9
-_NEAR_FRAC: Final = 1e-3
 _WORTH: Final = 1e-6
 _PEAK_KW: Final = 0.1
 _OTHERS: Final = (
     "the others that run could give only {others} of the {wanted} {unit} of {what} asked for{reserve}",
     "其余运行设备最多提供 {others} {unit}，而{what}需要 {wanted} {unit}{reserve}",
 )
-_MOST: Final = ("it gives all it can ({value} {unit})", "已达最大出力（{value} {unit}）")
-_LEAST: Final = (
-    "it gives the least it can while it runs ({value} {unit})",
-    "已在最低出力运行（{value} {unit}）",
+_ALONE: Final = (
+    "no other machine runs for the {wanted} {unit} of {what} asked for{reserve}",
+    "没有其他设备运行来满足{what}需求 {wanted} {unit}{reserve}",
 )
-_FULL: Final = ("it is full ({value} {unit})", "已充满（{value} {unit}）")
-_EMPTY: Final = ("it is at its least content ({value} {unit})", "已降至最低储量（{value} {unit}）")
 _SHORTEST: Final = (
     "its shortest {what} of {length} min lasts until {clock}",
     "{what}时间 {length} 分钟，至 {clock}",
@@ -37,6 +34,7 @@ _HELD: Final = (
     "it is held {state} from outside (trip, local mode, lock)",
     "被外部锁定为{state}（故障、就地或人工锁定）",
 )
+_HELD_AT: Final = ("its power is held at {kw} kW from outside", "功率被外部设定为 {kw} kW")
 _PEAK: Final = (
     "the import of this step is the peak that is paid for ({kw} kW)",
     "本时段购电为计费最大需量（{kw} kW）",
@@ -64,17 +62,21 @@ class Binding:
         limit: What it is.
         worth: What one more unit of it would save in this step, as far as it is a number. [money]
         unit: Unit of the limit.
+        of_site: Whether it is a limit of the site's power, and not of the unit.
     """
 
     limit: Text
     worth: float | None = None
     unit: str = ""
+    of_site: bool = False
 
 
 def bindings(decided: Decided, unit: str, step: int, speech: Speech) -> tuple[Binding, ...]:
     """Limits that bind a unit, the most particular first; then those of the site."""
-    own = [*_switching(decided, unit, step, speech), *_needed(decided, unit, step)]
-    own += _levels(decided, unit, step)
+    own = [*_switching(decided, unit, step, speech), *_held(decided, unit, step)]
+    own += [Binding(one) for one in waiting(decided, unit, step, speech)]
+    own += _needed(decided, unit, step)
+    own += _ends(decided, unit, step)
     own += _rows(decided, unit, step)
     return (*own, *_site(decided, step))
 
@@ -123,13 +125,14 @@ def _needed(decided: Decided, unit: str, step: int) -> Iterator[Binding]:
     given = sum(float(plan.machines[name].level[step]) for name, _ in machines)
     # what stores give in this step is not asked of the machines; the reserve is, by the need itself
     wanted = max(given, 0.0 if in_hand is None else float(in_hand[step]))
-    if others >= wanted * (1.0 - _NEAR_FRAC):
+    if others >= wanted * (1.0 - NEAR_FRAC):
         return
     parts = {"others": f"{others:.1f}", "wanted": f"{wanted:.1f}", "unit": UNITS[carrier]}
     with_reserve = (
         Text(en=", reserve included", zh="（含备用）") if in_hand is not None else Text(en="", zh="")
     )
-    yield Binding(said(*_OTHERS, what=CARRIERS[carrier], reserve=with_reserve, **parts))
+    sentence = _OTHERS if others > 0 else _ALONE
+    yield Binding(said(*sentence, what=CARRIERS[carrier], reserve=with_reserve, **parts))
 
 
 def _fellows(problem: DispatchProblem, unit: str, step: int) -> tuple[str, list[tuple[str, float]]]:
@@ -142,36 +145,20 @@ def _fellows(problem: DispatchProblem, unit: str, step: int) -> tuple[str, list[
     return "", []
 
 
-def _levels(decided: Decided, unit: str, step: int) -> Iterator[Binding]:
+def _ends(decided: Decided, unit: str, step: int) -> Iterator[Binding]:
     """Output or content at an end of what is possible."""
-    machine = decided.plan.machines[unit]
-    ends = _range(decided.problem, unit, step)
-    holds = machine.kind in {"battery", "store"}
-    if ends is None or not (holds or machine.on[step]):
-        return
-    low, high, name = ends
-    level, room = float(machine.level[step]), _NEAR_FRAC * max(high, 1e-9)
-    if level >= high - room:
-        sentence = _FULL if holds else _MOST
-        yield Binding(said(*sentence, value=f"{high:.1f}", unit=name), None, name)
-    elif level <= low + room and (holds or low > 0):
-        sentence, worth = (_EMPTY, decided.stored_worth(unit, step)) if holds else (_LEAST, None)
-        yield Binding(said(*sentence, value=f"{low:.1f}", unit=name), worth, name)
+    for limit, name, least in at_ends(decided, unit, step):
+        yield Binding(limit, decided.stored_worth(unit, step) if least else None, name)
 
 
-def _range(problem: DispatchProblem, unit: str, step: int) -> tuple[float, float, str] | None:
-    """Least and most of a machine's level with its unit; None for a kind that is not known here."""
-    found: dict[str, tuple[float, float, str]] = {}
-    for air in problem.compressors:
-        found[air.name] = (0.0, max(air.full_flow_m3_min, float(air.flow_m3_min[-1])), "m³/min")
-    for cold in problem.chillers:
-        found[cold.name] = (float(cold.load_kw[step, 0]), float(cold.load_kw[step, -1]), "kW")
-    found |= {one.name: (one.power_min_kw, one.power_max_kw, "kW") for one in problem.chps}
-    found |= {one.name: (0.0, one.capacity_kw, "kW") for one in problem.boilers}
-    found |= {one.name: (one.soc_min_kwh, one.soc_max_kwh, "kWh") for one in problem.batteries}
-    for store in problem.stores:
-        found[store.name] = (store.least, store.most, "m³" if store.carrier == "air" else "kWh")
-    return found.get(unit)
+def _held(decided: Decided, unit: str, step: int) -> Iterator[Binding]:
+    """Held from outside where there is no switch: a boiler, a battery."""
+    boiler = next((one for one in decided.problem.boilers if one.name == unit), None)
+    if boiler is not None and boiler.lock is not None and boiler.lock[step] == OFF:
+        yield Binding(said(*_HELD, state=Text(en="off", zh="停机")))
+    battery = next((one for one in decided.problem.batteries if one.name == unit), None)
+    if battery is not None and battery.fixed_kw is not None and not np.isnan(battery.fixed_kw[step]):
+        yield Binding(said(*_HELD_AT, kw=f"{battery.fixed_kw[step]:.1f}"))
 
 
 def _rows(decided: Decided, unit: str, step: int) -> Iterator[Binding]:
@@ -191,14 +178,15 @@ def _site(decided: Decided, step: int) -> Iterator[Binding]:
     problem, plan = decided.problem, decided.plan
     peak = abs(decided.dual("grid.peak", step))
     if peak > _WORTH and plan.import_kw[step] >= plan.peak_kw - _PEAK_KW:
-        yield Binding(said(*_PEAK, kw=f"{plan.peak_kw:.0f}"), peak, "kW")
+        yield Binding(said(*_PEAK, kw=f"{plan.peak_kw:.0f}"), peak, "kW", of_site=True)
     yield from _charged(decided, step)
     for rows, most, flow, sentence in (
         ("grid.import_over", problem.limits.import_kw, plan.import_kw, _AT_IMPORT),
         ("grid.export_over", problem.limits.export_kw, plan.export_kw, _AT_EXPORT),
     ):
         if flow[step] >= most - _PEAK_KW:
-            yield Binding(said(*sentence, kw=f"{most:.0f}"), abs(decided.dual(rows, step)), "kW")
+            worth = abs(decided.dual(rows, step))
+            yield Binding(said(*sentence, kw=f"{most:.0f}"), worth, "kW", of_site=True)
 
 
 def _charged(decided: Decided, step: int) -> Iterator[Binding]:
@@ -211,4 +199,4 @@ def _charged(decided: Decided, step: int) -> Iterator[Binding]:
         if prices.max(initial=0.0) > _WORTH:
             row = int(prices.argmax())
             peak_kw = float(means.weights[row] @ plan.import_kw + means.known[row])
-            yield Binding(said(*_PEAK, kw=f"{peak_kw:.0f}"), float(prices.sum()), "kW")
+            yield Binding(said(*_PEAK, kw=f"{peak_kw:.0f}"), float(prices.sum()), "kW", of_site=True)

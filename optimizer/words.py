@@ -15,8 +15,13 @@ CARRIERS: Final = {
     "air": Text(en="compressed air", zh="压缩空气"),
     "cooling": Text(en="cooling", zh="制冷"),
     "heat": Text(en="heat", zh="供热"),
+    "gas": Text(en="gas", zh="燃气"),
+    "hydrogen": Text(en="hydrogen", zh="氢气"),
+    "oxygen": Text(en="oxygen", zh="氧气"),
+    "steam": Text(en="steam", zh="蒸汽"),
+    "water": Text(en="water", zh="水"),
 }
-"""What is balanced."""
+"""What is balanced or bought, and usual names of a plant's own carriers; others by their name."""
 UNITS: Final = {"electric": "kW", "air": "m³/min", "cooling": "kW", "heat": "kW"}
 """Unit of a flow of it."""
 PRICED_BY: Final = {"electric": "kWh", "air": "m³", "cooling": "kWh", "heat": "kWh"}

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from optimizer.build import build
-from optimizer.decided import Decided, _better
+from optimizer.decided import Decided
 from optimizer.dispatch import plan_day
 from optimizer.explain import Why, explain, why
+from optimizer.otherwise import _better
 from optimizer.plan import Plan
 from optimizer.problem import OFF, ON, Boiler, Commitment, DispatchProblem, Pv, Store
 from optimizer.solve import Feasible, Optimal, Solved, SolveOptions, Unsolved, solve
