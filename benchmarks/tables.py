@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from benchmarks.cell_table import cell_tables
 from protocols.errors import ConfigError
 
 ROOT: Final = Path(__file__).parents[1]
@@ -157,7 +158,7 @@ _TINY: Final = 1e-3
 
 
 def filled(text: str, results: Path = RESULTS) -> str:
-    """The page with the table of these results in it.
+    """The page with the tables of these results in it.
 
     Raises:
         ConfigError: The page has no place for it.
@@ -166,7 +167,8 @@ def filled(text: str, results: Path = RESULTS) -> str:
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ConfigError(f"{PAGE}: the lines {BEGIN!r} and {END!r} are missing; put them back")
-    return f"{before}{BEGIN}\n\n{table(results)}\n\n{END}{after}"
+    parts = (BEGIN, table(results), "### In closed loop, cell by cell", cell_tables(results), END)
+    return before + "\n\n".join(parts) + after
 
 
 def main(

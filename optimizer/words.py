@@ -89,6 +89,8 @@ QUANTITIES: Final = {
 }
 """Quantities that a learnt curve depends on."""
 
+_OWN: Final = {"cooling_auxiliaries": Text(en="pumps and fans of the cooling", zh="冷站水泵与风机")}
+"""What a plan has beside the machines."""
 _NS: Final = 1_000_000_000
 _MINUTE_S: Final = 60.0
 
@@ -107,7 +109,7 @@ class Speech:
 
     def name(self, machine: str) -> Text:
         """What people call a machine."""
-        return self.labels.get(machine, Text(en=machine, zh=machine))
+        return self.labels.get(machine) or _OWN.get(machine) or Text(en=machine, zh=machine)
 
     def clock(self, at_ns: int) -> str:
         """Hour and minute."""

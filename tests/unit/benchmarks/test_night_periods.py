@@ -3,7 +3,8 @@
 `EMS_NIGHT_CELLS` names cells (`winter-bands,spring-hourly`; else one of each season), `EMS_MATRIX_DAYS`
 shortens the period to try it out, `EMS_BENCH_WORKERS` is the number of processes. A period of the EMS takes
 about 95 min of a core, the four some three and a half hours on two; what was cut off goes on where it stood
-(`benchmarks.courses`). What was saved stands in `var/closed_loop_periods.json`.
+(`benchmarks.courses`). What was saved stands in `var/closed_loop_periods.json`; copied beside the results of
+the benchmarks it is shown in docs/optimizer.md (`python -m benchmarks.tables`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from benchmarks.matrix_cells import PERIOD_DAYS, WHO, Cell, Job, cells, lived_th
 from benchmarks.plant_run import DAY_S
 from hub.dispatch.site import load_site
 from protocols.errors import ConfigError
+from runtime.clock import SystemClock, iso_utc
 
 CELLS: Final = "EMS_NIGHT_CELLS"
 USUAL: Final = "winter-bands,spring-hourly,summer-bands,autumn-flat"
@@ -89,6 +91,7 @@ def _tell(found: dict[Cell, Ledgers], seconds: int, record_property: Callable[[s
     figures = figures_of(found) | {"days": seconds / DAY_S}
     by_cell = {cell.name: {who: asdict(one) for who, one in by.items()} for cell, by in found.items()}
     RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps({"figures": figures, "results": by_cell}, indent=1), encoding="utf-8")
+    said = {"figures": figures, "when": iso_utc(SystemClock().now().wall_ns), "results": by_cell}
+    RESULT.write_text(json.dumps(said, indent=1), encoding="utf-8")
     for name in ("saving_vs_plant_pct", "saving_vs_rules_pct", "outside_limits_s", "rules_outside_limits_s"):
         record_property(name, round(figures[name], 2))

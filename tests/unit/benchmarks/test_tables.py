@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.cell_table import cell_tables
 from benchmarks.registry import cases
 from benchmarks.tables import BEGIN, END, PAGE, WANTED, filled, number, table
 from protocols.errors import ConfigError
@@ -41,6 +42,35 @@ def test_a_page_without_a_place_is_refused() -> None:
     with pytest.raises(ConfigError, match="missing"):
         filled("# a page")
     assert filled(f"a\n{BEGIN}\nold\n{END}\nb", Path("nowhere")).endswith(f"{END}\nb")
+
+
+def test_each_cell_has_its_row_with_mean_and_worst(tmp_path: Path) -> None:
+    def lived(cost: float, starts: int, peak_kw: float) -> dict[str, float]:
+        return {
+            "cost": cost,
+            "energy_kwh": 10.0 * cost,
+            "co2_kg": cost,
+            "peak_kw": peak_kw,
+            "starts": starts,
+            "outside_s": 0,
+        }
+
+    first = {"ems": lived(90.0, 5, 400.0), "plant": lived(100.0, 3, 380.0), "rules": lived(95.0, 4, 420.0)}
+    poor = {"ems_perfect": lived(89.1, 5, 400.0), "ems_poor": lived(91.8, 5, 400.0)}
+    second = {"ems": lived(99.0, 9, 500.0), "plant": lived(100.0, 3, 490.0), "rules": lived(98.0, 4, 450.0)}
+    said = {
+        "figures": {"days": 3.0},
+        "when": "2026-11-23T01:00:00Z",
+        "results": {"a": first | poor, "b": second},
+    }
+    (tmp_path / "closed_loop_matrix.json").write_text(json.dumps(said), encoding="utf-8")
+    text = cell_tables(tmp_path)
+    assert "(3 days a cell, 2026-11-23)" in text
+    assert "| a | 90 | +10.00 | +5.26 | – | -5.26 | -5.26 | -20 | 5 / 4 | 0 / 0 | -1.00 / +2.00 |" in text
+    assert "| b | 99 | +1.00 | -1.02 | – | +1.02 | +1.02 | +50 | 9 / 4 | 0 / 0 | – |" in text
+    assert "| mean | 94 | +5.50 | +2.12 | – | -2.12 | -2.12 | +15 | 7 / 4 | 0 / 0 | -1.00 / +2.00 |" in text
+    assert "| worst | 99 | +1.00 | -1.02 | – | +1.02 | +1.02 | +50 | 9 / 4 | 0 / 0 | -1.00 / +2.00 |" in text
+    assert "Billing periods are not measured." in text
 
 
 def test_numbers_are_short() -> None:
