@@ -6,12 +6,13 @@ import datetime as dt
 import json
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from ems.optimize_file import PLANT, kind_of, parsed
 from ems.optimize_told import told_of
 from protocols.errors import ConfigError, SolveError
 
@@ -20,15 +21,6 @@ if TYPE_CHECKING:
     from optimizer.problem import DispatchProblem
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-
-_PUBLISHED: Final = (
-    ({"chillers", "loads"}, "chiller_loading"),
-    ({"chp", "demands"}, "chp_dispatch"),
-    ({"units", "load_mw"}, "unit_commitment"),
-    ({"units", "demands"}, "economic_dispatch"),
-    ({"compressors_fixed", "series"}, "plant_day"),
-)
-"""Keys by which a file of one of the published forms is known."""
 
 
 @app.callback()
@@ -93,9 +85,9 @@ class _More(NamedTuple):
 
 
 def _answered(case: Path, how: tuple[float, float], more: _More) -> dict[str, Any]:
-    plain = _parsed(case)
-    kind = next((kind for keys, kind in _PUBLISHED if keys <= plain.keys()), "plant")
-    if kind in {"plant", "plant_day"}:
+    plain = parsed(case)
+    kind = kind_of(case, plain)
+    if kind in {PLANT, "plant_day"}:
         return _plant(case, (plain, kind), how, more)
     if more != _More():
         raise ConfigError(
@@ -105,21 +97,6 @@ def _answered(case: Path, how: tuple[float, float], more: _More) -> dict[str, An
     from ems.optimize_answers import PUBLISHED  # noqa: PLC0415  the help needs none of it
 
     return {"kind": kind, **PUBLISHED[kind](plain, how[1])}
-
-
-def _parsed(case: Path) -> dict[str, Any]:
-    from runtime.yaml_config import load_yaml  # noqa: PLC0415  the help needs none of it
-
-    if case.suffix == ".json":
-        try:
-            plain: object = json.loads(case.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ConfigError(f"{case} is no JSON: {error}") from error
-    else:
-        plain = load_yaml(case)
-    if not isinstance(plain, dict):
-        raise ConfigError(f"{case}: a case is a mapping; see docs/optimizer.md for its fields")
-    return plain
 
 
 def _asked(
@@ -140,7 +117,9 @@ def _asked(
     else:
         # with the line of each fault where the file has lines a person counts
         asked = (
-            as_config(str(case), plain, PlantCase) if case.suffix == ".json" else load_config(case, PlantCase)
+            as_config(str(case), plain, PlantCase)
+            if case.suffix.lower() == ".json"
+            else load_config(case, PlantCase)
         )
         problem, zone = problem_of_plant(asked), asked.start.tzinfo
     if hourly_after_h is None:

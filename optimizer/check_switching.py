@@ -67,7 +67,7 @@ def check_ramp(
 ) -> Iterator[Violation]:
     """The output moves no faster than its ramp, apart from starts, stops, trips and a capacity that sinks."""
     ramp, exact = commitment.ramp, min(problem.steps, problem.binary_steps)
-    if ramp is None:
+    if ramp is None or not exact:
         return
     minutes = problem.step_s / 60.0
     ends = [_ends(problem, name, step) for step in range(exact)]

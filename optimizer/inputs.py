@@ -12,15 +12,19 @@ import numpy as np
 
 from optimizer.begun import refuse_begun
 from optimizer.inputs_levels import refuse_levels
-from optimizer.inputs_network import refuse_loads, refuse_network
+from optimizer.inputs_loads import refuse_loads
+from optimizer.inputs_network import refuse_network
+from optimizer.inputs_storage import refuse_battery, refuse_store
 from optimizer.inputs_supply import refuse_supply, refuse_switching
-from optimizer.problem import Battery, Boiler, Chiller, Chp, Compressor, DispatchProblem, FloatArray, Store
+from optimizer.problem import Boiler, Chiller, Chp, Compressor, DispatchProblem, FloatArray
 from optimizer.words import SERIES
 from protocols.config import Text
 from protocols.errors import SolveError
 
 _MOST_EFFICIENT = 1.1
 """A condensing boiler by lower heating value. [-]"""
+_MOST_OF_STEP = 1e7
+"""Beyond it the solver's sums lose what a limit is about."""
 _PRICES = ("import_eur_kwh", "export_eur_kwh", "grid_kg_kwh")
 _KEPT = {
     "air_least_m3_min": Text(en="capacity kept for air", zh="压缩空气预留容量"),
@@ -81,6 +85,14 @@ def _refuse_series(problem: DispatchProblem, what: Text, series: FloatArray) -> 
             "shorten the window",
             zh=f"{what.zh}在第 {first} 步（{clock}）没有可用数值（共 {len(bad)} 处）；请补齐或缩短计划时段",
         )
+    worst = int(np.abs(series).argmax())
+    if abs(series[worst]) > _MOST_OF_STEP:
+        raise SolveError(
+            f"the {what.en} is {series[worst]:g} in step {worst} at {problem.clock(worst)}; no plant has so "
+            "much, look at its unit",
+            zh=f"{what.zh}在第 {worst} 步（{problem.clock(worst)}）为 {series[worst]:g}；没有工厂达到此数值，"
+            "请检查单位",
+        )
 
 
 def _refuse_scalars(problem: DispatchProblem) -> None:
@@ -115,6 +127,7 @@ def _refuse_twins(problem: DispatchProblem) -> None:
     names = [machine.name for machine in problem.switched] + steady
     names += [battery.name for battery in problem.batteries] + [boiler.name for boiler in problem.boilers]
     names += [store.name for store in problem.stores] + [load.name for load in problem.flexible.all]
+    names += [] if problem.pv is None else [problem.pv.name]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise SolveError(
@@ -130,9 +143,9 @@ def _refuse_machines(problem: DispatchProblem) -> None:
     for chiller in problem.chillers:
         _refuse_chiller(problem, chiller)
     for battery in problem.batteries:
-        _refuse_battery(problem, battery)
+        refuse_battery(problem, battery)
     for store in problem.stores:
-        _refuse_store(store)
+        refuse_store(store)
     for chp in problem.chps:
         _refuse_chp(chp)
     for boiler in problem.boilers:
@@ -184,55 +197,6 @@ def _refuse_chiller(problem: DispatchProblem, machine: Chiller) -> None:
     _refuse_curve(machine.name, machine.load_kw, machine.power_kw)
 
 
-def _refuse_battery(problem: DispatchProblem, battery: Battery) -> None:
-    name = battery.name
-    ranged = 0 <= battery.soc_min_kwh <= battery.soc_max_kwh and np.isfinite(battery.soc_kwh)
-    strong = battery.charge_max_kw >= 0 and battery.discharge_max_kw >= 0
-    tapers = battery.taper_from_kwh is None or battery.taper_from_kwh < battery.soc_max_kwh
-    efficient = 0 < battery.charge_eff_frac <= 1 and 0 < battery.discharge_eff_frac <= 1
-    for usable, en, zh in (
-        (ranged, f"the range or content of {name} is not usable", f"{name} 的储量范围或当前储量不可用"),
-        (strong, f"{name} has a negative power limit", f"{name} 的功率限值为负"),
-        (
-            tapers,
-            f"the taper of {name} must begin below its highest content",
-            f"{name} 的降流起点须低于最高储量",
-        ),
-        (efficient, f"the efficiencies of {name} must lie in (0, 1]", f"{name} 的效率须大于 0 且不超过 1"),
-        (
-            _begins(battery.fixed_kw, problem.steps),
-            f"the power held by {name} must begin with the window",
-            f"{name} 被外部设定的功率须从计划时段开始",
-        ),
-    ):
-        if not usable:
-            raise SolveError(en, zh=zh, machine=name)
-
-
-def _begins(held: FloatArray | None, steps: int) -> bool:
-    """Whether a power that is held has a value or none per step, and none before one."""
-    if held is None:
-        return True
-    free = np.isnan(held)
-    return held.shape == (steps,) and not np.any(free[:-1] & ~free[1:])
-
-
-def _refuse_store(store: Store) -> None:
-    ranged = 0 <= store.least <= store.most < np.inf and np.isfinite(store.content)
-    if not (ranged and store.charge_max >= 0 and store.discharge_max >= 0):
-        raise SolveError(
-            f"{store.name} needs a content, a range and limits of numbers not below zero",
-            zh=f"{store.name} 的储量、范围和限值须为不小于零的数",
-            machine=store.name,
-        )
-    if not 0 <= store.loss_per_h_frac <= 1:
-        raise SolveError(
-            f"{store.name} loses {store.loss_per_h_frac} of its content per hour; give 0 to 1",
-            zh=f"{store.name} 每小时损失比例为 {store.loss_per_h_frac}；须在 0 至 1 之间",
-            machine=store.name,
-        )
-
-
 def _refuse_chp(chp: Chp) -> None:
     ranges = (
         (chp.power_min_kw, chp.power_max_kw),
@@ -248,7 +212,7 @@ def _refuse_chp(chp: Chp) -> None:
 
 
 def _refuse_boiler(boiler: Boiler) -> None:
-    if not (boiler.capacity_kw >= 0 and 0 < boiler.efficiency_frac <= _MOST_EFFICIENT):
+    if not (0 <= boiler.capacity_kw < np.inf and 0 < boiler.efficiency_frac <= _MOST_EFFICIENT):
         raise SolveError(
             f"{boiler.name} has a capacity of {boiler.capacity_kw} kW at efficiency "
             f"{boiler.efficiency_frac}; neither may be negative, nor the efficiency above 1.1",

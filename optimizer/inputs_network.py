@@ -1,4 +1,4 @@
-"""Refusals of converters, polygons, carriers and loads, in plant words."""
+"""Refusals of converters, polygons and carriers, in plant words."""
 
 from __future__ import annotations
 
@@ -7,16 +7,21 @@ from typing import Final
 
 import numpy as np
 
+from optimizer.components.balance import SCALARS, SERIES
 from optimizer.components.region import convex_parts
-from optimizer.flexible import Batch, Car, ShiftLoad
 from optimizer.network import KNOWN, Cogen, Converter
 from optimizer.problem import DispatchProblem, FloatArray
 from protocols.errors import SolveError
 
 _RESERVED: Final = frozenset(
     {"grid", "station", "cooling", "inverter", "gas", "co2", "fuel", "tiers", "cooling_auxiliaries"}
+    | {begin.rstrip(".") for begin in (*SCALARS, *SERIES)}
 )
+"""Words of the plan; what a machine called by the begin of a shortage does would be read as one."""
 _ENDS: Final = 2
+_ROUNDING: Final = 1e-6
+_BY_LHV: Final = 1.1
+"""Most that can be had of fuel by its lower heating value, with the heat of condensing. [-]"""
 
 
 def capacity_of(problem: DispatchProblem, carrier: str) -> FloatArray:
@@ -70,18 +75,26 @@ def _refuse_carriers(problem: DispatchProblem) -> None:
                 zh=f"介质 {one.name} 已存在；请另取名称",
                 series=one.name,
             )
-        if one.need.shape != (problem.steps,) or not (np.isfinite(one.need).all() and one.need.min() >= 0):
+        if one.need.shape != (problem.steps,):
             raise SolveError(
-                f"the need for {one.name} must be a number not below zero in each of the {problem.steps} "
-                f"steps; {one.need.size} values were given",
-                zh=f"{one.name} 的需求在 {problem.steps} 步中每步须为不小于零的数；"
-                f"给出了 {one.need.size} 个值",
+                f"the need for {one.name} has {one.need.size} values, the window has {problem.steps} steps; "
+                "both must agree",
+                zh=f"{one.name} 的需求有 {one.need.size} 个值，计划时段有 {problem.steps} 步；两者须一致",
                 series=one.name,
             )
-        if not (one.short_eur >= 0 and one.surplus_eur >= 0):
+        bad = np.flatnonzero(~(np.isfinite(one.need) & (one.need >= 0)))
+        if len(bad):
+            step, clock = int(bad[0]), problem.clock(int(bad[0]))
             raise SolveError(
-                f"the prices of {one.name} missing or left over are negative",
-                zh=f"{one.name} 短缺或剩余的价格为负",
+                f"the need for {one.name} is {one.need[step]:g} in step {step} at {clock}; it must be a "
+                "number not below zero",
+                zh=f"{one.name} 的需求在第 {step} 步（{clock}）为 {one.need[step]:g}；须为不小于零的数",
+                series=one.name,
+            )
+        if not (0 <= one.short_eur < np.inf and 0 <= one.surplus_eur < np.inf):
+            raise SolveError(
+                f"the prices of {one.name} missing or left over must be numbers not below zero",
+                zh=f"{one.name} 短缺或剩余的价格须为不小于零的数",
                 series=one.name,
             )
 
@@ -161,16 +174,30 @@ def _refuse_cogen(one: Cogen, carriers: set[str]) -> None:
             zh=f"{one.name} 的多边形无效：{error}",
             machine=one.name,
         ) from error
-    for power, heat in one.corners:
-        if max(a + b * power + c * heat for a, b, c in one.fuel_planes) < power + heat - 1e-6:
-            raise SolveError(
-                f"{one.name} gives more than its fuel at {power:g} kW and {heat:g} kW of heat",
-                zh=f"{one.name} 在 {power:g} kW 和供热 {heat:g} kW 时的输出超过其燃料",
-                machine=one.name,
-            )
+    for corner in one.corners:
+        _refuse_corner(one, corner)
     _refuse_unknown(one.name, one.heat_carrier, carriers - {"electric", "gas"})
     if one.low_carrier is not None:
         _refuse_unknown(one.name, one.low_carrier, carriers - {"electric", "gas", one.heat_carrier})
+
+
+def _refuse_corner(one: Cogen, corner: tuple[float, float]) -> None:
+    power, heat = corner
+    low = one.low_heat[0] + one.low_heat[1] * power + one.low_heat[2] * heat
+    if not -_ROUNDING <= low < np.inf:
+        raise SolveError(
+            f"the lower heat of {one.name} is {low:g} kW at {power:g} kW and {heat:g} kW of heat; it must "
+            "not be negative at any corner",
+            zh=f"{one.name} 在 {power:g} kW 和供热 {heat:g} kW 时的低温热为 {low:g} kW；任一顶点不得为负",
+            machine=one.name,
+        )
+    fuel = max(a + b * power + c * heat for a, b, c in one.fuel_planes)
+    if fuel < power + heat - _ROUNDING or _BY_LHV * fuel < power + heat + low - _ROUNDING:
+        raise SolveError(
+            f"{one.name} gives more than its fuel at {power:g} kW and {heat:g} kW of heat",
+            zh=f"{one.name} 在 {power:g} kW 和供热 {heat:g} kW 时的输出超过其燃料",
+            machine=one.name,
+        )
 
 
 def _crosses_itself(corners: tuple[tuple[float, float], ...]) -> bool:
@@ -185,83 +212,3 @@ def _crosses_itself(corners: tuple[tuple[float, float], ...]) -> bool:
 
 def _turn(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> float:
     return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
-
-
-def refuse_loads(problem: DispatchProblem) -> None:
-    """Refuse loads that cannot be planned.
-
-    Raises:
-        SolveError: The message names the load and what to give instead.
-    """
-    for shift in problem.flexible.shift:
-        _refuse_times(problem, shift.name, (shift.first, shift.until))
-        _refuse_shift(shift)
-    for batch in problem.flexible.batches:
-        _refuse_times(problem, batch.name, (batch.first, batch.until))
-        _refuse_batch(batch)
-    for shed in problem.flexible.shed:
-        sized = shed.most_kw.shape == (problem.steps,) and bool(np.isfinite(shed.most_kw).all())
-        if not sized or shed.most_kw.min() < 0 or not (shed.eur_kwh >= 0 and shed.most_kwh >= 0):
-            raise SolveError(
-                f"{shed.name} needs numbers not below zero of what may be left off, in every step",
-                zh=f"{shed.name} 每步可切除的量须为不小于零的数",
-                machine=shed.name,
-            )
-    for group in problem.flexible.ev:
-        if (
-            not group.cars
-            or not group.most_kw >= 0
-            or len({car.name for car in group.cars}) < len(group.cars)
-        ):
-            raise SolveError(
-                f"{group.name} needs cars with names of their own",
-                zh=f"{group.name} 需要各有名称的车辆",
-                machine=group.name,
-            )
-        for car in group.cars:
-            _refuse_times(problem, f"{group.name}.{car.name}", (car.arrives, car.leaves))
-            _refuse_car(group.name, car)
-
-
-def _refuse_times(problem: DispatchProblem, name: str, times: tuple[int, int]) -> None:
-    if not 0 <= times[0] < times[1] <= problem.steps:
-        raise SolveError(
-            f"{name} is to run from step {times[0]} to before step {times[1]}; the window has steps 0 to "
-            f"{problem.steps - 1}",
-            zh=f"{name} 须在第 {times[0]} 步至第 {times[1]} 步之前运行；时段为第 0 至 {problem.steps - 1} 步",
-            machine=name,
-        )
-
-
-def _refuse_shift(load: ShiftLoad) -> None:
-    if not (0 <= load.least_kw <= load.most_kw < np.inf and 0 <= load.energy_kwh < np.inf):
-        raise SolveError(
-            f"{load.name} needs an energy, and a least power not above its most, none of them negative",
-            zh=f"{load.name} 需要电量，以及不大于最大功率的最小功率，均不为负",
-            machine=load.name,
-        )
-
-
-def _refuse_batch(batch: Batch) -> None:
-    course = np.array(batch.course_kw, dtype=np.float64)
-    if not course.size or not np.isfinite(course).all() or course.min() < 0 or course.max() <= 0:
-        raise SolveError(
-            f"{batch.name} needs a course of powers not below zero",
-            zh=f"{batch.name} 需要不小于零的功率曲线",
-            machine=batch.name,
-        )
-    if batch.until - batch.first < len(course):
-        raise SolveError(
-            f"{batch.name} takes {len(course)} steps, but has {batch.until - batch.first}; give it longer",
-            zh=f"{batch.name} 需要 {len(course)} 步，但只有 {batch.until - batch.first} 步；请放宽时间",
-            machine=batch.name,
-        )
-
-
-def _refuse_car(group: str, car: Car) -> None:
-    if not (0 <= car.energy_kwh < np.inf and 0 <= car.most_kw < np.inf):
-        raise SolveError(
-            f"{car.name} of {group} needs an energy and a power not below zero",
-            zh=f"{group} 的 {car.name} 需要不小于零的电量和功率",
-            machine=group,
-        )

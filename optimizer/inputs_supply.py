@@ -12,6 +12,8 @@ from optimizer.starting import Starting
 from optimizer.supply import DemandCharge, GasContract, Reactive, Supply
 from protocols.errors import SolveError
 
+_MOST_STEPS: Final = 10_000
+"""Longest time of a machine in steps; each start looks back over all of them."""
 _TAKEN: Final = ("tiers", "power_factor", "gas_not_taken")
 """Names of what contracts cost that have none of their own."""
 _SERIES_ZH: Final = {"marginal emission factor": "边际排放因子", "reactive power": "无功功率"}
@@ -81,10 +83,18 @@ def _in_chinese(series: str) -> str:
 
 
 def _refuse_series(problem: DispatchProblem, name: str, series: FloatArray) -> None:
-    if series.shape != (problem.steps,) or not np.isfinite(series).all():
+    if series.shape != (problem.steps,):
         raise SolveError(
             f"the {name} has {series.size} values; it needs a number in each of the {problem.steps} steps",
             zh=f"{_in_chinese(name)}有 {series.size} 个值；{problem.steps} 步每步都须有数值",
+            series=name,
+        )
+    bad = np.flatnonzero(~np.isfinite(series))
+    if len(bad):
+        first, clock = int(bad[0]), problem.clock(int(bad[0]))
+        raise SolveError(
+            f"the {name} has no usable number in step {first} at {clock} ({len(bad)} in all); fill it",
+            zh=f"{_in_chinese(name)}在第 {first} 步（{clock}）没有可用数值（共 {len(bad)} 处）；请补齐",
             series=name,
         )
 
@@ -205,11 +215,38 @@ def _refuse_starting(problem: DispatchProblem, name: str, own: Commitment) -> No
             zh=f"{name} 含有负的时间、功率、费用或启动次数",
             machine=name,
         )
+    _refuse_cold(name, own)
+    _refuse_times(problem, name, own)
     if start.run_on_s > max(own.min_down_s, problem.step_s):
         raise SolveError(
             f"{name} runs on for {start.run_on_s:.0f} s after a stop; its shortest stop of "
             f"{own.min_down_s:.0f} s must be as long",
             zh=f"{name} 停机后空转 {start.run_on_s:.0f} 秒；其最短停机 {own.min_down_s:.0f} 秒须不短于此",
+            machine=name,
+        )
+
+
+def _refuse_times(problem: DispatchProblem, name: str, own: Commitment) -> None:
+    times = [own.min_up_s, own.min_down_s, own.starting.warm_up_s, own.starting.run_on_s]
+    times += [] if own.cold_start_eur is None else [own.cold_after_s]
+    longest_s = _MOST_STEPS * problem.step_s
+    bad = next((time_s for time_s in (own.state_s, *times) if np.isnan(time_s)), None)
+    bad = next((time_s for time_s in times if not 0 <= time_s <= longest_s), bad)
+    if bad is not None:
+        raise SolveError(
+            f"a time of {name} is {bad:g} s; it must be a number from 0 to {longest_s:g} s, which are "
+            f"{_MOST_STEPS} steps",
+            zh=f"{name} 的一个时间为 {bad:g} 秒；须为 0 至 {longest_s:g} 秒（{_MOST_STEPS} 步）的数",
+            machine=name,
+        )
+
+
+def _refuse_cold(name: str, own: Commitment) -> None:
+    cold = own.cold_start_eur
+    if cold is not None and not own.start_eur <= cold < np.inf:
+        raise SolveError(
+            f"a cold start of {name} costs {cold}, a warm one {own.start_eur}; a cold one must not cost less",
+            zh=f"{name} 的冷启动成本为 {cold}，热启动成本为 {own.start_eur}；冷启动不得低于热启动",
             machine=name,
         )
 

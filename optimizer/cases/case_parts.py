@@ -1,32 +1,31 @@
-"""Parts all machines of a plant's case file share: a series, and how a machine switches."""
+"""Parts all machines of a plant's case file share: how a machine switches."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import model_validator
 
+from optimizer.cases.case_numbers import Count, Minutes, NotNegative, Rate, Total
 from optimizer.problem import LONG_S
 from protocols.config import Config
 
-Series = float | tuple[float, ...]
-NotNegative = Annotated[float, Field(ge=0)]
 MINUTE_S = 60.0
 
 
 class CaseStarts(Config):
     """What a start and a stop bring with them, and how often a machine may start."""
 
-    most_per_h: Annotated[int, Field(ge=0)] | None = None
+    most_per_h: Count | None = None
     """Starts in any hour. [-]"""
 
-    most_per_day: Annotated[int, Field(ge=0)] | None = None
+    most_per_day: Count | None = None
     """Starts in any 24 h. [-]"""
 
     ago_min: tuple[NotNegative, ...] = ()
     """How long before the window each earlier start was. [min]"""
 
-    warm_up_min: NotNegative = 0.0
+    warm_up_min: Minutes = 0.0
     """From the start until it gives anything. [min]"""
 
     warm_up_kw: NotNegative = 0.0
@@ -35,7 +34,7 @@ class CaseStarts(Config):
     warm_up_fuel_kw: NotNegative = 0.0
     """Fuel during that time. [kW LHV]"""
 
-    run_on_min: NotNegative = 0.0
+    run_on_min: Minutes = 0.0
     """Unloaded running or cooling down after the stop. [min]"""
 
     run_on_kw: NotNegative = 0.0
@@ -48,10 +47,10 @@ class CaseStarts(Config):
 class CaseRamp(Config):
     """How fast the output of a running machine may move."""
 
-    up_per_min: Annotated[float, Field(gt=0)] = 1e9
+    up_per_min: Rate = 1e9
     """Units of its output per minute. [1/min]"""
 
-    down_per_min: Annotated[float, Field(gt=0)] = 1e9
+    down_per_min: Rate = 1e9
     """Units of its output per minute. [1/min]"""
 
     last: NotNegative = 0.0
@@ -70,13 +69,13 @@ class CaseSwitching(Config):
     running: bool = False
     """Whether it runs."""
 
-    since_min: NotNegative = LONG_S / MINUTE_S
+    since_min: Total = LONG_S / MINUTE_S
     """For how long it has been so. [min]"""
 
-    min_run_min: NotNegative = 0.0
+    min_run_min: Minutes = 0.0
     """Shortest run. [min]"""
 
-    min_stop_min: NotNegative = 0.0
+    min_stop_min: Minutes = 0.0
     """Shortest stop. [min]"""
 
     start_cost: NotNegative = 0.0
@@ -85,7 +84,7 @@ class CaseSwitching(Config):
     cold_start_cost: NotNegative | None = None
     """Cost of a start after a longer stop; without it a start costs the same always. [money]"""
 
-    cold_after_min: NotNegative = LONG_S / MINUTE_S
+    cold_after_min: Total = LONG_S / MINUTE_S
     """Longest stop after which a start is warm. [min]"""
 
     starts: CaseStarts = CaseStarts()
@@ -99,3 +98,9 @@ class CaseSwitching(Config):
 
     held: Literal["free", "running", "standing"] = "free"
     """Held from outside over the whole window, or free."""
+
+    @model_validator(mode="after")
+    def _cold(self) -> Self:
+        if self.cold_start_cost is not None and "cold_after_min" not in self.model_fields_set:
+            raise ValueError("cold_start_cost needs cold_after_min: after how long a stop is a start cold?")
+        return self

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from optimizer.cases.case_parts import Series
+from optimizer.cases.case_numbers import Factor, Factors, NotNegative, Reserve, Series, Total
 from protocols.config import Config
 
 
@@ -38,25 +38,25 @@ class CasePrices(Config):
     export_per_kwh: Series = 0.0
     """Sold energy. [money/kWh]"""
 
-    gas_per_kwh: float = 0.0
+    gas_per_kwh: NotNegative = 0.0
     """Fuel by lower heating value. [money/kWh LHV]"""
 
-    co2_per_t: float = 0.0
+    co2_per_t: NotNegative = 0.0
     """Price put on emissions. [money/t]"""
 
-    grid_kg_per_kwh: Series = 0.0
+    grid_kg_per_kwh: Factors = 0.0
     """Emission factor of bought electricity. [kg/kWh]"""
 
-    gas_kg_per_kwh: float = 0.0
+    gas_kg_per_kwh: Factor = 0.0
     """Emission factor of fuel. [kg/kWh LHV]"""
 
-    demand_per_kw: float = 0.0
+    demand_per_kw: NotNegative = 0.0
     """Charge on the highest step of the billing period. [money/kW]"""
 
-    month_peak_kw: float = 0.0
+    month_peak_kw: NotNegative = 0.0
     """Highest step of the billing period so far; a peak below it costs nothing. [kW]"""
 
-    demand_share_frac: float = 1.0
+    demand_share_frac: NotNegative = 1.0
     """Share of the demand charge this window answers for: its share of what remains of the period. [-]"""
 
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "EUR"
@@ -66,16 +66,16 @@ class CasePrices(Config):
 class CaseLimits(Config):
     """What the site may draw and what it keeps in hand."""
 
-    import_kw: float = 1e5
+    import_kw: Total = 1e5
     """Contracted import. [kW]"""
 
-    export_kw: float = 1e5
+    export_kw: Total = 1e5
     """Permitted export. [kW]"""
 
-    air_reserve_frac: float = 0.0
+    air_reserve_frac: Reserve = 0.0
     """Capacity of running compressors above the need. [-]"""
 
-    cooling_reserve_frac: float = 0.0
+    cooling_reserve_frac: Reserve = 0.0
     """Capacity of running chillers above the need. [-]"""
 
     may_blow_off: bool = False

@@ -1,17 +1,20 @@
 """The forms of the published cases of loading, CHP, unit commitment and valve-point dispatch.
 
-A file may say more than its form (title, source, published results); what is not known is left alone, what
-is missing or no number is named.
+A file may say more than its form (title, source, published results); what is not known is left alone, unless
+it looks like a field that is not there. What is missing or no number is named.
 """
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, Self, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from optimizer.cases.case_numbers import NotNegative, Positive, Share
+from optimizer.cases.case_numbers import Number as Finite
 from optimizer.chp_dispatch import ChpStation, Combined, Single
 from optimizer.loading import Sharer
 from optimizer.problem import Commitment, FloatArray
@@ -19,11 +22,18 @@ from optimizer.underestimate import Curve
 from optimizer.unit_commitment import Fleet, ThermalUnit
 from protocols.errors import ConfigError
 
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 M = TypeVar("M", bound=BaseModel)
 _HOUR_S: Final = 3600.0
+_ALIKE: Final = 0.85
+"""Likeness from which a key is a misspelt one."""
+_MOST_ARCHES: Final = 1000
+Coefficients = Annotated[tuple[Finite, ...], Field(min_length=1, max_length=10)]
+Hours = Annotated[NotNegative, Field(le=1000)]
+
+
+def _rises(least: tuple[str, float], most: tuple[str, float]) -> None:
+    if least[1] > most[1]:
+        raise ValueError(f"{least[0]} is {least[1]:g}, above {most[0]} of {most[1]:g}; exchange or mend them")
 
 
 class Form(BaseModel):
@@ -31,12 +41,24 @@ class Form(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True, use_attribute_docstrings=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _not_misspelt(cls, said: Any) -> Any:  # noqa: ANN401  whatever a file says
+        """A limit whose name is misspelt would be dropped in silence."""
+        if isinstance(said, dict):
+            away = [name for name in cls.model_fields if name not in said]
+            for key in (key for key in said if isinstance(key, str) and key not in cls.model_fields):
+                near = difflib.get_close_matches(key.lower(), away, 1, _ALIKE)
+                if near:
+                    raise ValueError(f"{key!r} is not known; did you mean {near[0]!r}?")
+        return said
+
 
 class ChillerForm(Form):
     """P = a + b·PLR + c·PLR² + d·PLR³ while on."""
 
     name: str = ""
-    coef: tuple[Finite, ...]
+    coef: Coefficients
     """a, b, c, d. [kW]"""
     cap: Positive
     """Capacity. [RT]"""
@@ -51,7 +73,7 @@ class LoadForm(Form):
 class ChillerLoading(Form):
     """Static loads shared by chillers."""
 
-    plr_min: Annotated[float, Field(ge=0, le=1)] = 0.0
+    plr_min: Share = 0.0
     chillers: tuple[ChillerForm, ...]
     loads: tuple[LoadForm, ...]
 
@@ -59,9 +81,14 @@ class ChillerLoading(Form):
 class PowerForm(Form):
     """A power unit: a + b·P + c·P² + d·P³."""
 
-    coef: tuple[Finite, ...]
-    pmin: Finite
-    pmax: Finite
+    coef: Coefficients
+    pmin: NotNegative
+    pmax: NotNegative
+
+    @model_validator(mode="after")
+    def _range(self) -> Self:
+        _rises(("pmin", self.pmin), ("pmax", self.pmax))
+        return self
 
 
 class ChpForm(Form):
@@ -75,9 +102,14 @@ class ChpForm(Form):
 class HeatForm(Form):
     """A heat unit: a + b·H + c·H²."""
 
-    coef: tuple[Finite, ...]
-    hmin: Finite
-    hmax: Finite
+    coef: Coefficients
+    hmin: NotNegative
+    hmax: NotNegative
+
+    @model_validator(mode="after")
+    def _range(self) -> Self:
+        _rises(("hmin", self.hmin), ("hmax", self.hmax))
+        return self
 
 
 class HeatPowerNeed(Form):
@@ -104,16 +136,21 @@ class ThermalForm(Form):
     a: Finite
     b: Finite
     c: Finite
-    mu: NotNegative
+    mu: Hours
     """Shortest run. [h]"""
-    md: NotNegative
+    md: Hours
     """Shortest stop. [h]"""
     hsc: NotNegative
     """Start while the unit stood no longer than md + csh."""
     csc: NotNegative
     """Any other start."""
-    csh: NotNegative
+    csh: Hours
     init: Finite
+
+    @model_validator(mode="after")
+    def _range(self) -> Self:
+        _rises(("pmin", self.pmin), ("pmax", self.pmax))
+        return self
 
 
 class UnitCommitment(Form):
@@ -134,6 +171,16 @@ class ValveForm(Form):
     c: Finite
     e: Finite = 0.0
     f: Finite = 0.0
+
+    @model_validator(mode="after")
+    def _range(self) -> Self:
+        _rises(("pmin", self.pmin), ("pmax", self.pmax))
+        arches = abs(self.f) * (self.pmax - self.pmin) / np.pi
+        if self.e and arches > _MOST_ARCHES:
+            raise ValueError(
+                f"f of {self.f:g} makes {arches:.3g} valve points; it is in 1/MW, look at its unit"
+            )
+        return self
 
 
 class PowerNeed(Form):

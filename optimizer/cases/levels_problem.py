@@ -76,6 +76,7 @@ def cooling_levels_of(
         if unknown:
             raise SolveError(
                 f"the water temperatures name {unknown[0]}, which is no chiller of the case",
+                zh=f"水温档位列出了 {unknown[0]}，但算例中没有这台冷水机组",
                 machine=unknown[0],
             )
     curves = {machine.name: _curves(waters, machine, eirs.get(machine.name), steps) for machine in chillers}
@@ -113,7 +114,15 @@ def air_levels_of(case: CaseSetpoints, steps: int) -> AirLevels | None:
 def _power_frac(case: CaseSetpoints, level: CasePressure, made_for_bar_g: float) -> float:
     if level.power_frac is not None:
         return level.power_frac
-    return 1.0 + case.power_per_bar_frac * (level.bar_g - made_for_bar_g)
+    frac = 1.0 + case.power_per_bar_frac * (level.bar_g - made_for_bar_g)
+    if frac <= 0:
+        raise SolveError(
+            f"at {level.bar_g:g} bar g the compressors would take {frac:.3g} times the power of their "
+            f"curves, which are for {made_for_bar_g:g} bar g; look at curve_bar_g and power_per_bar_frac",
+            zh=f"在 {level.bar_g:g} bar g 时空压机功率为其曲线（{made_for_bar_g:g} bar g）的 {frac:.3g} 倍；"
+            "请检查 curve_bar_g 和 power_per_bar_frac",
+        )
+    return frac
 
 
 def _extra_m3_min(level: CasePressure, made_for_bar_g: float, leaks: FloatArray) -> FloatArray:
@@ -132,8 +141,10 @@ def _curves(
         load, power = machine.load_kw, machine.power_kw
         if eir is not None:
             load, power = eir_corners(eir, np.full(steps, water.chilled_c), np.full(steps, water.condenser_c))
-        capacity_frac = spread(steps, "capacity_frac", water.capacity_frac.get(machine.name, 1.0))
-        power_frac = spread(steps, "power_frac", water.power_frac.get(machine.name, 1.0))
+        capacity_frac = spread(
+            steps, f"capacity_frac of {machine.name}", water.capacity_frac.get(machine.name, 1.0)
+        )
+        power_frac = spread(steps, f"power_frac of {machine.name}", water.power_frac.get(machine.name, 1.0))
         loads.append(load * capacity_frac[:, None])
         powers.append(power * power_frac[:, None])
     return np.array(loads), np.array(powers)
@@ -151,5 +162,10 @@ def _permitted(water: CaseWater, steps: int) -> BoolArray:
     if isinstance(water.permitted, bool):
         return np.full(steps, water.permitted)
     if len(water.permitted) != steps:
-        raise SolveError(f"permitted has {len(water.permitted)} values, the case has {steps} steps")
+        raise SolveError(
+            f"permitted of the water at {water.chilled_c:g} °C has {len(water.permitted)} values, the case "
+            f"has {steps} steps; both must agree",
+            zh=f"{water.chilled_c:g} °C 水温档位的 permitted 有 {len(water.permitted)} 个值，"
+            f"算例有 {steps} 步；两者须一致",
+        )
     return np.array(water.permitted, dtype=np.bool_)

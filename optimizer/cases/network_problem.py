@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from optimizer.cases.case_parts import MINUTE_S, CaseSwitching, Series
+from optimizer.cases.case_numbers import Series
+from optimizer.cases.case_parts import MINUTE_S, CaseSwitching
 from optimizer.cases.plant_contracts import CaseContracts, CaseDemandCharge
 from optimizer.cases.plant_network import (
     CaseBatch,
@@ -37,7 +38,8 @@ def spread(steps: int, name: str, series: Series) -> FloatArray:
         return np.full(steps, float(series))
     if len(series) != steps:
         raise SolveError(
-            f"the series {name} has {len(series)} values, the case has {steps} steps", series=name
+            f"the series {name} has {len(series)} values, the case has {steps} steps; both must agree",
+            zh=f"序列 {name} 有 {len(series)} 个值，算例有 {steps} 步；两者须一致",
         )
     return np.array(series, dtype=np.float64)
 
@@ -85,10 +87,18 @@ def converter_of(one: CaseConverter, steps: int) -> Converter:
     given = {name: _from_zero(corners) for name, corners in sorted(one.gives.items())}
     rising = [corners for corners in (*given.values(), *taken.values()) if np.all(np.diff(corners) > 0)]
     if not rising:
-        raise SolveError(f"no carrier of {one.name} rises from corner to corner", machine=one.name)
+        raise SolveError(
+            f"no carrier of {one.name} rises from corner to corner; give its corners from least to most",
+            zh=f"{one.name} 没有任何介质逐点递增；请按从小到大给出各点",
+            machine=one.name,
+        )
     share = spread(steps, f"available_frac of {one.name}", one.available_frac)
     if not (np.isfinite(share).all() and share.min() >= 0):
-        raise SolveError(f"available_frac of {one.name} must be numbers not below zero", machine=one.name)
+        raise SolveError(
+            f"available_frac of {one.name} must be numbers not below zero",
+            zh=f"{one.name} 的 available_frac 须为不小于零的数",
+            machine=one.name,
+        )
     size = np.where(share > 0, share, 1.0)[:, None]
     own = commitment_of(one.switching, steps)
     if (share <= 0).any():

@@ -8,11 +8,23 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
 from optimizer.cases.case_curves import chiller_fits, chp_fits, compressor_fits
+from optimizer.cases.case_numbers import (
+    Count,
+    Efficiency,
+    NotNegative,
+    Number,
+    Positive,
+    ShareBelowOne,
+    Start,
+    StepMinutes,
+    Steps,
+)
 from optimizer.cases.case_parts import CaseSwitching
 from optimizer.cases.case_site import CaseLimits, CaseNeeds, CasePrices
+from optimizer.cases.case_storage import CaseBattery, CaseStore
 from optimizer.cases.plant_contracts import CaseContracts, CaseSetpoints
 from optimizer.cases.plant_network import (
     CaseBatch,
@@ -36,19 +48,19 @@ class CaseCompressor(Config):
     name: IdPart
     """Id of the machine."""
 
-    flow_m3_min: tuple[float, ...]
+    flow_m3_min: tuple[Number, ...]
     """Corners of the curve, rising; the last is full load. [m³/min]"""
 
-    power_kw: tuple[float, ...]
+    power_kw: tuple[Number, ...]
     """Electric power at these corners, unloaded running included. [kW]"""
 
     floats: bool = False
     """Whether it follows its curve beside others that do."""
 
-    blow_off_below_m3_min: Annotated[float, Field(ge=0)] = 0.0
+    blow_off_below_m3_min: NotNegative = 0.0
     """Inlet vanes close no further than this flow; what is needed less is blown off at its power. [m³/min]"""
 
-    heat_recovery_frac: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    heat_recovery_frac: ShareBelowOne = 0.0
     """Share of its power that can be had as heat. [-]"""
 
     heat_carrier: IdPart = "heat"
@@ -72,10 +84,10 @@ class CaseChiller(Config):
     name: IdPart
     """Id of the machine."""
 
-    load_kw: tuple[float, ...]
+    load_kw: tuple[Number, ...]
     """Corners of the curve, rising; the first is the least load, the last the capacity. [kW]"""
 
-    power_kw: tuple[float, ...]
+    power_kw: tuple[Number, ...]
     """Electric power at these corners. [kW]"""
 
     switching: CaseSwitching = CaseSwitching()
@@ -87,80 +99,6 @@ class CaseChiller(Config):
         return self
 
 
-class CaseBattery(Config):
-    """A battery."""
-
-    kind: Literal["battery"]
-    """Kind of machine."""
-
-    name: IdPart
-    """Id of the machine."""
-
-    content_kwh: float
-    """Stored energy when the window begins. [kWh]"""
-
-    least_kwh: float = 0.0
-    """Least content. [kWh]"""
-
-    most_kwh: float
-    """Most content. [kWh]"""
-
-    charge_kw: float
-    """Highest charging power. [kW]"""
-
-    discharge_kw: float
-    """Highest discharging power. [kW]"""
-
-    efficiency_frac: float = 0.95
-    """Of charging and of discharging, each. [-]"""
-
-    wear_per_kwh: float = 0.0
-    """Ageing per discharged energy. [money/kWh]"""
-
-    end_least_kwh: float | None = None
-    """Content wanted at the end; what is missing is named and priced. [kWh]"""
-
-    end_value_per_kwh: float | None = None
-    """Worth of what is left at the end; without it the mean price of import. [money/kWh]"""
-
-
-class CaseStore(Config):
-    """A store of air, chilled or hot water."""
-
-    kind: Literal["store"]
-    """Kind of machine."""
-
-    name: IdPart
-    """Id of the machine."""
-
-    carrier: IdPart
-    """What it stores: air, cooling, heat, or a carrier of the case."""
-
-    content: float
-    """When the window begins. [m³ or kWh]"""
-
-    least: float = 0.0
-    """Least content. [m³ or kWh]"""
-
-    most: float
-    """Most content. [m³ or kWh]"""
-
-    charge: float = 1e6
-    """Fastest charging. [m³/min or kW]"""
-
-    discharge: float = 1e6
-    """Fastest discharging. [m³/min or kW]"""
-
-    loss_per_h_frac: float = 0.0
-    """Share of the content lost in an hour. [1/h]"""
-
-    end_least: float | None = None
-    """Content wanted at the end; what is missing is named and priced. [m³ or kWh]"""
-
-    end_value: float = 0.0
-    """Worth of what is left at the end. [money/m³ or money/kWh]"""
-
-
 class CaseChp(Config):
     """A combined heat and power unit, linear between minimum and full load."""
 
@@ -170,13 +108,13 @@ class CaseChp(Config):
     name: IdPart
     """Id of the machine."""
 
-    power_kw: tuple[float, float]
+    power_kw: tuple[Number, Number]
     """Electric power at minimum and full load. [kW]"""
 
-    gas_kw: tuple[float, float]
+    gas_kw: tuple[Number, Number]
     """Fuel at minimum and full load. [kW LHV]"""
 
-    heat_kw: tuple[float, float]
+    heat_kw: tuple[Number, Number]
     """Useful heat at minimum and full load. [kW]"""
 
     switching: CaseSwitching = CaseSwitching()
@@ -197,10 +135,10 @@ class CaseBoiler(Config):
     name: IdPart
     """Id of the machine."""
 
-    heat_kw: float
+    heat_kw: NotNegative
     """Capacity. [kW]"""
 
-    efficiency_frac: float = 0.9
+    efficiency_frac: Efficiency = 0.9
     """Useful heat per fuel by LHV. [-]"""
 
 
@@ -229,10 +167,10 @@ CaseMachine = Annotated[
 class CaseBegun(Config):
     """A first step that has begun when the plan is asked for, as after an event."""
 
-    gone_min: Annotated[float, Field(gt=0)]
+    gone_min: Positive
     """How much of it is over; contents and times in a state are those of now. [min]"""
 
-    import_kw: Annotated[float, Field(ge=0)]
+    import_kw: NotNegative
     """Mean import of that time. [kW]"""
 
 
@@ -242,16 +180,16 @@ class PlantCase(Config):
     kind: Literal["plant"]
     """Kind of case."""
 
-    start: AwareDatetime
+    start: Start
     """Begin of the first step, with its offset from UTC."""
 
-    step_min: Annotated[float, Field(gt=0)] = 15.0
+    step_min: StepMinutes = 15.0
     """Length of a step. [min]"""
 
-    steps: Annotated[int, Field(ge=1, le=1000)] = 96
+    steps: Steps = 96
     """Number of steps; a day has 92 or 100 where the clock changes. [-]"""
 
-    exact_steps: Annotated[int, Field(ge=0)] = 16
+    exact_steps: Count = 16
     """Steps from the start in which every switch is decided exactly; later ones are an outlook. [-]"""
 
     begun: CaseBegun | None = None

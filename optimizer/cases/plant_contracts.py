@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Final, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from optimizer.cases.case_parts import NotNegative, Series
+from optimizer.cases.case_numbers import (
+    Amounts,
+    NotNegative,
+    Number,
+    Positive,
+    Series,
+    ShareAboveZero,
+    Total,
+    Unending,
+    Water,
+    WindowMinutes,
+)
 from protocols.config import Config, IdPart
+
+_OVERTAKEN: Final = 3.0
+"""More than so often an hourly limit nobody has taken in an hour."""
 
 
 class CaseDemandCharge(Config):
@@ -22,7 +36,7 @@ class CaseDemandCharge(Config):
     so_far_kw: NotNegative = 0.0
     """Highest so far, or the floor of a ratchet or contract: below it nothing more is paid. [kW]"""
 
-    over_from_kw: NotNegative = 1e12
+    over_from_kw: Unending = 1e12
     """Above this the charge is higher. [kW]"""
 
     over_per_kw: NotNegative = 0.0
@@ -34,13 +48,13 @@ class CaseDemandCharge(Config):
     counts: tuple[bool, ...] | None = None
     """Whether each step counts, as the hours of the grid's own peak; without it all do."""
 
-    window_min: Annotated[int, Field(ge=1)] | None = None
+    window_min: WindowMinutes | None = None
     """Length of the demand window; without it a step. [min]"""
 
     sliding: bool = False
     """Whether it slides from minute to minute; otherwise it stands on the clock."""
 
-    before_kw: tuple[float, ...] = ()
+    before_kw: tuple[NotNegative, ...] = ()
     """Import of the steps just before the window, the latest last. [kW]"""
 
     by_kva: bool = False
@@ -50,10 +64,10 @@ class CaseDemandCharge(Config):
 class CaseTier(Config):
     """A tier of the energy of a billing period."""
 
-    room_kwh: NotNegative | None = None
+    room_kwh: Total | None = None
     """What is left of it; the last has no end. [kWh]"""
 
-    surcharge_per_kwh: float
+    surcharge_per_kwh: Number
     """On top of the price of the step. [money/kWh]"""
 
 
@@ -66,30 +80,39 @@ class CaseReactive(Config):
     inverter_kva: NotNegative = 0.0
     """Apparent power of the PV inverters. [kVA]"""
 
-    factor_least: Annotated[float, Field(gt=0, le=1)] | None = None
+    factor_least: ShareAboveZero | None = None
     """Power factor of the month below which reactive energy is charged. [-]"""
 
     per_kvarh: NotNegative = 0.0
     """That charge. [money/kvarh]"""
 
-    month_kwh: NotNegative = 0.0
+    month_kwh: Total = 0.0
     """Bought so far in the month. [kWh]"""
 
-    month_kvarh: NotNegative = 0.0
+    month_kvarh: Total = 0.0
     """Counted so far. [kvarh]"""
 
 
 class CaseGas(Config):
     """Fuel of all machines together, by lower heating value."""
 
-    hourly_kwh: NotNegative | None = None
+    hourly_kwh: Total | None = None
     """Most in a clock hour. [kWh]"""
 
-    this_hour_kwh: NotNegative = 0.0
+    this_hour_kwh: Total = 0.0
     """Taken already in the hour the window begins in. [kWh]"""
 
-    take_or_pay_kwh: NotNegative = 0.0
+    take_or_pay_kwh: Total = 0.0
     """To be taken in the window, or paid all the same. [kWh]"""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.hourly_kwh is not None and self.this_hour_kwh > _OVERTAKEN * self.hourly_kwh:
+            raise ValueError(
+                f"this_hour_kwh is {self.this_hour_kwh:g}, far above hourly_kwh of {self.hourly_kwh:g}; "
+                "look at the unit of both"
+            )
+        return self
 
 
 class CaseContracts(Config):
@@ -113,7 +136,7 @@ class CaseContracts(Config):
     gas: CaseGas | None = None
     """Gas contract."""
 
-    co2_cap_kg: NotNegative | None = None
+    co2_cap_kg: Total | None = None
     """Emissions of the window that are not to be exceeded. [kg]"""
 
     marginal_kg_per_kwh: Series | None = None
@@ -123,22 +146,22 @@ class CaseContracts(Config):
 class CaseWater(Config):
     """A pair of water temperatures and what each chiller takes at it."""
 
-    chilled_c: float
+    chilled_c: Water
     """Chilled-water supply. [°C]"""
 
-    condenser_c: float
+    condenser_c: Water
     """Condenser-water supply. [°C]"""
 
-    capacity_frac: dict[IdPart, Series] = Field(default_factory=dict)
+    capacity_frac: dict[IdPart, Amounts] = Field(default_factory=dict)
     """Per chiller its loads over those of its curve; 1 where not told. [-]"""
 
-    power_frac: dict[IdPart, Series] = Field(default_factory=dict)
+    power_frac: dict[IdPart, Amounts] = Field(default_factory=dict)
     """Per chiller its powers over those of its curve; 1 where not told. [-]"""
 
-    pumps_kw: Series = 0.0
+    pumps_kw: Amounts = 0.0
     """Pumps and fans while any chiller runs. [kW]"""
 
-    pumps_frac: Series = 0.0
+    pumps_frac: Amounts = 0.0
     """Pumps and fans per cooling supplied. [kW/kW]"""
 
     permitted: bool | tuple[bool, ...] = True
@@ -148,13 +171,13 @@ class CaseWater(Config):
 class CasePressure(Config):
     """A network pressure and what it brings."""
 
-    bar_g: float
+    bar_g: NotNegative
     """Pressure. [bar g]"""
 
-    power_frac: Annotated[float, Field(gt=0)] | None = None
+    power_frac: Positive | None = None
     """Power of the compressors over that of their curves; without it by `power_per_bar_frac`. [-]"""
 
-    extra_m3_min: Series | None = None
+    extra_m3_min: Amounts | None = None
     """What is needed on top of the forecast, less below it; without it by `leaks_m3_min`. [m³/min]"""
 
 
@@ -167,16 +190,16 @@ class CaseSetpoints(Config):
     pressure: tuple[CasePressure, ...] = ()
     """Network pressures, rising."""
 
-    least_bar_g: Series = 0.0
+    least_bar_g: Amounts = 0.0
     """Pressure the users need. [bar g]"""
 
-    curve_bar_g: float | None = None
+    curve_bar_g: NotNegative | None = None
     """Pressure the compressors' curves and the forecast are for; without it the highest level. [bar g]"""
 
     power_per_bar_frac: NotNegative = 0.07
     """Rise of the compressors' power per bar, over that of their curves. [1/bar]"""
 
-    leaks_m3_min: Series = 0.0
+    leaks_m3_min: Amounts = 0.0
     """Part of the forecast that rises with absolute pressure: leaks, unregulated users. [m³/min]"""
 
     pressure_move_cost: NotNegative = 0.0

@@ -6,12 +6,15 @@ falls on one day. None of that is how a plant is planned here (`optimizer.compil
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from optimizer.cases.forms import Finite, Form, NotNegative, Positive
+from optimizer.cases.case_curves import looked_at
+from optimizer.cases.case_numbers import NotNegative, Positive, StorageEfficiency
+from optimizer.cases.case_numbers import Number as Finite
+from optimizer.cases.forms import Form
 from optimizer.problem import (
     LONG_S,
     Battery,
@@ -28,21 +31,23 @@ from optimizer.problem import (
 )
 
 _CHORDS = 4
+_MOST_STEPS = 1000
 _PLR_MIN = 0.25
+_Few = Annotated[int, Field(ge=0, le=1000)]
 
 
 class FixedForm(Form):
     """A class of fixed-speed compressors; power = unload + loaded share · (load - unload)."""
 
     cls: str
-    count: Annotated[int, Field(ge=0)]
+    count: _Few
     flow_m3_min: Positive
     load_kw: Positive
     unload_kw: NotNegative
-    min_up_steps: Annotated[int, Field(ge=0)] = 0
-    min_down_steps: Annotated[int, Field(ge=0)] = 0
+    min_up_steps: _Few = 0
+    min_down_steps: _Few = 0
     start_cost: NotNegative = 0.0
-    on_at_start: Annotated[int, Field(ge=0)] = 0
+    on_at_start: _Few = 0
     """How many of the class run at the start."""
 
 
@@ -50,10 +55,16 @@ class VsdForm(Form):
     """A variable-speed compressor by corners of flow and power."""
 
     flow_power: tuple[tuple[NotNegative, NotNegative], ...]
-    min_up_steps: Annotated[int, Field(ge=0)] = 0
-    min_down_steps: Annotated[int, Field(ge=0)] = 0
+    min_up_steps: _Few = 0
+    min_down_steps: _Few = 0
     start_cost: NotNegative = 0.0
     on_at_start: Annotated[int, Field(ge=0, le=1)] = 0
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        flow, power = ([corner[k] for corner in self.flow_power] for k in range(2))
+        looked_at("the flow of flow_power", flow, "its power", power)
+        return self
 
 
 class ReceiverForm(Form):
@@ -70,8 +81,8 @@ class DayChillerForm(Form):
     capacity_kw: Positive
     cop: Positive
     plr_min: Annotated[float, Field(gt=0, lt=1)] = _PLR_MIN
-    min_up_steps: Annotated[int, Field(ge=0)] = 0
-    min_down_steps: Annotated[int, Field(ge=0)] = 0
+    min_up_steps: _Few = 0
+    min_down_steps: _Few = 0
     start_cost: NotNegative = 0.0
     auxiliary_kw_when_on: NotNegative = 0.0
     on_at_start: Annotated[int, Field(ge=0, le=1)] = 0
@@ -93,7 +104,7 @@ class DayBatteryForm(Form):
     min_kwh: NotNegative
     max_kwh: Positive
     power_kw: NotNegative
-    efficiency_one_way: Annotated[float, Field(gt=0, le=1)]
+    efficiency_one_way: StorageEfficiency
     start_kwh: NotNegative
     end_min_kwh: NotNegative = 0.0
     throughput_cost_per_kw_step: NotNegative = 0.0
@@ -120,6 +131,13 @@ class SeriesForm(Form):
     capft: tuple[Positive, ...]
     eirft: tuple[Positive, ...]
 
+    @model_validator(mode="after")
+    def _alike(self) -> Self:
+        lengths = {name: len(getattr(self, name)) for name in type(self).model_fields}
+        if not 1 <= min(lengths.values()) == max(lengths.values()) <= _MOST_STEPS:
+            raise ValueError(f"each series needs as many values, 1 to {_MOST_STEPS}; they have {lengths}")
+        return self
+
 
 class PlantDay(Form):
     """The whole case."""
@@ -132,7 +150,7 @@ class PlantDay(Form):
     cold_store: ColdStoreForm
     battery: DayBatteryForm
     grid: GridForm
-    step_h: Positive
+    step_h: Annotated[Positive, Field(ge=1 / 60, le=24)]
     series: SeriesForm
 
 

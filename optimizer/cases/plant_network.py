@@ -7,7 +7,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from optimizer.cases.case_curves import converter_fits
-from optimizer.cases.case_parts import CaseSwitching, NotNegative, Series
+from optimizer.cases.case_numbers import Count, NotNegative, Number, Series, Total, Water, Waters
+from optimizer.cases.case_parts import CaseSwitching
 from plant.eir import EirCurve
 from protocols.config import Config, IdPart
 
@@ -54,10 +55,10 @@ class CaseConverter(Config):
     name: IdPart
     """Id of the machine."""
 
-    takes: dict[IdPart, tuple[float, ...]] = Field(default_factory=dict)
+    takes: dict[IdPart, tuple[Number, ...]] = Field(default_factory=dict)
     """Per carrier what it takes at each corner. [kW, m³/min of air]"""
 
-    gives: dict[IdPart, tuple[float, ...]] = Field(default_factory=dict)
+    gives: dict[IdPart, tuple[Number, ...]] = Field(default_factory=dict)
     """Per carrier what it gives at each corner. [kW, m³/min of air]"""
 
     available_frac: Series = 1.0
@@ -78,6 +79,8 @@ class CaseConverter(Config):
         missing += [f"give {c}" for c in gives if c not in self.gives]
         if missing:
             raise ValueError(f"a {self.kind} must {' and '.join(missing)}")
+        if not self.takes and self.kind != "converter":
+            raise ValueError(f"a {self.kind} must take something; give what it is made from")
         if not self.gives and self.kind not in _ONLY_TAKES | {"converter"}:
             raise ValueError(f"a {self.kind} must give something")
         converter_fits(self.kind, self.takes, self.gives)
@@ -96,16 +99,16 @@ class CaseEirChiller(Config):
     eir: EirCurve
     """Capacity and power over temperatures and part load; the factors are 1 at rating."""
 
-    chilled_c: float = 7.0
+    chilled_c: Water = 7.0
     """Chilled-water supply, where `setpoints` gives no choice. [°C]"""
 
-    condenser_c: Series = 30.0
+    condenser_c: Waters = 30.0
     """Condenser side, where `setpoints` gives no choice. [°C]"""
 
-    lift_least_k: Annotated[float, Field(ge=0)] = 0.0
+    lift_least_k: NotNegative = 0.0
     """Condenser side above chilled water that the machine keeps, however cold the tower is. [K]"""
 
-    auxiliary_kw: Annotated[float, Field(ge=0)] = 0.0
+    auxiliary_kw: NotNegative = 0.0
     """Its own pumps while it runs. [kW]"""
 
     switching: CaseSwitching = CaseSwitching()
@@ -121,16 +124,16 @@ class CasePolygonChp(Config):
     name: IdPart
     """Id of the machine."""
 
-    corners: Annotated[tuple[tuple[float, float], ...], Field(min_length=3)]
+    corners: Annotated[tuple[tuple[Number, Number], ...], Field(min_length=3)]
     """(power, heat) in order around the polygon. [kW]"""
 
-    fuel: Annotated[tuple[tuple[float, float, float], ...], Field(min_length=1)]
+    fuel: Annotated[tuple[tuple[Number, Number, Number], ...], Field(min_length=1)]
     """Planes constant + a·power + b·heat; the fuel is the highest of them. [kW LHV]"""
 
     heat_carrier: IdPart = "heat"
     """Carrier of the heat."""
 
-    low_heat: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    low_heat: tuple[Number, Number, Number] = (0.0, 0.0, 0.0)
     """Heat at a lower temperature beside it: constant + a·power + b·heat. [kW]"""
 
     low_carrier: IdPart | None = None
@@ -138,6 +141,12 @@ class CasePolygonChp(Config):
 
     switching: CaseSwitching = CaseSwitching()
     """State and switching limits."""
+
+    @model_validator(mode="after")
+    def _carried(self) -> Self:
+        if any(self.low_heat) and self.low_carrier is None:
+            raise ValueError("low_heat needs low_carrier, or that heat is lost; name the carrier it goes to")
+        return self
 
 
 class CaseShiftLoad(Config):
@@ -152,10 +161,10 @@ class CaseShiftLoad(Config):
     energy_kwh: NotNegative
     """Wanted in all. [kWh]"""
 
-    first_step: Annotated[int, Field(ge=0)] = 0
+    first_step: Count = 0
     """First step it may run in. [-]"""
 
-    until_step: int | None = None
+    until_step: Count | None = None
     """First step it may not; without it the end of the window. [-]"""
 
     power_kw: NotNegative
@@ -174,13 +183,13 @@ class CaseBatch(Config):
     name: IdPart
     """Id of the load."""
 
-    course_kw: tuple[float, ...]
+    course_kw: tuple[Number, ...]
     """Power of each step of the run. [kW]"""
 
-    first_step: Annotated[int, Field(ge=0)] = 0
+    first_step: Count = 0
     """First step it may begin in. [-]"""
 
-    until_step: int | None = None
+    until_step: Count | None = None
     """First step in which it must be over; without it the end of the window. [-]"""
 
 
@@ -199,7 +208,7 @@ class CaseShedLoad(Config):
     cost_per_kwh: NotNegative
     """Worth of what is left off. [money/kWh]"""
 
-    most_kwh: NotNegative = 1e9
+    most_kwh: Total = 1e9
     """Most in the window. [kWh]"""
 
 
@@ -209,10 +218,10 @@ class CaseCar(Config):
     name: IdPart
     """Id of the vehicle."""
 
-    arrives_step: Annotated[int, Field(ge=0)]
+    arrives_step: Count
     """First step it stands there. [-]"""
 
-    leaves_step: int
+    leaves_step: Count
     """First step it does not. [-]"""
 
     energy_kwh: NotNegative

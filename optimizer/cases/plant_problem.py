@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from optimizer.begun import begun_since
 from optimizer.cases.case_parts import MINUTE_S
 from optimizer.cases.case_site import CaseNeeds
+from optimizer.cases.case_storage import CaseBattery, CaseStore
 from optimizer.cases.levels_problem import (
     air_levels_of,
     cooling_levels_of,
@@ -25,16 +28,15 @@ from optimizer.cases.network_problem import (
     supply_of,
 )
 from optimizer.cases.plant_case import (
-    CaseBattery,
     CaseBoiler,
     CaseChiller,
     CaseChp,
     CaseCompressor,
     CasePv,
-    CaseStore,
     PlantCase,
 )
 from optimizer.cases.plant_network import CaseConverter, CaseEirChiller, CasePolygonChp
+from optimizer.components.balance import SLACK_EUR
 from optimizer.network import Carrier
 from optimizer.problem import (
     Battery,
@@ -51,6 +53,7 @@ from optimizer.problem import (
     Store,
 )
 from optimizer.words import Speech, said
+from protocols.config import Text
 from protocols.errors import SolveError
 
 
@@ -69,7 +72,10 @@ def problem_of_plant(case: PlantCase) -> DispatchProblem:
     )
     pv = [one for one in machines if isinstance(one, CasePv)]
     if len(pv) > 1:
-        raise SolveError("the case has two PV plants; add them into one series")
+        raise SolveError(
+            f"the case has {len(pv)} PV plants, {pv[0].name} and {pv[1].name}; add them into one series",
+            zh=f"算例有 {len(pv)} 个光伏电站（{pv[0].name} 和 {pv[1].name}）；请合并为一个序列",
+        )
     whole = DispatchProblem(
         start_ns=round(case.start.astimezone(dt.UTC).timestamp()) * 1_000_000_000,
         step_s=case.step_min * MINUTE_S,
@@ -122,14 +128,37 @@ def problem_of_plant(case: PlantCase) -> DispatchProblem:
         speech=Speech(zone=case.start.tzinfo or dt.UTC),
         air_levels=air_levels_of(case.setpoints, steps),
     )
+    whole = replace(whole, remarks=(*whole.remarks, *_dear(whole)))
     if case.begun is None:
         return whole
     return begun_since(whole, case.begun.gone_min * MINUTE_S, case.begun.import_kw)
 
 
+def _dear(problem: DispatchProblem) -> Iterator[Text]:
+    """Shortages have prices of their own; energy must be far cheaper, or needs are rather left off."""
+    dearest = max(float(problem.import_marginal_eur_kwh.max()), problem.gas_marginal_eur_kwh)
+    if dearest >= SLACK_EUR["end_short"]:
+        yield said(
+            "energy costs up to {dearest} {currency}/kWh; the plan counts missing heat as {heat}, missing "
+            "cooling as {cooling} and missing content of a store as {content} {currency}/kWh and may rather "
+            "leave them off; give all money of the case in a larger unit",
+            "能源价格最高 {dearest} {currency}/kWh；计划把缺热计为 {heat}、缺冷计为 {cooling}、"
+            "储量不足计为 {content} {currency}/kWh，可能宁可不供；请把算例中的全部金额改用更大的单位",
+            dearest=f"{dearest:.4g}",
+            currency=problem.prices.currency,
+            heat=SLACK_EUR["heat_short"],
+            cooling=SLACK_EUR["cooling_short"],
+            content=SLACK_EUR["end_short"],
+        )
+
+
 def _corners(name: str, x: tuple[float, ...], y: tuple[float, ...]) -> tuple[FloatArray, FloatArray]:
     if len(x) != len(y) or len(x) < 2:  # noqa: PLR2004  a line has two ends
-        raise SolveError(f"the curve of {name} needs two or more corners, each with its power", machine=name)
+        raise SolveError(
+            f"the curve of {name} needs two or more corners, each with its power",
+            zh=f"{name} 的曲线需要两个或更多的点，且各有功率",
+            machine=name,
+        )
     return np.array(x, dtype=np.float64), np.array(y, dtype=np.float64)
 
 
@@ -156,7 +185,9 @@ def _blowing_off(one: CaseCompressor, flow: FloatArray, power: FloatArray) -> tu
     least = one.blow_off_below_m3_min
     if not flow[0] <= least < flow[-1]:
         raise SolveError(
-            f"{one.name} blows off below {least} m³/min, which is no flow of its curve", machine=one.name
+            f"{one.name} blows off below {least} m³/min, which is no flow of its curve",
+            zh=f"{one.name} 低于 {least} m³/min 时放空，但其曲线没有该流量",
+            machine=one.name,
         )
     above = flow > least
     level = float(np.interp(least, flow, power))
@@ -167,7 +198,11 @@ def _eir_chiller(one: CaseEirChiller, steps: int) -> Chiller:
     chilled_c = np.full(steps, one.chilled_c)
     condenser_c = spread(steps, f"condenser_c of {one.name}", one.condenser_c)
     if not (np.isfinite(condenser_c).all() and np.isfinite(one.chilled_c)):
-        raise SolveError(f"the temperatures of {one.name} must be numbers", machine=one.name)
+        raise SolveError(
+            f"the temperatures of {one.name} must be numbers",
+            zh=f"{one.name} 的温度须为数值",
+            machine=one.name,
+        )
     load, power = eir_corners(one, chilled_c, condenser_c)
     return Chiller(
         name=one.name,

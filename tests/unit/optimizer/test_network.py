@@ -299,7 +299,7 @@ HOSTILE: list[tuple[DispatchProblem, str]] = [
     (_of(converters=(converter("gas", 2, {"heat": (0.0, -1.0)}),)), "no machine may be called gas"),
     (_of(carriers=(own_carrier("heat", flat(2, 0.0)),)), "the carrier heat exists already"),
     (_of(carriers=(own_carrier("h2", flat(2, -1.0)),)), "the need for h2"),
-    (_of(carriers=(own_carrier("h2", flat(3, 1.0)),)), "3 values were given"),
+    (_of(carriers=(own_carrier("h2", flat(3, 1.0)),)), "the need for h2 has 3 values, the window has"),
     (_of(stores=(Store(name="s", carrier="h2", content=0.0, most=1.0),)), "s names the carrier h2"),
     (_polygon((0, 0), (1, 1)), "polygon of t"),
     (_polygon((0, 0), (9, 0), (9, 9), fuel=(0.0, 1.0, 0.1)), "gives more than its fuel"),
