@@ -43,6 +43,7 @@ def refuse_network(problem: DispatchProblem) -> None:
     _refuse_carriers(problem)
     names = [one.name for one in (*problem.switched, *problem.batteries, *problem.stores, *problem.boilers)]
     names += [one.name for one in problem.converters]
+    names += [] if problem.pv is None else [problem.pv.name]
     for name in (*names, *(load.name for load in problem.flexible.all)):
         if name in _RESERVED:
             raise SolveError(

@@ -180,6 +180,10 @@ SMALL: Final[dict[str, tuple[Change, str]]] = {
         "two machines are called comp1; give each",
     ),
     "a machine called like a shortage": (_of("comp1", "name", to="short"), "no machine may be called short"),
+    "PV called like a shortage": (
+        _of("pv1", "name", to="surplus"),
+        "no machine may be called surplus",
+    ),
     "a machine with a dot": (_of("comp1", "name", to="comp1.on"), "name: String should match pattern"),
     "a machine with 300 letters": (_of("comp1", "name", to="a" * 300), "name: String should match pattern"),
     "a machine in Chinese": (_of("comp1", "name", to="空压机"), "name: String should match pattern"),
