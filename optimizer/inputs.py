@@ -150,6 +150,13 @@ def _refuse_machines(problem: DispatchProblem) -> None:
         _refuse_chp(chp)
     for boiler in problem.boilers:
         _refuse_boiler(boiler)
+    pv = problem.pv
+    if pv is not None and not 0 <= pv.least_kw < np.inf:
+        raise SolveError(
+            f"{pv.name} shall be curtailed to no less than {pv.least_kw} kW; it must not be below zero",
+            zh=f"{pv.name} 限发不得低于 {pv.least_kw} kW；该值须为不小于零的数",
+            machine=pv.name,
+        )
     _refuse_locks(problem)
 
 
@@ -178,11 +185,11 @@ def _refuse_curve(name: str, x: FloatArray, y: FloatArray) -> None:
 
 def _refuse_compressor(machine: Compressor) -> None:
     _refuse_curve(machine.name, machine.flow_m3_min, machine.power_kw)
-    if not (machine.full_flow_m3_min > 0 and machine.full_power_kw > 0):
+    if not (0 < machine.full_flow_m3_min < np.inf and 0 < machine.full_power_kw < np.inf):
         flow, power = f"{machine.full_flow_m3_min} m³/min", f"{machine.full_power_kw} kW"
         raise SolveError(
-            f"the full flow ({flow}) and power ({power}) of {machine.name} must be above zero",
-            zh=f"{machine.name} 的满载流量（{flow}）和功率（{power}）须大于零",
+            f"the full flow ({flow}) and power ({power}) of {machine.name} must be numbers above zero",
+            zh=f"{machine.name} 的满载流量（{flow}）和功率（{power}）须为大于零的数",
             machine=machine.name,
         )
 
@@ -195,6 +202,12 @@ def _refuse_chiller(problem: DispatchProblem, machine: Chiller) -> None:
             machine=machine.name,
         )
     _refuse_curve(machine.name, machine.load_kw, machine.power_kw)
+    if not np.isfinite(machine.supply_c):
+        raise SolveError(
+            f"the chilled water of {machine.name} is {machine.supply_c} °C; it must be a number",
+            zh=f"{machine.name} 的冷冻水温度为 {machine.supply_c} °C；须为数值",
+            machine=machine.name,
+        )
 
 
 def _refuse_chp(chp: Chp) -> None:

@@ -28,10 +28,11 @@ def refuse_levels(problem: DispatchProblem) -> None:
 
 def _refuse_cooling(problem: DispatchProblem, levels: CoolingLevels) -> None:
     number, names = len(levels.supply_c), {machine.name for machine in problem.chillers}
-    if number < 1 or len(levels.condenser_c) != number or not problem.chillers:
+    numbers = np.isfinite([*levels.supply_c, *levels.condenser_c]).all()
+    if number < 1 or len(levels.condenser_c) != number or not numbers or not problem.chillers:
         raise SolveError(
-            "water temperatures come in pairs and need chillers; give at least one pair",
-            zh="水温须成对给出且需要冷水机组；至少给出一对",
+            "water temperatures come in pairs of numbers and need chillers; give at least one pair",
+            zh="水温须成对给出、为数值且需要冷水机组；至少给出一对",
         )
     if set(levels.load_kw) != names or set(levels.power_kw) != names:
         raise SolveError(
@@ -71,7 +72,8 @@ def _refuse_air(problem: DispatchProblem, levels: AirLevels) -> None:
             zh="仅当一至六台空压机单独供气时可选择管网压力；不得有浮动机组、储气罐、气体转换设备或热回收",
         )
     bars, fracs = np.array(levels.pressure_bar_g), np.array(levels.power_frac)
-    if not bars.size or bars.shape != fracs.shape or np.any(np.diff(bars) <= 0) or not np.all(fracs > 0):
+    numbers = bars.shape == fracs.shape and np.isfinite([bars, fracs]).all()
+    if not bars.size or not numbers or np.any(np.diff(bars) <= 0) or not np.all(fracs > 0):
         raise SolveError(
             "network pressures must rise, each with its share of power above zero",
             zh="管网压力须递增，且各有大于零的功率比例",
@@ -86,8 +88,11 @@ def _refuse_air(problem: DispatchProblem, levels: AirLevels) -> None:
         raise SolveError(
             "need and least pressure of the network must be numbers", zh="管网的需求和最低压力须为数值"
         )
-    if not levels.move_eur >= 0:
-        raise SolveError("the price of another network pressure is negative", zh="改变管网压力的代价为负")
+    if not 0 <= levels.move_eur < np.inf:
+        raise SolveError(
+            "the price of another network pressure must be a number not below zero",
+            zh="改变管网压力的代价须为不小于零的数",
+        )
     _refuse_shut(fits=True, allowed=levels.allowed, what="network pressure")
 
 

@@ -23,7 +23,7 @@ def refuse_loads(problem: DispatchProblem) -> None:
         _refuse_batch(batch)
     for shed in problem.flexible.shed:
         sized = shed.most_kw.shape == (problem.steps,) and bool(np.isfinite(shed.most_kw).all())
-        if not sized or shed.most_kw.min() < 0 or not (shed.eur_kwh >= 0 and shed.most_kwh >= 0):
+        if not sized or shed.most_kw.min() < 0 or not (0 <= shed.eur_kwh < np.inf and shed.most_kwh >= 0):
             raise SolveError(
                 f"{shed.name} needs numbers not below zero of what may be left off, in every step",
                 zh=f"{shed.name} 每步可切除的量须为不小于零的数",

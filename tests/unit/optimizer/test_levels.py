@@ -204,12 +204,12 @@ HOSTILE: list[tuple[str, Callable[[DispatchProblem], DispatchProblem], str]] = [
     ("water", lambda p: _water(p, condenser_c=(27.0,)), "come in pairs"),
     ("water", lambda p: _water(p, extra_kw=np.full((3, STEPS), np.nan)), "pumps and fans need powers"),
     ("water", lambda p: _water(p, allowed=np.ones((3, 2), dtype=np.bool_)), "told for every level and step"),
-    ("water", lambda p: replace(p, chillers=()), "come in pairs and need chillers"),
+    ("water", lambda p: replace(p, chillers=()), "come in pairs of numbers and need chillers"),
     ("pressure", lambda p: _air(p, least_bar_g=flat(STEPS, 8.0)), "no network pressure is permitted"),
     ("pressure", lambda p: _air(p, pressure_bar_g=(7.0, 6.5, 6.0)), "network pressures must rise"),
     ("pressure", lambda p: _air(p, power_frac=(0.9, 0.0, 1.0)), "share of power above zero"),
     ("pressure", lambda p: _air(p, need_m3_min=np.full((3, STEPS), np.nan)), "must be numbers"),
-    ("pressure", lambda p: _air(p, move_eur=-1.0), "another network pressure is negative"),
+    ("pressure", lambda p: _air(p, move_eur=-1.0), "another network pressure must be a number"),
     ("pressure", lambda p: replace(p, compressors=()), "one to six compressors"),
 ]
 
