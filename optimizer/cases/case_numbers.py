@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 _MOST: Final = 1e7
 """No machine, limit or price of a plant is larger; beyond it the solver's sums lose what a limit is about."""
@@ -21,6 +21,7 @@ _MOST_TOTAL: Final = 1e9
 _MOST_KG_PER_KWH: Final = 10.0
 _WATER_C: Final = (-60.0, 200.0)
 _DAY_MIN: Final = 1440
+_WRITTEN: Final = "2026-06-15T08:00:00+08:00"
 _YEARS: Final = range(2000, 2100)
 
 
@@ -58,12 +59,14 @@ def _water(value: float) -> float:
 def _written(value: Any) -> Any:  # noqa: ANN401  as above
     if isinstance(value, bool | int | float):
         raise ValueError(  # noqa: TRY004  a fault of the file
-            f"{value} is no time; write it as 2026-06-15T08:00:00+08:00, with its offset from UTC"
+            f"{value} is no time; write it as {_WRITTEN}, with its offset from UTC"
         )
     return value
 
 
 def _in_use(start: dt.datetime) -> dt.datetime:
+    if start.tzinfo is None:
+        raise ValueError(f"{start.isoformat()} has no offset from UTC; write it as {_WRITTEN}")
     if start.year not in _YEARS:
         raise ValueError(
             f"the year {start.year} cannot be planned; give one from {_YEARS[0]} to {_YEARS[-1]}"
@@ -106,7 +109,7 @@ StepMinutes = Annotated[float, Field(ge=0.1, le=_DAY_MIN), _PLAIN]
 WindowMinutes = Annotated[int, Field(ge=1, le=_DAY_MIN), _PLAIN]
 Minutes = Annotated[float, Field(ge=0, le=7 * _DAY_MIN), _PLAIN]
 """Of a phase or shortest time of a machine: up to a week."""
-Start = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_in_use)]
+Start = Annotated[dt.datetime, BeforeValidator(_written), AfterValidator(_in_use)]
 
 _OfStep = Annotated[float, _PLAIN, AfterValidator(_at_most(_MOST_OF_STEP))]
 _FactorOfStep = Annotated[float, _PLAIN, AfterValidator(_factor)]

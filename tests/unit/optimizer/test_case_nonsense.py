@@ -120,7 +120,7 @@ SMALL: Final[dict[str, tuple[Change, str]]] = {
     ),
     "a start without zone": (
         _set("start", to="2026-06-15T08:00:00"),
-        "start: Input should have timezone info",
+        "start: 2026-06-15T08:00:00 has no offset from UTC",
     ),
     "a start long ago": (
         _set("start", to="0001-01-01T00:00:00+00:00"),
