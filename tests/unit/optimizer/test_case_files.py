@@ -166,6 +166,7 @@ FORMS: Final[dict[str, tuple[Callable[[], dict[str, Any]], str]]] = {
 }
 
 
+@pytest.mark.timeout(90)
 @pytest.mark.parametrize("make", [_chillers, _thermal, _valves, _day])
 def test_the_forms_that_follow_are_answered_as_they_are(
     tmp_path: Path, make: Callable[[], dict[str, Any]]

@@ -255,6 +255,7 @@ def test_nonsense_in_contracts_and_carriers_is_refused_where_it_stands(
     assert words in _judged(hub)
 
 
+@pytest.mark.timeout(90)
 def test_defaults_that_are_written_out_change_nothing(hub: dict[str, Any], tmp_path: Path) -> None:
     written = PlantCase.model_validate(hub).model_dump(mode="json")
     assert _judged(written) == ""
