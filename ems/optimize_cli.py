@@ -152,7 +152,7 @@ def _plant(
     if outcome.plan.shortages or more.why is not None:
         from ems.optimize_why import shortages_of, why_of  # noqa: PLC0415  as above
 
-        said |= shortages_of(problem, outcome.plan, zone)
+        said |= shortages_of(problem, outcome.plan)
         said |= {} if more.why is None else why_of(problem, outcome.plan, more.why, zone)
     stats = outcome.stats
     said |= {

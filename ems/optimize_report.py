@@ -42,5 +42,6 @@ def page_of(
         not_kept=tuple(said["not_kept"]),
         saving=saving,
         conflicts=tuple(said.get("conflicts", ())),
+        labels=dict(problem.speech.labels),
     )
     return report_page(problem, plan, about, zone)

@@ -11,7 +11,6 @@ from optimizer.conflict import conflict_of, ranked
 from optimizer.explain import explain
 from optimizer.plan import Plan
 from optimizer.problem import DispatchProblem
-from optimizer.words import Speech
 from protocols.errors import ConfigError, SolveError
 
 _CLOCK: Final = re.compile(r"^([01]?\d|2[0-3]):([0-5]\d)$")
@@ -30,7 +29,7 @@ def why_of(problem: DispatchProblem, plan: Plan, asked: str, zone: dt.tzinfo | N
     if unit not in plan.machines:
         raise ConfigError(f"--why {asked}: give UNIT@TIME; the machines are {', '.join(plan.machines)}")
     step = _step_of(plan, when, zone or dt.UTC)
-    speech = Speech(zone=zone or dt.UTC)
+    speech = problem.speech
     try:
         found = explain(problem, plan, (unit, step), speech)
         saving = saving_against_rest(problem, plan)
@@ -39,9 +38,9 @@ def why_of(problem: DispatchProblem, plan: Plan, asked: str, zone: dt.tzinfo | N
     return {"why": found.to_dict(), "saving": None if saving is None else saving.to_dict()}
 
 
-def shortages_of(problem: DispatchProblem, plan: Plan, zone: dt.tzinfo | None) -> dict[str, Any]:
+def shortages_of(problem: DispatchProblem, plan: Plan) -> dict[str, Any]:
     """The worst shortages with the limits that conflict, where there are any."""
-    speech = Speech(zone=zone or dt.UTC)
+    speech = problem.speech
     worst = ranked(problem, plan.shortages)[:_MOST]
     found = [conflict_of(problem, plan.shortages, one, speech, _BUDGET_S) for one in worst]
     return {

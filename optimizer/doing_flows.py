@@ -10,7 +10,7 @@ from optimizer.decided import Decided
 from optimizer.flexible import Batch, EvGroup, ShedLoad, ShiftLoad
 from optimizer.flows import flows_of
 from optimizer.plan import MachinePlan
-from optimizer.words import CARRIERS, UNITS, listed, said
+from optimizer.words import UNITS, Speech, carrier_text, listed, said
 from protocols.config import Text
 
 IDLE_KW: Final = 0.05
@@ -38,9 +38,10 @@ _WAITS: Final = Text(en="takes nothing", zh="不用电")
 def turning(decided: Decided, unit: str, step: int) -> Text:
     """What an engine, boiler or converter takes and gives."""
     machine = decided.plan.machines[unit]
+    speech = decided.problem.speech
     flows = flows_of(decided.problem, decided.plan, unit, step)
-    given = [_amount(carrier, -flow) for carrier, flow in flows.items() if flow < -IDLE_KW]
-    taken = [_amount(carrier, flow) for carrier, flow in flows.items() if flow > IDLE_KW]
+    given = [_amount(carrier, -flow, speech) for carrier, flow in flows.items() if flow < -IDLE_KW]
+    taken = [_amount(carrier, flow, speech) for carrier, flow in flows.items() if flow > IDLE_KW]
     runs = float(machine.level[step]) > IDLE_KW if machine.kind == "boiler" else bool(machine.on[step])
     if not runs:
         return _WARMS_UP if taken and machine.kind in {"chp", "converter"} else STANDS
@@ -75,6 +76,6 @@ def _taking(machine: MachinePlan, load: ShiftLoad | Batch | EvGroup | None, step
     return said(*_TAKES_KW, kw=kw)
 
 
-def _amount(carrier: str, flow: float) -> Text:
-    what = _FLOWS.get(carrier) or CARRIERS.get(carrier, Text(en=carrier, zh=carrier))
+def _amount(carrier: str, flow: float, speech: Speech) -> Text:
+    what = _FLOWS.get(carrier) or carrier_text(carrier, speech)
     return said(*_AMOUNT, flow=f"{flow:.1f}", unit=UNITS.get(carrier, "kW"), what=what)

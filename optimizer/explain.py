@@ -18,7 +18,7 @@ from optimizer.level_words import LABELS, Chosen, chosen_for
 from optimizer.plan import Plan
 from optimizer.problem import DispatchProblem
 from optimizer.reasons import Binding, bindings
-from optimizer.words import CARRIERS, PRICED_BY, Speech, joined, said
+from optimizer.words import PRICED_BY, Speech, carrier_text, joined, said
 from optimizer.worth_words import worth_of
 from protocols.config import Text
 from protocols.errors import SolveError
@@ -149,7 +149,7 @@ def why(decided: Decided, at: tuple[str, int], speech: Speech) -> Why:
         figures=(
             *_own(decided, unit, step),
             *_levels(chosen),
-            *_priced(prices, plan.currency),
+            *_priced(prices, plan.currency, decided.problem.speech),
             *_costs(other, plan.currency),
         ),
         limits=limits,
@@ -202,14 +202,14 @@ def _levels(chosen: tuple[Chosen, ...]) -> Iterator[Figure]:
             yield Figure(f"{one.name}_extra_kw", words, one.extra_kw, "kW")
 
 
-def _priced(prices: dict[str, float | None], currency: str) -> list[Figure]:
+def _priced(prices: dict[str, float | None], currency: str, speech: Speech) -> list[Figure]:
     return [
         Figure(
             f"price_{carrier}",
             said(
                 "Marginal price of {what}",
                 "{what}边际价格",
-                what=CARRIERS.get(carrier, Text(en=carrier, zh=carrier)),
+                what=carrier_text(carrier, speech),
             ),
             price,
             f"{currency}/{PRICED_BY.get(carrier, 'kWh')}",

@@ -13,6 +13,7 @@ from optimizer.words import (
     CARRIERS,
     UNITS,
     Speech,
+    carrier_text,
     listed,
     minutes,
     part_text,
@@ -130,7 +131,7 @@ def _most(problem: DispatchProblem, family: str) -> str:
 
 def _carrier_text(problem: DispatchProblem, target: Shortage, when: str, speech: Speech) -> Text:
     carrier = carrier_of(target.name)
-    what = CARRIERS.get(carrier) or speech.name(carrier)
+    what = carrier_text(carrier, speech)
     need = _need(problem, carrier)
     if target.step < 0 or need is None:
         return said("the need for {what}", "{what}需求", what=what)

@@ -174,7 +174,18 @@ def part_text(of: str, speech: Speech) -> Text:
     whole, _, part = of.partition(".")
     if part:
         return said("{part} of {whole}", "{whole} 的 {part}", part=part, whole=speech.name(whole))
-    return CARRIERS.get(of) or speech.name(of)
+    return carrier_text(of, speech)
+
+
+def carrier_text(carrier: str, speech: Speech) -> Text:
+    """What people call a carrier; one of a plant's own by its label in the case.
+
+    Example:
+        >>> speech = Speech({"warm": Text(en="warm water", zh="低温热水")})
+        >>> carrier_text("heat", speech).zh, carrier_text("warm", speech).zh
+        ('供热', '低温热水')
+    """
+    return speech.labels.get(carrier) or CARRIERS.get(carrier) or speech.name(carrier)
 
 
 def slack_unit(name: str) -> str:

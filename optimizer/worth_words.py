@@ -8,7 +8,7 @@ from typing import Final
 from optimizer.decided import Decided
 from optimizer.flexible import Batch, EvGroup, ShedLoad, ShiftLoad
 from optimizer.flows import flows_of, full_flows
-from optimizer.words import CARRIERS, PRICED_BY, said
+from optimizer.words import PRICED_BY, carrier_text, said
 from protocols.config import Text
 
 _RUNS: Final = (
@@ -96,7 +96,7 @@ def _stored(decided: Decided, at: tuple[str, int], prices: Mapping[str, float | 
     elif into < 1.0 or out < 1.0:
         yield said(*_WITH_LOSSES, cost=f"{price / into:.3f}", gain=f"{price * out:.3f}", **parts)
     else:
-        what = CARRIERS.get(carrier, Text(en=carrier, zh=carrier))
+        what = carrier_text(carrier, problem.speech)
         yield said(*_WITHOUT, what=what, price=f"{price:.3f}", **parts)
 
 

@@ -10,7 +10,7 @@ from optimizer.cases.case_curves import converter_fits
 from optimizer.cases.case_numbers import Count, NotNegative, Number, Series, Total, Water, Waters
 from optimizer.cases.case_parts import CaseSwitching
 from plant.eir import EirCurve
-from protocols.config import Config, IdPart
+from protocols.config import Config, IdPart, Text
 
 ConverterKind = Literal[
     "converter", "heat_pump", "electric_boiler", "gas_boiler", "absorption_chiller", "free_cooling", "tower",
@@ -31,6 +31,9 @@ _ONLY_TAKES = frozenset({"tower", "dump_cooler", "pump"})
 
 class CaseCarrier(Config):
     """A carrier beside electric, air, cooling, heat and gas: heat at another temperature, hydrogen."""
+
+    label: Text | None = None
+    """What people call it, in both languages."""
 
     need: Series = 0.0
     """What must be supplied. [kW]"""

@@ -121,11 +121,14 @@ def problem_of_plant(case: PlantCase) -> DispatchProblem:
         flexible=loads_of([one for one in machines if isinstance(one, CaseLoad)], steps),
         cooling_levels=cooling_levels_of(case.setpoints, chillers, eirs, steps),
         remarks=tuple(
-            said("{name}: {remark}", "{name}:{remark}", name=name, remark=remark)
+            said("{name}: {remark}", "{name}：{remark}", name=name, remark=remark)
             for name, one in eirs.items()
             for remark in eir_remarks(one, steps)
         ),
-        speech=Speech(zone=case.start.tzinfo or dt.UTC),
+        speech=Speech(
+            {name: one.label for name, one in case.carriers.items() if one.label is not None},
+            case.start.tzinfo or dt.UTC,
+        ),
         air_levels=air_levels_of(case.setpoints, steps),
     )
     whole = replace(whole, remarks=(*whole.remarks, *_dear(whole)))
