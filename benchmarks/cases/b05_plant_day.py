@@ -21,6 +21,8 @@ from optimizer.solve import SolveOptions, Unsolved
 from protocols.errors import ContractError
 
 _LIMIT_S: Final = 50.0
+"""For a day of 96 steps; a longer window has more in proportion."""
+_DAY_STEPS: Final = 96
 _GAP_FRAC: Final = 0.001
 
 
@@ -47,7 +49,8 @@ def _day(plain: dict[str, Any]) -> dict[str, Any]:
     began_s = time.perf_counter()
     problem = problem_of(read_form(PlantDay, plain))
     matrix, columns = build(problem)
-    options = SolveOptions(gap_frac=_GAP_FRAC, limit_s=_LIMIT_S)
+    limit_s = _LIMIT_S * max(1.0, problem.steps / _DAY_STEPS)
+    options = SolveOptions(gap_frac=_GAP_FRAC, limit_s=limit_s)
     solved, steps_s = solve_rolling(matrix, whole_of(problem, matrix, columns), options)
     if isinstance(solved, Unsolved):
         return {"reason": solved.detail, "s": time.perf_counter() - began_s}
