@@ -27,6 +27,7 @@ from optimizer.matrix import Matrix, MatrixBuilder
 from optimizer.plan import MachinePlan, Plan
 from optimizer.problem import DispatchProblem, IntArray, steps_of
 from optimizer.rolling import Switching, Whole
+from optimizer.shortage_prices import with_shortages_priced
 from optimizer.stations import is_small
 
 
@@ -85,7 +86,7 @@ def build(problem: DispatchProblem) -> tuple[Matrix, Columns]:
     given = add_supply(builder, problem, rows, (columns.grid, columns.pv))
     columns = replace(columns, inverter_kvar=given)
     add_margins(builder, problem, *_running(problem, columns))
-    return builder.build(), columns
+    return with_shortages_priced(problem, builder.build()), columns
 
 
 def _add_chilled(

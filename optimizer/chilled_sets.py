@@ -16,6 +16,7 @@ from optimizer.components.balance import SLACK_EUR
 from optimizer.components.curve import is_convex, waste_may_pay
 from optimizer.levels import CoolingLevels
 from optimizer.problem import BoolArray, DispatchProblem, FloatArray, IntArray
+from optimizer.shortage_prices import need_level, price_level
 
 _MOST_MACHINES: Final = 6
 _MOST_BY_LOAD: Final = 4
@@ -142,8 +143,9 @@ def at_levels(
 
 
 def _cost(problem: DispatchProblem, over: FloatArray, power: FloatArray) -> FloatArray:
-    surplus = 0.0 if problem.limits.may_waste_cooling else SLACK_EUR["cooling_surplus"]
-    slack = np.maximum(-over, 0.0) * SLACK_EUR["cooling_short"] + np.maximum(over, 0.0) * surplus
+    surplus = 0.0 if problem.limits.may_waste_cooling else SLACK_EUR["cooling_surplus"] * price_level(problem)
+    short = SLACK_EUR["cooling_short"] * need_level(problem)
+    slack = np.maximum(-over, 0.0) * short + np.maximum(over, 0.0) * surplus
     cost: FloatArray = power * problem.import_marginal_eur_kwh + slack
     return cost
 

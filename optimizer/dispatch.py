@@ -10,6 +10,7 @@ import numpy as np
 
 from optimizer.build import build, hint_from, whole_of
 from optimizer.coarse import Grid, coarsened, merged
+from optimizer.components.balance import shortages_of
 from optimizer.conflict import conflict_of
 from optimizer.ease import ease
 from optimizer.inputs import refuse
@@ -41,6 +42,10 @@ _ROLLED_ABOVE: Final = 400
 
 _CONFLICT_S: Final = 8.0
 """Longest search for the limits that contradict each other, where the limit of the whole is no less. [s]"""
+_MOST_FRAC: Final = 0.9
+"""Share of a plan's money from which on the price of its shortages does not matter to the gap."""
+_LEAST_S: Final = 0.5
+"""Less than this is no time for a search. [s]"""
 _EASED_FRAC: Final = 0.25
 """Share of the limit that the second pass has at least."""
 
@@ -81,6 +86,8 @@ def plan_day(
         result, _ = solve_rolling(matrix, whole_of(problem, matrix, columns), options)
     else:
         result = _solved(matrix, options, start, (grid, problem.steps))
+        left = replace(options, limit_s=ends_s - time.monotonic())
+        result = _without_its_shortages(matrix, result, left, (grid, problem.steps))
     if isinstance(result, Solved):
         left_s = max(ends_s - time.monotonic(), _EASED_FRAC * limit_s)
         result = ease(matrix, columns, result, replace(options, limit_s=left_s), few_starts=not rolled)
@@ -113,6 +120,27 @@ def contradiction(limits: tuple[Text, ...]) -> Text:
         "设备限值相互矛盾：{between}",
         between=Text(en="; ".join(one.en for one in limits), zh="；".join(one.zh for one in limits)),
     )
+
+
+def _without_its_shortages(
+    matrix: Matrix, found: Solved | Unsolved, options: SolveOptions, on: tuple[Grid | None, int]
+) -> Solved | Unsolved:
+    """Where much must be short the search goes on to the gap of all other money.
+
+    The price of a large shortage that nobody can help would else make the gap so wide that another need
+    is left off inside it. What is not proven in time stays as it was.
+    """
+    if isinstance(found, Unsolved) or not found.proven or options.limit_s < _LEAST_S:
+        return found
+    lacking = shortages_of(matrix)
+    rest = abs(found.objective - float(matrix.cost[lacking] @ found.x[lacking]))
+    if rest >= _MOST_FRAC * abs(found.objective):
+        return found
+    whole = np.flatnonzero(matrix.integer)
+    hint = {int(column): float(np.rint(found.x[column])) for column in whole}
+    asked = replace(options, gap_frac=0.0, gap_eur=max(options.gap_frac * rest, options.gap_eur))
+    better = _solved(matrix, asked, hint, on)
+    return better if isinstance(better, Solved) and better.objective <= found.objective else found
 
 
 def _solved(

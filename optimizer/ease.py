@@ -14,8 +14,10 @@ from typing import Final
 import numpy as np
 
 from optimizer.build import Columns
+from optimizer.components.balance import shortages_of, slacks_of
 from optimizer.marginal import settled, solve_linear
 from optimizer.matrix import Matrix
+from optimizer.plan import SHORTAGE_TOLERANCE
 from optimizer.problem import FloatArray, IntArray
 from optimizer.solve import Solved, SolveOptions, solve
 
@@ -23,6 +25,8 @@ _ENOUGH: Final = 0.5
 """A saved part of a start that is not worth a search; starts are whole where switches are. [starts]"""
 _SAME: Final = 1e-7
 """Money that is the same, as a share."""
+_HAIR: Final = 1e-6
+"""Amount of a shortage that is none."""
 _LEAST_SPAN: Final = 1e-6
 
 Move = tuple[IntArray, IntArray | None]
@@ -47,7 +51,8 @@ def ease(
     cheapest = solve_linear(settled(matrix, begun.x), half_s)
     if cheapest is None:
         return found
-    still = _settled_moves(matrix, moves_of(columns), cheapest.x, cheapest.objective)
+    as_short = _no_more(matrix, slacks_of(matrix), cheapest.x + _HAIR)
+    still = _settled_moves(as_short, moves_of(columns), cheapest.x, cheapest.objective)
     moved = solve_linear(still, half_s)
     least = None if moved is None else moved.x[: len(matrix.lower)]
     x = cheapest.x if least is None else least
@@ -90,7 +95,9 @@ def _with_few_starts(matrix: Matrix, found: Solved, options: SolveOptions) -> So
     allowed = max(found.objective, found.bound + options.gap_frac * abs(found.bound))
     counted = np.zeros_like(matrix.cost)
     counted[starts] = 1.0
-    near = _with_the_outlook_kept(matrix, found.x)
+    near = _with_the_outlook_kept(
+        _no_more(matrix, shortages_of(matrix), found.x + SHORTAGE_TOLERANCE), found.x
+    )
     asked = replace(_capped(near, allowed), cost=counted, offset=0.0)
     whole = np.flatnonzero(matrix.integer)
     hint = {int(column): float(np.rint(found.x[column])) for column in whole}
@@ -106,6 +113,13 @@ def _with_few_starts(matrix: Matrix, found: Solved, options: SolveOptions) -> So
         nodes=found.stats.nodes + fewer.stats.nodes,
     )
     return replace(found, x=fewer.x if saved > _ENOUGH else found.x, stats=spent)
+
+
+def _no_more(matrix: Matrix, columns: IntArray, most: FloatArray) -> Matrix:
+    """What is short may not grow: the gap of a large plant would pay for a start with a need left off."""
+    upper = matrix.upper.copy()
+    upper[columns] = np.minimum(upper[columns], np.maximum(most[columns], 0.0))
+    return replace(matrix, upper=upper)
 
 
 def _with_the_outlook_kept(matrix: Matrix, x: FloatArray) -> Matrix:

@@ -7,7 +7,7 @@ over short limits by up to half, so 70 % of the limit is asked for.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Final, Literal
 
@@ -100,14 +100,25 @@ def solve(matrix: Matrix, options: SolveOptions, hint: dict[int, float] | None =
     if hint:
         values = {variables[column]: value for column, value in hint.items()}
         model_parameters.solution_hints.append(mathopt.SolutionHint(variable_values=values))
-    result = mathopt.solve(model, _TYPES[options.solver], params=parameters, model_params=model_parameters)
     stats = SolveStats(
-        solve_s=result.solve_time().total_seconds(),
+        solve_s=0.0,
         columns=len(matrix.lower),
         rows=len(matrix.row_lower),
         binaries=int(matrix.integer.sum()),
         solver=_SOLVERS[options.solver],
         version=version("ortools"),
+    )
+    try:
+        result = mathopt.solve(
+            model, _TYPES[options.solver], params=parameters, model_params=model_parameters
+        )
+    except (RuntimeError, ValueError, AttributeError) as error:
+        # OR-Tools 9.15 stumbles with an AttributeError of its own while it turns a solver's error into one
+        told = error.__context__ or error
+        return Unsolved(infeasible=False, detail=f"the solver ended with an error: {told}", stats=stats)
+    stats = replace(
+        stats,
+        solve_s=result.solve_time().total_seconds(),
         nodes=int(result.solve_stats.node_count),
     )
     if not result.has_primal_feasible_solution():

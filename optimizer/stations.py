@@ -18,6 +18,7 @@ import numpy as np
 
 from optimizer.components.balance import SLACK_EUR
 from optimizer.problem import OFF, ON, BoolArray, DispatchProblem, FloatArray, IntArray, effective_lock
+from optimizer.shortage_prices import need_level, price_level
 
 MOST_MACHINES: Final = 6
 """Sets double with each machine; larger stations are modelled machine by machine."""
@@ -163,10 +164,12 @@ def _cost(problem: DispatchProblem, ways: Ways) -> FloatArray:
     """Power by price and what is missing or too much by its slack's price, shape (ways, steps)."""
     need, in_hand = ways.need, problem.in_hand("air")
     over = ways.flow - need
-    slack = np.maximum(-over, 0.0) * SLACK_EUR["air_short"] + np.maximum(over, 0.0) * SLACK_EUR["air_surplus"]
+    level = price_level(problem)
+    short, surplus = SLACK_EUR["air_short"] * need_level(problem), SLACK_EUR["air_surplus"] * level
+    slack = np.maximum(-over, 0.0) * short + np.maximum(over, 0.0) * surplus
     if in_hand is not None:
         wanted = in_hand - capacity_m3_min(problem, ways.on)[:, None]
-        slack += np.maximum(wanted, 0.0) * SLACK_EUR["reserve_air"]
+        slack += np.maximum(wanted, 0.0) * SLACK_EUR["reserve_air"] * level
     cost: FloatArray = (ways.power * problem.import_marginal_eur_kwh + slack) * problem.hours
     if problem.air_levels is not None:
         allowed = problem.air_levels.allowed[ways.level, np.arange(problem.steps)]

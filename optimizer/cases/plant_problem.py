@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
@@ -36,7 +34,6 @@ from optimizer.cases.plant_case import (
     PlantCase,
 )
 from optimizer.cases.plant_network import CaseConverter, CaseEirChiller, CasePolygonChp
-from optimizer.components.balance import SLACK_EUR
 from optimizer.network import Carrier
 from optimizer.problem import (
     Battery,
@@ -53,7 +50,6 @@ from optimizer.problem import (
     Store,
 )
 from optimizer.words import Speech, said
-from protocols.config import Text
 from protocols.errors import SolveError
 
 
@@ -131,28 +127,9 @@ def problem_of_plant(case: PlantCase) -> DispatchProblem:
         ),
         air_levels=air_levels_of(case.setpoints, steps),
     )
-    whole = replace(whole, remarks=(*whole.remarks, *_dear(whole)))
     if case.begun is None:
         return whole
     return begun_since(whole, case.begun.gone_min * MINUTE_S, case.begun.import_kw)
-
-
-def _dear(problem: DispatchProblem) -> Iterator[Text]:
-    """Shortages have prices of their own; energy must be far cheaper, or needs are rather left off."""
-    dearest = max(float(problem.import_marginal_eur_kwh.max()), problem.gas_marginal_eur_kwh)
-    if dearest >= SLACK_EUR["end_short"]:
-        yield said(
-            "energy costs up to {dearest} {currency}/kWh; the plan counts missing heat as {heat}, missing "
-            "cooling as {cooling} and missing content of a store as {content} {currency}/kWh and may rather "
-            "leave them off; give all money of the case in a larger unit",
-            "能源价格最高 {dearest} {currency}/kWh；计划把缺热计为 {heat}、缺冷计为 {cooling}、"
-            "储量不足计为 {content} {currency}/kWh，可能宁可不供；请把算例中的全部金额改用更大的单位",
-            dearest=f"{dearest:.4g}",
-            currency=problem.prices.currency,
-            heat=SLACK_EUR["heat_short"],
-            cooling=SLACK_EUR["cooling_short"],
-            content=SLACK_EUR["end_short"],
-        )
 
 
 def _corners(name: str, x: tuple[float, ...], y: tuple[float, ...]) -> tuple[FloatArray, FloatArray]:

@@ -63,6 +63,17 @@ def shortages_of(matrix: Matrix) -> IntArray:
     return np.concatenate([matrix.columns[name] for name in names] or [np.zeros(0, dtype=np.int64)])
 
 
+def slacks_of(matrix: Matrix) -> IntArray:
+    """Columns of all named slacks: shortages, reserves that are not held, what is made too much."""
+    begins = (*SCALARS, *SERIES)
+    blocks = [
+        block.ravel()
+        for name, block in matrix.columns.items()
+        if name in SLACK_EUR or name.startswith(begins)
+    ]
+    return np.concatenate(blocks or [np.zeros(0, dtype=np.int64)])
+
+
 @dataclass(frozen=True, slots=True)
 class Balances:
     """Row indices of the balances, supply counted positive, and of the reserves; each (steps,)."""

@@ -113,3 +113,20 @@ def test_a_pass_that_has_no_time_left_gives_back_what_was_found() -> None:
     found = solve(matrix, SolveOptions())
     assert isinstance(found, Solved)
     assert ease(matrix, columns, found, SolveOptions(limit_s=0.0), few_starts=True) is found
+
+
+def test_the_gap_of_a_large_plant_pays_for_no_need_left_off() -> None:
+    need = cases.flat(8, 21.0)
+    need[3] = 22.0
+    asked = cases.with_need(cases.problem(8), air_m3_min=need, electric_kw=cases.flat(8, 1e5))
+    running, standing = Commitment(on=True), Commitment(start_eur=4.0)
+    asked = replace(
+        asked,
+        limits=replace(asked.limits, import_kw=1e6),
+        compressors=(
+            cases.fixed_speed("a", commitment=running, full=11.0),
+            cases.fixed_speed("b", commitment=running),
+            cases.fixed_speed("c", commitment=standing),
+        ),
+    )
+    assert _planned(asked).shortages == ()

@@ -47,3 +47,14 @@ def test_contradictory_rows_are_told_from_a_limit() -> None:
     result = solve(builder.build(), SolveOptions())
     assert isinstance(result, Unsolved)
     assert result.infeasible
+
+
+def test_an_error_of_the_solver_is_an_answer_with_its_words() -> None:
+    builder = MatrixBuilder()
+    x = builder.columns("x", 1, (0.0, 3.0), cost=np.ones(1), integer=True)
+    row = builder.rows("r", 1, 1.0, 2.0)
+    builder.add(row, x, 1.0)
+    found = solve(builder.build(), SolveOptions(), {0: float("nan")})
+    assert isinstance(found, Unsolved)
+    assert not found.infeasible
+    assert found.detail.startswith("the solver ended with an error: ")
