@@ -64,8 +64,9 @@ async def told(words: Sequence[bytes], at_least: int) -> list[str]:
         )
         while place.came <= at_least:
             await asyncio.sleep(0.02)
-        trying.cancel()
-        await asyncio.wait([trying])
+        while not trying.done():  # `asyncio.wait_for` of Python 3.11, in the client, may lose a cancellation
+            trying.cancel()
+            await asyncio.wait([trying], timeout=1.0)
     return states
 
 
