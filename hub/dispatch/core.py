@@ -19,6 +19,7 @@ from hub.dispatch.able import power_limits, unable
 from hub.dispatch.approved import ended_by
 from hub.dispatch.machines_now import battery_course_kw, battery_held_kw, machines_now
 from hub.dispatch.order import by_rule, left_to
+from hub.dispatch.peak_guard import Guarded, guarded, with_guard
 from hub.dispatch.reach import Told, choices_of
 from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import Availability, MachineSeen, Seen, Snapshot, look
@@ -105,6 +106,8 @@ class Memory:
     """Prices of the day when a plan was asked for last."""
     news_ns: int = 0
     """When a forecast or prices were others than those planned on last."""
+    guard: Guarded = field(default_factory=Guarded)
+    """How the battery is held for the demand window that runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +151,9 @@ def step(site: DispatchSite, memory: Memory, snapshot: Snapshot, now_ns: int) ->
         event = None
     memory = _with_rule(site, memory, seen, snapshot)
     wanted = _set_points(site, memory, seen, now_ns) or tuple(_by_rule(site, memory, seen))
-    memory = replace(memory, seen=seen.machines, event=event, supply_c=_supply_c(site, wanted))
+    guard = guarded(site, memory.plan, (seen, snapshot), memory.guard)
+    wanted = with_guard(site, wanted, guard)
+    memory = replace(memory, seen=seen.machines, event=event, supply_c=_supply_c(site, wanted), guard=guard)
     return memory, Decision(reason, wanted, seen, ended)
 
 

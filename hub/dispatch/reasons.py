@@ -44,6 +44,10 @@ PHRASES: Final = (
     Phrase("charges while power is cheap", "低价时段充电"),
     Phrase("discharges or rests for the dear hours", "高价时段放电或静置"),
     Phrase(
+        "holds the import of the demand window at {limit}, planned were {planned}",
+        "将本需量周期的购电控制在 {limit} 以内，原计划功率为 {planned}",
+    ),
+    Phrase(
         "no plan can be had: machines run in the order of their efficiency",
         "无法得到计划：设备按效率顺序运行",
     ),

@@ -197,6 +197,15 @@ def look(site: DispatchSite, snapshot: Snapshot, before: dict[str, MachineSeen])
     )
 
 
+def fresh(site: DispatchSite, snapshot: Snapshot, point: str) -> Reading | None:
+    """Newest good sample of a point "device/point"; None where it is none, or too old."""
+    reading = snapshot.readings.get(point)
+    if reading is None or not _usable(reading):
+        return None
+    most_s = max(STALE_S, site.silence_s.get(point, 0.0) + _ON_THE_WAY_S)
+    return reading if snapshot.now_ns - reading.time_ns <= most_s * _NS else None
+
+
 def _usable(reading: Reading) -> bool:
     """A number without doubt; a device with a wrong clock still tells it, at the instant of the poll."""
     timed = is_good(reading.quality) or reading.quality == Quality.UNCERTAIN_TIME
@@ -208,19 +217,15 @@ class _Eye:
 
     def __init__(self, site: DispatchSite, snapshot: Snapshot) -> None:
         self._flowsheet = site.plant.flowsheet
-        self._silence_s = site.silence_s
+        self._site = site
         self._snapshot = snapshot
         self._modes = site.modes
 
     def value(self, unit: str, role: str) -> float | None:
         """A good and fresh value, else None."""
         ref = self._flowsheet.binding(unit, role)
-        reading = self._snapshot.readings.get(ref) if ref else None
-        if reading is None or not _usable(reading):
-            return None
-        most_s = max(STALE_S, self._silence_s.get(ref or "", 0.0) + _ON_THE_WAY_S)
-        fresh = self._snapshot.now_ns - reading.time_ns <= most_s * _NS
-        return reading.value if fresh else None
+        reading = fresh(self._site, self._snapshot, ref) if ref else None
+        return None if reading is None else reading.value
 
     def machine(self, name: str, kind: str, before: MachineSeen | None) -> MachineSeen:
         """State and availability of one machine."""

@@ -22,6 +22,7 @@ from optimizer.compile import compile_problem
 from optimizer.components.balance import SLACK_EUR
 from optimizer.contracted import priced
 from optimizer.curve_use import curve_notes, curve_uses
+from optimizer.demand_ceiling import DemandCeiling, ceiling_of
 from optimizer.demand_windows import hours_of
 from optimizer.dispatch import plan_day
 from optimizer.outlook import Outlook, PlantNow
@@ -131,6 +132,8 @@ class Accepted:
     """How it uses the curves of its machines (`curve_use.CurveUse.to_dict`)."""
     cost_band: tuple[float, float] | None = None
     """What it costs at the cheap and the dear end of the forecast, run forward. [money]"""
+    ceiling: DemandCeiling | None = None
+    """How high demand windows may come by it; None: nothing is paid by demand."""
 
     def why(self, machine: str, step: int) -> str:
         """Reason of a machine's set-points in a step, in plain words."""
@@ -206,6 +209,7 @@ def solve_task(task: Task) -> Accepted:
         curves=tuple(use.to_dict() for use in uses),
         outlook=task.outlook,
         cost_band=_cost_band(task, money, plan),
+        ceiling=ceiling_of(problem, outcome.plan.import_kw),
     )
 
 

@@ -1,0 +1,204 @@
+"""The demand window that runs is held under its ceiling with the battery, between two plans."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hub.dispatch import core
+from hub.dispatch.peak_guard import EVERY_S, Guarded, guarded
+from hub.dispatch.reasons import reason_text
+from hub.dispatch.site import DispatchSite
+from hub.dispatch.snapshot import Seen, Snapshot, look
+from hub.dispatch.solving import Accepted
+from hub.forecast.quarters import QUARTER_NS
+from hub.registry.site import Modes
+from optimizer.demand_ceiling import DemandCeiling
+from optimizer.peaks import Peaks
+from protocols.quality import Quality
+from protocols.write_block import Duty
+from tests.unit.hub_dispatch.dispatch_day import START_NS, accepted, in_force, site, snapshot
+
+pytestmark = pytest.mark.timeout(60)
+S = 1_000_000_000
+BEGIN_NS = START_NS + (21 * 96 + 40) * QUARTER_NS
+POWER, METER = "battery1/power_set_kw", "meter_main/power_kw"
+STANDBY_KW = 2.0
+
+
+def _plan(
+    battery_kw: float, ceiling_kw: float = 700.0, window_s: float = 900.0, *, sliding: bool = False
+) -> Accepted:
+    """The demo's plan with this power all along, under a ceiling."""
+    plan = accepted().plan
+    machines = dict(plan.machines)
+    machines["battery1"] = replace(machines["battery1"], power_kw=np.full(plan.steps, battery_kw))
+    held = DemandCeiling(np.full(plan.steps, ceiling_kw), window_s, sliding)
+    return replace(accepted(), plan=replace(plan, machines=machines), ceiling=held)
+
+
+def _seen(
+    gone_s: float, import_kw: float, mean_kw: float | None, battery_kw: float = 0.0, soc_frac: float = 0.5
+) -> Snapshot:
+    """A look so long after the quarter hour began."""
+    values = {METER: import_kw, "battery1/power_kw": battery_kw + STANDBY_KW, "battery1/soc_frac": soc_frac}
+    return replace(snapshot(BEGIN_NS + round(gone_s) * S, values), quarter_kw=mean_kw)
+
+
+def _told(plan: Accepted, now: Snapshot, of: DispatchSite | None = None) -> tuple[float, str]:
+    memory = replace(in_force(plan), asked_ns=now.now_ns)
+    _, decision = core.step(of or site(), memory, now, now.now_ns)
+    one = next(one for one in decision.set_points if one.point == POWER)
+    return one.value, one.reason
+
+
+def test_charging_gives_way_before_the_window_goes_over_its_ceiling_and_says_why() -> None:
+    # 600 s at 650 kW leave 800 kW for the other 300 s, of which 700 are not the battery's
+    power_kw, why = _told(_plan(150.0), _seen(600, import_kw=850.0, mean_kw=650.0, battery_kw=150.0))
+    assert power_kw == pytest.approx(100.0)
+    assert why == "holds the import of the demand window at 700 kW, planned were 150 kW"
+    assert reason_text(why).zh == "将本需量周期的购电控制在 700 kW 以内，原计划功率为 150 kW"
+
+
+def test_it_gives_where_that_is_needed_as_far_as_power_charge_and_write_limits_go() -> None:
+    over = _seen(600, import_kw=900.0, mean_kw=700.0)
+    assert _told(_plan(0.0), over)[0] == pytest.approx(-200.0)
+    much = _seen(600, import_kw=2000.0, mean_kw=900.0)
+    battery = site().plant.battery
+    assert battery is not None
+    assert _told(_plan(0.0), much)[0] == -battery.power_max_kw
+    narrow = site().limits[POWER].model_copy(update={"low": -80.0})
+    of = replace(site(), limits={**site().limits, POWER: narrow})
+    assert _told(_plan(0.0), much, of)[0] == -80.0
+    empty = _seen(600, import_kw=900.0, mean_kw=700.0, soc_frac=battery.soc_min_frac)
+    assert _told(_plan(100.0), empty)[0] == 0.0
+    assert _told(_plan(-20.0), empty)[0] == -20.0
+
+
+def test_it_never_takes_more_nor_gives_less_than_planned() -> None:
+    room = _seen(600, import_kw=300.0, mean_kw=300.0)
+    assert _told(_plan(120.0), room)[0] == 120.0
+    assert _told(_plan(-90.0), room)[0] == -90.0
+    over = _seen(600, import_kw=760.0, mean_kw=700.0)
+    assert _told(_plan(-90.0), over)[0] == -90.0
+
+
+def test_however_little_was_bought_so_far_import_does_not_jump_far_above_the_ceiling() -> None:
+    power_kw, _ = _told(_plan(250.0), _seen(840, import_kw=700.0, mean_kw=100.0))
+    assert power_kw == pytest.approx(0.15 * 700.0)
+    power_kw, _ = _told(_plan(250.0, sliding=True), _seen(840, import_kw=650.0, mean_kw=100.0))
+    assert power_kw == pytest.approx(50.0)
+
+
+def test_a_longer_window_counts_the_quarter_hours_that_are_over() -> None:
+    # a half hour that began with the quarter before
+    now = _seen(900 + 450, import_kw=800.0, mean_kw=800.0)
+    told = _told(_plan(0.0, window_s=1800.0), replace(now, metered=Peaks(0.0, before_kw=(500.0,))))
+    assert told[0] == 0.0
+    told = _told(_plan(0.0, window_s=1800.0), replace(now, metered=Peaks(0.0, before_kw=(710.0,))))
+    assert told[0] == pytest.approx((700 * 1800 - 710 * 900 - 800 * 450) / 450 - 800)
+    unknown = _told(_plan(0.0, window_s=1800.0), now)
+    assert unknown[0] == pytest.approx(-100.0)
+
+
+def test_where_the_quarter_hour_is_not_known_its_power_is_held() -> None:
+    assert _told(_plan(0.0), _seen(600, import_kw=780.0, mean_kw=None))[0] == pytest.approx(-80.0)
+    # its first minute is as now, whatever was read of the quarter before
+    assert _told(_plan(0.0), _seen(30, 900.0, mean_kw=200.0))[0] == pytest.approx(
+        (700 * 900 - 900 * 30) / 870 - 900, abs=0.1
+    )
+
+
+@pytest.mark.parametrize("gone", [METER, "battery1/power_kw"])
+def test_without_its_meters_it_is_told_what_is_planned(gone: str) -> None:
+    now = _seen(600, import_kw=900.0, mean_kw=700.0)
+    old = replace(now.readings[gone], time_ns=now.now_ns - 60 * S)
+    bad = replace(now.readings[gone], quality=int(Quality.BAD_UNREACHABLE))
+    for reading in (old, bad):
+        assert _told(_plan(0.0), replace(now, readings={**now.readings, gone: reading}))[0] == 0.0
+
+
+def test_where_no_power_is_paid_for_or_a_person_approved_it_nothing_is_held() -> None:
+    over = _seen(600, import_kw=900.0, mean_kw=700.0)
+    assert _told(replace(_plan(0.0), ceiling=None), over)[0] == 0.0
+    assert _told(_plan(0.0, math.inf), over)[0] == 0.0
+    waits = replace(site(), modes=Modes("auto", {"battery1": "approve"}))
+    memory = replace(in_force(_plan(0.0)), asked_ns=over.now_ns, approved={"battery1": _plan(0.0)})
+    _, decision = core.step(waits, memory, over, over.now_ns)
+    assert [one.value for one in decision.set_points if one.point == POWER] == [0.0]
+
+
+def test_another_power_is_told_when_the_last_one_is_seen_in_both_meters_and_not_for_a_hair() -> None:
+    plan, of = _plan(0.0), site()
+    first = _seen(600, import_kw=800.0, mean_kw=700.0)
+    held = guarded(of, plan, _look(first), Guarded())
+    assert held.most_kw == pytest.approx(-100.0)
+    # its own power shows at its meter already, not yet at the grid's: taken together they would say -200
+    soon = _seen(600 + EVERY_S, import_kw=800.0, mean_kw=700.0, battery_kw=-100.0)
+    stale = replace(soon.readings[METER], time_ns=first.now_ns + 2 * S)
+    assert guarded(of, plan, _look(replace(soon, readings={**soon.readings, METER: stale})), held) is held
+    early = _seen(600 + EVERY_S - 1, import_kw=900.0, mean_kw=700.0)
+    assert guarded(of, plan, _look(early), held) is held
+    hair = _seen(600 + EVERY_S, import_kw=702.0, mean_kw=700.0, battery_kw=-100.0)
+    assert guarded(of, plan, _look(hair), held) is held
+    over = _seen(600 + EVERY_S, import_kw=730.0, mean_kw=700.0, battery_kw=-100.0)
+    assert guarded(of, plan, _look(over), held).most_kw == pytest.approx(-130.0)
+    # by exception: a meter that tells nothing new stands for now
+    quiet = replace(of, silence_s={METER: 600.0})
+    still = replace(soon, readings={**soon.readings, METER: stale})
+    assert guarded(quiet, plan, _look(still), held).most_kw == pytest.approx(-200.0)
+
+
+@pytest.mark.parametrize(
+    ("duty", "after_s"),
+    [
+        (Duty(), 10),
+        (Duty(dwell_s=60.0), 60),
+        (Duty(writes_per_day=2880), 60),
+        (Duty(writes_per_day=200), None),
+        (Duty(dwell_s=300.0), None),
+    ],
+)
+def test_it_spares_the_writes_and_the_dwell_of_its_point(duty: Duty, after_s: int | None) -> None:
+    limits = {**site().limits, POWER: site().limits[POWER].model_copy(update={"duty": duty})}
+    of, plan = replace(site(), limits=limits), _plan(0.0)
+    held = guarded(of, plan, _look(_seen(600, import_kw=800.0, mean_kw=700.0)), Guarded())
+    if after_s is None:
+        assert held == Guarded()
+        return
+    assert held.most_kw == pytest.approx(-100.0)
+    for later_s, again in ((after_s - 1, False), (after_s, True)):
+        over = _seen(600 + later_s, import_kw=780.0, mean_kw=700.0, battery_kw=-100.0)
+        assert (guarded(of, plan, _look(over), held) is not held) == again
+
+
+def _look(now: Snapshot) -> tuple[Seen, Snapshot]:
+    return look(site(), now, {}), now
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.floats(0.0, 160.0), min_size=15, max_size=15),
+    st.floats(400.0, 660.0),
+    st.floats(-100.0, 200.0),
+)
+def test_a_window_stays_under_its_ceiling_whatever_the_minutes_bring_where_the_battery_can_hold_it(
+    bumps_kw: list[float], base_kw: float, planned_kw: float
+) -> None:
+    """Load of a quarter hour minute by minute, at most 120 kW over the ceiling."""
+    plan, of, held = _plan(planned_kw), site(), Guarded()
+    energy_kws, battery_kw = 0.0, planned_kw
+    for second in range(900):
+        rest_kw = base_kw + bumps_kw[second // 60]
+        mean_kw = energy_kws / second if second else None
+        now = _seen(second, rest_kw + battery_kw, mean_kw, battery_kw)
+        held = guarded(of, plan, _look(now), held)
+        battery_kw = min(planned_kw, held.most_kw)
+        energy_kws += rest_kw + battery_kw
+    # a bump of the last minute is answered within the next ten seconds
+    assert energy_kws / 900 <= 700.0 + 160.0 * EVERY_S / 900 + 0.02 * 250.0 * 60 / 900
