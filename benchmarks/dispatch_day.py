@@ -13,6 +13,7 @@ from hub.dispatch import core
 from hub.dispatch.site import DispatchSite, load_site
 from hub.dispatch.snapshot import Reading, Snapshot
 from hub.dispatch.solving import Accepted, solve_task
+from hub.dispatch.tasks import task_of
 from hub.dispatch.view import PlantView
 from hub.forecast.quarters import QUARTER_NS, Quarters, collect, sources
 from hub.store.port import StoreReader
@@ -77,7 +78,7 @@ def snapshot(now_ns: int = NOW_NS, values: dict[str, float] | None = None) -> Sn
 def accepted() -> Accepted:
     """The first plan of the day."""
     memory, decision = core.step(site(), core.Memory(), snapshot(), NOW_NS)
-    return solve_task(core.task_of(site(), memory, decision, snapshot()))
+    return solve_task(task_of(site(), memory, decision, snapshot()))
 
 
 def in_force(plan: Accepted | None = None) -> core.Memory:

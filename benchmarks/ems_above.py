@@ -20,6 +20,7 @@ from hub.dispatch.events import NEEDS, RECENT_S
 from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import Reading, Snapshot
 from hub.dispatch.solving import Accepted, Task, solve_task
+from hub.dispatch.tasks import task_of
 from hub.dispatch.wanted import SetPoint
 from hub.forecast.issue import Issue
 from hub.forecast.quarters import QUARTER_NS, Quarters, collect, floor_quarter_ns, sources
@@ -111,7 +112,7 @@ class Ems:
 
     def _solve(self, decision: core.Decision, snapshot: Snapshot) -> Accepted | None:
         try:
-            return self._by.solver(core.task_of(self._world.site, self._memory, decision, snapshot))
+            return self._by.solver(task_of(self._world.site, self._memory, decision, snapshot))
         except SolveError as error:
             self.refused.append(str(error))
             return None

@@ -23,6 +23,7 @@ from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import MachineSeen, Seen, Snapshot
 from hub.dispatch.solving import Accepted
 from hub.dispatch.standing import PlanStanding
+from hub.dispatch.tasks import task_of
 from hub.dispatch.view import PlantView, links_of
 from hub.dispatch.worker import solve_apart, spare
 from hub.ledger import book
@@ -231,7 +232,7 @@ class Pilot:
         kept: Accepted | None = None
         own_control = False
         try:
-            task = await asyncio.to_thread(core.task_of, site, self._memory, decision, snapshot)
+            task = await asyncio.to_thread(task_of, site, self._memory, decision, snapshot)
             if not self._wanted(site):
                 return
             accepted = await solve_apart(task, child)

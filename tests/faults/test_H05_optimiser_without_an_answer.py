@@ -14,6 +14,7 @@ import pytest
 
 from hub.dispatch import core, worker
 from hub.dispatch.solving import Accepted, Task, solve_task
+from hub.dispatch.tasks import task_of
 from hub.forecast.quarters import QUARTER_NS
 from optimizer.outlook import MachineNow, PlantNow
 from optimizer.problem import OFF, ON
@@ -32,7 +33,7 @@ ANSWER_S = 30.0
 def usual() -> Task:
     """The task of a day like any other."""
     memory, decision = core.step(site(), core.Memory(), snapshot(), NOW_NS)
-    return core.task_of(site(), memory, decision, snapshot())
+    return task_of(site(), memory, decision, snapshot())
 
 
 def grown(**factors: float) -> Twist:

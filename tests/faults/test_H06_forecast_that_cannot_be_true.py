@@ -13,6 +13,7 @@ import pytest
 
 from hub.dispatch import core
 from hub.dispatch.solving import solve_task
+from hub.dispatch.tasks import task_of
 from hub.forecast.ceilings import most_needed
 from hub.forecast.gates import forecast
 from hub.forecast.quarters import NAMES, QUARTERS_A_DAY, Quarters, floor_quarter_ns
@@ -55,7 +56,7 @@ def test_a_plan_on_it_costs_at_most_a_tenth_more_than_the_plants_own_control(nam
     look = replace(snapshot(), past=Quarters(START_NS, seen))
     memory, decision = core.step(site(), core.Memory(), look, NOW_NS)
     try:
-        task = core.task_of(site(), memory, decision, look)
+        task = task_of(site(), memory, decision, look)
         accepted = solve_task(task)
     except SolveError:
         return  # no plan: the plant goes on by itself
@@ -78,4 +79,4 @@ def test_a_series_that_never_was_a_number_is_never_planned_on(name: str) -> None
     memory, decision = core.step(site(), core.Memory(), look, NOW_NS)
     assert decision.set_points == ()
     with pytest.raises(SolveError, match=f"no forecast of {FORESEEN[name].en}"):
-        core.task_of(site(), memory, decision, look)
+        task_of(site(), memory, decision, look)

@@ -13,6 +13,7 @@ from hub.dispatch.able import unable
 from hub.dispatch.site import DispatchSite, load_site, modes_of_units
 from hub.dispatch.snapshot import Snapshot
 from hub.dispatch.solving import Task, solve_task
+from hub.dispatch.tasks import task_of
 from hub.registry.documents import read_documents
 from hub.registry.planning_file import load_planning
 from hub.registry.site import Modes
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.timeout(120)
 def _task(of: DispatchSite, memory: core.Memory | None = None, seen: Snapshot | None = None) -> Task:
     look = seen or snapshot()
     memory, decision = core.step(of, memory or core.Memory(), look, NOW_NS)
-    return core.task_of(of, memory, decision, look)
+    return task_of(of, memory, decision, look)
 
 
 def _limits(point: str, **changed: object) -> dict[str, WriteLimits]:

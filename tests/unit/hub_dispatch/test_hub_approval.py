@@ -19,6 +19,7 @@ from hub.dispatch.pilot import Pilot
 from hub.dispatch.site import DispatchSite, load_site
 from hub.dispatch.snapshot import Snapshot
 from hub.dispatch.solving import solve_task
+from hub.dispatch.tasks import task_of
 from hub.forecast.issue import Issue
 from hub.forecast.quarters import QUARTER_NS
 from hub.ledger.approvals import ApprovalRow, approvals, approve
@@ -188,7 +189,7 @@ def test_a_forecast_with_a_band_gives_the_plan_a_band_of_its_cost() -> None:
     issue = Issue(outlook.start_ns, middle, before, dict.fromkeys(names, "learned"), low, high)
     look = replace(snapshot(), issue=issue)
     memory, decision = core.step(site(), core.Memory(), look, NOW_NS)
-    task = core.task_of(site(), memory, decision, look)
+    task = task_of(site(), memory, decision, look)
     assert task.band is not None
     cheap, dear = task.band
     assert cheap.process_kw == pytest.approx(task.outlook.process_kw - 0.2 * middle["process_kw"])
@@ -196,7 +197,7 @@ def test_a_forecast_with_a_band_gives_the_plan_a_band_of_its_cost() -> None:
     made = solve_task(task)
     assert made.cost_band is not None
     assert made.cost_band[0] < made.simulated.total < made.cost_band[1]
-    plain = core.task_of(site(), memory, decision, replace(look, issue=replace(issue, low={})))
+    plain = task_of(site(), memory, decision, replace(look, issue=replace(issue, low={})))
     assert plain.band is None
 
 
@@ -233,7 +234,7 @@ def test_a_site_with_a_contract_is_planned_by_it_and_by_the_tariff_where_it_has_
     bought_by = load_site(tmp_path / "config", "demo")
     look = replace(snapshot(), earlier_kw=(950.0, 990.0))
     memory, decision = core.step(bought_by, core.Memory(), look, NOW_NS)
-    made = solve_task(core.task_of(bought_by, memory, decision, look))
+    made = solve_task(task_of(bought_by, memory, decision, look))
     problem, _ = read(made.made)
     if by_contract:
         assert set(np.unique(problem.prices.import_eur_kwh[:32])) == {0.3}

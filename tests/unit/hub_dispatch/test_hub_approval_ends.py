@@ -16,6 +16,7 @@ from hub.dispatch.approved import GRACE_S
 from hub.dispatch.pilot import Pilot
 from hub.dispatch.site import DispatchSite
 from hub.dispatch.solving import solve_task
+from hub.dispatch.tasks import task_of
 from hub.forecast.quarters import QUARTER_NS
 from hub.ledger.approvals import ApprovalRow, approvals, approve, ended
 from hub.ledger.queries import latest_plan
@@ -40,7 +41,7 @@ def test_a_plan_made_meanwhile_has_a_machine_that_waits_where_its_approved_cours
     at_ns = plan.start_ns + 2 * QUARTER_NS + 10**9
     memory = replace(in_force(), approved={"comp2": approved})
     memory, decision = core.step(waiting(), memory, snapshot(at_ns), at_ns)
-    now = core.task_of(waiting(), memory, decision, snapshot(at_ns)).now
+    now = task_of(waiting(), memory, decision, snapshot(at_ns)).now
     locks, exact = now.lock_of("comp2", 96), plan.binary_steps - 2
     assert locks is not None
     assert locks[:exact].tolist() == [int(on) for on in own.on[2 : plan.binary_steps]]
@@ -54,7 +55,7 @@ def test_a_plan_leaves_a_machine_nobody_has_approved_anything_for_as_it_is_for_n
 ) -> None:
     look = snapshot(NOW_NS, {"comp2/state_code": state})
     memory, decision = core.step(waiting(), core.Memory(), look, NOW_NS)
-    task = core.task_of(waiting(), memory, decision, look)
+    task = task_of(waiting(), memory, decision, look)
     locks = task.now.lock_of("comp2", 96)
     assert locks is not None
     assert locks.tolist() == [int(runs)] + [-1] * 95
@@ -197,25 +198,25 @@ def test_a_battery_that_waits_is_counted_on_for_what_it_does_now_or_for_what_was
     assert battery is not None
     now_kw = 41.5 - battery.standby_kw
     memory, decision = core.step(_battery(battery1="approve"), core.Memory(), look, NOW_NS)
-    task = core.task_of(_battery(battery1="approve"), memory, decision, look)
+    task = task_of(_battery(battery1="approve"), memory, decision, look)
     assert list(task.now.battery_course_kw) == pytest.approx([now_kw])
     made = solve_task(task)
     assert made.plan.battery_kw[0] == pytest.approx(now_kw, abs=0.1)
     problem, plan = read(made.made)
     assert check(problem, plan) == []
     approved = replace(memory, approved={"battery1": accepted()})
-    task = core.task_of(_battery(battery1="approve"), approved, decision, look)
+    task = task_of(_battery(battery1="approve"), approved, decision, look)
     course = accepted().plan.battery_kw[: accepted().plan.binary_steps]
     assert task.now.battery_course_kw == tuple(course.tolist())
     assert solve_task(task).plan.battery_kw[: len(course)] == pytest.approx(course, abs=0.1)
-    assert core.task_of(_battery(), memory, decision, look).now.battery_course_kw == ()
+    assert task_of(_battery(), memory, decision, look).now.battery_course_kw == ()
 
 
 @pytest.mark.timeout(120)
 def test_the_check_sees_a_battery_that_does_not_do_what_it_is_held_at() -> None:
     look = snapshot(NOW_NS, {"battery1/power_kw": 41.5})
     memory, decision = core.step(_battery(battery1="approve"), core.Memory(), look, NOW_NS)
-    problem, plan = read(solve_task(core.task_of(_battery(battery1="approve"), memory, decision, look)).made)
+    problem, plan = read(solve_task(task_of(_battery(battery1="approve"), memory, decision, look)).made)
     other = replace(problem.batteries[0], fixed_kw=np.where(np.arange(96) < 1, -60.0, np.nan))
     broken = check(replace(problem, batteries=(other,)), plan)
     assert [(one.machine, one.step, one.limit) for one in broken] == [

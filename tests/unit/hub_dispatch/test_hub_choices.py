@@ -14,6 +14,7 @@ from hub.dispatch.report import row_of
 from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import Snapshot
 from hub.dispatch.solving import Accepted, Task, solve_task
+from hub.dispatch.tasks import task_of
 from hub.registry.planning_file import load_planning
 from hub.registry.site import Mode, Modes
 from optimizer.check import check
@@ -76,7 +77,7 @@ def _with_tower() -> tuple[DispatchSite, Snapshot]:
 def _task(site: DispatchSite, seen: Snapshot | None = None) -> Task:
     seen = seen or snapshot()
     memory, decision = core.step(site, core.Memory(), seen, NOW_NS)
-    return core.task_of(site, memory, decision, seen)
+    return task_of(site, memory, decision, seen)
 
 
 def _checked(task: Task, accepted: Accepted) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hub.dispatch import core
 from hub.dispatch.snapshot import Availability, look
 from hub.dispatch.solving import solve_task
+from hub.dispatch.tasks import task_of
 from hub.forecast.quarters import QUARTER_NS, Quarters
 from hub.registry.site import Mode, Modes
 from protocols.errors import SolveError
@@ -63,7 +64,7 @@ def test_a_machine_in_local_or_tripped_gets_no_set_point_and_asks_for_a_new_plan
     assert "comp1" in decision.replan
     assert not any(point.startswith("comp1/") for point in told(decision))
     assert any(point.startswith("comp2/") for point in told(decision))
-    task = core.task_of(site(), memory, decision, snapshot(values=changed))
+    task = task_of(site(), memory, decision, snapshot(values=changed))
     assert task.now.of("comp1").lock == (1 if availability is Availability.LOCAL else 0)
     again = solve_task(task)
     assert set(again.plan.machines["comp1"].role) <= (
@@ -165,7 +166,7 @@ def test_no_forecast_means_no_plan() -> None:
     )
     memory, decision = core.step(site(), core.Memory(), blind, NOW_NS)
     with pytest.raises(SolveError, match="no forecast"):
-        core.task_of(site(), memory, decision, blind)
+        task_of(site(), memory, decision, blind)
 
 
 def test_a_plan_is_cheaper_than_the_plants_own_control_on_the_same_forecast() -> None:

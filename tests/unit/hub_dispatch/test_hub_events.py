@@ -13,6 +13,7 @@ from hub.dispatch import core
 from hub.dispatch.events import GAP_S, SETTLED_S, STEADY_S
 from hub.dispatch.snapshot import Availability, Snapshot
 from hub.dispatch.solving import EVENT_LIMIT_S, LIMIT_S, solve_task
+from hub.dispatch.tasks import task_of
 from hub.forecast.issue import Issue
 from hub.forecast.quarters import QUARTER_NS, floor_quarter_ns
 from hub.registry.site import Modes
@@ -35,7 +36,7 @@ def test_a_machine_a_person_stopped_is_planned_off_and_told_nothing() -> None:
     assert decision.seen.machines["comp1"].availability is Availability.HELD
     assert decision.replan == "comp1 was free, is held"
     assert not any(point.startswith("comp1/") for point in told(decision))
-    task = core.task_of(site(), memory, decision, look)
+    task = task_of(site(), memory, decision, look)
     assert task.now.of("comp1").lock == 0
     assert task.limit_s == EVENT_LIMIT_S
     assert set(solve_task(task).plan.machines["comp1"].role) == {"standby"}
@@ -44,7 +45,7 @@ def test_a_machine_a_person_stopped_is_planned_off_and_told_nothing() -> None:
 def test_a_battery_a_person_charges_is_planned_at_that_power_and_an_engine_as_running() -> None:
     look = held({"battery1/power_set_kw": 100.0, "chp1/power_set_kw": -200.0})
     memory, decision = core.step(site(), in_force(), look, SOON_NS)
-    task = core.task_of(site(), memory, decision, look)
+    task = task_of(site(), memory, decision, look)
     assert task.now.battery_held_kw == 100.0
     assert task.now.of("chp1").lock == 1
     plan = solve_task(task).plan
@@ -123,7 +124,7 @@ def test_a_set_point_that_decides_no_running_leaves_the_machine_to_the_plan() ->
 def test_a_machine_whose_mode_is_off_is_planned_as_it_stands_and_a_site_that_is_off_has_no_plans() -> None:
     alone = replace(site(), modes=Modes("auto", {"comp2": "off"}))
     memory, decision = core.step(alone, core.Memory(), snapshot(), NOW_NS)
-    assert core.task_of(alone, memory, decision, snapshot()).now.of("comp2").lock == 0
+    assert task_of(alone, memory, decision, snapshot()).now.of("comp2").lock == 0
     assert core.step(replace(site(), modes=Modes("off")), core.Memory(), snapshot(), NOW_NS)[1].replan is None
 
 
@@ -136,7 +137,7 @@ def test_a_need_far_off_its_course_asks_for_a_plan_that_begins_with_it(age_s: fl
         assert decision.replan is None
         return
     assert decision.replan == "the electric load is 800 kW, planned were 500 kW"
-    task = core.task_of(site(), memory, decision, look)
+    task = task_of(site(), memory, decision, look)
     assert task.outlook.process_kw[0] == pytest.approx(800.0)
     assert 500.0 < task.outlook.process_kw[8] < 800.0
     assert any("the plan begins as measured" in note.en for note in task.notes)
@@ -148,7 +149,7 @@ def test_a_need_far_off_its_course_asks_for_a_plan_that_begins_with_it(age_s: fl
 def test_a_plan_made_on_what_is_measured_is_not_asked_for_again() -> None:
     look = replace(snapshot(SETTLED_NS), recent={"process_kw": 800.0})
     memory, decision = core.step(site(), in_force(), look, SETTLED_NS)
-    answered = solve_task(core.task_of(site(), memory, decision, look))
+    answered = solve_task(task_of(site(), memory, decision, look))
     memory = core.planned(memory, answered)
     later_ns = SETTLED_NS + round(SETTLED_S * 1e9)
     again = replace(look, now_ns=later_ns, readings=snapshot(later_ns).readings)
@@ -200,7 +201,7 @@ def test_after_an_event_the_plan_is_for_what_is_left_of_the_quarter(
     at_ns = floor_quarter_ns(NOW_NS) + into_s * 10**9
     look = replace(snapshot(at_ns, {"comp1/state_code": 3.0}), quarter_kw=quarter_kw)
     memory, decision = core.step(site(), in_force(), look, at_ns)
-    task = core.task_of(site(), memory, decision, look)
+    task = task_of(site(), memory, decision, look)
     assert task.outlook.gone_s == gone_s
     made = solve_task(task)
     assert made.plan.step_at(at_ns) == 0
@@ -214,14 +215,14 @@ def test_after_an_event_the_plan_is_for_what_is_left_of_the_quarter(
 def test_the_planner_knows_the_hours_each_machine_has_run() -> None:
     look = snapshot(NOW_NS, {"comp1/run_h": 8000.0, "comp2/run_h": 6000.0, "comp3/run_h": 7000.0})
     memory, decision = core.step(site(), core.Memory(), look, NOW_NS)
-    now = core.task_of(site(), memory, decision, look).now
+    now = task_of(site(), memory, decision, look).now
     hours = {name: now.of(name).run_h for name in site().plant.compressor_ids}
     assert hours == {"comp1": 8000.0, "comp2": 6000.0, "comp3": 7000.0, "comp4": 8000.0}
 
 
 def test_a_plan_of_the_quarter_hour_may_take_longer_than_one_after_an_event() -> None:
     memory, decision = core.step(site(), core.Memory(), snapshot(), NOW_NS)
-    assert core.task_of(site(), memory, decision, snapshot()).limit_s == LIMIT_S
+    assert task_of(site(), memory, decision, snapshot()).limit_s == LIMIT_S
 
 
 def test_only_who_stands_above_a_plan_holds_a_point_and_only_as_long_as_it_is_told() -> None:
@@ -250,7 +251,7 @@ def test_means_of_the_last_minutes_ask_for_no_plan_in_a_step_that_has_just_begun
     memory, decision = core.step(site(), memory, look, at_ns)
     assert decision.replan == "a new quarter hour"
     # known from the plan in force: the mean is 300 kW above it, so the new quarter begins that much above
-    task = core.task_of(site(), memory, decision, look)
+    task = task_of(site(), memory, decision, look)
     assert task.outlook.process_kw[0] == pytest.approx(800.0)
 
 
@@ -263,5 +264,5 @@ def test_a_step_of_the_forecast_at_a_quarter_hour_is_not_smeared_by_the_mean_of_
     at_ns = floor_quarter_ns(NOW_NS) + QUARTER_NS + 60 * 10**9
     look = replace(snapshot(at_ns), recent={"process_kw": 0.2 * float(course[1]) + 0.8 * 200.0})
     memory, decision = core.step(site(), memory, look, at_ns)
-    task = core.task_of(site(), memory, decision, look)
+    task = task_of(site(), memory, decision, look)
     assert task.outlook.process_kw[0] == pytest.approx(course[1], abs=20.0)

@@ -15,6 +15,7 @@ from hub.database import Sessions
 from hub.dispatch import core
 from hub.dispatch.pilot import Pilot
 from hub.dispatch.solving import EVENT_LIMIT_S, LIMIT_S
+from hub.dispatch.tasks import task_of
 from hub.dispatch.worker import begun_late, solve_apart, spare
 from hub.forecast.quarters import QUARTER_NS
 from hub.ledger.queries import latest_plan
@@ -40,7 +41,7 @@ def test_a_trip_takes_the_place_of_a_plan_that_only_follows_the_clock() -> None:
     memory, decision = core.step(site(), core.gave_way(memory), snapshot(NEXT_NS, TRIP), NEXT_NS)
     assert decision.replan == "comp1 was free, is tripped"
     assert not core.gives_way(memory)
-    task = core.task_of(site(), memory, decision, snapshot(NEXT_NS, TRIP))
+    task = task_of(site(), memory, decision, snapshot(NEXT_NS, TRIP))
     assert task.limit_s == EVENT_LIMIT_S
 
 
@@ -57,7 +58,7 @@ def test_nothing_gives_way_to_a_plan_that_answers_an_event_nor_without_one() -> 
 
 def test_a_child_that_begins_late_searches_for_what_is_left_of_the_time() -> None:
     memory, decision = core.step(site(), core.Memory(), snapshot(), NOW_NS)
-    task = core.task_of(site(), memory, decision, snapshot())
+    task = task_of(site(), memory, decision, snapshot())
     assert begun_late(task, 3.0).limit_s == LIMIT_S - 3.0
     event = replace(task, limit_s=EVENT_LIMIT_S)
     assert begun_late(event, 1.0).limit_s == EVENT_LIMIT_S - 1.0
@@ -67,7 +68,7 @@ def test_a_child_that_begins_late_searches_for_what_is_left_of_the_time() -> Non
 @pytest.mark.timeout(90)
 async def test_a_child_that_was_waiting_solves_and_one_that_died_meanwhile_is_replaced() -> None:
     memory, decision = core.step(site(), core.Memory(), snapshot(), NOW_NS)
-    task = core.task_of(site(), memory, decision, snapshot())
+    task = task_of(site(), memory, decision, snapshot())
     async with spare() as child:
         assert (await solve_apart(task, child)).plan.cost.total == accepted().plan.cost.total
         assert child.returncode == 0

@@ -10,6 +10,7 @@ import pytest
 
 from hub.dispatch import core
 from hub.dispatch.solving import Task, judge
+from hub.dispatch.tasks import task_of
 from optimizer.problem import DispatchProblem
 from optimizer.saving import Run, contract_money
 from optimizer.simulate import SimulatedDay
@@ -25,7 +26,7 @@ PEAK_EUR_KW = 40.0
 
 def _task() -> Task:
     memory, decision = core.step(site(), core.Memory(), snapshot(), NOW_NS)
-    return core.task_of(site(), memory, decision, snapshot())
+    return task_of(site(), memory, decision, snapshot())
 
 
 def _problem(supply: Supply) -> DispatchProblem:

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from hub.database import Sessions
-from hub.dispatch import core
 from hub.dispatch.lookback import seen_before
 from hub.dispatch.pilot import Pilot
 from hub.dispatch.site import DispatchSite
+from hub.dispatch.tasks import task_of
 from hub.store.engine import StorePlace, open_reader, open_store
 from hub.store.port import Received, SeriesStore
 from optimizer.compile import compile_problem
@@ -114,7 +114,7 @@ def _planned_with(pilot: Pilot, of: DispatchSite) -> Commitment:
     """How switching the first compressor stands in the problem that is asked for."""
     decision, snapshot = pilot._asked.get_nowait()
     assert decision.replan == "first plan"
-    task = core.task_of(of, pilot._memory, decision, snapshot)
+    task = task_of(of, pilot._memory, decision, snapshot)
     compiled = compile_problem(task.plant, task.outlook, task.now, task.supply)
     problem = with_switch_limits(compiled, task.switching, task.now.late_s)
     return next(one.commitment for one in problem.switched if one.name == "comp1")

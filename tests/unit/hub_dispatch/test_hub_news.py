@@ -15,6 +15,7 @@ from hub.dispatch.events import GAP_S
 from hub.dispatch.snapshot import Snapshot
 from hub.dispatch.solving import EVENT_LIMIT_S
 from hub.dispatch.supplied import Used
+from hub.dispatch.tasks import task_of
 from hub.dispatch.view import PlantView
 from hub.forecast.issue import Issue
 from hub.forecast.quarters import QUARTER_NS, floor_quarter_ns
@@ -50,7 +51,7 @@ def test_prices_of_the_day_that_are_published_ask_for_a_plan_at_once() -> None:
     at_ns = NOW_NS + 5 * SECOND_NS
     memory, decision = core.step(site(), _planned_by(PRICE), _look(at_ns, other), at_ns)
     assert decision.replan == "other prices of epex are published"
-    assert core.task_of(site(), memory, decision, _look(at_ns, other)).limit_s == EVENT_LIMIT_S
+    assert task_of(site(), memory, decision, _look(at_ns, other)).limit_s == EVENT_LIMIT_S
     memory = core.planned(memory, accepted())
     assert _replan(memory, _look(at_ns + SECOND_NS, other))[1] is None
 

@@ -10,6 +10,7 @@ from hub.dispatch.band import in_hand
 from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import Snapshot
 from hub.dispatch.solving import Accepted, Task, solve_task
+from hub.dispatch.tasks import task_of
 from hub.forecast.issue import Issue
 from hub.forecast.quarters import QUARTERS_A_DAY, floor_quarter_ns
 from hub.forecast.similar import Window
@@ -47,7 +48,7 @@ def _foreseen(high_frac: float = 1.5) -> Snapshot:
 
 def _task(site: DispatchSite, seen: Snapshot) -> Task:
     memory, decision = core.step(site, core.Memory(), seen, NOW_NS)
-    return core.task_of(site, memory, decision, seen)
+    return task_of(site, memory, decision, seen)
 
 
 def _ready(made: Accepted, names: tuple[str, ...], most: dict[str, float]) -> np.ndarray:

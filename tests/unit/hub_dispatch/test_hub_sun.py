@@ -15,6 +15,7 @@ from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import Availability, Snapshot
 from hub.dispatch.solving import Accepted, Task, solve_task
 from hub.dispatch.supplied import Used
+from hub.dispatch.tasks import task_of
 from hub.registry.site import Mode, Modes
 from optimizer.planning import PlanningFile
 from optimizer.written import read
@@ -33,7 +34,7 @@ def _limited(**changed: object) -> DispatchSite:
 
 def _task(of: DispatchSite, look: Snapshot, memory: core.Memory | None = None) -> Task:
     memory, decision = core.step(of, memory or core.Memory(), look, look.now_ns)
-    return core.task_of(of, memory, decision, look)
+    return task_of(of, memory, decision, look)
 
 
 def _sunny(task: Task) -> Task:
@@ -57,7 +58,7 @@ def test_a_limit_that_a_person_holds_is_planned_and_run_forward_by_both() -> Non
     assert decision.seen.machines["pv1"].availability is Availability.HELD
     assert decision.replan == "pv1 was free, is held"
     assert LIMIT not in told(decision)
-    task = core.task_of(site(), memory, decision, look)
+    task = task_of(site(), memory, decision, look)
     assert (task.now.pv.follows, task.now.pv.limit_frac) == (False, 0.3)
     assert any("is held at 30%" in note.en for note in task.notes)
     made = solve_task(_sunny(task))

@@ -22,6 +22,7 @@ from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import Snapshot
 from hub.dispatch.solving import Accepted, Task, solve_task
 from hub.dispatch.supplied import Used, foreseen, supply_of
+from hub.dispatch.tasks import task_of
 from hub.dispatch.view import PlantView
 from hub.store.embedded import EmbeddedStore
 from hub.store.engine import StorePlace, open_store
@@ -70,7 +71,7 @@ def _site(planning: object = None, **changed: object) -> DispatchSite:
 def _task(site: DispatchSite, used: Used, seen: Snapshot | None = None) -> Task:
     look = replace(seen or snapshot(), used=used)
     memory, decision = core.step(site, core.Memory(), look, NOW_NS)
-    return core.task_of(site, memory, decision, look)
+    return task_of(site, memory, decision, look)
 
 
 def _checked(made: Accepted) -> None:

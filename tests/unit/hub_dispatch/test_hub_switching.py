@@ -11,6 +11,7 @@ from hub.dispatch import core
 from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import MachineSeen, look
 from hub.dispatch.solving import Task, solve_task
+from hub.dispatch.tasks import task_of
 from hub.forecast.quarters import QUARTER_NS
 from optimizer.problem import Commitment, DispatchProblem
 from optimizer.starting import Ramp, Starting
@@ -36,7 +37,7 @@ def _site(**duties: dict[str, object]) -> DispatchSite:
 
 def _task(of: DispatchSite, seen_before: dict[str, MachineSeen] | None = None) -> Task:
     memory, decision = core.step(of, core.Memory(seen=seen_before or {}), snapshot(), NOW_NS)
-    return core.task_of(of, memory, decision, snapshot())
+    return task_of(of, memory, decision, snapshot())
 
 
 def _problem(task: Task) -> DispatchProblem:
@@ -70,7 +71,7 @@ def test_a_machine_that_has_used_up_its_starts_is_not_started() -> None:
 
     def on(before: dict[str, MachineSeen]) -> list[bool]:
         memory, decision = core.step(bound, core.Memory(seen=before), shown, NOW_NS)
-        plan = solve_task(core.task_of(bound, memory, decision, shown)).plan
+        plan = solve_task(task_of(bound, memory, decision, shown)).plan
         return [bool(runs) for runs in plan.machines["comp2"].on[:4]]
 
     assert on({})[0]
@@ -103,7 +104,7 @@ def test_an_engine_slower_than_a_step_has_its_ramp_from_what_it_gives_now() -> N
     shown = snapshot(values={"chp1/state_code": 2.0, "chp1/power_kw": -150.0, "comp1/state_code": 3.0})
     memory, decision = core.step(of, core.Memory(), shown, NOW_NS)
     late = replace(shown, now_ns=NOW_NS + 300 * 10**9, quarter_kw=400.0)
-    task = core.task_of(of, memory, decision, late)
+    task = task_of(of, memory, decision, late)
     assert task.outlook.gone_s == 0.0
     made = solve_task(task)
     ramp = read(made.made)[0].chps[0].commitment.ramp

@@ -8,6 +8,7 @@ import pytest
 
 from hub.dispatch import core
 from hub.dispatch.events import SETTLED_S
+from hub.dispatch.tasks import task_of
 from tests.unit.hub_dispatch.dispatch_day import NOW_NS, accepted, in_force, site, snapshot
 
 SETTLED_NS = NOW_NS + round(SETTLED_S * 1e9)
@@ -28,7 +29,7 @@ def begins_at(share: float, values: dict[str, float]) -> tuple[str | None, float
     """Why a plan is asked for, and the cooling it would begin with, as a share of the one planned before."""
     look = replace(snapshot(SETTLED_NS, values), recent={"cooling_kw": share * planned_kw()})
     memory, decision = core.step(site(), followed(), look, SETTLED_NS)
-    task = core.task_of(site(), memory, decision, look)
+    task = task_of(site(), memory, decision, look)
     return decision.replan, float(task.outlook.cooling_kw[0]) / planned_kw()
 
 
@@ -67,5 +68,5 @@ def test_less_air_while_the_header_sinks_below_its_band_is_no_smaller_need() -> 
         look = snapshot(SETTLED_NS, {"comp4/header_bar_g": header_bar_g})
         look = replace(look, recent={"air_m3_min": 0.3 * float(outlook.air_m3_min[0])})
         memory, decision = core.step(site(), followed(), look, SETTLED_NS)
-        found = core.task_of(site(), memory, decision, look).outlook.air_m3_min[0]
+        found = task_of(site(), memory, decision, look).outlook.air_m3_min[0]
         assert bool(found < 0.5 * float(outlook.air_m3_min[0])) is lowered

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from hub.dispatch import core
+from hub.dispatch.tasks import task_of
 from hub.forecast.ceilings import most_needed
 from hub.forecast.gates import forecast
 from hub.forecast.issue import Issue
@@ -61,8 +62,8 @@ CHANGES: dict[str, Callable[[Issue], Issue]] = {
 def test_one_that_cannot_be_true_is_not_planned_on_and_the_plan_says_why(name: str) -> None:
     look = replace(snapshot(), issue=CHANGES[name](issued()))
     memory, decision = core.step(site(), core.Memory(), look, NOW_NS)
-    task = core.task_of(site(), memory, decision, look)
-    plain = core.task_of(site(), memory, decision, replace(look, issue=None))
+    task = task_of(site(), memory, decision, look)
+    plain = task_of(site(), memory, decision, replace(look, issue=None))
     assert np.array_equal(task.outlook.air_m3_min, plain.outlook.air_m3_min)
     assert any(
         note.en.startswith("the need for compressed air is foreseen by similar days: ") for note in task.notes
