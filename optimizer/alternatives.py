@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,7 +26,7 @@ class Alternative:
         what: The other decision.
         possible: Whether the declared limits permit it.
         extra: What it costs more; None where it is not possible. [money]
-        at_least: As much of it as is proven. [money]
+        at_least: As much of it as is proven, below 0 where less than nothing is; None: nothing. [money]
         missing: What would then be short.
     """
 
@@ -39,7 +40,7 @@ class Alternative:
         """As a part of a sentence."""
         if self.missing:
             return said("{what}, {missing}", "{what}，则{missing}", what=self.what, missing=self.missing[0])
-        sentence = _IMPOSSIBLE if self.extra is None else _compared(self.extra)
+        sentence = _IMPOSSIBLE if self.extra is None else _compared(self.extra, self.at_least or 0.0)
         return said(*sentence, what=self.what, extra=f"{abs(self.extra or 0.0):.2f} {currency}")
 
 
@@ -49,13 +50,19 @@ _LESS: Final = (
     "{what}可少花 {extra}，在计划的最优性间隙之内",
 )
 
+_MORE: Final = ("{what} would cost {extra} more", "{what}会多花 {extra}")
+_MORE_AS_SEARCHED: Final = (
+    "{what} would cost {extra} more, as far as was searched",
+    "{what}会多花 {extra}（以已搜索到的方案计）",
+)
 
-def _compared(extra: float) -> tuple[str, str]:
+
+def _compared(extra: float, at_least: float) -> tuple[str, str]:
     if extra < -_HAIR:
         return _LESS
     if extra <= _HAIR:
         return "{what} would cost the same", "{what}费用相同"
-    return "{what} would cost {extra} more", "{what}会多花 {extra}"
+    return _MORE if at_least > 0.0 else _MORE_AS_SEARCHED
 
 
 def alternative(decided: Decided, unit: str, step: int, speech: Speech) -> Alternative | None:
@@ -74,7 +81,8 @@ def _told(what: Text, found: Other, decided: Decided, speech: Speech) -> Alterna
     if not found.possible:
         return Alternative(what, possible=False, extra=None, at_least=None)
     missing = tuple(_short(one, decided, speech) for one in found.missing)
-    return Alternative(what, possible=True, extra=found.extra, at_least=found.at_least, missing=missing)
+    proven = found.at_least if math.isfinite(found.at_least) else None  # the clock may have ended it first
+    return Alternative(what, possible=True, extra=found.extra, at_least=proven, missing=missing)
 
 
 def _short(one: Shortage, decided: Decided, speech: Speech) -> Text:

@@ -221,12 +221,10 @@ def _priced(prices: dict[str, float | None], currency: str, speech: Speech) -> l
 def _costs(other: Alternative | None, currency: str) -> list[Figure]:
     if other is None or other.extra is None or other.missing:
         return []  # money beside a shortage compares nothing
-    return [
-        Figure(
-            "alternative_extra",
-            said("{what}: costs more", "{what}：增加费用", what=other.what),
-            other.extra,
-            currency,
-        ),
-        Figure("alternative_at_least", Text(en="of it proven", zh="其中已证明"), other.at_least, currency),
-    ]
+    label = said("{what}: costs more", "{what}：增加费用", what=other.what)
+    costs = [Figure("alternative_extra", label, other.extra, currency)]
+    if other.at_least is not None and other.at_least > 0.0:
+        costs.append(
+            Figure("alternative_at_least", Text(en="of it proven", zh="其中已证明"), other.at_least, currency)
+        )
+    return costs

@@ -8,11 +8,12 @@ from functools import cache
 import numpy as np
 import pytest
 
+from optimizer.alternatives import Alternative, _told
 from optimizer.build import build
 from optimizer.decided import Decided
 from optimizer.dispatch import plan_day
-from optimizer.explain import Why, explain, why
-from optimizer.otherwise import _better
+from optimizer.explain import Why, _costs, explain, why
+from optimizer.otherwise import Other, _better
 from optimizer.plan import Plan
 from optimizer.problem import OFF, ON, Boiler, Commitment, DispatchProblem, Pv, Store
 from optimizer.solve import Feasible, Optimal, Solved, SolveOptions, Unsolved, solve
@@ -316,3 +317,21 @@ def test_of_two_searches_the_cheaper_answer_is_told_with_what_the_freer_one_has_
     alone = _better(nothing, best)
     assert isinstance(alone, Solved)
     assert alone.bound == -np.inf
+
+
+@pytest.mark.parametrize(("at_least", "told"), [(0.4, "1.00 CNY more"), (-0.8, "as far as was searched")])
+def test_what_is_not_proven_of_a_difference_is_not_told_as_proven(at_least: float, told: str) -> None:
+    other = Alternative(Text(en="off", zh="停机"), possible=True, extra=1.0, at_least=at_least)
+    assert other.clause("CNY").en.endswith(told)
+    names = [figure.name for figure in _costs(other, "CNY")]
+    assert ("alternative_at_least" in names) == (at_least > 0.0)
+
+
+def test_where_the_clock_ended_the_proof_nothing_is_proven() -> None:
+    asked = cases.problem(2)
+    decided = Decided(asked, _planned(asked))
+    found = _told(
+        Text(en="off", zh="停机"), Other(possible=True, extra=1.0, at_least=-np.inf), decided, Speech()
+    )
+    assert found.at_least is None
+    assert found.clause("CNY").en == "off would cost 1.00 CNY more, as far as was searched"
