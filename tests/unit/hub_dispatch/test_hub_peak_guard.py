@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hub.command.wishes import Wish
+from hub.database import Sessions
 from hub.dispatch import core
 from hub.dispatch.peak_guard import EVERY_S, Guarded, guarded
+from hub.dispatch.pilot import Pilot
 from hub.dispatch.reasons import reason_text
 from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import Seen, Snapshot, look
 from hub.dispatch.solving import Accepted
 from hub.forecast.quarters import QUARTER_NS
 from hub.registry.site import Modes
+from hub.store.engine import StorePlace, open_store
 from optimizer.demand_ceiling import DemandCeiling
 from optimizer.peaks import Peaks
 from protocols.quality import Quality
 from protocols.write_block import Duty
-from tests.unit.hub_dispatch.dispatch_day import START_NS, accepted, in_force, site, snapshot
+from runtime.clock import VirtualClock
+from tests.unit.hub_dispatch.dispatch_day import START_NS, DayView, accepted, in_force, site, snapshot
 
 pytestmark = pytest.mark.timeout(60)
 S = 1_000_000_000
@@ -202,3 +209,35 @@ def test_a_window_stays_under_its_ceiling_whatever_the_minutes_bring_where_the_b
         energy_kws += rest_kw + battery_kw
     # a bump of the last minute is answered within the next ten seconds
     assert energy_kws / 900 <= 700.0 + 160.0 * EVERY_S / 900 + 0.02 * 250.0 * 60 / 900
+
+
+def _whenever(now: Snapshot, _: int) -> Snapshot:
+    return now
+
+
+@pytest.mark.timeout(90)
+async def test_a_hub_holds_the_ceiling_of_the_plan_its_child_process_made(
+    sessions: Sessions, tmp_path: Path
+) -> None:
+    clock = VirtualClock(wall_ns=BEGIN_NS + 7 * S)
+    store = open_store(StorePlace(tmp_path / "series.db"), clock)
+    view = DayView(site(), store)
+    pilot = Pilot(site(), view, sessions, clock)
+    assert await pilot.decide({}) == {}
+    await pilot.plan_when_asked()
+    clock.advance(593.0)
+    looks = {"calm": _seen(600, 300.0, 300.0), "over": _seen(600, 2000.0, 1900.0)}
+    told: dict[str, Wish] = {}
+    for name, look_now in looks.items():
+        view.shown = partial(_whenever, look_now)
+        wishes = (one for found in (await pilot.decide({})).values() for one in found)
+        told[name] = next(one for one in wishes if one.point.endswith(POWER))
+    # the month has seen 900 kW, which nobody can hold at 2000 kW
+    battery = site().plant.battery
+    assert battery is not None
+    calm_kw = told["calm"].value
+    assert calm_kw is not None
+    assert told["over"].value == -battery.power_max_kw < calm_kw
+    assert told["over"].reason.startswith("holds the import of the demand window at 900 kW, planned were ")
+    assert told["over"].plan_id == told["calm"].plan_id
+    store.close()
