@@ -13,16 +13,20 @@ the next plan knows it.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
+from accounts.power_parts import BasicPart, DemandPart
 from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import Seen, Snapshot, fresh
 from hub.dispatch.solving import Accepted
 from hub.dispatch.wanted import SetPoint
 from hub.forecast.quarters import QUARTER_NS, floor_quarter_ns, main_meter
 from optimizer.demand_ceiling import DemandCeiling
+from optimizer.words import said
 from plant.units.power import Battery
+from protocols.config import Text
 
 EVERY_S: Final = 10.0
 """Least time between two powers it is told. [s]"""
@@ -45,6 +49,14 @@ _TENTHS: Final = 10.0
 _HAIR: Final = 1e-6
 _NS: Final = 1_000_000_000
 _ROLE: Final = "power_set_kw"
+_UNMEASURED: Final = (
+    "the demand window is not held between two plans: {name} has no power_kw in the flowsheet",
+    "两次计划之间无法守住需量周期：{name} 在流程图中没有 power_kw",
+)
+_TOO_SELDOM: Final = (
+    "the demand window is not held between two plans: {name} may be told a power every {minutes} min alone",
+    "两次计划之间无法守住需量周期：{name} 的功率设定每 {minutes} 分钟才可更改一次",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +103,31 @@ def guarded(
     return before if near else Guarded(most_kw, snapshot.now_ns, ceiling_kw)
 
 
+def not_guarded(site: DispatchSite) -> Iterator[Text]:
+    """Why a battery in `auto` cannot hold a window that is paid for; a plan tells it, nothing else would."""
+    battery = site.plant.battery
+    if battery is None or not _pays(site):
+        return
+    name = _name(site, battery)
+    if site.modes.of(name) != "auto":
+        return
+    called = site.speech.name(name)
+    window_s = site.supply[0].metering_s if site.contract is None else site.contract.metering.window_s
+    pause_s = _pause_s(site, battery)
+    if not _point(site, battery, "power_kw"):
+        yield said(*_UNMEASURED, name=called)
+    elif pause_s > window_s / _LOOKS:
+        yield said(*_TOO_SELDOM, name=called, minutes=f"{pause_s / 60.0:.0f}")
+
+
+def _pays(site: DispatchSite) -> bool:
+    """Whether power is paid for by the highest demand."""
+    if site.contract is None:
+        return site.supply[0].demand_per_kw > 0.0
+    parts = (part for sheet in site.contract.sheets for part in sheet.parts)
+    return any(isinstance(part, DemandPart | BasicPart) for part in parts)
+
+
 def with_guard(site: DispatchSite, wanted: tuple[SetPoint, ...], held: Guarded) -> tuple[SetPoint, ...]:
     """The same with the battery at most at what is held; only one that follows by itself."""
     return tuple(_held(site, one, held) if _follows(site, one) else one for one in wanted)
@@ -107,9 +144,11 @@ def _pause_s(site: DispatchSite, battery: Battery) -> float:
 
 
 def _point(site: DispatchSite, battery: Battery, role: str) -> str:
-    sheet = site.plant.flowsheet
-    name = next(name for name, unit in sheet.units.items() if unit is battery)
-    return sheet.binding(name, role) or ""
+    return site.plant.flowsheet.binding(_name(site, battery), role) or ""
+
+
+def _name(site: DispatchSite, battery: Battery) -> str:
+    return next(name for name, unit in site.plant.flowsheet.units.items() if unit is battery)
 
 
 def _follows(site: DispatchSite, one: SetPoint) -> bool:

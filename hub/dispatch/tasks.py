@@ -9,6 +9,7 @@ from hub.dispatch import band, events
 from hub.dispatch.able import power_limits, unable
 from hub.dispatch.core import USUAL, Decision, Memory
 from hub.dispatch.machines_now import battery_course_kw, battery_held_kw, machines_now
+from hub.dispatch.peak_guard import not_guarded
 from hub.dispatch.reach import Told, choices_of
 from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import Seen, Snapshot
@@ -83,6 +84,7 @@ def task_of(site: DispatchSite, memory: Memory, decision: Decision, snapshot: Sn
         *unkept,
         *unsupplied,
         *not_kept(site),
+        *not_guarded(site),
         *sunny,
     )
     why = decision.replan or ""
