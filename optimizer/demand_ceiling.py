@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -12,6 +13,14 @@ from optimizer.billing import metered_kw
 from optimizer.demand_windows import means_of
 from optimizer.problem import DispatchProblem
 from optimizer.supply import DemandCharge
+from optimizer.words import said
+from protocols.config import Text
+
+_QUARTER_S: Final = 900.0
+_ODD: Final = (
+    "a demand window of {minutes} min is not held between two plans, only those of whole quarter hours are",
+    "{minutes} 分钟的需量周期在两次计划之间无法守住，仅支持整刻钟的周期",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +36,10 @@ class DemandCeiling:
     mean_kw: FloatArray
     window_s: float
     sliding: bool
+
+    def odd(self) -> Text | None:
+        """Why nobody holds it between two plans; None where its window is made of whole quarter hours."""
+        return None if self.window_s % _QUARTER_S == 0.0 else said(*_ODD, minutes=f"{self.window_s / 60.0:g}")
 
 
 def ceiling_of(problem: DispatchProblem, import_kw: FloatArray) -> DemandCeiling | None:

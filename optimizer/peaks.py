@@ -51,7 +51,8 @@ def month_peaks(contract: Contract, start_ns: int, quarters_kw: FloatArray) -> P
     if not len(means):
         return Peaks(before_kw=before_kw)
     known = np.isfinite(means)
-    bands, names = contract.bands.at(starts), contract.bands.names
+    ends = starts + round(window[0]) * _NS - 1  # as on the invoice: by the interval it ends in
+    bands, names = contract.bands.at(ends), contract.bands.names
     asked = {part.bands for sheet in contract.sheets for part in sheet.parts if isinstance(part, DemandPart)}
     in_bands = {wanted: np.isin(bands, [names.index(one) for one in wanted]) for wanted in asked if wanted}
     return Peaks(

@@ -18,7 +18,7 @@ from hub.dispatch import events
 from hub.dispatch.able import unable
 from hub.dispatch.approved import ended_by
 from hub.dispatch.order import by_rule, left_to
-from hub.dispatch.peak_guard import Guarded, guarded, with_guard
+from hub.dispatch.peak_guard import Guarded, blind, guarded, with_guard
 from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import Availability, MachineSeen, Seen, Snapshot, look
 from hub.dispatch.solving import Accepted
@@ -143,7 +143,7 @@ def unseen(site: DispatchSite, memory: Memory, last: Seen, links: Mapping[str, s
     Nothing new is planned and nothing told by rule; a machine whose link is known to be lost is left alone.
     """
     told = (one for one in _set_points(site, memory, last, now_ns) if links.get(one.machine, "up") == "up")
-    return Decision(None, tuple(told), last)
+    return Decision(None, with_guard(site, tuple(told), blind(memory.guard, now_ns)), last)
 
 
 def planned(memory: Memory, plan: Accepted | None, *, own_control: bool = False) -> Memory:

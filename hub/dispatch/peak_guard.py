@@ -5,19 +5,18 @@
 
 A plan is made on forecast means of quarter hours and asks for one power a quarter; the load comes in minutes.
 Where it comes higher, the battery charges less, then gives, as far as its power, its charge and its write
-limits allow; it never takes more or gives less than planned. Only a battery that follows the plan by itself
-(`auto`) is moved; what a person approved is told as approved. A ceiling that cannot be held is exceeded, and
-the next plan knows it.
+limits allow and something is bought; it never takes more or gives less than planned. Of a window that slides
+each minute is held at the ceiling. Only a battery that follows the plan by itself (`auto`) is moved; what a
+person approved is told as approved. A ceiling that cannot be held is exceeded, and the next plan knows it; a
+plan that is old holds nothing any more.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from accounts.power_parts import BasicPart, DemandPart
 from hub.dispatch.site import DispatchSite
 from hub.dispatch.snapshot import Seen, Snapshot, fresh
 from hub.dispatch.solving import Accepted
@@ -42,8 +41,12 @@ _GRAIN_FRAC: Final = 0.02
 """Powers nearer to the one told last, as a share of its largest, are not told."""
 _EMPTY_FRAC: Final = 0.01
 """This near to its least charge it is asked to give no more than planned."""
-_LOOKS: Final = 4
-"""Where it may be told less often than so many times a window, it is left to the plan."""
+_MOST_PAUSE_S: Final = 225.0
+"""Where it may be told less often than four times a quarter hour, it is left to the plan. [s]"""
+_BLIND_S: Final = 60.0
+"""Without its meters for longer than this nothing is held. [s]"""
+_OLD_S: Final = 1800.0
+"""A plan that began before this does not know what was paid since. [s]"""
 _DAY_S: Final = 86_400.0
 _TENTHS: Final = 10.0
 _HAIR: Final = 1e-6
@@ -54,8 +57,8 @@ _UNMEASURED: Final = (
     "两次计划之间无法守住需量周期：{name} 在流程图中没有 power_kw",
 )
 _TOO_SELDOM: Final = (
-    "the demand window is not held between two plans: {name} may be told a power every {minutes} min alone",
-    "两次计划之间无法守住需量周期：{name} 的功率设定每 {minutes} 分钟才可更改一次",
+    "the demand window is not held between two plans: {name} may change its power too seldom or too little",
+    "两次计划之间无法守住需量周期：写入限值使 {name} 的功率变化过少或过小",
 )
 
 
@@ -67,11 +70,13 @@ class Guarded:
         most_kw: It is told this at most; infinite: as planned. [kW]
         since_ns: Since when.
         ceiling_kw: What is held with it. [kW]
+        seen_ns: When both meters were seen last.
     """
 
     most_kw: float = math.inf
     since_ns: int = 0
     ceiling_kw: float = math.inf
+    seen_ns: int = 0
 
 
 def guarded(
@@ -87,45 +92,51 @@ def guarded(
     """
     seen, snapshot = look
     battery, ceiling_kw = site.plant.battery, _ceiling_kw(plan, snapshot.now_ns)
-    rest = None if battery is None else _rest_kw(site, battery, snapshot)
-    if battery is None or plan is None or plan.ceiling is None or rest is None or math.isinf(ceiling_kw):
-        return Guarded()
-    pause_s = _pause_s(site, battery)
-    if pause_s > plan.ceiling.window_s / _LOOKS:
-        return Guarded()
-    read_s = (rest.read_ns - before.since_ns) / _NS
-    if read_s < _READ_AFTER_S or snapshot.now_ns - before.since_ns < pause_s * _NS:
-        return before
-    allowed_kw = _allowed_kw(plan.ceiling, ceiling_kw, snapshot, rest.import_kw)
+    ceiling = None if plan is None else plan.ceiling
+    if battery is None or ceiling is None or math.isinf(ceiling_kw) or not_guarded(site) is not None:
+        return _released(before, snapshot.now_ns)
+    rest = _rest_kw(site, battery, snapshot)
+    if rest is None:
+        return blind(before, snapshot.now_ns)
+    before = replace(before, seen_ns=snapshot.now_ns)
+    allowed_kw = max(_allowed_kw(ceiling, ceiling_kw, snapshot, rest.import_kw), _grain_kw(battery))
     most_kw = _most_kw(battery, allowed_kw - rest.rest_kw, seen.soc_frac)
-    same = most_kw == before.most_kw
-    near = same or abs(most_kw - before.most_kw) < _GRAIN_FRAC * battery.power_max_kw
-    return before if near else Guarded(most_kw, snapshot.now_ns, ceiling_kw)
+    same = most_kw == before.most_kw or abs(most_kw - before.most_kw) < _grain_kw(battery)
+    # only what lowers it waits for the budget of writes: nothing is held for longer than it is needed
+    pause_s = _pause_s(site, battery) if most_kw < before.most_kw else EVERY_S
+    held_s, read_s = ((at_ns - before.since_ns) / _NS for at_ns in (snapshot.now_ns, rest.read_ns))
+    if same or held_s < pause_s or read_s < _READ_AFTER_S:
+        return before
+    return Guarded(most_kw, snapshot.now_ns, ceiling_kw, snapshot.now_ns)
 
 
-def not_guarded(site: DispatchSite) -> Iterator[Text]:
-    """Why a battery in `auto` cannot hold a window that is paid for; a plan tells it, nothing else would."""
+def blind(before: Guarded, now_ns: int) -> Guarded:
+    """The same for a minute without the meters, then nothing is held any more."""
+    return before if now_ns - before.seen_ns < _BLIND_S * _NS else _released(before, now_ns)
+
+
+def _released(before: Guarded, now_ns: int) -> Guarded:
+    return before if math.isinf(before.most_kw) else Guarded(since_ns=now_ns)
+
+
+def _grain_kw(battery: Battery) -> float:
+    return _GRAIN_FRAC * battery.power_max_kw
+
+
+def not_guarded(site: DispatchSite) -> Text | None:
+    """Why a battery in `auto` cannot hold a window; a plan tells it where power is paid for."""
     battery = site.plant.battery
-    if battery is None or not _pays(site):
-        return
-    name = _name(site, battery)
-    if site.modes.of(name) != "auto":
-        return
-    called = site.speech.name(name)
-    window_s = site.supply[0].metering_s if site.contract is None else site.contract.metering.window_s
-    pause_s = _pause_s(site, battery)
+    if battery is None or site.modes.of(_name(site, battery)) != "auto":
+        return None
+    name = site.speech.name(_name(site, battery))
     if not _point(site, battery, "power_kw"):
-        yield said(*_UNMEASURED, name=called)
-    elif pause_s > window_s / _LOOKS:
-        yield said(*_TOO_SELDOM, name=called, minutes=f"{pause_s / 60.0:.0f}")
-
-
-def _pays(site: DispatchSite) -> bool:
-    """Whether power is paid for by the highest demand."""
-    if site.contract is None:
-        return site.supply[0].demand_per_kw > 0.0
-    parts = (part for sheet in site.contract.sheets for part in sheet.parts)
-    return any(isinstance(part, DemandPart | BasicPart) for part in parts)
+        return said(*_UNMEASURED, name=name)
+    limits = site.limits.get(_point(site, battery, _ROLE))
+    duty = None if limits is None else limits.duty
+    if duty is None:
+        return None
+    bound = duty.step is not None or duty.starts_per_h is not None or duty.dwell_s > EVERY_S
+    return said(*_TOO_SELDOM, name=name) if bound or _pause_s(site, battery) > _MOST_PAUSE_S else None
 
 
 def with_guard(site: DispatchSite, wanted: tuple[SetPoint, ...], held: Guarded) -> tuple[SetPoint, ...]:
@@ -134,13 +145,10 @@ def with_guard(site: DispatchSite, wanted: tuple[SetPoint, ...], held: Guarded) 
 
 
 def _pause_s(site: DispatchSite, battery: Battery) -> float:
-    """Least time between two powers; half of a budget of writes is the plan's. [s]."""
+    """Least time between two powers; half of a budget of writes is the plan's, a hold takes two. [s]."""
     limits = site.limits.get(_point(site, battery, _ROLE))
-    duty = None if limits is None else limits.duty
-    if duty is None:
-        return EVERY_S
-    sparing_s = 0.0 if duty.writes_per_day is None else _DAY_S / (duty.writes_per_day / 2)
-    return max(EVERY_S, duty.dwell_s, sparing_s)
+    writes = None if limits is None or limits.duty is None else limits.duty.writes_per_day
+    return EVERY_S if writes is None else max(EVERY_S, _DAY_S / (writes / 4))
 
 
 def _point(site: DispatchSite, battery: Battery, role: str) -> str:
@@ -169,11 +177,19 @@ def _held(site: DispatchSite, one: SetPoint, held: Guarded) -> SetPoint:
 
 
 def _ceiling_kw(plan: Accepted | None, now_ns: int) -> float:
-    """Of the window that runs now; infinite where there is none. [kW]."""
-    at = None if plan is None else plan.plan.step_at(now_ns)
-    if plan is None or at is None or plan.ceiling is None:
+    """Of the window that runs now; infinite where there is none, or the plan is old. [kW]."""
+    ceiling = None if plan is None else plan.ceiling
+    if plan is None or ceiling is None or ceiling.odd() is not None:
         return math.inf
-    return float(plan.ceiling.mean_kw[at])
+    if not 0 <= now_ns - plan.plan.start_ns < _OLD_S * _NS:
+        return math.inf
+    ends_ns = now_ns if ceiling.sliding else _begin_ns(ceiling, now_ns) + round(ceiling.window_s) * _NS - 1
+    at = plan.plan.step_at(ends_ns)
+    return float(ceiling.mean_kw[-1 if at is None else at])
+
+
+def _begin_ns(ceiling: DemandCeiling, now_ns: int) -> int:
+    return now_ns - now_ns % (round(ceiling.window_s) * _NS)
 
 
 def _most_kw(battery: Battery, room_kw: float, soc_frac: float) -> float:
@@ -198,25 +214,20 @@ def _rest_kw(site: DispatchSite, battery: Battery, snapshot: Snapshot) -> _Rest 
     bought, own = (fresh(site, snapshot, point) for point in points)
     if bought is None or own is None:
         return None
-    # a point that is sent by exception stands for now, however long it did not change
-    read = (
-        snapshot.now_ns if point in site.silence_s else one.time_ns
-        for point, one in zip(points, (bought, own), strict=True)
-    )
-    return _Rest(bought.value, bought.value - (own.value - battery.standby_kw), min(read))
+    # one sent by exception without a newer sample has not moved by more than its dead band
+    read = min(bought.time_ns, own.time_ns)
+    return _Rest(bought.value, bought.value - (own.value - battery.standby_kw), read)
 
 
 def _allowed_kw(ceiling: DemandCeiling, ceiling_kw: float, snapshot: Snapshot, import_kw: float) -> float:
     """Import that may go on for the rest of the window. [kW]."""
-    window_ns = round(ceiling.window_s) * _NS
-    begin_ns = snapshot.now_ns - snapshot.now_ns % max(window_ns, QUARTER_NS)
-    bought_kws = _bought_kws(snapshot, begin_ns, import_kw)
+    begin_ns = _begin_ns(ceiling, snapshot.now_ns)
+    bought_kws = None if ceiling.sliding else _bought_kws(snapshot, begin_ns, import_kw)
     if bought_kws is None:
         return ceiling_kw
-    whole_s = max(ceiling.window_s, QUARTER_NS / _NS)
-    left_s = max(whole_s - (snapshot.now_ns - begin_ns) / _NS, _LEAST_LEFT_S)
-    allowed_kw = (ceiling_kw * whole_s - bought_kws) / left_s
-    return min(allowed_kw, ceiling_kw * (1.0 if ceiling.sliding else 1.0 + _MOST_OVER_FRAC))
+    left_s = max(ceiling.window_s - (snapshot.now_ns - begin_ns) / _NS, _LEAST_LEFT_S)
+    allowed_kw = (ceiling_kw * ceiling.window_s - bought_kws) / left_s
+    return min(allowed_kw, ceiling_kw * (1.0 + _MOST_OVER_FRAC))
 
 
 def _bought_kws(snapshot: Snapshot, begin_ns: int, import_kw: float) -> float | None:

@@ -7,7 +7,7 @@ by a tenth.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, assert_never
 
@@ -91,6 +91,8 @@ class Task:
     """Machine to how often it may be switched."""
     speech: Speech = field(default_factory=Speech)
     """How its machines and times are called."""
+    not_held: Text | None = None
+    """Why the demand window cannot be held between two plans; None: it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,18 +176,12 @@ def solve_task(task: Task) -> Accepted:
             status = "feasible"
         case _:
             assert_never(outcome)
-    broken = check(problem, outcome.plan)
-    if broken:
-        first = broken[0]
-        raise SolveError(
-            f"the plan breaks {len(broken)} limits, first {first.machine}, step {first.step}: {first.limit}",
-            zh=f"计划违反 {len(broken)} 项限值，首项为 {first.machine} 第 {first.step} 步：{first.limit}",
-            amount=first.amount,
-        )
+    _keeps_all(problem, outcome.plan)
     money, plan = (compiled.prices, task.supply[0].cny_rate), told_of(outcome.plan, task.choices)
     simulated, baseline = compare(task.plant, task.outlook, task.now, money, plan)
     runs = _runs((simulated, plan), baseline)
     judge(task, compiled, (simulated, baseline), runs)
+    ceiling = ceiling_of(problem, outcome.plan.import_kw)
     uses = curve_uses(task.plant, task.outlook, compiled, plan)
     return Accepted(
         plan=plan,
@@ -202,6 +198,7 @@ def solve_task(task: Task) -> Accepted:
             *priced_notes,
             *plan.notes,
             *curve_notes(uses, plan.steps, task.speech),
+            *_not_held(task, ceiling),
         ),
         reason=task.reason,
         made=written(problem, outcome.plan),
@@ -209,8 +206,31 @@ def solve_task(task: Task) -> Accepted:
         curves=tuple(use.to_dict() for use in uses),
         outlook=task.outlook,
         cost_band=_cost_band(task, money, plan),
-        ceiling=ceiling_of(problem, outcome.plan.import_kw),
+        ceiling=ceiling,
     )
+
+
+def _keeps_all(problem: DispatchProblem, plan: Plan) -> None:
+    """Let the independent check look at every declared limit.
+
+    Raises:
+        SolveError: One is broken.
+    """
+    broken = check(problem, plan)
+    if broken:
+        first = broken[0]
+        raise SolveError(
+            f"the plan breaks {len(broken)} limits, first {first.machine}, step {first.step}: {first.limit}",
+            zh=f"计划违反 {len(broken)} 项限值，首项为 {first.machine} 第 {first.step} 步：{first.limit}",
+            amount=first.amount,
+        )
+
+
+def _not_held(task: Task, ceiling: DemandCeiling | None) -> Iterator[Text]:
+    """Why nobody holds the demand window between two plans, where it is paid for."""
+    why = None if ceiling is None else ceiling.odd() or task.not_held
+    if why is not None:
+        yield why
 
 
 def _priced(compiled: DispatchProblem, task: Task) -> tuple[DispatchProblem, tuple[Text, ...]]:

@@ -84,7 +84,6 @@ def task_of(site: DispatchSite, memory: Memory, decision: Decision, snapshot: Sn
         *unkept,
         *unsupplied,
         *not_kept(site),
-        *not_guarded(site),
         *sunny,
     )
     why = decision.replan or ""
@@ -109,6 +108,7 @@ def task_of(site: DispatchSite, memory: Memory, decision: Decision, snapshot: Sn
         power_kw=power_limits(site, seen),
         switching=switch_limits(site, seen, window.start_ns),
         speech=site.speech,
+        not_held=not_guarded(site),
     )
     issue = snapshot.issue if limit_s == LIMIT_S else None
     return task if issue is None else replace(task, band=band.around(outlook, issue, window, beside))

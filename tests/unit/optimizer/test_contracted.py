@@ -167,6 +167,9 @@ def test_demand_of_some_bands_is_not_free_below_a_peak_of_other_hours() -> None:
     (charge,) = priced(window(), contract(part), found).supply.charges
     assert charge.so_far_kw == 420.0
     assert priced(window(), contract(part), PEAKS).supply.charges[0].so_far_kw == 0.0
+    # a window counts by the interval it ends in: that from 07:45 to 08:15 is one of the band from 08:00 on
+    slides = contract(part, metering=Metering(window_s=1800, slide=True))
+    assert month_peaks(slides, START_NS, at_seven).banded_kw == {("peak",): 600.0}
 
 
 @pytest.mark.parametrize(
