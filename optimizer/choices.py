@@ -240,9 +240,12 @@ def _full_kw(plant: Plant, header_bar_g: float, inlet_c: float) -> Iterator[floa
 
 
 def swing_bar(plant: Plant, name: str) -> float:
-    """How far the header lies below the pressure a trimming compressor holds in the mean [bar]."""
+    """How far the header may fall below the pressure a trimming compressor holds in the mean [bar].
+
+    Half the band of its role, whatever it regulates by: a machine that was released comes back only at the
+    lower end of that band.
+    """
     unit = dict(zip(plant.compressor_ids, plant.compressors, strict=True))[name]
-    if isinstance(unit, VsdCompressor):
-        return unit.band.proportional_bar / 2.0
+    speed = unit.band.proportional_bar / 2.0 if isinstance(unit, VsdCompressor) else 0.0
     roles = plant.receiver.roles if plant.receiver else None
-    return 0.0 if roles is None else (roles.trim.unload_bar_g - roles.trim.load_bar_g) / 2.0
+    return speed if roles is None else max(speed, (roles.trim.unload_bar_g - roles.trim.load_bar_g) / 2.0)

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from optimizer.choices import swing_bar
 from optimizer.planned import planned_header_bar_g
 from plant.state import Plant
+from plant.units.air import Receiver
 from plant.units.heat import Boiler, Chp
 from protocols.config import Config
 from protocols.units import BarGauge, Celsius
@@ -78,7 +79,7 @@ class NetworkPressure(Config):
     """Levels, rising."""
 
     least_bar_g: BarGauge
-    """Lowest header pressure the users may see, swings of the control included."""
+    """Lowest header pressure the users may see, half the band of the trim role included."""
 
     move_cost: Annotated[float, Field(ge=0)] = 0.1
     """Price of another level from one step to the next. [money]"""
@@ -209,7 +210,7 @@ def _outside(
 
 
 def _of_pressure(pressure: NetworkPressure, plant: Plant) -> Iterator[tuple[str, str]]:
-    """Bands of the roles stay: a level must not call who stands by, nor release who runs full."""
+    """The bands of the other roles stay: a level must not call who stands by, nor release who runs full."""
     receiver = plant.receiver
     if receiver is None or not plant.compressors:
         yield "pressure", "the flowsheet has no compressors with a receiver; leave it out"
@@ -220,12 +221,32 @@ def _of_pressure(pressure: NetworkPressure, plant: Plant) -> Iterator[tuple[str,
             f"found {pressure.least_bar_g:g}, the network needs {receiver.min_bar_g:g} bar g",
         )
     yield from _above_the_least(pressure, plant)
-    swing = min(swing_bar(plant, name) for name in plant.compressor_ids)
-    low, high = receiver.roles.standby.load_bar_g + swing, receiver.roles.base.unload_bar_g - swing
+    low, high = _in_their_order(plant, receiver)
+    if low > high + _SAME:
+        yield (
+            "pressure",
+            "the bands of the roles leave no room for another pressure; set them apart or leave it out",
+        )
+        return
+    why = "below, machines on standby come before the one that trims, above, those that run full are released"
     for level in pressure.bar_g:
-        if not low <= level <= high:
-            why = "below, machines that stand by are called, above, those that run full are released"
+        if not low - _SAME <= level <= high + _SAME:
             yield "pressure.bar_g", f"found {level:g} bar g; allowed are {low:g} … {high:g}: {why}"
+
+
+def _in_their_order(plant: Plant, receiver: Receiver) -> tuple[float, float]:
+    """Levels at which the roles' bands keep their order when that of the trim role is moved. [bar g].
+
+    A trim machine that is called below those on standby never comes back once they hold the header, and one
+    that is released above the base machines takes their part over. Between two bands lies at least what lies
+    between two machines of a role.
+    """
+    roles, apart_bar = receiver.roles, receiver.roles.stagger_bar
+    half_bar = (roles.trim.unload_bar_g - roles.trim.load_bar_g) / 2.0
+    lowest_base_bar = (len(plant.compressors) - 1) * apart_bar
+    low = roles.standby.load_bar_g + apart_bar + half_bar
+    high = min(roles.base.unload_bar_g - half_bar, roles.base.load_bar_g + half_bar) - lowest_base_bar
+    return low, high
 
 
 def _above_the_least(pressure: NetworkPressure, plant: Plant) -> Iterator[tuple[str, str]]:

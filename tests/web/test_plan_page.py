@@ -177,7 +177,7 @@ def _approve_and_take_back(page: Page, demo: Demo, person: Person) -> None:
 
 PLANNING = """
 chilled_water: {supply_c: [7, 8, 9, 10]}
-pressure: {bar_g: [6.45, 6.65, 6.9], least_bar_g: 6.2}
+pressure: {bar_g: [6.6, 6.65, 6.9], least_bar_g: 6.2}
 """
 
 

@@ -121,8 +121,12 @@ OF_PLANT: Final = (
         "现为 {level} bar g；允许 {low} … {high}：{why}",
     ),
     Phrase(
-        "below, machines that stand by are called, above, those that run full are released",
-        "低于此范围会启动备用机组，高于此范围会释放满载机组",
+        "below, machines on standby come before the one that trims, above, those that run full are released",
+        "低于此范围，备用机组会先于调节机组启动；高于此范围会释放满载机组",
+    ),
+    Phrase(
+        "the bands of the roles leave no room for another pressure; set them apart or leave it out",
+        "各角色的压力带没有给其他压力留出余地；请拉开压力带，或去掉此项",
     ),
     Phrase(
         "found {level} bar g; allowed are at most {most}: {why}",

@@ -35,7 +35,7 @@ from tests.unit.hub_dispatch.dispatch_day import site as demo
 pytestmark = pytest.mark.timeout(120)
 PLANNING = {
     "chilled_water": {"supply_c": [7, 8, 9, 10]},
-    "pressure": {"bar_g": [6.45, 6.55, 6.65, 6.8], "least_bar_g": 6.2},
+    "pressure": {"bar_g": [6.6, 6.65, 6.7, 6.8], "least_bar_g": 6.2},
 }
 TOWER = {
     "kind": "cooling_tower", "electricity_node": "main_bus", "fan_kw": 30.0,
@@ -111,8 +111,8 @@ def test_levels_are_planned_told_and_explained() -> None:
     assert shown["air_bar_g"]["devices"] == ["comp4"]
     assert len(shown["chilled_water_c"]["values"]) == accepted.plan.steps
     why = explain(*read(accepted.made), ("comp4", 0))
-    assert "network pressure is at 6.45 bar(g)" in why.sentence.en
-    assert "管网压力取 6.45 bar(g)" in why.sentence.zh
+    assert "network pressure is at 6.60 bar(g)" in why.sentence.en
+    assert "管网压力取 6.60 bar(g)" in why.sentence.zh
     extra = next(one.value for one in why.figures if one.name == "air_bar_g_extra_kw")
     assert extra is not None
     assert extra > 0.0
@@ -173,9 +173,9 @@ def test_only_points_with_limits_and_levels_inside_them_are_chosen() -> None:
     assert task.choices.supply_c == ()
     assert any("chiller2/supply_set_c has no write limits" in note.en for note in task.notes)
     narrow = site.limits["comp4/pressure_set_bar_g"]
-    less = WriteLimits.model_validate(narrow.model_dump() | {"low": 6.5})
+    less = WriteLimits.model_validate(narrow.model_dump() | {"low": 6.64})
     task = _task(replace(site, limits={**site.limits, "comp4/pressure_set_bar_g": less}))
-    assert task.choices.pressure_bar_g == (6.55, 6.65, 6.8)
+    assert task.choices.pressure_bar_g == (6.65, 6.7, 6.8)
 
 
 def test_a_point_that_is_kept_for_people_is_neither_chosen_nor_told() -> None:
@@ -268,7 +268,7 @@ def test_no_declared_limit_is_broken_whatever_there_is_to_choose(
             "chilled_water:\n  supply_c: [5, 8]",
             ":2: chilled_water.supply_c: found 5 °C, chiller1 takes 6 … 10 °C",
         ),
-        ("pressure: {bar_g: [6.2, 6.6], least_bar_g: 6.0}", "allowed are 6.4 … 7.2"),
+        ("pressure: {bar_g: [6.2, 6.6], least_bar_g: 6.0}", "allowed are 6.6 … 6.9"),
         ("pressure: {bar_g: [6.5, 6.6], least_bar_g: 5.0}", "the network needs 6 bar g"),
         ("chilled_water: {supply_c: [8, 7]}", "levels must rise"),
     ],
