@@ -28,7 +28,7 @@ from optimizer.planned import (
     planned_loop_c,
     warmest_supply_c,
 )
-from optimizer.problem import DispatchProblem, Forecasts
+from optimizer.problem import OFF, DispatchProblem, Forecasts, effective_lock
 from plant.state import Plant
 from plant.units.air import drawn
 from plant.units.compressor import VsdCompressor
@@ -37,6 +37,8 @@ CHILLED_WATER: Final = "chilled_water_c"
 CONDENSER_WATER: Final = "condenser_water_c"
 NETWORK_PRESSURE: Final = "air_bar_g"
 _SAME: Final = 1e-6
+_KEPT_ABOVE: Final = 1.1
+"""Share of the need that the machines give at a temperature that is to stay; else it does not stay."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,7 @@ class Choices:
         move_cost: Price of another pressure from one step to the next. [money]
         humid: Above this wet bulb the chilled water is at most so warm, so that the air is dried. [°C, °C]
         held: Name of a set-point to its value in the first steps, where something else decides it.
+        kept: The same of one that stays unless a limit or the need asks for another.
     """
 
     supply_c: tuple[float, ...] = ()
@@ -62,6 +65,7 @@ class Choices:
     move_cost: float = 0.0
     humid: tuple[float, float] | None = None
     held: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    kept: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     @property
     def names(self) -> frozenset[str]:
@@ -91,6 +95,7 @@ def with_choices(
         electric_kw = np.maximum(problem.forecasts.electric_kw + beside, 0.0)
         forecasts: Forecasts = replace(problem.forecasts, electric_kw=electric_kw)
         problem = replace(problem, cooling_levels=levels, forecasts=forecasts)
+        problem = replace(problem, cooling_levels=_with_kept(problem, levels, choices))
     if choices.pressure_bar_g and problem.compressors:
         problem = replace(problem, air_levels=_air(plant, outlook, choices))
     return problem
@@ -206,6 +211,22 @@ def _allowed(
 def _held(choices: Choices, name: str, steps: int) -> Iterator[tuple[int, float]]:
     if name in choices.names:
         yield from enumerate(choices.held.get(name, ())[:steps])
+
+
+def _with_kept(problem: DispatchProblem, levels: CoolingLevels, choices: Choices) -> CoolingLevels:
+    """Only the temperatures that are to stay, where a limit allows them and the machines meet the need."""
+    locks = {
+        one.name: effective_lock(one.commitment, problem.steps, problem.step_s, problem.gone_s)
+        for one in problem.chillers
+    }
+    most_kw = sum(levels.load_kw[name][:, :, -1] * (lock != OFF) for name, lock in locks.items())
+    stays = levels.allowed & (most_kw >= _KEPT_ABOVE * problem.forecasts.cooling_kw)
+    asked = np.zeros(problem.steps, dtype=np.bool_)
+    for name, column in ((CHILLED_WATER, levels.supply_c), (CONDENSER_WATER, levels.condenser_c)):
+        course = np.array(choices.kept.get(name, ())[: problem.steps] if name in choices.names else ())
+        stays[:, : len(course)] &= np.abs(np.array(column)[:, None] - course) < _SAME
+        asked[: len(course)] = True
+    return replace(levels, allowed=np.where(asked & stays.any(axis=0), stays, levels.allowed))
 
 
 def _air(plant: Plant, outlook: Outlook, choices: Choices) -> AirLevels | None:

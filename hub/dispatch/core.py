@@ -17,6 +17,7 @@ from accounts.invoice import Courses
 from hub.dispatch import events
 from hub.dispatch.able import unable
 from hub.dispatch.approved import ended_by
+from hub.dispatch.level_hold import Since, in_force, needs_known
 from hub.dispatch.order import by_rule, left_to
 from hub.dispatch.peak_guard import Guarded, blind, guarded, with_guard
 from hub.dispatch.site import DispatchSite
@@ -88,6 +89,8 @@ class Memory:
     """When a forecast or prices were others than those planned on last."""
     guard: Guarded = field(default_factory=Guarded)
     """How the battery is held for the demand window that runs."""
+    levels: Mapping[str, Since] = field(default_factory=dict)
+    """Water temperatures in force, and since when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,7 @@ def step(site: DispatchSite, memory: Memory, snapshot: Snapshot, now_ns: int) ->
     guard = guarded(site, memory.plan, (seen, snapshot), memory.guard)
     wanted = with_guard(site, wanted, guard)
     memory = replace(memory, seen=seen.machines, event=event, supply_c=_supply_c(site, wanted), guard=guard)
+    memory = replace(memory, levels=in_force(memory.levels, memory.plan, now_ns))
     return memory, Decision(reason, wanted, seen, ended)
 
 
@@ -195,7 +199,7 @@ def _drifted(site: DispatchSite, memory: Memory, seen: Seen, snapshot: Snapshot)
     if memory.plan is None:
         return None
     only_up = only_raised(site, seen, snapshot.recent, snapshot.now_ns, memory.supply_c)
-    return events.of_plant(site, memory.plan, seen, snapshot, only_up)
+    return events.of_plant(site, memory.plan, seen, needs_known(memory.levels, snapshot), only_up)
 
 
 def _news(site: DispatchSite, memory: Memory, snapshot: Snapshot) -> tuple[Memory, str | None]:

@@ -8,6 +8,7 @@ from typing import Final
 from hub.dispatch import band, events
 from hub.dispatch.able import power_limits, unable
 from hub.dispatch.core import USUAL, Decision, Memory
+from hub.dispatch.level_hold import courses, needs_known
 from hub.dispatch.machines_now import battery_course_kw, battery_held_kw, machines_now
 from hub.dispatch.peak_guard import not_guarded
 from hub.dispatch.reach import Told, choices_of
@@ -49,7 +50,8 @@ def task_of(site: DispatchSite, memory: Memory, decision: Decision, snapshot: Sn
     window = Window(floor_quarter_ns(snapshot.now_ns), QUARTERS_A_DAY, site.time_zone)
     gated = forecast(snapshot.past, window, most_needed(site.plant.flowsheet), snapshot.issue)
     only_up = only_raised(site, seen, snapshot.recent, snapshot.now_ns, memory.supply_c)
-    outlook, led = events.as_measured(gated.outlook, events.measured_now(memory.plan, snapshot), only_up)
+    measured = events.measured_now(memory.plan, needs_known(memory.levels, snapshot))
+    outlook, led = events.as_measured(gated.outlook, measured, only_up)
     gone_s = 0.0 if _wants_whole_steps(site) else _gone_s(snapshot)
     pv, sunny = pv_now(site, seen)
     now = PlantNow(
@@ -67,6 +69,7 @@ def task_of(site: DispatchSite, memory: Memory, decision: Decision, snapshot: Sn
     refused = (said(*_BY_SIMILAR, what=FORESEEN[name], why=why) for name, why in gated.refused.items())
     degraded = (said(*_AS_YESTERDAY, what=FORESEEN[name], why=why) for name, why in gated.degraded.items())
     choices, unreached = choices_of(site, _told(memory, seen, snapshot))
+    choices = replace(choices, kept=courses(memory.levels, window.start_ns))
     beside = {name for gate in (gated.refused, gated.degraded) for name in gate}
     kept, unkept = band.in_hand(outlook, snapshot.issue, (window, beside), site.planning.reserve)
     beneath, unsupplied = _beneath(site, seen, snapshot, gone_s)
