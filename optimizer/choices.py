@@ -226,7 +226,8 @@ def _with_kept(problem: DispatchProblem, levels: CoolingLevels, choices: Choices
         course = np.array(choices.kept.get(name, ())[: problem.steps] if name in choices.names else ())
         stays[:, : len(course)] &= np.abs(np.array(column)[:, None] - course) < _SAME
         asked[: len(course)] = True
-    return replace(levels, allowed=np.where(asked & stays.any(axis=0), stays, levels.allowed))
+    kept = asked & stays.any(axis=0)
+    return replace(levels, allowed=np.where(kept, stays, levels.allowed), stays=kept)
 
 
 def _air(plant: Plant, outlook: Outlook, choices: Choices) -> AirLevels | None:

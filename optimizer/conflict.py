@@ -33,7 +33,7 @@ from protocols.config import Text
 NO_LIMITS: Final = frozenset(
     {
         *("levies", "shed", "heat_recovery_frac", "heat_carrier", "low_heat", "low_carrier"),
-        *("move_eur", "own_bar_g"),
+        *("move_eur", "own_bar_g", "stays"),
         *("name", "kind", "floats", "supply_c", "charges", "tiers", "marginal_kg_kwh"),
         *("on", "state_s", "run_h", "ages_s", "last", "warm_up_kw", "warm_up_fuel_kw", "run_on_kw"),
         *("start_eur", "stop_eur", "cold_start_eur", "cold_after_s", "wear_eur_kwh", "charge_wear_eur_kwh"),

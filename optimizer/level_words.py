@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -33,6 +33,10 @@ _ONLY: Final = (
     "{what} is at {value} {unit}, no other level is permitted now",
     "{what}为 {value} {unit}，此刻不允许其他取值",
 )
+_STAYS: Final = (
+    "{what} stays at {value} {unit}: a level that was chosen holds for an hour",
+    "{what}保持 {value} {unit}：选定的档位保持一小时",
+)
 _SAME: Final = 1e-6
 _DIGITS: Final = {"°C": 1, "bar(g)": 2}
 
@@ -46,12 +50,14 @@ class Chosen:
         value: Where it is.
         other: The level that would have cost least instead; None where no other one is permitted.
         extra_kw: What the same machines would take more there. [kW]
+        stays: Whether it was chosen by a plan before and still holds.
     """
 
     name: str
     value: float
     other: float | None
     extra_kw: float
+    stays: bool = False
 
     @property
     def clause(self) -> Text:
@@ -59,7 +65,7 @@ class Chosen:
         label, unit = LABELS[self.name]
         parts: dict[str, Any] = {"what": label, "unit": unit, "value": f"{self.value:.{_DIGITS[unit]}f}"}
         if self.other is None:
-            return said(*_ONLY, **parts)
+            return said(*(_STAYS if self.stays else _ONLY), **parts)
         sentence = _MORE if self.extra_kw >= 0.0 else _LESS
         return said(
             *sentence, other=f"{self.other:.{_DIGITS[unit]}f}", kw=f"{abs(self.extra_kw):.1f}", **parts
@@ -114,7 +120,8 @@ def _water(decided: Decided, levels: CoolingLevels, step: int) -> Iterator[Chose
         if len(np.unique(pairs[row])) > 1:
             same = np.abs(pairs[1 - row] - here[1 - row]) < _SAME
             allowed = levels.allowed[:, step] & same
-            yield _beside(name, float(here[row]), pairs[row], (allowed, power))
+            chosen = _beside(name, float(here[row]), pairs[row], (allowed, power))
+            yield replace(chosen, stays=levels.stays is not None and bool(levels.stays[step]))
 
 
 def _water_kw(problem: DispatchProblem, decided: Decided, levels: CoolingLevels, step: int) -> FloatArray:

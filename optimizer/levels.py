@@ -30,6 +30,8 @@ class CoolingLevels:
     """Pumps and fans per cooling supplied, shape (levels, steps). [kW/kW]"""
     allowed: BoolArray
     """Where the weather and the rooms permit a level, shape (levels, steps)."""
+    stays: BoolArray | None = None
+    """Where one that was chosen before holds, the only one permitted, shape (steps,); None: nowhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

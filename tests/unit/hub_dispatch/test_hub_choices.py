@@ -235,10 +235,15 @@ def test_nothing_is_told_where_the_site_does_not_command(mode: Mode) -> None:
     bars=st.lists(st.sampled_from([6.45, 6.5, 6.6, 6.7, 6.9, 7.1]), min_size=2, max_size=4, unique=True),
     least=st.sampled_from([6.0, 6.3, 6.45]),
     humid=st.sampled_from([None, (3.2, 8.0), (-20.0, 7.0)]),
+    kept=st.sampled_from([{}, {"chilled_water_c": (9.0,) * 4}, {"condenser_water_c": (22.0,) * 2}]),
 )
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_declared_limit_is_broken_whatever_there_is_to_choose(
-    levels: list[float], bars: list[float], least: float, humid: tuple[float, float] | None
+    levels: list[float],
+    bars: list[float],
+    least: float,
+    humid: tuple[float, float] | None,
+    kept: dict[str, tuple[float, ...]],
 ) -> None:
     site, seen = _with_tower()
     task = _task(site, seen)
@@ -248,6 +253,7 @@ def test_no_declared_limit_is_broken_whatever_there_is_to_choose(
         pressure_bar_g=tuple(sorted(bars)),
         least_bar_g=least,
         humid=humid,
+        kept=kept,
     )
     damp = np.linspace(0.0, 22.0, task.outlook.steps)
     task = replace(

@@ -16,7 +16,9 @@ from hub.dispatch.tasks import task_of
 from hub.forecast.quarters import QUARTER_NS, floor_quarter_ns
 from optimizer.choices import CHILLED_WATER, with_choices
 from optimizer.compile import compile_problem
+from optimizer.explain import explain
 from optimizer.planning import PlanningFile
+from optimizer.written import read
 from tests.unit.hub_dispatch.dispatch_day import NOW_NS, snapshot
 from tests.unit.hub_dispatch.dispatch_day import site as demo
 
@@ -93,8 +95,12 @@ def test_it_holds_for_an_hour() -> None:
 def test_the_next_plans_keep_what_one_has_chosen() -> None:
     free = _planned_c(_task(_site()))
     other = next(c for c in LEVELS if c != free[0])
-    kept = _planned_c(_task(_site(), other))
-    assert kept[:4] == [other] * 4
+    accepted = solve_task(_task(_site(), other))
+    assert accepted.plan.setpoints[CHILLED_WATER][:4].tolist() == [other] * 4
+    why = explain(*read(accepted.made), ("chiller1", 0)).sentence
+    assert f"chilled water stays at {other:.1f} °C: a level that was chosen holds for an hour" in why.en
+    assert f"冷冻水保持 {other:.1f} °C：选定的档位保持一小时" in why.zh
+    assert "holds for an hour" not in explain(*read(accepted.made), ("chiller1", 8)).sentence.en
     assert _planned_c(_task(_site(), other, NOW_NS - HELD_NS))[0] == free[0]
 
 
