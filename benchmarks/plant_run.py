@@ -125,8 +125,27 @@ class Above(Protocol):
 def make_world(
     scenario: Scenario, monday_ns: int, start_s: int, seed: int, history_days: int = HISTORY_DAYS
 ) -> World:
-    """Live through the past under the plant's own control, at 60 s mean steps."""
-    site = load_site(CONFIG, "demo")
+    """The demo site with its past behind it."""
+    return world_of(load_site(CONFIG, "demo"), scenario, (monday_ns, start_s), seed, history_days)
+
+
+def world_of(
+    site: DispatchSite,
+    scenario: Scenario,
+    begin: tuple[int, int],
+    seed: int,
+    history_days: int = HISTORY_DAYS,
+) -> World:
+    """Live through the past of a site under the plant's own control, at 60 s mean steps.
+
+    Args:
+        site: As the hub knows it; its true machines are others.
+        scenario: Weather and loads.
+        begin: Wall clock of the scenario's time 0 [ns] and seconds of it at which the run begins.
+        seed: Of the machines and of the noise.
+        history_days: How many days before.
+    """
+    monday_ns, start_s = begin
     flowsheet = site.plant.flowsheet
     plant, bias = compile_plant(true_flowsheet(flowsheet, seed)), sensor_bias(flowsheet, seed)
     state, told = initial_state(plant), no_setpoints(plant)
