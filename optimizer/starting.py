@@ -85,7 +85,8 @@ def course_kw(
         lasted_s = 0.0 if bool(now) != before else lasted_s
         before = bool(now)
         length_s = own.warm_up_s if now else own.run_on_s
-        share = min(max(length_s - lasted_s, 0.0) / left_s, 1.0)
+        # switched late in a step that is planned whole, it has lasted less than nothing
+        share = min(max(length_s - lasted_s, 0.0) / left_s, 1.0) if length_s > 0 else 0.0
         (warm if now else run_on)[step] = share
         lasted_s += left_s
     return Course(

@@ -78,16 +78,18 @@ def phases(commitment: Commitment, machine: MachinePlan, step_s: float, gone_s: 
     own, steps = commitment.starting, len(machine.on)
     states = [commitment.on, *(bool(now) for now in machine.on)]
     changes = [max(t * step_s, gone_s) for t in range(steps) if states[t + 1] != states[t]]
+    # what has just switched in a step that is planned whole counts from the begin of that step
     begins = [-commitment.state_s, *changes]
+    froms = [min(begins[0], 0.0), *changes]
     ends = [*changes, steps * step_s]
     warm, after = np.zeros(steps), np.zeros(steps)
     running = commitment.on
-    for begin, end in zip(begins, ends, strict=True):
+    for begin, since, end in zip(begins, froms, ends, strict=True):
         length_s = own.warm_up_s if running else own.run_on_s
-        until = min(begin + length_s, end)
+        until = min(begin + length_s, end) if length_s > 0 else since
         for step in range(steps):
             first_s, last_s = max(step * step_s, gone_s), (step + 1) * step_s
-            shared = min(until, last_s) - max(begin, first_s)
+            shared = min(until, last_s) - max(since, first_s)
             (warm if running else after)[step] += max(shared, 0.0) / (last_s - first_s)
         running = not running
     on = np.array(states[1:], dtype=np.float64)

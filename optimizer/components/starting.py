@@ -121,7 +121,7 @@ def _carried(commitment: Commitment, window: Window) -> tuple[FloatArray, FloatA
     own = commitment.starting
     owed = _owed(commitment, window)
     left = np.zeros(window.steps)
-    if not commitment.on:
+    if not commitment.on and own.run_on_s > 0:
         left = _left(own.run_on_s - commitment.state_s, window)
     return owed * own.warm_up_kw + left * own.run_on_kw, owed * own.warm_up_fuel_kw
 
@@ -205,8 +205,11 @@ def _left(length_s: float, window: Window) -> FloatArray:
 
 
 def _owed(commitment: Commitment, window: Window) -> FloatArray:
-    """Share of each step still spent warming up from a start before the window, none after a trip."""
-    if not commitment.on:
+    """Share of each step still spent warming up from a start before the window, none after a trip.
+
+    A machine that has just started in a step which is planned whole has a negative time in its state.
+    """
+    if not commitment.on or commitment.starting.warm_up_s <= 0:
         return np.zeros(window.steps)
     owed = _left(commitment.starting.warm_up_s - commitment.state_s, window)
     if commitment.lock is not None and (commitment.lock == OFF).any():
