@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -25,9 +26,15 @@ LATIN = {
 
 def _open_points(page: Page) -> None:
     """With the keyboard: what arrives meanwhile may move the list away from under a mouse."""
-    page.evaluate("document.querySelector('summary').focus()")
-    page.press("Enter")
-    page.until("document.querySelectorAll('details tbody tr').length > 50")
+    for _ in range(4):
+        page.until("document.querySelector('details > summary')")
+        if not page.evaluate("document.querySelector('details')?.open"):  # drawn anew, it loses the focus
+            page.evaluate("document.querySelector('summary')?.focus()")
+            page.press("Enter")
+        with contextlib.suppress(AssertionError):
+            page.until("document.querySelectorAll('details tbody tr').length > 50")
+            return
+    raise AssertionError(f"the points do not open\n{page.text()}")
 
 
 def _all_text(page: Page) -> str:
